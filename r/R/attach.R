@@ -1,0 +1,123 @@
+# library(sidebyside): keras3 if it is there, the companion's dialect if not.
+
+search_name <- "sidebyside:dialect"
+
+#' Which dialect answers keras3's calls?
+#'
+#' @description
+#' The notebooks' R cells are written in keras3's language. `dialect()` says
+#' who answers: `"keras3"`, the R package, when it is installed, or
+#' `"companion"`, this package's own functions on reticulate alone, generated
+#' from the classes and signatures of the Keras that Python has.
+#'
+#' The environment variable `SIDEBYSIDE_DIALECT`, set to `"keras3"` or
+#' `"companion"` before `library(sidebyside)`, chooses one of the two.
+#'
+#' @details
+#' The companion has sequential and functional models, every `layer_*()`,
+#' `optimizer_*()`, `loss_*()`, `metric_*()`, `callback_*()`,
+#' `activation_*()`, `initializer_*()`, `regularizer_*()`, `constraint_*()`,
+#' `application_*()`, `learning_rate_schedule_*()` and `config_*()` function
+#' that has a Python class or function behind it, `compile()`, `fit()`,
+#' `evaluate()`, `predict()`, `summary()`, `plot()` of a history, saving,
+#' loading, weights and the small utilities. Names, argument names, order and
+#' defaults are keras3's, whole numbers become integers where Keras wants
+#' them, and axes count from one. keras3's reference
+#' (<https://keras3.posit.co/reference/>) describes each function. What only
+#' keras3 has gives an error that names the function.
+#'
+#' @return A string, `"keras3"` or `"companion"`.
+#' @export
+dialect <- function() {
+  wanted <- Sys.getenv("SIDEBYSIDE_DIALECT", "auto")
+  if (!wanted %in% c("auto", "keras3", "companion")) {
+    stop(
+      "SIDEBYSIDE_DIALECT is \"", wanted, "\", but must be \"keras3\", ",
+      "\"companion\" or unset. Correct it and restart R.",
+      call. = FALSE
+    )
+  }
+  if (wanted != "auto") {
+    return(wanted)
+  }
+  # Loading, not looking: a keras3 that is installed but cannot be loaded
+  # (its reticulate is too old, say) is of no use.
+  if (requireNamespace("keras3", quietly = TRUE)) "keras3" else "companion"
+}
+
+# `make setup` puts this package into <environment>/r-library. The Python of
+# that environment is then the one that is meant, unless the reader chose.
+python_beside <- function(library_path) {
+  beside <- file.path(dirname(library_path), "bin", "python")
+  if (basename(library_path) == "r-library" && file.exists(beside)) beside
+}
+
+.onLoad <- function(libname, pkgname) {
+  beside <- python_beside(libname)
+  if (!is.null(beside) && !nzchar(Sys.getenv("RETICULATE_PYTHON"))) {
+    Sys.setenv(RETICULATE_PYTHON = beside)
+  }
+  # TensorFlow's start-up remarks would stand in every first cell.
+  if (!nzchar(Sys.getenv("TF_CPP_MIN_LOG_LEVEL"))) {
+    Sys.setenv(TF_CPP_MIN_LOG_LEVEL = "2")
+  }
+}
+
+.onAttach <- function(libname, pkgname) {
+  if (dialect() == "keras3") {
+    suppressPackageStartupMessages(
+      library("keras3", character.only = TRUE, warn.conflicts = FALSE)
+    )
+    return(invisible())
+  }
+  problem <- tryCatch(
+    {
+      attach_dialect()
+      NULL
+    },
+    error = conditionMessage
+  )
+  if (!is.null(problem)) {
+    packageStartupMessage(
+      "sidebyside: Keras could not be loaded in ", python_name(), ".\n",
+      "  ", sub("\n.*", "", problem), "\n",
+      "  `make setup` in the project's folder installs it; or set ",
+      "RETICULATE_PYTHON to a Python that has it and restart R."
+    )
+  }
+}
+
+.onDetach <- function(libpath) {
+  if (search_name %in% search()) {
+    detach(search_name, character.only = TRUE)
+  }
+}
+
+python_name <- function() {
+  found <- tryCatch(reticulate::py_config()$python, error = function(e) NULL)
+  if (is.null(found)) "any Python that reticulate found" else found
+}
+
+# The dialect stands on the search path in an environment of its own, as
+# keras3 would, and not among this package's exports: with keras3 installed
+# it must not hide keras3's functions.
+attach_dialect <- function() {
+  state$keras <- import("keras")
+  functions <- new.env()
+  list2env(generated_functions(), functions)
+  list2env(written_functions(), functions)
+  list2env(missing_functions(names(functions)), functions)
+  register_methods()
+  name <- search_name
+  if (name %in% search()) {
+    detach(name, character.only = TRUE)
+  }
+  attach(functions, name = name, warn.conflicts = FALSE)
+}
+
+keras_module <- function() {
+  if (is.null(state$keras)) {
+    state$keras <- import("keras")
+  }
+  state$keras
+}

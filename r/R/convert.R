@@ -1,0 +1,167 @@
+# From R values to what Keras expects, by the kind of argument.
+
+#' Is every value of a double vector a whole number that fits an integer?
+#' @noRd
+is_whole <- function(x) {
+  is.double(x) && length(x) > 0 && all(is.finite(x)) &&
+    all(x == trunc(x)) && all(abs(x) <= .Machine$integer.max)
+}
+
+# R writes 32 for what Python wants as 32 and not as 32.0. Arrays are data and
+# keep their type.
+as_whole <- function(x) {
+  if (is.list(x) && !is.object(x)) {
+    return(lapply(x, as_whole))
+  }
+  if (is_whole(x) && is.null(dim(x))) as.integer(x) else x
+}
+
+# Axes count from one in R and from zero in Python; negative ones count from
+# the end in both.
+as_axis <- function(axis) {
+  if (is.null(axis) || inherits(axis, "python.builtin.object")) {
+    return(axis)
+  }
+  axis <- as.integer(unlist(axis))
+  if (any(axis == 0L)) {
+    stop("An axis counts from 1 in R (or from the end, -1); found 0.",
+      call. = FALSE
+    )
+  }
+  axis <- ifelse(axis > 0L, axis - 1L, axis)
+  if (length(axis) == 1) axis else as.list(axis)
+}
+
+# A shape is a tuple of whole numbers; NA or NULL stands for "any size". A
+# part that is a shape itself (several inputs) becomes a tuple of its own.
+as_shape <- function(shape) {
+  if (is.null(shape) || inherits(shape, "python.builtin.object")) {
+    return(shape)
+  }
+  parts <- lapply(as.list(shape), function(part) {
+    if (inherits(part, "python.builtin.object")) {
+      part
+    } else if (length(part) > 1) {
+      as_shape(part)
+    } else if (is.null(part) || is.na(part)) {
+      NULL
+    } else {
+      as.integer(part)
+    }
+  })
+  reticulate::tuple(unname(parts))
+}
+
+# A function of the dialect, given as an argument, stands for the Python
+# object behind it: `activation = activation_relu`.
+as_keras <- function(x, prefer = "path") {
+  if (identical(class(x), "function")) {
+    row <- environment(x)$.dialect_row
+    if (!is.null(row)) {
+      return(python_object(if (nzchar(row[[prefer]])) row[[prefer]] else row$path))
+    }
+    if (!is.null(attr(x, "py_function_name"))) {
+      python <- reticulate::py_func(unclass(x))
+      reticulate::py_set_attr(python, "__name__", attr(x, "py_function_name"))
+      return(python)
+    }
+  }
+  x
+}
+
+as_argument <- function(value, kind) {
+  switch(kind,
+    axis = as_axis(value),
+    shape = as_shape(value),
+    float = as_keras(value),
+    as_whole(as_keras(value))
+  )
+}
+
+# Losses and metrics of compile(): names, objects, the dialect's functions,
+# the reader's own functions, or a list of any of these.
+as_measure <- function(x) {
+  if (is.null(x) || inherits(x, "python.builtin.object")) {
+    return(x)
+  }
+  if (is.character(x)) {
+    return(if (length(x) == 1) unname(x) else as.list(x))
+  }
+  if (is.list(x)) {
+    return(lapply(x, as_measure))
+  }
+  known <- as_keras(x, "function")
+  if (is.function(known) && !inherits(known, "python.builtin.object")) {
+    reticulate::py_func(known)
+  } else {
+    known
+  }
+}
+
+#' R data as Keras wants it
+#'
+#' Once per call and not per batch: an R array of doubles becomes a NumPy array
+#' of `config_floatx()` in C order (rows first), integers stay integers, a
+#' factor becomes its codes from zero. Python objects pass.
+#' @noRd
+as_model_data <- function(x) {
+  if (is.null(x) || inherits(x, "python.builtin.object")) {
+    return(x)
+  }
+  if (is.data.frame(x)) {
+    x <- data.matrix(x)
+  }
+  if (is.list(x)) {
+    return(lapply(x, as_model_data))
+  }
+  if (is.function(x)) {
+    stop("Data from an R function (a generator) needs keras3, which has it. ",
+      "Pass arrays or a tf.data dataset here.",
+      call. = FALSE
+    )
+  }
+  if (is.factor(x)) {
+    x <- array(as.integer(x) - 1L, dim = if (is.null(dim(x))) length(x) else dim(x))
+  }
+  if (is.null(dim(x))) {
+    x <- array(x, dim = length(x))
+  }
+  as_numpy(x, if (is.double(x)) keras_module()$config$floatx())
+}
+
+# In two steps: R's columns are changed to the smaller type as they lie in
+# memory, and only then turned into rows. Turning the doubles moves twice as
+# many bytes.
+as_numpy <- function(x, dtype = NULL) {
+  numpy <- import("numpy", convert = FALSE)
+  narrow <- numpy$asarray(x, dtype = dtype)
+  numpy$ascontiguousarray(narrow)
+}
+
+# The arguments that the caller of the calling function gave, by name, each
+# evaluated once. Those left out are left to Python's own defaults.
+given_arguments <- function(frame = parent.frame(), but = character()) {
+  caller <- sys.function(sys.parent())
+  named <- setdiff(names(formals(caller)), c("...", but))
+  left_out <- vapply(
+    named,
+    function(name) eval(call("missing", as.name(name)), frame),
+    NA
+  )
+  given <- mget(named[!left_out], envir = frame)
+  if ("..." %in% names(formals(caller))) {
+    given <- c(given, eval(quote(list(...)), frame))
+  }
+  given
+}
+
+check_all_named <- function(arguments, what) {
+  unnamed <- !nzchar(names(arguments))
+  if (length(arguments) && (is.null(names(arguments)) || any(unnamed))) {
+    stop("Arguments of ", what, "() beyond those in its signature must be ",
+      "named; found one without a name.",
+      call. = FALSE
+    )
+  }
+  arguments
+}

@@ -1,0 +1,111 @@
+# What the dialect consists of beside the generated functions, and what it
+# does not have.
+
+written_functions <- function() {
+  here <- topenv()
+  names <- c(
+    "clone_model", "count_params", "custom_metric", "evaluate",
+    "freeze_weights", "from_config", "get_config", "get_layer",
+    "get_weights", "is_keras_available", "keras_input", "keras_model",
+    "keras_model_sequential", "layer_input", "load_model",
+    "load_model_config", "load_model_weights", "named_list", "pop_layer",
+    "predict_on_batch", "reset_state", "save_model", "save_model_config",
+    "save_model_weights", "set_random_seed", "set_weights", "test_on_batch",
+    "to_categorical", "train_on_batch", "unfreeze_weights"
+  )
+  dataset_functions <- lapply(datasets, dataset_function)
+  names(dataset_functions) <- paste0("dataset_", datasets)
+  # What keras3 passes on from other packages.
+  passed_on <- list(
+    `%<-%` = zeallot::`%<-%`,
+    `%>%` = magrittr::`%>%`,
+    array_reshape = reticulate::array_reshape,
+    as_iterator = reticulate::as_iterator,
+    bidirectional = function(...) {
+      stop("bidirectional() is called layer_bidirectional() now.",
+        call. = FALSE
+      )
+    },
+    compile = generics::compile,
+    fit = generics::fit,
+    import = reticulate::import,
+    iter_next = reticulate::iter_next,
+    iterate = reticulate::iterate,
+    np_array = reticulate::np_array,
+    py_help = reticulate::py_help,
+    py_to_r = reticulate::py_to_r,
+    r_to_py = reticulate::r_to_py,
+    tuple = reticulate::tuple,
+    use_python = reticulate::use_python,
+    use_virtualenv = reticulate::use_virtualenv
+  )
+  c(
+    mget(names, envir = here), dataset_functions, passed_on,
+    list(keras = keras_module())
+  )
+}
+
+# Functions of keras3 that only keras3 has. Beside them stand keras.ops and
+# keras.random, whose names are asked of Keras.
+keras3_only <- c(
+  "%<-active%", "%py_class%", "active_property", "adapt", "all_dims",
+  "application_decode_predictions", "application_preprocess_inputs",
+  "as_tensor", "Callback", "Constraint", "dataset_imdb_word_index",
+  "dataset_reuters_word_index", "deserialize_keras_object",
+  "export_savedmodel", "feature_cross", "feature_custom", "feature_float",
+  "feature_float_discretized", "feature_float_normalized",
+  "feature_float_rescaled", "feature_integer_categorical",
+  "feature_integer_hashed", "feature_string_categorical",
+  "feature_string_hashed", "flag_boolean", "flag_integer", "flag_numeric",
+  "flag_string", "flags", "generate", "get_custom_objects",
+  "get_registered_name", "get_registered_object", "get_state_tree",
+  "get_vocabulary", "image_array_save", "image_from_array", "image_load",
+  "image_smart_resize", "image_to_array", "imagenet_decode_predictions",
+  "imagenet_preprocess_input", "install_keras", "keras_variable", "Layer",
+  "layer_feature_space", "LearningRateSchedule", "Loss", "mark_active",
+  "Metric", "Model", "new_callback_class", "new_layer_class",
+  "new_learning_rate_schedule_class", "new_loss_class", "new_metric_class",
+  "new_model_class", "op_convert_to_array", "op_subset", "op_subset<-",
+  "op_subset_set", "py_require", "quantize_weights",
+  "register_keras_serializable", "run_dir", "serialize_keras_object",
+  "set_custom_objects", "set_state_tree", "set_vocabulary", "shape",
+  "tensorboard", "use_backend", "with_custom_object_scope", "zip_lists"
+)
+
+missing_functions <- function(known) {
+  names <- union(keras3_only, describer()$tensor_functions())
+  names <- setdiff(names, c(known, "keras"))
+  functions <- lapply(names, function(name) {
+    force(name)
+    function(...) {
+      stop(name, "() is a function of the R package keras3, which is not ",
+        "installed here, and the companion's dialect does not have it. ",
+        "install.packages(\"keras3\") gets it where CRAN can be reached.",
+        call. = FALSE
+      )
+    }
+  })
+  stats::setNames(functions, names)
+}
+
+# Registered when the dialect is attached and not in NAMESPACE: with keras3
+# installed they would replace keras3's.
+register_methods <- function() {
+  model <- "keras.src.models.model.Model"
+  history <- "keras_training_history"
+  here <- topenv()
+  method <- function(generic, class, definition, from) {
+    registerS3method(generic, class, definition, envir = asNamespace(from))
+  }
+  method("compile", model, compile_model, "generics")
+  method("fit", model, fit_model, "generics")
+  registerS3method("evaluate", model, evaluate_model, envir = here)
+  method("predict", model, predict_model, "stats")
+  method("format", model, format_model, "base")
+  method("print", model, print_model, "base")
+  method("summary", model, summary_model, "base")
+  method("plot", model, plot_model, "base")
+  method("print", history, print_history, "base")
+  method("plot", history, plot_history, "base")
+  method("as.data.frame", history, history_as_data_frame, "base")
+}

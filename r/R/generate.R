@@ -1,0 +1,125 @@
+# Functions made from Keras's own classes and signatures.
+#
+# inst/python/sidebyside_dialect.py lists, for the Keras at hand, what there
+# is: R name, R arguments, the Python object behind it, how each argument is
+# translated. Each row becomes an R function here.
+
+describer <- function() {
+  path <- system.file("python", package = "sidebyside")
+  reticulate::import_from_path("sidebyside_dialect", path = path)
+}
+
+generated_functions <- function() {
+  rows <- describer()$describe()
+  headers <- vapply(rows, `[[`, "", "formals")
+  # One parse for all of them: four hundred single ones take a second.
+  parsed <- parse(
+    text = sprintf("function(%s) NULL", headers),
+    keep.source = FALSE
+  )
+  functions <- Map(generated_function, rows, parsed)
+  names(functions) <- vapply(rows, `[[`, "", "name")
+  functions
+}
+
+bodies <- list(
+  call = quote(make_object(.dialect_row, given_arguments())),
+  layer = quote({
+    # First `object`, so that a pipe makes its layers from left to right.
+    if (!missing(object)) force(object)
+    layer <- make_object(.dialect_row, given_arguments(but = "object"))
+    compose(if (missing(object)) NULL else object, layer)
+  }),
+  merge = quote({
+    # Unnamed arguments are tensors to be merged, named ones describe the
+    # layer.
+    given <- given_arguments(but = "inputs")
+    is_tensor <- !nzchar(names_or_blank(given))
+    tensors <- c(if (!missing(inputs)) as_plain_list(inputs), given[is_tensor])
+    layer <- make_object(.dialect_row, given[!is_tensor])
+    if (length(tensors)) layer(unname(tensors)) else layer
+  }),
+  attention = quote({
+    if (!missing(inputs)) force(inputs)
+    layer <- make_object(.dialect_row, given_arguments(but = "inputs"))
+    if (missing(inputs) || is.null(inputs)) {
+      layer
+    } else {
+      do.call(layer, as_plain_list(inputs))
+    }
+  }),
+  measure = quote(measure(.dialect_row, given_arguments()))
+)
+
+generated_function <- function(row, header) {
+  row$kinds <- stats::setNames(as.character(row$kinds), row$r_names)
+  row$py_names <- stats::setNames(as.character(row$py_names), row$r_names)
+  enclosure <- new.env(parent = topenv())
+  enclosure$.dialect_row <- row
+  made <- eval(header, enclosure)
+  body(made) <- bodies[[row$style]]
+  made
+}
+
+names_or_blank <- function(x) {
+  if (is.null(names(x))) rep("", length(x)) else names(x)
+}
+
+as_plain_list <- function(x) {
+  if (is.list(x) && !is.object(x)) x else list(x)
+}
+
+python_object <- function(path) {
+  known <- state$objects[[path]]
+  if (is.null(known)) {
+    parts <- strsplit(path, ".", fixed = TRUE)[[1]]
+    known <- import(paste(parts[-length(parts)], collapse = "."))
+    known <- known[[parts[length(parts)]]]
+    state$objects[[path]] <- known
+  }
+  known
+}
+
+translate_arguments <- function(row, given) {
+  check_all_named(given, row$name)
+  kinds <- row$kinds[names(given)]
+  # What came in through `...` is not in the signature: a shape by its name,
+  # or a number.
+  unknown <- is.na(kinds)
+  kinds[unknown] <- ifelse(
+    grepl("(^|_)shape$", names(given)[unknown]), "shape", "number"
+  )
+  translated <- Map(as_argument, given, kinds)
+  python <- row$py_names[names(given)]
+  names(translated) <- ifelse(unknown, names(given), python)
+  translated
+}
+
+make_object <- function(row, given) {
+  do.call(python_object(row$path), translate_arguments(row, given))
+}
+
+# A sequential model is changed in place by the layer that is piped in; a
+# tensor is what the layer is called with.
+compose <- function(object, layer) {
+  if (is.null(object)) {
+    layer
+  } else if (inherits(object, "keras.src.models.sequential.Sequential")) {
+    object$add(layer)
+    invisible(object)
+  } else {
+    layer(object)
+  }
+}
+
+# loss_*() and metric_*(): with data they compute, without they make the
+# object that compile() takes.
+measure <- function(row, given) {
+  if (is.null(given$y_true) && is.null(given$y_pred)) {
+    return(make_object(row, given))
+  }
+  given$y_true <- as_model_data(given$y_true)
+  given$y_pred <- as_model_data(given$y_pred)
+  row$path <- row[["function"]]
+  make_object(row, given)
+}

@@ -1,0 +1,358 @@
+# Models: making, training, looking. Written out, because these are keras3's
+# own inventions and not Keras classes.
+
+# ---- making -----------------------------------------------------------------
+
+keras_input <- function(shape = NULL, batch_size = NULL, dtype = NULL,
+                        sparse = NULL, ragged = NULL, batch_shape = NULL,
+                        name = NULL, tensor = NULL, optional = FALSE) {
+  given <- given_arguments()
+  shapes <- intersect(names(given), c("shape", "batch_shape"))
+  given[shapes] <- lapply(given[shapes], as_shape)
+  do.call(keras_module()$Input, lapply(given, as_whole))
+}
+
+keras_model <- function(inputs = NULL, outputs = NULL, ...) {
+  # One tensor in a list is one tensor.
+  single <- function(x) {
+    if (is.list(x) && !is.object(x) && length(x) == 1 && is.null(names(x))) {
+      x[[1]]
+    } else {
+      x
+    }
+  }
+  keras_module()$Model(inputs = single(inputs), outputs = single(outputs), ...)
+}
+
+keras_model_sequential <- function(input_shape = NULL, name = NULL, ...,
+                                   input_dtype = NULL,
+                                   input_batch_size = NULL,
+                                   input_sparse = NULL,
+                                   input_ragged = NULL,
+                                   input_batch_shape = NULL,
+                                   input_name = NULL,
+                                   input_tensor = NULL,
+                                   input_optional = FALSE,
+                                   trainable = TRUE,
+                                   layers = list()) {
+  given <- check_all_named(given_arguments(), "keras_model_sequential")
+  of_model <- given[names(given) %in% c("name", "trainable")]
+  of_input <- given[startsWith(names_or_blank(given), "input_")]
+  unknown <- setdiff(names(given), c(names(of_model), names(of_input), "layers"))
+  if (length(unknown)) {
+    stop("keras_model_sequential() has no argument ", toString(unknown), ".",
+      call. = FALSE
+    )
+  }
+  layers <- as_plain_list(layers)
+  if (length(of_input)) {
+    names(of_input) <- sub("^input_", "", names(of_input))
+    layers <- c(list(do.call(keras_input, of_input)), layers)
+  }
+  if (length(layers)) {
+    of_model$layers <- layers
+  }
+  do.call(keras_module()$Sequential, of_model)
+}
+
+layer_input <- keras_input
+
+clone_model <- function(model, input_tensors = NULL, clone_function = NULL,
+                        call_function = NULL, recursive = FALSE, ...) {
+  do.call(keras_module()$models$clone_model, given_arguments())
+}
+
+get_layer <- function(object, name = NULL, index = NULL) {
+  object$get_layer(name = name, index = as_axis(index))
+}
+
+pop_layer <- function(object, rebuild = TRUE) {
+  object$pop(rebuild = rebuild)
+}
+
+# ---- training ---------------------------------------------------------------
+
+evaluate <- function(object, ...) {
+  UseMethod("evaluate")
+}
+
+as_verbose <- function(verbose) {
+  if (!identical(verbose, "auto")) {
+    as.integer(verbose)
+  } else if (isTRUE(getOption("knitr.in.progress"))) {
+    2L
+  } else if (identical(Sys.getenv("TESTTHAT"), "true")) {
+    0L
+  } else {
+    verbose
+  }
+}
+
+as_class_weight <- function(class_weight) {
+  if (is.null(class_weight) ||
+        inherits(class_weight, "python.builtin.object")) {
+    return(class_weight)
+  }
+  classes <- suppressWarnings(as.integer(names(class_weight)))
+  if (length(classes) != length(class_weight) || anyNA(classes)) {
+    stop("class_weight must have the classes, counted from 0, as names, as in ",
+      "list(\"0\" = 1, \"1\" = 5); found names: ",
+      if (is.null(names(class_weight))) "none" else toString(names(class_weight)),
+      ".",
+      call. = FALSE
+    )
+  }
+  reticulate::py_dict(as.list(classes), unname(as.list(class_weight)))
+}
+
+# Arguments of fit(), evaluate() and predict() that are the same in all three.
+translate_run <- function(given, verbose) {
+  data <- intersect(names(given), c("x", "y", "sample_weight"))
+  given[data] <- lapply(given[data], as_model_data)
+  if (!is.null(given$callbacks)) {
+    given$callbacks <- as_plain_list(given$callbacks)
+  }
+  given$verbose <- as_verbose(verbose)
+  whole <- setdiff(names(given), c(data, "callbacks", "validation_data"))
+  given[whole] <- lapply(given[whole], as_whole)
+  if (!is.null(given$batch_size) && is_dataset(given$x)) {
+    stop("batch_size cannot be given with a dataset, which has its batches ",
+      "already; use the dataset's $batch().",
+      call. = FALSE
+    )
+  }
+  given
+}
+
+is_dataset <- function(x) {
+  inherits(x, "tensorflow.python.data.ops.dataset_ops.DatasetV2")
+}
+
+compile_model <- function(object, optimizer = "rmsprop", loss = NULL,
+                          metrics = NULL, ..., loss_weights = NULL,
+                          weighted_metrics = NULL, run_eagerly = FALSE,
+                          steps_per_execution = 1L, jit_compile = "auto",
+                          auto_scale_loss = TRUE) {
+  given <- check_all_named(given_arguments(but = "object"), "compile")
+  measures <- intersect(names(given), c("loss", "metrics", "weighted_metrics"))
+  given[measures] <- lapply(given[measures], as_measure)
+  lists <- intersect(
+    names(given), c("metrics", "weighted_metrics", "loss_weights")
+  )
+  given[lists] <- lapply(given[lists], function(x) {
+    if (is.null(x)) x else as_plain_list(if (is.numeric(x)) as.list(x) else x)
+  })
+  given$optimizer <- as_keras(given$optimizer)
+  do.call(object$compile, lapply(given, as_whole))
+  invisible(object)
+}
+
+fit_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
+                      epochs = 1L, callbacks = NULL, validation_split = 0,
+                      validation_data = NULL, shuffle = TRUE,
+                      class_weight = NULL, sample_weight = NULL,
+                      initial_epoch = 1L, steps_per_epoch = NULL,
+                      validation_steps = NULL, validation_batch_size = NULL,
+                      validation_freq = 1L,
+                      verbose = getOption("keras.verbose", default = "auto"),
+                      view_metrics = getOption(
+                        "keras.view_metrics",
+                        default = "auto"
+                      )) {
+  if (isTRUE(view_metrics)) {
+    stop("view_metrics = TRUE draws in RStudio's viewer: keras3 has it, the ",
+      "companion's dialect does not. Leave it out, and plot the history.",
+      call. = FALSE
+    )
+  }
+  given <- given_arguments(but = c("object", "view_metrics"))
+  given <- translate_run(check_all_named(given, "fit"), verbose)
+  if (is.list(given$validation_data)) {
+    given$validation_data <- reticulate::tuple(
+      lapply(unname(given$validation_data), as_model_data)
+    )
+  }
+  if (!is.null(given$class_weight)) {
+    given$class_weight <- as_class_weight(given$class_weight)
+  }
+  if (!is.null(given$initial_epoch)) {
+    given$initial_epoch <- as_axis(given$initial_epoch)
+  }
+  history <- do.call(object$fit, given)
+  invisible(training_history(history))
+}
+
+evaluate_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
+                           verbose = getOption(
+                             "keras.verbose",
+                             default = "auto"
+                           ),
+                           sample_weight = NULL, steps = NULL,
+                           callbacks = NULL) {
+  given <- check_all_named(given_arguments(but = "object"), "evaluate")
+  given <- translate_run(given, verbose)
+  given$return_dict <- TRUE
+  do.call(object$evaluate, given)
+}
+
+predict_model <- function(object, x, ..., batch_size = NULL,
+                          verbose = getOption(
+                            "keras.verbose",
+                            default = "auto"
+                          ),
+                          steps = NULL, callbacks = NULL) {
+  given <- check_all_named(given_arguments(but = "object"), "predict")
+  do.call(object$predict, translate_run(given, verbose))
+}
+
+predict_on_batch <- function(object, x) {
+  object$predict_on_batch(as_model_data(x))
+}
+
+train_on_batch <- function(object, x, y = NULL, sample_weight = NULL,
+                           class_weight = NULL) {
+  object$train_on_batch(
+    as_model_data(x), as_model_data(y), as_model_data(sample_weight),
+    class_weight = as_class_weight(class_weight), return_dict = TRUE
+  )
+}
+
+test_on_batch <- function(object, x, y = NULL, sample_weight = NULL, ...) {
+  object$test_on_batch(
+    as_model_data(x), as_model_data(y), as_model_data(sample_weight), ...,
+    return_dict = TRUE
+  )
+}
+
+custom_metric <- function(name, metric_fn) {
+  structure(metric_fn, py_function_name = name)
+}
+
+# ---- looking ----------------------------------------------------------------
+
+#' The summary table as text
+#'
+#' Keras prints it through Python, past R's output (`capture.output()` gets
+#' nothing), so the lines are collected and then printed by R.
+#' @noRd
+format_model <- function(x, line_length = min(getOption("width"), 180),
+                         positions = NULL, expand_nested = FALSE,
+                         show_trainable = NA, ..., layer_range = NULL,
+                         compact = TRUE) {
+  given <- given_arguments(but = c("x", "compact", "show_trainable"))
+  given$line_length <- as.integer(line_length)
+  if (is.na(show_trainable)) {
+    show_trainable <- isTRUE(x$built) && length(x$non_trainable_weights) > 0
+  }
+  given$show_trainable <- show_trainable
+  printed <- character()
+  given$print_fn <- function(line, line_break = NULL) {
+    printed <<- c(printed, line)
+    NULL
+  }
+  do.call(x$summary, given)
+  text <- trimws(paste(printed, collapse = "\n"))
+  if (compact) gsub("\n\\s*\n", "\n", text) else text
+}
+
+print_model <- function(x, ...) {
+  writeLines(format_model(x, ...))
+  invisible(x)
+}
+
+summary_model <- function(object, ...) {
+  text <- format_model(object, ...)
+  writeLines(text)
+  invisible(text)
+}
+
+plot_model <- function(x, ...) {
+  stop("A drawing of the model needs keras3 and pydot: keras3 has plot() for ",
+    "models. Here, use summary().",
+    call. = FALSE
+  )
+}
+
+# ---- weights and configuration ------------------------------------------------
+
+get_weights <- function(object, trainable = NA) {
+  if (is.na(trainable)) {
+    return(object$get_weights())
+  }
+  weights <- if (trainable) {
+    object$trainable_weights
+  } else {
+    object$non_trainable_weights
+  }
+  lapply(weights, function(weight) weight$numpy())
+}
+
+set_weights <- function(object, weights) {
+  object$set_weights(lapply(weights, as_model_data))
+  invisible(object)
+}
+
+count_params <- function(object) {
+  object$count_params()
+}
+
+freeze_weights <- function(object, from = NULL, to = NULL, which = NULL) {
+  set_trainable(object, from, to, which, FALSE)
+}
+
+unfreeze_weights <- function(object, from = NULL, to = NULL, which = NULL) {
+  set_trainable(object, from, to, which, TRUE)
+}
+
+set_trainable <- function(object, from, to, which, trainable) {
+  if (is.null(from) && is.null(to) && is.null(which)) {
+    object$trainable <- trainable
+    return(invisible(object))
+  }
+  layers <- object$layers
+  names <- vapply(layers, function(layer) layer$name, "")
+  position <- function(x, otherwise) {
+    if (is.null(x)) {
+      return(otherwise)
+    }
+    at <- if (is.character(x)) match(x, names) else as.integer(x)
+    if (anyNA(at) || any(abs(at) > length(layers)) || any(at == 0L)) {
+      stop("No layer ", toString(x), " in this model; it has ",
+        toString(names), ".",
+        call. = FALSE
+      )
+    }
+    ifelse(at < 0L, length(layers) + 1L + at, at)
+  }
+  chosen <- if (is.null(which)) {
+    seq(position(from, 1L), position(to, length(layers)))
+  } else {
+    position(which)
+  }
+  # In a chain the layers before it stay frozen as they were.
+  object$trainable <- TRUE
+  for (at in chosen) {
+    layers[[at]]$trainable <- trainable
+  }
+  invisible(object)
+}
+
+get_config <- function(object) {
+  structure(object$get_config(), `__class__` = object[["__class__"]])
+}
+
+from_config <- function(config, custom_objects = NULL) {
+  class <- attr(config, "__class__")
+  if (is.null(class)) {
+    stop("from_config() takes what get_config() returned; found ",
+      class(config)[1], " without its class.",
+      call. = FALSE
+    )
+  }
+  attr(config, "__class__") <- NULL
+  arguments <- list(config)
+  if (!is.null(custom_objects)) {
+    arguments$custom_objects <- lapply(custom_objects, as_keras)
+  }
+  do.call(class$from_config, arguments)
+}

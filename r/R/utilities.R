@@ -1,0 +1,58 @@
+# keras3's small helpers.
+
+set_random_seed <- function(seed) {
+  seed <- as.integer(seed)
+  set.seed(seed)
+  keras_module()$utils$set_random_seed(seed)
+  invisible(NULL)
+}
+
+to_categorical <- function(x, num_classes = NULL) {
+  if (is.factor(x)) {
+    if (is.null(num_classes)) {
+      num_classes <- nlevels(x)
+    }
+    x <- array(as.integer(x) - 1L, dim = length(x))
+  }
+  if (is.double(x)) {
+    storage.mode(x) <- "integer"
+  }
+  if (is.integer(x) && is.null(dim(x))) {
+    x <- array(x, dim = length(x))
+  }
+  keras_module()$utils$to_categorical(x, as_whole(num_classes))
+}
+
+is_keras_available <- function(version = NULL) {
+  if (!reticulate::py_module_available("keras")) {
+    return(FALSE)
+  }
+  is.null(version) ||
+    package_version(keras_module()[["__version__"]]) >= version
+}
+
+named_list <- function(...) {
+  stats::setNames(list(...), names_or_blank(list(...)))
+}
+
+reset_state <- function(object) {
+  object$reset_state()
+  invisible(object)
+}
+
+# keras3's dataset_*(): the arrays of keras.datasets as a list of two.
+dataset_function <- function(name) {
+  force(name)
+  function(...) {
+    loaded <- keras_module()$datasets[[name]]$load_data(...)
+    list(
+      train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
+      test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])
+    )
+  }
+}
+
+datasets <- c(
+  "boston_housing", "california_housing", "cifar10", "cifar100",
+  "fashion_mnist", "imdb", "mnist", "reuters"
+)
