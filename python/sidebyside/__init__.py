@@ -1,3 +1,46 @@
-"""R and Python side by side, in one kernel and one process."""
+"""R and Python side by side, in one kernel and one process.
+
+In a notebook::
+
+    %load_ext sidebyside
+
+starts R inside the kernel, loads ``%%R`` and attaches the R companion. The
+functions below work without R too: importing this package loads neither R
+nor Keras.
+"""
+
+from __future__ import annotations
+
+from .colours import PYTHON, PYTHON_LIGHT, R, R_LIGHT
+from .datasets import load_mnist
+from .figures import alt_text
+from .parity import Different, compare
+from .preflight import check
+
+__all__ = [
+    "PYTHON",
+    "PYTHON_LIGHT",
+    "R",
+    "R_LIGHT",
+    "Different",
+    "alt_text",
+    "check",
+    "compare",
+    "load_mnist",
+]
 
 __version__ = "0.1.0"
+
+
+def load_ipython_extension(shell) -> None:
+    """What ``%load_ext sidebyside`` calls."""
+    from .extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell) -> None:
+    """What ``%unload_ext sidebyside`` calls. R stays: it cannot be stopped."""
+    from .extension import unload
+
+    unload(shell)

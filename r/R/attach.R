@@ -78,13 +78,19 @@ python_beside <- function(library_path) {
     error = conditionMessage
   )
   if (!is.null(problem)) {
+    state$problem <- sub("\n.*", "", problem)
     packageStartupMessage(
       "sidebyside: Keras could not be loaded in ", python_name(), ".\n",
-      "  ", sub("\n.*", "", problem), "\n",
+      "  ", state$problem, "\n",
       "  `make setup` in the project's folder installs it; or set ",
       "RETICULATE_PYTHON to a Python that has it and restart R."
     )
   }
+}
+
+# Why the dialect could not be attached; "" if it was.
+attach_problem <- function() {
+  if (is.null(state$problem)) "" else state$problem
 }
 
 .onDetach <- function(libpath) {
@@ -102,7 +108,7 @@ python_name <- function() {
 # keras3 would, and not among this package's exports: with keras3 installed
 # it must not hide keras3's functions.
 attach_dialect <- function() {
-  state$keras <- import("keras")
+  state$keras <- load_keras()
   functions <- new.env()
   list2env(generated_functions(), functions)
   list2env(written_functions(), functions)
@@ -115,9 +121,19 @@ attach_dialect <- function() {
   attach(functions, name = name, warn.conflicts = FALSE)
 }
 
+# The Python companion, where it is, loads Keras without TensorFlow's remarks
+# on the screen.
+load_keras <- function() {
+  if (reticulate::py_module_available("sidebyside")) {
+    companion("sidebyside.quiet")$load_keras()
+  } else {
+    import("keras")
+  }
+}
+
 keras_module <- function() {
   if (is.null(state$keras)) {
-    state$keras <- import("keras")
+    state$keras <- load_keras()
   }
   state$keras
 }

@@ -1,0 +1,17 @@
+"""The one compiled part; everything else is in pyproject.toml.
+
+Optional: where there is no compiler (conda), reticulate is new enough to do
+without it.
+"""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "sidebyside._finalizer",
+            sources=["sidebyside/_finalizer.c"],
+            optional=True,
+        )
+    ]
+)
