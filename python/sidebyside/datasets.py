@@ -1,19 +1,19 @@
-"""The data sets of the tutorial.
-
-`python -m sidebyside.datasets` fetches what is not there yet (set-up does
-this once; afterwards no network is needed).
-"""
+"""The data sets of the tutorial."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.metadata
 import io
+import json
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,17 +63,35 @@ class WrongData(ValueError):
     """A file is there, but what is in it is not the data set."""
 
 
+def project_directory() -> Path | None:
+    """The project's folder that this package was installed from, if any.
+
+    pip notes it when a package is installed from a folder (PEP 610).
+    """
+    try:
+        noted = importlib.metadata.distribution("sidebyside").read_text(
+            "direct_url.json"
+        )
+    except importlib.metadata.PackageNotFoundError:
+        noted = None
+    if noted is None:
+        return None
+    url = urllib.parse.urlparse(json.loads(noted)["url"])
+    project = Path(urllib.request.url2pathname(url.path)).parent
+    return project if (project / "data").is_dir() else None
+
+
 def data_directory() -> Path:
     """Where downloads are kept.
 
-    `SIDEBYSIDE_DATA` if it is set; `data/` of the project when this package
-    runs from the project's folder; the user's cache otherwise.
+    `SIDEBYSIDE_DATA` if it is set; `data/` of the project if this package was
+    installed from its folder; the user's cache otherwise.
     """
     chosen = os.environ.get("SIDEBYSIDE_DATA")
     if chosen:
         return Path(chosen).expanduser()
-    project = Path(__file__).resolve().parents[2]
-    if (project / "notebooks").is_dir() and (project / "data").is_dir():
+    project = project_directory()
+    if project is not None:
         return project / "data"
     import pooch
 
@@ -290,17 +308,3 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def main() -> int:
-    """Fetch what is missing; 0 if all data sets are there."""
-    try:
-        load_mnist()
-    except NoData as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
+import psutil
+
 from . import figures, preflight, quiet, rsession
+
+# Growth of the process, in bytes, that is worth a collection (30 ms).
+COLLECT_AFTER = 64_000_000
 
 
 def load(shell) -> None:
@@ -93,6 +99,15 @@ def _register_magic(shell) -> None:
                 found = session.call("parse_problem", code)
                 raise RError(str(found[0])) from None
 
+        @functools.wraps(rmagic.RMagics.R)  # with what IPython noted on it
+        def R(self, line, cell=None, local_ns=None):
+            try:
+                return super().R(line, cell=cell, local_ns=local_ns)
+            finally:
+                self._memory = collect_if_grown(self._memory)
+
+        _memory = memory_now()
+
     device = rmagic.get_valid_device(rmagic.default.graphics_device_name)[1]
     options = device._options_new_device
     # As large as matplotlib's figures (6 x 4 inches).
@@ -100,6 +115,22 @@ def _register_magic(shell) -> None:
     options.res = 96
     shell.register_magics(SideBySideMagics)
     shell.set_custom_exc((RError, RInterrupted), _show_r_error)
+
+
+def memory_now() -> int:
+    """Resident memory of this process in bytes."""
+    return psutil.Process().memory_info().rss
+
+
+def collect_if_grown(before: int) -> int:
+    """Have R collect its garbage if the process has grown since `before`.
+
+    R collects when *R's* memory grows. A Python array that R holds the last
+    reference to is a few bytes to R, and would stay for long.
+    """
+    if memory_now() - before > COLLECT_AFTER:
+        rsession.current().evaluate("invisible(gc())")
+    return memory_now()
 
 
 def clean_message(message: str) -> str:

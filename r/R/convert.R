@@ -98,11 +98,12 @@ as_measure <- function(x) {
   }
 }
 
-#' R data as Keras wants it
+#' R data on its way to Keras
 #'
-#' Once per call and not per batch: an R array of doubles becomes a NumPy array
-#' of `config_floatx()` in C order (rows first), integers stay integers, a
-#' factor becomes its codes from zero. Python objects pass.
+#' An array crosses as a view of R's memory; `in_rows()` of the describer then
+#' turns it, once per call and not per batch, into `config_floatx()` and C
+#' order (rows first). A vector becomes an array of one dimension, a factor
+#' its codes from zero, a list a list of such. Python objects pass.
 #' @noRd
 as_model_data <- function(x) {
   if (is.null(x) || inherits(x, "python.builtin.object")) {
@@ -126,17 +127,30 @@ as_model_data <- function(x) {
   if (is.null(dim(x))) {
     x <- array(x, dim = length(x))
   }
-  as_numpy(x, if (is.double(x)) keras_module()$config$floatx())
+  reticulate::r_to_py(x)
 }
 
-# In two steps: R's columns are changed to the smaller type as they lie in
-# memory, and only then turned into rows. Turning the doubles moves twice as
-# many bytes.
-as_numpy <- function(x, dtype = NULL) {
-  numpy <- import("numpy", convert = FALSE)
-  narrow <- numpy$asarray(x, dtype = dtype)
-  numpy$ascontiguousarray(narrow)
+# The same for a single array, where it is not an argument of a model's
+# method.
+as_numpy <- function(x) {
+  describer(convert = FALSE)$in_rows(as_model_data(x), float_type())
 }
+
+float_type <- function() {
+  keras_module()$config$floatx()
+}
+
+# Call a method of a model with data among its arguments. An argument that is
+# NULL is left to Python's own default, which is None.
+call_with_data <- function(method, given) {
+  given <- given[!vapply(given, is.null, NA)]
+  is_data <- names(given) %in% data_arguments
+  describer()$call_with_data(
+    method, given[is_data], given[!is_data], float_type()
+  )
+}
+
+data_arguments <- c("x", "y", "sample_weight", "validation_data")
 
 # The arguments that the caller of the calling function gave, by name, each
 # evaluated once. Those left out are left to Python's own defaults.

@@ -4,7 +4,7 @@
 written_functions <- function() {
   here <- topenv()
   names <- c(
-    "clone_model", "count_params", "custom_metric", "evaluate",
+    "array_reshape", "clone_model", "count_params", "custom_metric", "evaluate",
     "freeze_weights", "from_config", "get_config", "get_layer",
     "get_weights", "is_keras_available", "keras_input", "keras_model",
     "keras_model_sequential", "layer_input", "load_model",
@@ -19,7 +19,6 @@ written_functions <- function() {
   passed_on <- list(
     `%<-%` = zeallot::`%<-%`,
     `%>%` = magrittr::`%>%`,
-    array_reshape = reticulate::array_reshape,
     as_iterator = reticulate::as_iterator,
     bidirectional = function(...) {
       stop("bidirectional() is called layer_bidirectional() now.",

@@ -4,9 +4,12 @@
 # is: R name, R arguments, the Python object behind it, how each argument is
 # translated. Each row becomes an R function here.
 
-describer <- function() {
+describer <- function(convert = TRUE) {
   path <- system.file("python", package = "sidebyside")
-  reticulate::import_from_path("sidebyside_dialect", path = path)
+  reticulate::import_from_path(
+    "sidebyside_dialect",
+    path = path, convert = convert
+  )
 }
 
 generated_functions <- function() {
@@ -118,8 +121,8 @@ measure <- function(row, given) {
   if (is.null(given$y_true) && is.null(given$y_pred)) {
     return(make_object(row, given))
   }
-  given$y_true <- as_model_data(given$y_true)
-  given$y_pred <- as_model_data(given$y_pred)
+  given$y_true <- as_numpy(given$y_true)
+  given$y_pred <- as_numpy(given$y_pred)
   row$path <- row[["function"]]
   make_object(row, given)
 }

@@ -107,13 +107,13 @@ as_class_weight <- function(class_weight) {
 
 # Arguments of fit(), evaluate() and predict() that are the same in all three.
 translate_run <- function(given, verbose) {
-  data <- intersect(names(given), c("x", "y", "sample_weight"))
+  data <- intersect(names(given), data_arguments)
   given[data] <- lapply(given[data], as_model_data)
   if (!is.null(given$callbacks)) {
     given$callbacks <- as_plain_list(given$callbacks)
   }
   given$verbose <- as_verbose(verbose)
-  whole <- setdiff(names(given), c(data, "callbacks", "validation_data"))
+  whole <- setdiff(names(given), c(data, "callbacks"))
   given[whole] <- lapply(given[whole], as_whole)
   if (!is.null(given$batch_size) && is_dataset(given$x)) {
     stop("batch_size cannot be given with a dataset, which has its batches ",
@@ -168,9 +168,7 @@ fit_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
   given <- given_arguments(but = c("object", "view_metrics"))
   given <- translate_run(check_all_named(given, "fit"), verbose)
   if (is.list(given$validation_data)) {
-    given$validation_data <- reticulate::tuple(
-      lapply(unname(given$validation_data), as_model_data)
-    )
+    given$validation_data <- reticulate::tuple(unname(given$validation_data))
   }
   if (!is.null(given$class_weight)) {
     given$class_weight <- as_class_weight(given$class_weight)
@@ -178,7 +176,7 @@ fit_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
   if (!is.null(given$initial_epoch)) {
     given$initial_epoch <- as_axis(given$initial_epoch)
   }
-  history <- do.call(object$fit, given)
+  history <- call_with_data(object$fit, given)
   invisible(training_history(history))
 }
 
@@ -192,7 +190,7 @@ evaluate_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
   given <- check_all_named(given_arguments(but = "object"), "evaluate")
   given <- translate_run(given, verbose)
   given$return_dict <- TRUE
-  do.call(object$evaluate, given)
+  call_with_data(object$evaluate, given)
 }
 
 predict_model <- function(object, x, ..., batch_size = NULL,
@@ -202,24 +200,24 @@ predict_model <- function(object, x, ..., batch_size = NULL,
                           ),
                           steps = NULL, callbacks = NULL) {
   given <- check_all_named(given_arguments(but = "object"), "predict")
-  do.call(object$predict, translate_run(given, verbose))
+  call_with_data(object$predict, translate_run(given, verbose))
 }
 
 predict_on_batch <- function(object, x) {
-  object$predict_on_batch(as_model_data(x))
+  object$predict_on_batch(as_numpy(x))
 }
 
 train_on_batch <- function(object, x, y = NULL, sample_weight = NULL,
                            class_weight = NULL) {
   object$train_on_batch(
-    as_model_data(x), as_model_data(y), as_model_data(sample_weight),
+    as_numpy(x), as_numpy(y), as_numpy(sample_weight),
     class_weight = as_class_weight(class_weight), return_dict = TRUE
   )
 }
 
 test_on_batch <- function(object, x, y = NULL, sample_weight = NULL, ...) {
   object$test_on_batch(
-    as_model_data(x), as_model_data(y), as_model_data(sample_weight), ...,
+    as_numpy(x), as_numpy(y), as_numpy(sample_weight), ...,
     return_dict = TRUE
   )
 }
@@ -288,7 +286,7 @@ get_weights <- function(object, trainable = NA) {
 }
 
 set_weights <- function(object, weights) {
-  object$set_weights(lapply(weights, as_model_data))
+  object$set_weights(lapply(weights, as_numpy))
   invisible(object)
 }
 

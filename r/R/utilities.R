@@ -23,6 +23,36 @@ to_categorical <- function(x, num_classes = NULL) {
   keras_module()$utils$to_categorical(x, as_whole(num_classes))
 }
 
+# reticulate's function of this name sends the array to NumPy and back, with
+# three copies on the way, which R does not know of and keeps for long. R's own
+# aperm() turns the order of an array's elements round, which is all it takes.
+array_reshape <- function(x, dim, order = c("C", "F")) {
+  order <- match.arg(order)
+  if (inherits(x, "python.builtin.object")) {
+    return(reticulate::array_reshape(x, dim, order))
+  }
+  from <- if (is.null(base::dim(x))) length(x) else base::dim(x)
+  to <- as.integer(unlist(dim))
+  if (sum(to == -1L) == 1) {
+    to[to == -1L] <- as.integer(length(x) / prod(to[to != -1L]))
+  }
+  if (prod(to) != length(x)) {
+    stop("An array of ", paste(from, collapse = " x "), " (", length(x),
+      " values) cannot be reshaped to ", paste(unlist(dim), collapse = " x "),
+      ".",
+      call. = FALSE
+    )
+  }
+  if (order == "F") {
+    return(array(x, to))
+  }
+  if (length(from) > 1) {
+    x <- aperm(x)
+  }
+  base::dim(x) <- rev(to)
+  if (length(to) > 1) aperm(x) else x
+}
+
 is_keras_available <- function(version = NULL) {
   if (!reticulate::py_module_available("keras")) {
     return(FALSE)

@@ -15,7 +15,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
+
+import numpy as np
+
 
 # Names that snake case alone does not give. Left: family and Python name,
 # right: what keras3 calls it. None: keras3 has no such function.
@@ -358,3 +362,73 @@ def tensor_functions() -> list[str]:
     names = [f"op_{name}" for name, _ in _members("keras.ops")]
     names += [f"random_{name}" for name, _ in _members("keras.random")]
     return names
+
+
+def in_rows(value: object, float_type: str) -> object:
+    """R's data in the order and the type that Keras computes with.
+
+    R keeps an array column by column and every number in 64 bits; what
+    arrives here is a view of R's memory. Floats become `float_type`, whole
+    numbers stay whole, and both are written row by row, once. Containers are
+    gone through, everything else passes.
+    """
+    if isinstance(value, dict):
+        return {k: in_rows(v, float_type) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(in_rows(v, float_type) for v in value)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        return value
+    wanted = np.dtype(float_type) if value.dtype.kind == "f" else value.dtype
+    return np.array(value, dtype=wanted, order="C")
+
+
+def _in_keras(value: object, float_type: str) -> object:
+    """Like `in_rows()`, but tensors of Keras's backend, where they stay.
+
+    Given NumPy's arrays, Keras copies them into tensors of its own and both
+    live until the training ends.
+    """
+    from keras import ops
+
+    if isinstance(value, (list, tuple)):
+        return type(value)(_in_keras(v, float_type) for v in value)
+    rows = in_rows(value, float_type)
+    return ops.convert_to_tensor(rows) if _is_data(value) else rows
+
+
+def _is_data(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+
+
+def _hold_back(data: dict, others: dict) -> tuple[dict, dict]:
+    """Do what `validation_split` asks for on views of R's memory.
+
+    As Keras does it (`train_validation_split()`): the last part of the
+    samples, before any shuffling. Keras would copy both parts. What is not
+    all arrays, or leaves one part empty, is left to Keras.
+    """
+    fraction = others.get("validation_split") or 0
+    samples = {len(v) for v in data.values() if _is_data(v) and v.ndim}
+    arrays_only = all(map(_is_data, data.values()))
+    if not fraction or not arrays_only or len(samples) != 1:
+        return data, others
+    at = math.floor(samples.pop() * (1.0 - fraction))
+    kept = {name: value[:at] for name, value in data.items()}
+    held = {name: value[at:] for name, value in data.items()}
+    if not all(len(v) for v in [*kept.values(), *held.values()]):
+        return data, others
+    order = ("x", "y", "sample_weight")
+    kept["validation_data"] = tuple(held[n] for n in order if n in held)
+    others = {k: v for k, v in others.items() if k != "validation_split"}
+    return kept, others
+
+
+def call_with_data(method, data: dict, others: dict, float_type: str):
+    """Call fit(), evaluate() or predict() of a model with data from R.
+
+    The turned copies live here, for as long as the call, and not in R, which
+    would keep them until it next collects garbage.
+    """
+    data, others = _hold_back(data, others)
+    ready = {name: _in_keras(v, float_type) for name, v in data.items()}
+    return method(**ready, **others)

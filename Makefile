@@ -1,0 +1,41 @@
+# The commands of the project; `make` lists them.
+#
+# IN_ENV sets up what is missing, then runs a command with the project's Python and R
+# (tools/setup.py --exec). When nothing is missing that takes a tenth of a second.
+#
+#   make test ARGS="-k mnist"             ARGS goes to the command
+#   make setup PYTHON=/usr/bin/python3.12   another Python for .venv
+
+IN_ENV = @python3 tools/setup.py --exec
+
+# Jupyter refuses to run as root unless told; containers and CI have no other user.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help setup run test lab bench lint docs lock
+
+help:  ## list the commands (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup:  ## install R, Python's packages, the two companions and MNIST; once
+	@python3 tools/setup.py
+
+run:  ## execute every notebook in order and print a table
+	$(IN_ENV) python tools/run.py $(ARGS)
+
+test:  ## run the tests of both companions and of the notebooks
+	$(IN_ENV) python -m pytest $(ARGS)
+
+lab:  ## open the notebooks in JupyterLab
+	$(IN_ENV) jupyter lab $(AS_ROOT) $(ARGS) notebooks/00_start_here.ipynb
+
+bench:  ## measure speed and memory against the limits
+	$(IN_ENV) python tools/bench.py $(ARGS)
+
+lint:  ## check the style of the Python code and of the notebooks' Python cells
+	$(IN_ENV) ruff check $(ARGS) python tools tests notebooks
+
+docs:  ## regenerate r/NAMESPACE and r/man from the roxygen comments
+	$(IN_ENV) Rscript -e 'roxygen2::roxygenise("r")'
+
+lock:  ## pin requirements.in again (UPGRADE=1: to the newest releases)
+	@$(or $(wildcard .venv/bin/python),python3) tools/lock.py $(if $(UPGRADE),--upgrade)

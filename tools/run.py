@@ -1,0 +1,164 @@
+"""Execute the notebooks in order and say how it went (`make run`).
+
+The executed copies go to build/notebooks/; with --in-place they replace the
+notebooks themselves, which is how the outputs that are committed are made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.util import run_sync
+
+PROJECT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = PROJECT / "notebooks"
+EXECUTED = PROJECT / "build" / "notebooks"
+
+# Asked of the kernel itself when it is done: kilobytes on Linux, bytes on
+# macOS (getrusage(2) of each).
+PEAK = (
+    "__import__('resource').getrusage(0).ru_maxrss"
+    " * (1 if __import__('sys').platform == 'darwin' else 1024)"
+)
+
+
+@dataclass
+class Outcome:
+    """How one notebook went."""
+
+    name: str
+    minutes: float
+    peak_bytes: int
+    checks: int
+    checks_passed: int
+    problem: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """One row of the table."""
+        return (
+            self.name,
+            f"{self.minutes:.1f}",
+            f"{self.peak_bytes / 1e9:.2f} GB" if self.peak_bytes else "-",
+            f"{self.checks_passed} of {self.checks}",
+            "failed" if self.problem else "ok",
+        )
+
+
+def is_check(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell compares the two halves of a pair."""
+    return "check" in cell.metadata.get("tags", [])
+
+
+def execute(source: Path, target: Path) -> Outcome:
+    """Execute one notebook in a kernel of its own and write what came out.
+
+    A cell that fails ends the notebook; what was executed until then is
+    written all the same (but never over the notebook itself).
+    """
+    notebook = nbformat.read(source, as_version=4)
+    checks = [c for c in notebook.cells if is_check(c)]
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=900,
+        resources={"metadata": {"path": str(target.parent)}},
+    )
+    passed, problem, peak = 0, "", 0
+    started = time.monotonic()
+    # Times of cells change with each run and would fill every diff.
+    client.record_timing = False
+    try:
+        with client.setup_kernel():
+            for index, cell in enumerate(notebook.cells):
+                show_progress(source.name, index + 1, len(notebook.cells))
+                client.execute_cell(cell, index)
+                passed += is_check(cell)
+            peak = peak_memory(client)
+    except (CellExecutionError, DeadKernelError) as error:
+        problem = str(error)
+    minutes = (time.monotonic() - started) / 60
+    show_progress("", 0, 0)
+    keep_only_what_lasts(notebook)
+    if not (problem and source == target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, target)
+    return Outcome(source.name, minutes, peak, len(checks), passed, problem)
+
+
+def keep_only_what_lasts(notebook: nbformat.NotebookNode) -> None:
+    """Names of versions and memory addresses make diffs and no sense."""
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+
+
+def peak_memory(client: NotebookClient) -> int:
+    """Largest memory of the kernel so far, in bytes (0 if it does not say)."""
+    message = client.kc.execute(
+        "", silent=True, user_expressions={"peak": PEAK}
+    )
+    reply = run_sync(client.async_wait_for_reply)(message)
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        said = reply["content"]["user_expressions"]["peak"]
+        return int(said["data"]["text/plain"])
+    return 0
+
+
+def show_progress(name: str, cell: int, cells: int) -> None:
+    """One line that is written over; a log gets a line a notebook."""
+    if sys.stdout.isatty():
+        text = f"{name}: cell {cell} of {cells}" if name else ""
+        print(f"\r{text:<60}", end="" if name else "\r", flush=True)
+    elif cell == 1:
+        print(f"{name}: {cells} cells", flush=True)
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The table that `make run` ends with."""
+    head = ("notebook", "minutes", "peak memory", "checks passed", "")
+    rows = [head, *(o.cells for o in outcomes)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    parser.add_argument("--in-place", action="store_true")
+    parser.add_argument("--output", type=Path, default=EXECUTED)
+    chosen = parser.parse_args()
+    sources = [path.resolve() for path in chosen.notebooks]
+    sources = sources or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    outcomes = []
+    for source in sources:
+        target = source if chosen.in_place else chosen.output / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        outcomes.append(execute(source, target))
+        if outcomes[-1].problem:
+            print(f"{source.name} failed:\n{outcomes[-1].problem}")
+    print()
+    print(table(outcomes))
+    where = NOTEBOOKS if chosen.in_place else chosen.output
+    print(f"\nExecuted notebooks: {where}")
+    return 1 if any(o.problem for o in outcomes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
