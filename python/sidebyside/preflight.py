@@ -191,7 +191,7 @@ def _data_row() -> Row:
         "data folder": data_directory() / "mnist" / "mnist.npz",
     }
     found = next((n for n, path in places.items() if path.is_file()), "")
-    mend = "" if found else "python -m sidebyside.datasets"
+    mend = "" if found else "python -m sidebyside.fetch"
     return Row("MNIST", found, "either place", bool(found), mend)
 
 

@@ -46,11 +46,15 @@ array_reshape <- function(x, dim, order = c("C", "F")) {
   if (order == "F") {
     return(array(x, to))
   }
+  # Rows first means: the dimensions in reverse, read by R. A first dimension
+  # that stays (the samples) can stay where it is, which saves a copy.
+  fixed <- if (length(from) > 1 && length(to) > 1 && from[1] == to[1]) 1L
+  turned <- function(n) c(fixed, rev(seq_len(n)[seq_len(n) > length(fixed)]))
   if (length(from) > 1) {
-    x <- aperm(x)
+    x <- aperm(x, turned(length(from)))
   }
-  base::dim(x) <- rev(to)
-  if (length(to) > 1) aperm(x) else x
+  base::dim(x) <- to[turned(length(to))]
+  if (length(to) - length(fixed) > 1) aperm(x, turned(length(to))) else x
 }
 
 is_keras_available <- function(version = NULL) {

@@ -20,6 +20,10 @@ import re
 
 import numpy as np
 
+# Bytes that TensorFlow's memory has to start at a multiple of
+# (EIGEN_MAX_ALIGN_BYTES with AVX-512).
+_ALIGNMENT = 64
+
 
 # Names that snake case alone does not give. Left: family and Python name,
 # right: what keras3 calls it. None: keras3 has no such function.
@@ -379,21 +383,38 @@ def in_rows(value: object, float_type: str) -> object:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
         return value
     wanted = np.dtype(float_type) if value.dtype.kind == "f" else value.dtype
-    return np.array(value, dtype=wanted, order="C")
+    rows = _aligned(value.shape, wanted)
+    rows[...] = value
+    return rows
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An empty array that TensorFlow can use as it lies in memory."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def _in_keras(value: object, float_type: str) -> object:
-    """Like `in_rows()`, but tensors of Keras's backend, where they stay.
+    """Like `in_rows()`, but tensors of Keras's backend.
 
-    Given NumPy's arrays, Keras copies them into tensors of its own and both
-    live until the training ends.
+    Given NumPy's arrays, TensorFlow copies them into memory of its own, which
+    it never gives back. By DLPack it takes ours as it is, which is why that
+    has to be aligned.
     """
-    from keras import ops
+    import keras
 
     if isinstance(value, (list, tuple)):
         return type(value)(_in_keras(v, float_type) for v in value)
     rows = in_rows(value, float_type)
-    return ops.convert_to_tensor(rows) if _is_data(value) else rows
+    if not _is_data(value):
+        return rows
+    if keras.backend.backend() == "tensorflow" and rows.dtype.kind != "b":
+        from tensorflow.experimental import dlpack
+
+        return dlpack.from_dlpack(rows.__dlpack__())
+    return keras.ops.convert_to_tensor(rows)
 
 
 def _is_data(value: object) -> bool:
