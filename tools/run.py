@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,8 @@ from nbclient.util import run_sync
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
 EXECUTED = PROJECT / "build" / "notebooks"
+# The table again, for `make bench`.
+SUMMARY = PROJECT / "build" / "run.json"
 
 # Asked of the kernel itself when it is done: kilobytes on Linux, bytes on
 # macOS (getrusage(2) of each).
@@ -73,6 +76,8 @@ def execute(source: Path, target: Path) -> Outcome:
         notebook,
         kernel_name="python3",
         timeout=900,
+        # R writes word by word; one output for each would be a long list.
+        coalesce_streams=True,
         resources={"metadata": {"path": str(target.parent)}},
     )
     passed, problem, peak = 0, "", 0
@@ -157,6 +162,8 @@ def main() -> int:
     print(table(outcomes))
     where = NOTEBOOKS if chosen.in_place else chosen.output
     print(f"\nExecuted notebooks: {where}")
+    SUMMARY.parent.mkdir(exist_ok=True)
+    SUMMARY.write_text(json.dumps([asdict(o) for o in outcomes], indent=1))
     return 1 if any(o.problem for o in outcomes) else 0
 
 

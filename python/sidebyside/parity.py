@@ -177,7 +177,9 @@ def _distance(mine: np.ndarray, theirs: np.ndarray) -> float:
         a, b = a.astype(float, copy=False), b.astype(float, copy=False)
         if not np.array_equal(np.isnan(a), np.isnan(b)):
             return float("inf")
-        difference = np.abs(a - b)
+        # Equal infinities leave NaN, which counts as no difference.
+        with np.errstate(invalid="ignore"):
+            difference = np.abs(a - b)
         if difference.size and not np.isnan(difference).all():
             largest = max(largest, float(np.nanmax(difference)))
     return largest

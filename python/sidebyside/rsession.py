@@ -35,8 +35,9 @@ def prepare_environment() -> None:
         # reticulate >= 1.44 would check, at each start, packages that
         # set-up has installed already.
         "RETICULATE_CHECK_REQUIRED_PACKAGES": "0",
-        # Python's and R's tables are both as wide as half a screen.
-        "JUPYTER_COLUMNS": "72",
+        # Keras draws its tables 76 wide and expects at least that; rich
+        # would give it 115, which is more than half a screen.
+        "JUPYTER_COLUMNS": "80",
         "MATPLOTLIBRC": str(Path(__file__).with_name("matplotlibrc")),
     }
     for name, value in defaults.items():

@@ -1,0 +1,348 @@
+"""Measure speed and memory against the project's limits (`make bench`).
+
+Prints a table and writes build/bench.json, a list of {name, value, unit,
+limit, holds}. Every figure is a ratio or a difference of things measured in
+this one run, alternated and repeated, so that a noisy machine disturbs both
+sides alike; medians are reported. Nothing here is a test: tests are never
+timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESULT = PROJECT / "build" / "bench.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float
+    holds: bool
+
+
+def row(name: str, value: float, unit: str, limit: float) -> Row:
+    """A figure and the most that it may be."""
+    return Row(name, round(value, 3), unit, limit, value <= limit)
+
+
+def seconds_printed(command: list[str]) -> float:
+    """Run a program that prints a number of seconds as its last line."""
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=PROJECT
+    )
+    lines = result.stdout.split()
+    if result.returncode or not lines:
+        raise RuntimeError(f"{command[:3]} failed:\n{result.stderr[-2000:]}")
+    return float(lines[-1])
+
+
+def alternate(
+    one: Callable[[], float], other: Callable[[], float], rounds: int
+) -> list[tuple[float, float]]:
+    """Measure two things by turns, changing which of them goes first."""
+    pairs = []
+    for number in range(rounds):
+        if number % 2:
+            second = other()
+            pairs.append((one(), second))
+        else:
+            pairs.append((one(), other()))
+    return pairs
+
+
+def median_difference(pairs: list[tuple[float, float]]) -> float:
+    """Median of the second minus the first of each pair."""
+    return statistics.median(b - a for a, b in pairs)
+
+
+IMPORT_KERAS = """
+import time
+start = time.perf_counter()
+import os
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+print(time.perf_counter() - start)
+"""
+
+# The shell is there before a notebook's first cell runs.
+LOAD_EXTENSION = """
+import time
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+start = time.perf_counter()
+shell.run_line_magic("load_ext", "sidebyside")
+print(time.perf_counter() - start)
+"""
+
+R_WITHOUT = """
+start <- Sys.time()
+library(reticulate)
+keras <- import("keras")
+cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
+"""
+
+R_WITH = """
+start <- Sys.time()
+library(sidebyside)
+cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
+"""
+
+
+def bench_load_extension(rounds: int) -> list[Row]:
+    """What `%load_ext sidebyside` costs beyond importing Keras."""
+    pairs = alternate(
+        lambda: seconds_printed([sys.executable, "-c", IMPORT_KERAS]),
+        lambda: seconds_printed([sys.executable, "-c", LOAD_EXTENSION]),
+        rounds,
+    )
+    name = "%load_ext sidebyside beyond importing Keras"
+    return [row(name, median_difference(pairs), "s", 1.0)]
+
+
+def bench_library(rounds: int) -> list[Row]:
+    """What library(sidebyside) costs beyond reticulate and Keras."""
+    pairs = alternate(
+        lambda: seconds_printed(["Rscript", "-e", R_WITHOUT]),
+        lambda: seconds_printed(["Rscript", "-e", R_WITH]),
+        rounds,
+    )
+    name = "library(sidebyside) beyond reticulate and Keras"
+    return [row(name, median_difference(pairs), "s", 0.3)]
+
+
+# Both languages in one process, as in a notebook: the same data in each
+# language's own arrays, the same network, by turns.
+FIT = """
+import json, statistics, sys, time
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "sidebyside")
+
+def r(code):
+    shell.run_cell_magic("R", "", code)
+
+r('''
+c(c(x, y), c(x_test, y_test)) %<-% load_mnist()
+x <- array_reshape(x, c(60000, 784)) / 255
+y <- to_categorical(y, 10)
+build <- function() {
+  set_random_seed(1)
+  model <- keras_model_sequential(input_shape = 784)
+  model |>
+    layer_dense(units = 256, activation = "relu") |>
+    layer_dropout(rate = 0.4) |>
+    layer_dense(units = 128, activation = "relu") |>
+    layer_dropout(rate = 0.3) |>
+    layer_dense(units = 10, activation = "softmax")
+  model |> compile(
+    loss = "categorical_crossentropy",
+    optimizer = optimizer_rmsprop(),
+    metrics = "accuracy"
+  )
+  model
+}
+''')
+import keras
+from keras import layers
+from sidebyside import load_mnist
+(x, y), _ = load_mnist()
+x = x.reshape(60000, 784) / 255
+y = keras.utils.to_categorical(y, 10)
+
+def build():
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((784,))])
+    model.add(layers.Dense(256, activation="relu"))
+    model.add(layers.Dropout(0.4))
+    model.add(layers.Dense(128, activation="relu"))
+    model.add(layers.Dropout(0.3))
+    model.add(layers.Dense(10, activation="softmax"))
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer=keras.optimizers.RMSprop(),
+        metrics=["accuracy"],
+    )
+    return model
+
+EPOCHS = 3
+
+def in_r():
+    r("model <- build()")
+    start = time.perf_counter()
+    r(f'''
+    history <- model |> fit(x, y, epochs = {EPOCHS}, batch_size = 128,
+      validation_split = 0.2, verbose = 0)
+    ''')
+    return time.perf_counter() - start
+
+def in_python():
+    model = build()
+    start = time.perf_counter()
+    model.fit(x, y, epochs=EPOCHS, batch_size=128, validation_split=0.2,
+              verbose=0)
+    return time.perf_counter() - start
+
+rounds = int(sys.argv[1])
+in_r(), in_python()  # the first training of a process is slower
+ratios = []
+for number in range(rounds):
+    if number % 2:
+        python = in_python()
+        ratios.append(in_r() / python)
+    else:
+        taken = in_r()
+        ratios.append(taken / in_python())
+print(json.dumps(ratios), file=sys.stderr)
+print(statistics.median(ratios))
+"""
+
+
+def bench_fit(rounds: int) -> list[Row]:
+    """R's fit() over Python's, conversion of R's data included."""
+    command = [sys.executable, "-c", FIT, str(rounds)]
+    name = "fit on MNIST, R over Python (3 epochs, one process)"
+    return [row(name, seconds_printed(command), "ratio", 1.05)]
+
+
+def bench_notebooks() -> list[Row]:
+    """Time and memory of `make run`, from a run of it."""
+    started = time.monotonic()
+    subprocess.run(
+        [sys.executable, str(PROJECT / "tools" / "run.py")],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT,
+    )
+    minutes = (time.monotonic() - started) / 60
+    outcomes = json.loads(
+        (PROJECT / "build" / "run.json").read_text(encoding="utf-8")
+    )
+    peaks = {o["name"]: o["peak_bytes"] / 1e9 for o in outcomes}
+    return [
+        row(
+            "peak memory of the kernel of 01_mnist",
+            peaks["01_mnist.ipynb"],
+            "GB",
+            1.5,
+        ),
+        row("all notebooks, after set-up", minutes, "min", 8.0),
+    ]
+
+
+KERNEL_EXIT = """
+import time
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name="python3")
+client.execute_interactive("%load_ext sidebyside", output_hook=lambda m: 0)
+start = time.perf_counter()
+client.shutdown()
+code = manager.provisioner.process.wait(30)
+assert code == 0, code
+print(time.perf_counter() - start)
+"""
+
+
+def bench_exit(rounds: int) -> list[Row]:
+    """How long a kernel with R in it takes to leave, with exit code 0."""
+    command = [sys.executable, "-c", KERNEL_EXIT]
+    taken = [seconds_printed(command) for _ in range(rounds)]
+    name = "a kernel that loaded R exits (code 0)"
+    return [row(name, statistics.median(taken), "s", 2.0)]
+
+
+def bench_setup(rounds: int) -> list[Row]:
+    """A second `make setup`."""
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        subprocess.run(
+            ["make", "setup"],
+            check=True,
+            capture_output=True,
+            cwd=PROJECT,
+            env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"},
+        )
+        taken.append(time.perf_counter() - started)
+    return [row("a second `make setup`", statistics.median(taken), "s", 2.0)]
+
+
+BENCHES: dict[str, Callable[[int], list[Row]]] = {
+    "setup": bench_setup,
+    "load_ext": bench_load_extension,
+    "library": bench_library,
+    "exit": bench_exit,
+    "fit": bench_fit,
+    "notebooks": lambda rounds: bench_notebooks(),
+}
+
+
+def machine() -> str:
+    """The machine in a few words."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{model}, {os.cpu_count()} cores, {platform.platform()}"
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as aligned text."""
+    cells = [("", "measured", "limit", "")]
+    cells += [
+        (
+            r.name,
+            f"{r.value:.2f} {r.unit}",
+            f"{r.limit:g} {r.unit}",
+            "holds" if r.holds else "MISSED",
+        )
+        for r in rows
+    ]
+    widths = [max(len(c[i]) for c in cells) for i in range(4)]
+    return "\n".join(
+        "  ".join(x.ljust(w) for x, w in zip(c, widths, strict=True)).rstrip()
+        for c in cells
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=BENCHES, nargs="*")
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    rows: list[Row] = []
+    print(machine(), flush=True)
+    for name, bench in BENCHES.items():
+        if chosen.only and name not in chosen.only:
+            continue
+        print(f"measuring: {name} ...", flush=True)
+        rows += bench(chosen.rounds)
+    print()
+    print(table(rows))
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
+    print(f"\nWritten to {RESULT}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
