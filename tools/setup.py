@@ -250,14 +250,19 @@ def r_sources() -> list[Path]:
 
 
 def python_sources() -> list[Path]:
-    """The files of python/ that its installation reads; not the modules, it is installed editable."""
+    """The files of python/ that its installation reads."""
     folder = ROOT / "python"
-    return [folder / "pyproject.toml", *folder.glob("setup.py"), *folder.rglob("*.c")]
+    made = ("build", "__pycache__")
+    return [path for path in folder.rglob("*")
+            if path.is_file() and path.suffix not in (".so", ".pyc")
+            and not any(part in made or part.endswith(".egg-info") for part in path.relative_to(folder).parts)]
 
 
-def compiled_parts() -> str:
-    """What installing python/ has compiled; it lies beside the modules and is easily cleaned away."""
-    return fingerprint(*sorted(path.name for path in (ROOT / "python").rglob("*.so")))
+def installed_modules(prefix: Path) -> str:
+    """The companion as it was installed; its compiled part is easily cleaned away."""
+    found = [path for folder in prefix.glob("lib/python3*/site-packages/sidebyside")
+             for path in folder.glob("*") if path.is_file()]
+    return fingerprint(*sorted(f"{path.name} {path.stat().st_size}" for path in found))
 
 
 def modified(path: Path) -> int:
@@ -360,7 +365,7 @@ class Environment:
         return [
             Step("python companion", "The Python companion (python/)",
                  lambda: fingerprint(self.base(), hash_files(python_sources())),
-                 self.install_python_companion, compiled_parts),
+                 self.install_python_companion, lambda: installed_modules(self.prefix)),
             Step("R companion", "The R companion (r/)",
                  lambda: fingerprint(self.base(), hash_files(r_sources())),
                  self.install_r_companion),
@@ -370,9 +375,16 @@ class Environment:
         ]
 
     def install_python_companion(self) -> None:
-        # Editable: a change in a Python module needs no new set-up. The dependencies are there, pinned.
-        must_run([self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-                  "--no-build-isolation", "--editable", "python/"], self.env, "pip", "a python/ that can be installed")
+        # Not editable: reticulate before 1.31 does not read the .pth files that such an installation
+        # stands on, so Rscript would not find it. The dependencies are there, pinned.
+        try:
+            must_run([self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+                      "--no-build-isolation", "--force-reinstall", "./python"], self.env, "pip",
+                     "a python/ that can be installed")
+        finally:
+            # What setuptools built there would be packed again, also after its source is gone.
+            for leftover in [ROOT / "python" / "build", *(ROOT / "python").glob("*.egg-info")]:
+                shutil.rmtree(str(leftover), ignore_errors=True)
 
     def install_r_companion(self) -> None:
         where = []
@@ -417,9 +429,11 @@ print("answer: Python starts", rpy2.robjects.r("R.version.string")[0], "and has 
 """
 
 CHECK_R = (
-    'keras <- reticulate::import("keras"); '
+    'library(sidebyside); '
+    'stopifnot(reticulate::py_module_available("sidebyside")); '
+    'model <- keras_model_sequential(1); '
     'cat("\\nanswer: R starts Python", as.character(reticulate::py_version()), '
-    '"and has Keras", keras$`__version__`, "\\n")'
+    '"and has Keras through", dialect(), "\\n")'
 )
 
 
