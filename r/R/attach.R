@@ -118,7 +118,10 @@ attach_dialect <- function() {
   if (name %in% search()) {
     detach(name, character.only = TRUE)
   }
-  attach(functions, name = name, warn.conflicts = FALSE)
+  # Behind the package and not before it: detach() notes the package's place
+  # on the search path before it calls .onDetach().
+  package <- match("package:sidebyside", search(), nomatch = 1L)
+  attach(functions, pos = package + 1L, name = name, warn.conflicts = FALSE)
 }
 
 # The Python companion, where it is, loads Keras without TensorFlow's remarks

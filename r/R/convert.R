@@ -13,18 +13,22 @@ as_whole <- function(x) {
   if (is.list(x) && !is.object(x)) {
     return(lapply(x, as_whole))
   }
-  if (is_whole(x) && is.null(dim(x))) as.integer(x) else x
+  if (is_whole(x) && is.null(dim(x))) {
+    stats::setNames(as.integer(x), names(x))
+  } else {
+    x
+  }
 }
 
 # Axes count from one in R and from zero in Python; negative ones count from
-# the end in both.
-as_axis <- function(axis) {
+# the end in both. So do the other positions (`what`) of a few arguments.
+as_axis <- function(axis, what = "An axis") {
   if (is.null(axis) || inherits(axis, "python.builtin.object")) {
     return(axis)
   }
   axis <- as.integer(unlist(axis))
   if (any(axis == 0L)) {
-    stop("An axis counts from 1 in R (or from the end, -1); found 0.",
+    stop(what, " counts from 1 in R (or from the end, -1); found 0.",
       call. = FALSE
     )
   }
@@ -58,7 +62,8 @@ as_keras <- function(x, prefer = "path") {
   if (identical(class(x), "function")) {
     row <- environment(x)$.dialect_row
     if (!is.null(row)) {
-      return(python_object(if (nzchar(row[[prefer]])) row[[prefer]] else row$path))
+      preferred <- row[[prefer]]
+      return(python_object(if (nzchar(preferred)) preferred else row$path))
     }
     if (!is.null(attr(x, "py_function_name"))) {
       python <- reticulate::py_func(unclass(x))
@@ -69,11 +74,23 @@ as_keras <- function(x, prefer = "path") {
   x
 }
 
+# callback_lambda()'s functions: epochs and batches count from one.
+as_counted <- function(f) {
+  if (is.null(f) || inherits(f, "python.builtin.object")) {
+    return(f)
+  }
+  function(position, logs = NULL) {
+    f(position + 1L, logs)
+    NULL
+  }
+}
+
 as_argument <- function(value, kind) {
   switch(kind,
     axis = as_axis(value),
     shape = as_shape(value),
     float = as_keras(value),
+    counted = as_counted(value),
     as_whole(as_keras(value))
   )
 }
@@ -103,14 +120,12 @@ as_measure <- function(x) {
 #' An array crosses as a view of R's memory; `in_rows()` of the describer then
 #' turns it, once per call and not per batch, into `config_floatx()` and C
 #' order (rows first). A vector becomes an array of one dimension, a factor
-#' its codes from zero, a list a list of such. Python objects pass.
+#' its codes from zero, a list a list of such, and so does a data frame: its
+#' columns are a model's inputs by name. Python objects pass.
 #' @noRd
 as_model_data <- function(x) {
   if (is.null(x) || inherits(x, "python.builtin.object")) {
     return(x)
-  }
-  if (is.data.frame(x)) {
-    x <- data.matrix(x)
   }
   if (is.list(x)) {
     return(lapply(x, as_model_data))
@@ -122,7 +137,8 @@ as_model_data <- function(x) {
     )
   }
   if (is.factor(x)) {
-    x <- array(as.integer(x) - 1L, dim = if (is.null(dim(x))) length(x) else dim(x))
+    extent <- if (is.null(dim(x))) length(x) else dim(x)
+    x <- array(as.integer(x) - 1L, dim = extent)
   }
   if (is.null(dim(x))) {
     x <- array(x, dim = length(x))
@@ -134,6 +150,19 @@ as_model_data <- function(x) {
 # method.
 as_numpy <- function(x) {
   describer(convert = FALSE)$in_rows(as_model_data(x), float_type())
+}
+
+# The way back, for tensors and for the variables of a model.
+tensor_as_array <- function(x, ...) {
+  as.array(x$numpy())
+}
+
+tensor_as_double <- function(x, ...) {
+  as.double(x$numpy())
+}
+
+tensor_as_integer <- function(x, ...) {
+  as.integer(x$numpy())
 }
 
 float_type <- function() {
@@ -156,7 +185,8 @@ data_arguments <- c("x", "y", "sample_weight", "validation_data")
 # evaluated once. Those left out are left to Python's own defaults.
 given_arguments <- function(frame = parent.frame(), but = character()) {
   caller <- sys.function(sys.parent())
-  named <- setdiff(names(formals(caller)), c("...", but))
+  # as.character(): a function without arguments has NULL for their names.
+  named <- setdiff(as.character(names(formals(caller))), c("...", but))
   left_out <- vapply(
     named,
     function(name) eval(call("missing", as.name(name)), frame),

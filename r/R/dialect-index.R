@@ -6,25 +6,20 @@ written_functions <- function() {
   names <- c(
     "array_reshape", "clone_model", "count_params", "custom_metric", "evaluate",
     "freeze_weights", "from_config", "get_config", "get_layer",
-    "get_weights", "is_keras_available", "keras_input", "keras_model",
-    "keras_model_sequential", "layer_input", "load_model",
-    "load_model_config", "load_model_weights", "named_list", "pop_layer",
-    "predict_on_batch", "reset_state", "save_model", "save_model_config",
-    "save_model_weights", "set_random_seed", "set_weights", "test_on_batch",
-    "to_categorical", "train_on_batch", "unfreeze_weights"
+    "get_weights", "keras_input", "keras_model", "keras_model_sequential",
+    "layer_input", "load_model", "load_model_config", "load_model_weights",
+    "named_list", "pop_layer", "predict_on_batch", "reset_state",
+    "save_model", "save_model_config", "save_model_weights",
+    "set_random_seed", "set_weights", "test_on_batch", "to_categorical",
+    "train_on_batch", "unfreeze_weights"
   )
-  dataset_functions <- lapply(datasets, dataset_function)
-  names(dataset_functions) <- paste0("dataset_", datasets)
   # What keras3 passes on from other packages.
   passed_on <- list(
     `%<-%` = zeallot::`%<-%`,
+    `%<>%` = magrittr::`%<>%`,
     `%>%` = magrittr::`%>%`,
+    `%as%` = reticulate::`%as%`,
     as_iterator = reticulate::as_iterator,
-    bidirectional = function(...) {
-      stop("bidirectional() is called layer_bidirectional() now.",
-        call. = FALSE
-      )
-    },
     compile = generics::compile,
     fit = generics::fit,
     import = reticulate::import,
@@ -39,7 +34,7 @@ written_functions <- function() {
     use_virtualenv = reticulate::use_virtualenv
   )
   c(
-    mget(names, envir = here), dataset_functions, passed_on,
+    mget(names, envir = here), passed_on,
     list(keras = keras_module())
   )
 }
@@ -61,11 +56,12 @@ keras3_only <- c(
   "get_vocabulary", "image_array_save", "image_from_array", "image_load",
   "image_smart_resize", "image_to_array", "imagenet_decode_predictions",
   "imagenet_preprocess_input", "install_keras", "keras_variable", "Layer",
-  "layer_feature_space", "LearningRateSchedule", "Loss", "mark_active",
-  "Metric", "Model", "new_callback_class", "new_layer_class",
+  "layer_feature_space", "Loss", "mark_active", "Metric", "Model",
+  "new_callback_class", "new_layer_class",
   "new_learning_rate_schedule_class", "new_loss_class", "new_metric_class",
-  "new_model_class", "op_convert_to_array", "op_subset", "op_subset<-",
-  "op_subset_set", "py_require", "quantize_weights",
+  "new_model_class", "op_convert_to_array", "op_hard_swish", "op_pmax",
+  "op_pmin", "op_subset", "op_subset<-", "op_subset_set", "py_require",
+  "quantize_weights",
   "register_keras_serializable", "run_dir", "serialize_keras_object",
   "set_custom_objects", "set_state_tree", "set_vocabulary", "shape",
   "tensorboard", "use_backend", "with_custom_object_scope", "zip_lists"
@@ -77,8 +73,11 @@ missing_functions <- function(known) {
   functions <- lapply(names, function(name) {
     force(name)
     function(...) {
-      stop(name, "() is a function of the R package keras3, which is not ",
-        "installed here, and the companion's dialect does not have it. ",
+      # Keras may be newer than keras3: its operations go by their family.
+      whose <- sub("^(op|random)_.*", " (as all of \\1_*())", name)
+      stop(name, "()", if (whose != name) whose, " is a function of the R ",
+        "package keras3, which is not attached here, and the companion's ",
+        "dialect does not have it. ",
         "install.packages(\"keras3\") gets it where CRAN can be reached.",
         call. = FALSE
       )
@@ -107,4 +106,13 @@ register_methods <- function() {
   method("print", history, print_history, "base")
   method("plot", history, plot_history, "base")
   method("as.data.frame", history, history_as_data_frame, "base")
+  tensors <- c(
+    "tensorflow.python.types.core.Tensor",
+    "keras.src.backend.common.variables.Variable"
+  )
+  for (tensor in tensors) {
+    method("as.array", tensor, tensor_as_array, "base")
+    method("as.double", tensor, tensor_as_double, "base")
+    method("as.integer", tensor, tensor_as_integer, "base")
+  }
 }

@@ -22,6 +22,14 @@ generated_functions <- function() {
   )
   functions <- Map(generated_function, rows, parsed)
   names(functions) <- vapply(rows, `[[`, "", "name")
+  # What keras3 also has under an older name.
+  older <- c(
+    application_nasnetlarge = "application_nasnet_large",
+    application_nasnetmobile = "application_nasnet_mobile",
+    bidirectional = "layer_bidirectional",
+    time_distributed = "layer_time_distributed"
+  )
+  functions[names(older)] <- functions[older]
   functions
 }
 
@@ -51,7 +59,10 @@ bodies <- list(
       do.call(layer, as_plain_list(inputs))
     }
   }),
-  measure = quote(measure(.dialect_row, given_arguments()))
+  measure = quote(measure(.dialect_row, given_arguments())),
+  dataset = quote({
+    load_dataset(.dialect_row, given_arguments(but = "convert"), convert)
+  })
 )
 
 generated_function <- function(row, header) {
@@ -86,12 +97,13 @@ python_object <- function(path) {
 translate_arguments <- function(row, given) {
   check_all_named(given, row$name)
   kinds <- row$kinds[names(given)]
-  # What came in through `...` is not in the signature: a shape by its name,
-  # or a number.
+  # What came in through `...` is not in the signature: its name says what it
+  # is.
   unknown <- is.na(kinds)
-  kinds[unknown] <- ifelse(
-    grepl("(^|_)shape$", names(given)[unknown]), "shape", "number"
-  )
+  kinds[unknown] <- "number"
+  kinds[unknown & grepl("(^|_)shape$", names(given))] <- "shape"
+  counted <- "^on_(.*_)?(epoch|batch)_(begin|end)$"
+  kinds[unknown & grepl(counted, names(given))] <- "counted"
   translated <- Map(as_argument, given, kinds)
   python <- row$py_names[names(given)]
   names(translated) <- ifelse(unknown, names(given), python)
@@ -118,11 +130,25 @@ compose <- function(object, layer) {
 # loss_*() and metric_*(): with data they compute, without they make the
 # object that compile() takes.
 measure <- function(row, given) {
-  if (is.null(given$y_true) && is.null(given$y_pred)) {
+  has_class <- nzchar(row$path)
+  if (has_class && is.null(given$y_true) && is.null(given$y_pred)) {
     return(make_object(row, given))
   }
   given$y_true <- as_numpy(given$y_true)
   given$y_pred <- as_numpy(given$y_pred)
   row$path <- row[["function"]]
   make_object(row, given)
+}
+
+# dataset_*(): the arrays of keras.datasets as a list of two, as keras3 gives
+# them.
+load_dataset <- function(row, given, convert) {
+  loader <- import(row$path, convert = convert)$load_data
+  loaded <- do.call(loader, translate_arguments(row, given))
+  # Tuples of Python stay tuples without conversion, and count from zero.
+  if (!convert) {
+    loaded <- lapply(reticulate::iterate(loaded), reticulate::iterate)
+  }
+  pair <- function(set) list(x = set[[1]], y = set[[2]])
+  list(train = pair(loaded[[1]]), test = pair(loaded[[2]]))
 }

@@ -11,16 +11,33 @@ epochs_done <- function(history) {
   min(history$params$epochs, length(history$metrics[[1]]))
 }
 
+# fit()'s `validation_freq`: every so many epochs, or in these epochs.
+validated_epochs <- function(history) {
+  every <- unlist(history$params$validation_freq)
+  epochs <- seq_len(history$params$epochs)
+  if (is.null(every)) {
+    epochs
+  } else if (length(every) > 1) {
+    every
+  } else {
+    epochs[epochs %% every == 0]
+  }
+}
+
 history_as_data_frame <- function(x, ...) {
   epochs <- x$params$epochs
   metrics <- names(x$metrics)
-  # Training that stopped early leaves rows without a value.
-  values <- lapply(x$metrics, function(metric) {
-    length(metric) <- epochs
-    as.numeric(metric)
-  })
   plain <- sub("^val_", "", metrics)
   validation <- startsWith(metrics, "val_")
+  # Training that stopped early leaves rows without a value, and so does
+  # validation that is done now and then.
+  values <- Map(function(metric, is_validation) {
+    measured <- seq_along(metric)
+    if (is_validation) {
+      measured <- validated_epochs(x)[measured]
+    }
+    replace(rep(NA_real_, epochs), measured, as.numeric(metric))
+  }, x$metrics, validation)
   data.frame(
     epoch = rep(seq_len(epochs), length(metrics)),
     value = unlist(values, use.names = FALSE),
@@ -34,7 +51,9 @@ history_as_data_frame <- function(x, ...) {
 
 print_history <- function(x, ...) {
   last <- epochs_done(x)
-  values <- vapply(x$metrics, function(metric) metric[[last]], 0)
+  values <- vapply(x$metrics, function(metric) {
+    as.numeric(metric[[min(last, length(metric))]])
+  }, 0)
   shown <- prettyNum(values, big.mark = ",", digits = 4, scientific = FALSE)
   cat("\nFinal epoch (plot to see history):\n")
   cat(paste0(formatC(names(values), width = max(nchar(names(values)))), ": ",

@@ -38,7 +38,8 @@ keras_model_sequential <- function(input_shape = NULL, name = NULL, ...,
   given <- check_all_named(given_arguments(), "keras_model_sequential")
   of_model <- given[names(given) %in% c("name", "trainable")]
   of_input <- given[startsWith(names_or_blank(given), "input_")]
-  unknown <- setdiff(names(given), c(names(of_model), names(of_input), "layers"))
+  known <- c(names(of_model), names(of_input), "layers")
+  unknown <- setdiff(names(given), known)
   if (length(unknown)) {
     stop("keras_model_sequential() has no argument ", toString(unknown), ".",
       call. = FALSE
@@ -63,7 +64,7 @@ clone_model <- function(model, input_tensors = NULL, clone_function = NULL,
 }
 
 get_layer <- function(object, name = NULL, index = NULL) {
-  object$get_layer(name = name, index = as_axis(index))
+  object$get_layer(name = name, index = as_axis(index, "A layer's index"))
 }
 
 pop_layer <- function(object, rebuild = TRUE) {
@@ -95,10 +96,9 @@ as_class_weight <- function(class_weight) {
   }
   classes <- suppressWarnings(as.integer(names(class_weight)))
   if (length(classes) != length(class_weight) || anyNA(classes)) {
+    found <- if (is.null(names(class_weight))) "none" else names(class_weight)
     stop("class_weight must have the classes, counted from 0, as names, as in ",
-      "list(\"0\" = 1, \"1\" = 5); found names: ",
-      if (is.null(names(class_weight))) "none" else toString(names(class_weight)),
-      ".",
+      "list(\"0\" = 1, \"1\" = 5); found names: ", toString(found), ".",
       call. = FALSE
     )
   }
@@ -174,10 +174,11 @@ fit_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
     given$class_weight <- as_class_weight(given$class_weight)
   }
   if (!is.null(given$initial_epoch)) {
-    given$initial_epoch <- as_axis(given$initial_epoch)
+    given$initial_epoch <- as_axis(given$initial_epoch, "initial_epoch")
   }
-  history <- call_with_data(object$fit, given)
-  invisible(training_history(history))
+  history <- training_history(call_with_data(object$fit, given))
+  history$params$validation_freq <- given$validation_freq
+  invisible(history)
 }
 
 evaluate_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
@@ -231,7 +232,7 @@ custom_metric <- function(name, metric_fn) {
 #' The summary table as text
 #'
 #' Keras prints it through Python, past R's output (`capture.output()` gets
-#' nothing), so the lines are collected and then printed by R.
+#' nothing), so the text is collected there and then printed by R.
 #' @noRd
 format_model <- function(x, line_length = min(getOption("width"), 180),
                          positions = NULL, expand_nested = FALSE,
@@ -243,13 +244,7 @@ format_model <- function(x, line_length = min(getOption("width"), 180),
     show_trainable <- isTRUE(x$built) && length(x$non_trainable_weights) > 0
   }
   given$show_trainable <- show_trainable
-  printed <- character()
-  given$print_fn <- function(line, line_break = NULL) {
-    printed <<- c(printed, line)
-    NULL
-  }
-  do.call(x$summary, given)
-  text <- trimws(paste(printed, collapse = "\n"))
+  text <- trimws(describer()$summary_text(x, given))
   if (compact) gsub("\n\\s*\n", "\n", text) else text
 }
 
@@ -271,7 +266,7 @@ plot_model <- function(x, ...) {
   )
 }
 
-# ---- weights and configuration ------------------------------------------------
+# ---- weights and configuration -----------------------------------------------
 
 get_weights <- function(object, trainable = NA) {
   if (is.na(trainable)) {
@@ -302,37 +297,54 @@ unfreeze_weights <- function(object, from = NULL, to = NULL, which = NULL) {
   set_trainable(object, from, to, which, TRUE)
 }
 
+# As in keras3, the layers that are not chosen get the opposite.
 set_trainable <- function(object, from, to, which, trainable) {
   if (is.null(from) && is.null(to) && is.null(which)) {
     object$trainable <- trainable
     return(invisible(object))
   }
+  chosen <- if (is.null(which)) {
+    first <- if (is.null(from)) 1L else layer_position(object, from)
+    end <- length(object$layers)
+    last <- if (is.null(to)) end else layer_position(object, to)
+    # No seq(): what ends before it begins chooses nothing.
+    seq_along(object$layers) >= first & seq_along(object$layers) <= last
+  } else {
+    seq_along(object$layers) %in% layer_position(object, which)
+  }
+  # A model that is frozen as a whole would hide what its layers say.
+  object$trainable <- TRUE
+  Map(
+    function(layer, is_chosen) layer$trainable <- is_chosen == trainable,
+    object$layers, chosen
+  )
+  invisible(object)
+}
+
+# Where in a model a layer stands that is given by its name, its number
+# (negative: from the end) or itself. Several by a vector of these, by TRUE
+# and FALSE, or by a function of a layer that says TRUE or FALSE.
+layer_position <- function(object, x) {
   layers <- object$layers
   names <- vapply(layers, function(layer) layer$name, "")
-  position <- function(x, otherwise) {
-    if (is.null(x)) {
-      return(otherwise)
-    }
-    at <- if (is.character(x)) match(x, names) else as.integer(x)
-    if (anyNA(at) || any(abs(at) > length(layers)) || any(at == 0L)) {
-      stop("No layer ", toString(x), " in this model; it has ",
-        toString(names), ".",
-        call. = FALSE
-      )
-    }
-    ifelse(at < 0L, length(layers) + 1L + at, at)
+  if (inherits(x, "keras.src.layers.layer.Layer")) {
+    x <- x$name
+  } else if (is.function(x)) {
+    x <- vapply(layers, x, NA)
+  } else if (is.list(x)) {
+    return(unlist(lapply(x, function(one) layer_position(object, one))))
   }
-  chosen <- if (is.null(which)) {
-    seq(position(from, 1L), position(to, length(layers)))
-  } else {
-    position(which)
+  if (is.logical(x)) {
+    return(base::which(x))
   }
-  # In a chain the layers before it stay frozen as they were.
-  object$trainable <- TRUE
-  for (at in chosen) {
-    layers[[at]]$trainable <- trainable
+  at <- if (is.character(x)) match(x, names) else as.integer(x)
+  if (anyNA(at) || any(abs(at) > length(layers)) || any(at == 0L)) {
+    stop("No layer ", toString(x), " in this model; it has ",
+      toString(names), ".",
+      call. = FALSE
+    )
   }
-  invisible(object)
+  ifelse(at < 0L, length(layers) + 1L + at, at)
 }
 
 get_config <- function(object) {
@@ -347,7 +359,7 @@ from_config <- function(config, custom_objects = NULL) {
       call. = FALSE
     )
   }
-  attr(config, "__class__") <- NULL
+  attr(config, "__class__") <- NULL # nolint: object_name_linter.
   arguments <- list(config)
   if (!is.null(custom_objects)) {
     arguments$custom_objects <- lapply(custom_objects, as_keras)

@@ -9,9 +9,6 @@ set_random_seed <- function(seed) {
 
 to_categorical <- function(x, num_classes = NULL) {
   if (is.factor(x)) {
-    if (is.null(num_classes)) {
-      num_classes <- nlevels(x)
-    }
     x <- array(as.integer(x) - 1L, dim = length(x))
   }
   if (is.double(x)) {
@@ -57,14 +54,6 @@ array_reshape <- function(x, dim, order = c("C", "F")) {
   if (length(to) - length(fixed) > 1) aperm(x, turned(length(to))) else x
 }
 
-is_keras_available <- function(version = NULL) {
-  if (!reticulate::py_module_available("keras")) {
-    return(FALSE)
-  }
-  is.null(version) ||
-    package_version(keras_module()[["__version__"]]) >= version
-}
-
 named_list <- function(...) {
   stats::setNames(list(...), names_or_blank(list(...)))
 }
@@ -73,20 +62,3 @@ reset_state <- function(object) {
   object$reset_state()
   invisible(object)
 }
-
-# keras3's dataset_*(): the arrays of keras.datasets as a list of two.
-dataset_function <- function(name) {
-  force(name)
-  function(...) {
-    loaded <- keras_module()$datasets[[name]]$load_data(...)
-    list(
-      train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
-      test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])
-    )
-  }
-}
-
-datasets <- c(
-  "boston_housing", "california_housing", "cifar10", "cifar100",
-  "fashion_mnist", "imdb", "mnist", "reuters"
-)

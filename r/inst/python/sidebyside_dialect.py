@@ -13,17 +13,18 @@ one-based axes, NULL for None.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import math
 import re
+import sys
 
 import numpy as np
 
 # Bytes that TensorFlow's memory has to start at a multiple of
 # (EIGEN_MAX_ALIGN_BYTES with AVX-512).
 _ALIGNMENT = 64
-
 
 # Names that snake case alone does not give. Left: family and Python name,
 # right: what keras3 calls it. None: keras3 has no such function.
@@ -93,6 +94,13 @@ _BEFORE = {
 # Arguments that every optimizer has and keras3 puts after `...`.
 _AFTER_DOTS = ("loss_scale_factor", "gradient_accumulation_steps")
 
+# Optimizers whose arguments keras3 leaves in Python's order.
+_PYTHONS_ORDER = ("Lamb", "Muon")
+
+# keras.ops.image and keras.random: what keras3 calls it.
+_OP_IMAGE = {"crop_images": "crop", "pad_images": "pad"}
+_RANDOM = {"randint": "integer", "SeedGenerator": "seed_generator"}
+
 # R words that cannot be argument names, and what keras3 writes instead.
 _R_ARGUMENT = {"function": "f"}
 
@@ -147,13 +155,16 @@ def _kind(name: str, default: object) -> str:
     """How an R value for this argument has to be translated.
 
     `axis`: one-based in R. `shape`: becomes a tuple, NA is None. `float`:
-    stays as it is. `number`: a whole double becomes an integer, because R
+    stays as it is. `counted`: a function of the number of an epoch or a batch,
+    from one in R. `number`: a whole double becomes an integer, because R
     writes 32 where Python wants 32 and not 32.0.
     """
-    if name in ("axis", "axes", "dims"):
+    if name in ("axis", "axes"):
         return "axis"
     if name == "shape" or name.endswith("_shape"):
         return "shape"
+    if re.fullmatch(r"on_(\w+_)?(epoch|batch)_(begin|end)", name):
+        return "counted"
     if isinstance(default, float):
         return "float"
     return "number"
@@ -261,7 +272,7 @@ def _classes(family: str, module_name: str):
             path = f"{module_name}.{name}"
             arguments = _arguments(member)
             dots = "end" if _takes_more(member) else ""
-            if family == "optimizer":
+            if family == "optimizer" and name not in _PYTHONS_ORDER:
                 late = [a for a in arguments if a[0] in _AFTER_DOTS]
                 early = [a for a in arguments if a[0] not in _AFTER_DOTS]
                 arguments = early + late
@@ -275,7 +286,12 @@ def _activations():
         r_name = _r_name("activation", name, str)
         if inspect.isfunction(member) and r_name and name not in _GENERAL:
             path = f"{module_name}.{name}"
-            yield _row(r_name, "call", path, _arguments(member), dots="")
+            arguments = [
+                # Data: R's doubles are fractions here, whatever their value.
+                (*row[:3], "float") if row[0] == "x" else row
+                for row in _arguments(member)
+            ]
+            yield _row(r_name, "call", path, arguments, dots="")
 
 
 def _measures(family: str, module_name: str):
@@ -340,7 +356,19 @@ def _utilities():
 
     for name in _UTILITIES:
         path = f"keras.utils.{name}"
-        yield _row(name, "call", path, _arguments(getattr(utils, name)))
+        dots = "end" if name in ("get_file", "pad_sequences") else ""
+        yield _row(name, "call", path, _arguments(getattr(utils, name)), dots=dots)
+
+
+def _datasets():
+    """keras3 adds `convert`: whether R arrays or NumPy's are wanted."""
+    convert = ("convert", "convert", "TRUE", "number")
+    for name in dir(importlib.import_module("keras.datasets")):
+        path = f"keras.datasets.{name}"
+        if not name.startswith("_"):
+            loader = importlib.import_module(path).load_data
+            arguments = [*_arguments(loader), convert]
+            yield _row(f"dataset_{name}", "dataset", path, arguments, dots="")
 
 
 def describe() -> list[dict]:
@@ -357,14 +385,17 @@ def describe() -> list[dict]:
     rows += _classes("learning_rate_schedule", "keras.optimizers.schedules")
     rows += _measures("loss", "keras.losses")
     rows += _measures("metric", "keras.metrics")
-    rows += [*_configuration(), *_utilities()]
+    rows += [*_configuration(), *_utilities(), *_datasets()]
     return rows
 
 
 def tensor_functions() -> list[str]:
     """R names of keras.ops and keras.random, which only keras3 has."""
     names = [f"op_{name}" for name, _ in _members("keras.ops")]
-    names += [f"random_{name}" for name, _ in _members("keras.random")]
+    for name, _ in _members("keras.ops.image"):
+        names.append(f"op_image_{_OP_IMAGE.get(name, name)}")
+    for name, _ in _members("keras.random"):
+        names.append(f"random_{_RANDOM.get(name, name)}")
     return names
 
 
@@ -453,3 +484,26 @@ def call_with_data(method, data: dict, others: dict, float_type: str):
     data, others = _hold_back(data, others)
     ready = {name: _in_keras(v, float_type) for name, v in data.items()}
     return method(**ready, **others)
+
+
+def summary_text(model, arguments: dict) -> str:
+    """What `model.summary()` prints, as text."""
+    pieces: list[str] = []
+
+    def keep(text: str, line_break: object = None) -> None:
+        pieces.append(text)
+
+    with _nothing_displayed():
+        model.summary(print_fn=keep, **arguments)
+    return "\n".join(pieces)
+
+
+def _nothing_displayed():
+    """In a notebook rich also displays an empty frame, even into a string."""
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+        from IPython.utils.capture import capture_output
+
+        if get_ipython() is not None:
+            return capture_output(stdout=False, stderr=False, display=True)
+    return contextlib.nullcontext()

@@ -1,0 +1,71 @@
+# The tests hold for both dialects, keras3's and the companion's, unless they
+# say otherwise with skip_with_keras3().
+library(sidebyside)
+
+# It would warn of the many small functions that these tests make it trace.
+reticulate::import("tensorflow")$get_logger()$setLevel("ERROR")
+
+skip_with_keras3 <- function(because) {
+  skip_if(dialect() == "keras3", because)
+}
+
+# Run Python code with R's values under their names, and return what it called
+# `result`. Matrices and arrays arrive as Keras should see them: float32, rows
+# first.
+python <- function(code, ...) {
+  main <- reticulate::import_main(convert = FALSE)
+  values <- list(...)
+  for (name in names(values)) {
+    main[[name]] <- reticulate::r_to_py(values[[name]])
+  }
+  reticulate::py_run_string("import keras, numpy as np")
+  reticulate::py_run_string(code)
+  reticulate::py_to_r(main[["result"]])
+}
+
+# Three clusters of points that a small network tells apart.
+clusters <- function(n = 90, seed = 1) {
+  set.seed(seed)
+  class <- rep_len(0:2, n)
+  x <- matrix(rnorm(n * 4), n) + class
+  list(x = x, class = class, onehot = diag(3)[class + 1, ])
+}
+
+small_model <- function(units = 3L, features = 4L, activation = "softmax") {
+  model <- keras_model_sequential(input_shape = features)
+  model |>
+    layer_dense(units = 5, activation = "relu", name = "hidden") |>
+    layer_dense(units = units, activation = activation, name = "last")
+  model
+}
+
+compiled_model <- function(..., loss = "categorical_crossentropy",
+                           optimizer = "sgd") {
+  model <- small_model()
+  model |> compile(loss = loss, optimizer = optimizer, ...)
+  model
+}
+
+# The output of a picture, drawn on no device.
+drawn <- function(code) {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  force(code)
+}
+
+temporary_file <- function(extension) {
+  tempfile("sidebyside", fileext = extension)
+}
+
+shape_of <- function(tensor) {
+  shape <- tensor$shape
+  if (inherits(shape, "python.builtin.object")) shape$as_list() else shape
+}
+
+is_a <- function(x, class) {
+  reticulate::py_to_r(
+    reticulate::import_builtins()$isinstance(
+      x, reticulate::py_eval(class, convert = FALSE)
+    )
+  )
+}

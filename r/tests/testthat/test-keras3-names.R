@@ -1,0 +1,242 @@
+# Every function of keras3 that an R cell of the notebooks uses, with keras3's
+# leading arguments and their defaults, written as in the head of a function.
+# The attached dialect has to have each so, be it keras3 itself or the
+# companion. The fruit network's functions are here already. A notebook that
+# uses one more adds a line; the last test says which.
+functions_of_keras3 <- list(
+  `%<-%` = "x, value",
+  `%>%` = "lhs, rhs",
+  array_reshape = "x, dim, order = c('C', 'F')",
+  callback_early_stopping = "
+    monitor = 'val_loss', min_delta = 0L, patience = 0L",
+  callback_lambda = "on_epoch_begin = NULL, on_epoch_end = NULL",
+  callback_model_checkpoint = "
+    filepath, monitor = 'val_loss', verbose = 0L, save_best_only = FALSE,
+    save_weights_only = FALSE",
+  clear_session = "free_memory = TRUE",
+  count_params = "object",
+  get_weights = "object, trainable = NA",
+  image_dataset_from_directory = "
+    directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
+    color_mode = 'rgb', batch_size = 32L, image_size = c(256L, 256L),
+    shuffle = TRUE, seed = NULL, validation_split = NULL, subset = NULL,
+    interpolation = 'bilinear'",
+  keras_input = "shape = NULL, batch_size = NULL, dtype = NULL",
+  keras_model = "inputs = NULL, outputs = NULL, ...",
+  keras_model_sequential = "
+    input_shape = NULL, name = NULL, ..., input_dtype = NULL,
+    input_batch_size = NULL, input_sparse = NULL, input_ragged = NULL,
+    input_batch_shape = NULL, input_name = NULL, input_tensor = NULL,
+    input_optional = FALSE, trainable = TRUE, layers = list()",
+  layer_activation = "object, activation",
+  layer_activation_leaky_relu = "object, negative_slope = 0.3",
+  layer_batch_normalization = "
+    object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
+    scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones'",
+  layer_conv_2d = "
+    object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
+    data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,
+    activation = NULL, use_bias = TRUE",
+  layer_dense = "
+    object, units, activation = NULL, use_bias = TRUE,
+    kernel_initializer = 'glorot_uniform', bias_initializer = 'zeros'",
+  layer_dropout = "object, rate, noise_shape = NULL, seed = NULL",
+  layer_flatten = "object, data_format = NULL",
+  layer_max_pooling_2d = "
+    object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
+    data_format = NULL",
+  layer_rescaling = "object, scale, offset = 0",
+  learning_rate_schedule_inverse_time_decay = "
+    initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
+  load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
+  optimizer_adam = "
+    learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07",
+  optimizer_rmsprop = "
+    learning_rate = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-07,
+    centered = FALSE, weight_decay = NULL",
+  optimizer_sgd = "learning_rate = 0.01, momentum = 0, nesterov = FALSE",
+  save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
+  set_random_seed = "seed",
+  set_weights = "object, weights",
+  to_categorical = "x, num_classes = NULL"
+)
+
+# The methods of generic functions, for models and for histories.
+methods_for_models <- list(
+  compile = "
+    object, optimizer = 'rmsprop', loss = NULL, metrics = NULL, ...,
+    loss_weights = NULL, weighted_metrics = NULL, run_eagerly = FALSE,
+    steps_per_execution = 1L, jit_compile = 'auto', auto_scale_loss = TRUE",
+  evaluate = "
+    object, x = NULL, y = NULL, ..., batch_size = NULL,
+    verbose = getOption('keras.verbose', default = 'auto'),
+    sample_weight = NULL, steps = NULL, callbacks = NULL",
+  fit = "
+    object, x = NULL, y = NULL, ..., batch_size = NULL, epochs = 1L,
+    callbacks = NULL, validation_split = 0, validation_data = NULL,
+    shuffle = TRUE, class_weight = NULL, sample_weight = NULL,
+    initial_epoch = 1L, steps_per_epoch = NULL, validation_steps = NULL,
+    validation_batch_size = NULL, validation_freq = 1L,
+    verbose = getOption('keras.verbose', default = 'auto'),
+    view_metrics = getOption('keras.view_metrics', default = 'auto')",
+  format = "
+    x, line_length = min(getOption('width'), 180), positions = NULL,
+    expand_nested = FALSE, show_trainable = NA",
+  plot = "x",
+  predict = "
+    object, x, ..., batch_size = NULL,
+    verbose = getOption('keras.verbose', default = 'auto'), steps = NULL,
+    callbacks = NULL",
+  print = "x, ...",
+  summary = "object, ..."
+)
+methods_for_histories <- list(
+  as.data.frame = "x, ...",
+  plot = "
+    x, y, metrics = NULL, method = c('auto', 'ggplot2', 'base'),
+    smooth = getOption('keras.plot.history.smooth', TRUE),
+    theme_bw = getOption('keras.plot.history.theme_bw', FALSE)",
+  print = "x, ..."
+)
+
+# Defaults by what they come to: list(1L, 1L) and c(1L, 1L) are the same
+# window to Keras.
+expect_leading_arguments <- function(found, wanted, name) {
+  wanted <- formals(eval(parse(text = sprintf("function(%s) NULL", wanted))))
+  leading <- utils::head(formals(args(found)), length(wanted))
+  expect_identical(names(leading), names(wanted), label = name)
+  for (argument in names(leading)) {
+    value <- function(default) {
+      if (is.name(default)) default else unlist(eval(default, baseenv()))
+    }
+    expect_equal(
+      value(leading[[argument]]), value(wanted[[argument]]),
+      label = paste0(name, "(", argument, " = )")
+    )
+  }
+}
+
+test_that("the dialect has the functions, with keras3's leading arguments", {
+  for (name in names(functions_of_keras3)) {
+    found <- get0(name, mode = "function")
+    expect_true(is.function(found), label = name)
+    expect_leading_arguments(found, functions_of_keras3[[name]], name)
+  }
+})
+
+test_that("it has the methods, with keras3's leading arguments", {
+  method_of <- function(name, class) {
+    generic <- get(name, mode = "function")
+    utils::getS3method(name, class, envir = environment(generic))
+  }
+  for (name in names(methods_for_models)) {
+    expect_leading_arguments(
+      method_of(name, "keras.src.models.model.Model"),
+      methods_for_models[[name]], paste(name, "of a model")
+    )
+  }
+  for (name in names(methods_for_histories)) {
+    expect_leading_arguments(
+      method_of(name, "keras_training_history"),
+      methods_for_histories[[name]], paste(name, "of a history")
+    )
+  }
+})
+
+# ---- what the notebooks call ------------------------------------------------
+
+# The code of each R cell of a notebook.
+r_cells <- function(notebook) {
+  cells <- jsonlite::read_json(notebook)$cells
+  code <- vapply(cells, function(cell) {
+    if (cell$cell_type != "code") {
+      return("")
+    }
+    paste(unlist(cell$source), collapse = "")
+  }, "")
+  code <- code[startsWith(code, "%%R")]
+  sub("^%%R[^\n]*\n?", "", code)
+}
+
+# What a piece of R code calls that is neither R's own, nor this package's, nor
+# of a package that it attaches or names, nor defined in it.
+foreign_calls <- function(code) {
+  tokens <- utils::getParseData(parse(text = code, keep.source = TRUE))
+  tokens <- tokens[tokens$terminal & tokens$token != "COMMENT", ]
+  before <- c("", utils::head(tokens$token, -1))
+  after <- c(utils::tail(tokens$token, -1), "")
+  is_call <- tokens$token %in% c("SYMBOL_FUNCTION_CALL", "SPECIAL")
+  is_member <- before %in% c("'$'", "'@'")
+  package <- c("", "", utils::head(tokens$text, -2))
+  is_elsewhere <- before == "NS_GET" & package != "keras3"
+  # The dialect's functions are also given as values: activation_relu.
+  families <- c(
+    "activation", "application", "callback", "constraint", "dataset",
+    "initializer", "layer", "loss", "metric", "op", "optimizer",
+    "regularizer"
+  )
+  pattern <- paste0("^(", paste(families, collapse = "|"), ")_")
+  is_value <- tokens$token == "SYMBOL" & grepl(pattern, tokens$text) &
+    vapply(tokens$text, exists, NA, mode = "function")
+  used <- tokens$text[(is_call | is_value) & !is_member & !is_elsewhere]
+  defined <- tokens$text[
+    tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN")
+  ]
+  at_library <- which(tokens$text %in% c("library", "requireNamespace"))
+  attached <- gsub("[\"']", "", tokens$text[at_library + 2])
+  known <- c(
+    "base", "datasets", "graphics", "grDevices", "methods", "sidebyside",
+    "stats", "utils", attached
+  )
+  known <- setdiff(known, "keras3")
+  known <- known[vapply(known, requireNamespace, NA, quietly = TRUE)]
+  setdiff(used, c(defined, unlist(lapply(known, getNamespaceExports)),
+    ls(baseenv(), all.names = TRUE)))
+}
+
+notebook_folder <- function() {
+  folders <- c(
+    Sys.getenv("SIDEBYSIDE_NOTEBOOKS"),
+    test_path("..", "..", "..", "notebooks")
+  )
+  folders <- folders[nzchar(folders) & dir.exists(folders)]
+  if (length(folders)) folders[1] else NA
+}
+
+test_that("calls are found in code", {
+  expect_identical(foreign_calls("x <- sum(1)\nplot(x)"), character())
+  expect_identical(
+    foreign_calls("model |> layer_dense(units = 1) |> compile(loss = 'mse')"),
+    c("layer_dense", "compile")
+  )
+  expect_identical(
+    foreign_calls("c(a, b) %<-% load_mnist()\nh <- function() 1\nh()"), "%<-%"
+  )
+  expect_identical(foreign_calls("model$fit(x)\nreticulate::import('a')"),
+    character()
+  )
+  expect_identical(
+    foreign_calls("keras3::op_add(1, 2)\n# layer_dense()"), "op_add"
+  )
+  expect_identical(
+    foreign_calls("f(loss = loss_huber, metric_own = 1)"), c("f", "loss_huber")
+  )
+})
+
+test_that("the table names every function of keras3 in the notebooks", {
+  skip_if(is.na(notebook_folder()), "the notebooks are not here")
+  notebooks <- list.files(notebook_folder(), "[.]ipynb$", full.names = TRUE)
+  expect_gt(length(notebooks), 0)
+  named <- c(
+    names(functions_of_keras3), names(methods_for_models),
+    names(methods_for_histories)
+  )
+  for (notebook in notebooks) {
+    cells <- r_cells(notebook)
+    used <- foreign_calls(paste(cells, collapse = "\n"))
+    expect_identical(
+      setdiff(used, named), character(),
+      label = paste("what", basename(notebook), "calls beyond the table")
+    )
+  }
+})
