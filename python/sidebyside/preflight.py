@@ -78,12 +78,13 @@ class Preflight:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{c}</th>" for c in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>"
+        rows = (
+            "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
             for row in self._cells()
         )
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
         return (
-            '<table class="sidebyside-preflight"><thead><tr>'
+            '<table class="dataframe"><thead><tr>'
             f"{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
@@ -140,10 +141,8 @@ def _python_row() -> Row:
 def _package_rows() -> list[Row]:
     rows = []
     for name, needed in NEEDED_PACKAGES.items():
-        if name == "tensorflow":
-            found = _tensorflow_version()
-        else:
-            found = _installed(name)
+        tensorflow = name == "tensorflow"
+        found = _tensorflow_version() if tensorflow else _installed(name)
         good = bool(found) and at_least(found, needed)
         mend = "" if good else SETUP
         rows.append(Row(name, found, f"{needed} or later", good, mend))

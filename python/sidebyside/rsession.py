@@ -12,9 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-
 # Older ones free Python objects without Python's lock (see _finalizer.c).
 RETICULATE_WITH_SAFE_FINALIZER = (1, 31)
+
+NO_R = (
+    "R was not found: there is no R on PATH and R_HOME is not set. `make "
+    "setup` in the project's folder installs it."
+)
 
 
 class RUnavailable(RuntimeError):
@@ -69,13 +73,13 @@ class RSession:
                 "project's folder installs it."
             ) from error
         except ValueError as error:
-            raise RUnavailable(
-                "R was not found: there is no R on PATH and R_HOME is not "
-                "set. `make setup` in the project's folder installs it."
-            ) from error
+            raise RUnavailable(NO_R) from error
         try:
             rinterface.initr()
         except Exception as error:
+            # A rpy2 that was compiled for its R looks for it only now.
+            if "R_HOME" in str(error):
+                raise RUnavailable(NO_R) from error
             raise RUnavailable(f"R did not start: {error}") from error
         self._r = rinterface
         self._executable = sys.executable
@@ -175,7 +179,8 @@ class RSession:
         finalizer.use(function.value)
 
     def _has_package(self, name: str) -> bool:
-        return bool(self.evaluate(f'nzchar(system.file(package = "{name}"))')[0])
+        code = f'nzchar(system.file(package = "{name}"))'
+        return bool(self.evaluate(code)[0])
 
     def has_variable(self, name: str) -> bool:
         """Whether R's global environment has a variable of this name."""

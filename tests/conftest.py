@@ -1,0 +1,167 @@
+"""What the tests share: kernels, and the order in which the tests run."""
+
+import queue
+import sys
+import time
+from dataclasses import dataclass, field
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+# Slowest last: whoever broke something small hears of it in seconds.
+SLOW_FILES = (
+    "test_lint.py",
+    "test_run.py",
+    "test_kernel.py",
+    "test_r_package.py",
+    "test_browser.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    def speed(item):
+        if item.path.suffix == ".ipynb":
+            return len(SLOW_FILES) + 1
+        name = item.path.name
+        return SLOW_FILES.index(name) + 1 if name in SLOW_FILES else 0
+
+    items.sort(key=speed)
+
+
+@dataclass
+class Reply:
+    """What a notebook would show under a cell."""
+
+    status: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    result: dict = field(default_factory=dict)
+    displays: list = field(default_factory=list)
+    error: str = ""
+    shown: str = ""  # what stands in place of a traceback
+
+    @property
+    def ok(self):
+        return self.status == "ok"
+
+    @property
+    def text(self):
+        """The value of the last line, as text."""
+        return self.result.get("text/plain", "")
+
+
+class Kernel:
+    """A real kernel, in a process of its own, as Jupyter starts it."""
+
+    def __init__(self, folder):
+        # Files and not pipes: nobody reads them while the kernel works.
+        self.log = (folder / "kernel.log").open("wb")
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel(
+            cwd=str(folder), stdout=self.log, stderr=self.log
+        )
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def send(self, code):
+        """Start a cell; `finish()` waits for its end."""
+        return self.client.execute(code, allow_stdin=False)
+
+    def next_message(self, timeout):
+        """The next thing that the kernel shows, or why there is none."""
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                return self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                alive = self.manager.is_alive()
+                assert alive, "the kernel died; see kernel.log in its folder"
+                assert time.monotonic() < end, f"nothing for {timeout} s"
+
+    def finish(self, request, timeout=120):
+        """What the cell showed, once it has come to its end."""
+        reply = Reply()
+        while True:
+            message = self.next_message(timeout)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            content = message["content"]
+            match message["msg_type"]:
+                case "stream":
+                    name = content["name"]
+                    text = getattr(reply, name) + content["text"]
+                    setattr(reply, name, text)
+                case "display_data":
+                    reply.displays.append(content)
+                case "execute_result":
+                    reply.result = content["data"]
+                case "error":
+                    reply.error = content["ename"]
+                    reply.shown = "\n".join(content["traceback"])
+                case "status" if content["execution_state"] == "idle":
+                    break
+        answer = self.client.get_shell_msg(timeout=timeout)
+        reply.status = answer["content"]["status"]
+        return reply
+
+    def run(self, code):
+        """Run a cell to its end."""
+        return self.finish(self.send(code))
+
+    def r(self, code):
+        """Run an R cell to its end."""
+        return self.run("%%R\n" + code)
+
+    def interrupt(self):
+        """The stop button."""
+        self.manager.interrupt_kernel()
+
+    def leave(self, timeout=30):
+        """Ask the kernel to end, as Jupyter does; its exit code."""
+        process = self.manager.provisioner.process
+        self.client.shutdown()
+        code = process.wait(timeout)
+        self.stop()
+        return code
+
+    def stop(self):
+        """End it in any case."""
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel(now=True)
+        self.log.close()
+
+
+@pytest.fixture
+def start_kernel(tmp_path):
+    """A function that starts a kernel, which ends with the test."""
+    kernels = []
+
+    def start():
+        kernels.append(Kernel(tmp_path))
+        return kernels[-1]
+
+    yield start
+    for kernel in kernels:
+        kernel.stop()
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """One kernel for all tests of a file, with R in it.
+
+    Starting one takes 4 s. The tests share its variables, as cells do.
+    """
+    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
+    try:
+        loaded = kernel.run("%load_ext sidebyside")
+        assert loaded.ok, loaded.shown
+        kernel.loaded = loaded
+        yield kernel
+    finally:
+        kernel.stop()
+
+
+def pytest_report_header():
+    return f"python: {sys.executable}"
