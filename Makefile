@@ -11,7 +11,11 @@ IN_ENV = @python3 tools/setup.py --exec
 # Jupyter refuses to run as root unless told; containers and CI have no other user.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup run test lab bench lint docs lock
+# From the outputs that are saved in the notebooks.
+BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
+BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
+
+.PHONY: help setup run test lab book picture bench lint docs lock
 
 help:  ## list the commands (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,8 +23,10 @@ help:  ## list the commands (the default)
 setup:  ## install R, Python's packages, the two companions and MNIST; once
 	@python3 tools/setup.py
 
-run:  ## execute every notebook in order and print a table
+run:  ## execute every notebook in order, print a table and build the book
 	$(IN_ENV) python tools/run.py $(ARGS)
+	$(IN_ENV) $(BOOK)
+	$(BOOK_IS_READY)
 
 test:  ## run the tests of both companions and of the notebooks
 	$(IN_ENV) python -m pytest $(ARGS)
@@ -28,11 +34,18 @@ test:  ## run the tests of both companions and of the notebooks
 lab:  ## open the notebooks in JupyterLab
 	$(IN_ENV) jupyter lab $(AS_ROOT) $(ARGS) notebooks/00_start_here.ipynb
 
+book:  ## make a web site of the README and the notebooks in build/book
+	$(IN_ENV) $(BOOK) $(ARGS)
+	$(BOOK_IS_READY)
+
+picture: book  ## take the README's picture of a pair (docs/pair.png) from the book
+	$(IN_ENV) python tools/screenshot.py
+
 bench:  ## measure speed and memory against the limits
 	$(IN_ENV) python tools/bench.py $(ARGS)
 
 lint:  ## check the style of the Python code and of the notebooks' Python cells
-	$(IN_ENV) ruff check $(ARGS) python tools tests notebooks
+	$(IN_ENV) ruff check $(ARGS) python tools tests book notebooks
 
 docs:  ## regenerate r/NAMESPACE and r/man from the roxygen comments
 	$(IN_ENV) Rscript -e 'roxygen2::roxygenise("r")'

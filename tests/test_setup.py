@@ -320,6 +320,38 @@ def test_without_rights_the_line_for_an_administrator_is_printed(monkeypatch):
     assert "sudo apt-get install -y --no-install-recommends r-base-core gcc" in str(stopped.value)
 
 
+OPTIONAL = "gcc\nchromium  # optional\n"
+
+
+def test_optional_packages_are_marked_in_the_list():
+    assert decide.optional_packages(OPTIONAL) == ["chromium"]
+    assert decide.read_package_list(OPTIONAL) == ["gcc", "chromium"]
+    assert decide.optional_packages((ROOT / "apt-packages.txt").read_text()) == ["chromium"]
+
+
+def test_set_up_goes_on_without_an_optional_package_where_nobody_may_install_it(monkeypatch, capsys):
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {"gcc": "12.2"})
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
+    assert "Going on without chromium" in capsys.readouterr().out
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+    with pytest.raises(Stop, match="2 of Debian's packages are missing"):
+        setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
+
+
+def test_set_up_goes_on_without_an_optional_package_that_the_distribution_does_not_have(monkeypatch, capsys):
+    commands = []
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+    monkeypatch.setattr(setup, "become_root", lambda missing: [])
+    monkeypatch.setattr(setup, "run", lambda command, env=None: commands.append(list(command)) or 0)
+    policy = "gcc:\n  Candidate: 12.2\nchromium:\n  Candidate: (none)\n"
+    monkeypatch.setattr(setup, "output_of", lambda command, env=None: policy)
+    setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
+    assert "Going on without chromium" in capsys.readouterr().out
+    assert commands[-1][-2:] == ["--no-install-recommends", "gcc"]
+
+
 # --- environment variables
 
 

@@ -52,6 +52,7 @@ from setup_decisions import (
     judge_other_python,
     judge_python,
     judge_r_facts,
+    optional_packages,
     parse_os_release,
     python_command,
     read_package_list,
@@ -197,13 +198,22 @@ def become_root(missing: Sequence[str]) -> list[str]:
     return prefix
 
 
-def install_packages(wanted: Sequence[str], python: Version | None) -> None:
-    """Install what is missing of `wanted`; judge what apt would give before taking it."""
+def install_packages(wanted: Sequence[str], optional: Sequence[str], python: Version | None) -> None:
+    """Install what is missing of `wanted`; judge what apt would give before taking it.
+
+    What is also `optional` is left out where it cannot be had.
+    """
     present = query_dpkg(wanted)
     missing = [name for name in wanted if name not in present]
     if not missing:
         return
-    prefix = become_root(missing)
+    try:
+        prefix = become_root(missing)
+    except Stop:
+        if not set(missing) <= set(optional):
+            raise
+        say(f"  Going on without {', '.join(missing)}: only an administrator could install it.")
+        return
     check_disk("/usr", DISK_FOR_SYSTEM)
     # Waiting for the lock: on a fresh machine the daily upgrade is often at work.
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q",
@@ -214,6 +224,12 @@ def install_packages(wanted: Sequence[str], python: Version | None) -> None:
     deciding = [name for name in ("python3", "r-base-core", "r-cran-reticulate")
                 if name in missing or (name == "python3" and python is None)]
     offered = candidates(output_of(["apt-cache", "policy", *missing, *deciding], dict(os.environ, LC_ALL="C")))
+    for name in [name for name in missing if name in optional and not offered.get(name)]:
+        say(f"  Going on without {name}: this distribution does not have it.")
+        missing.remove(name)
+        offered.pop(name, None)
+    if not missing:
+        return
     judge_candidates(offered, missing, python)
     say(f"  Installing {len(missing)} packages and what they need.")
     must_run([*apt, "install", "-y", "--no-install-recommends", *missing], None, "apt-get install",
@@ -454,7 +470,9 @@ class AptEnvironment(Environment):
         self.own_r = bool(on_path) and os.path.realpath(str(on_path)) != os.path.realpath("/usr/bin/R")
         super().__init__(VENV, str(on_path) if self.own_r else "/usr/bin/R", VENV / "r-library",
                          VENV / "sidebyside-setup.json", ROOT / "build" / "setup.lock")
-        self.wanted = read_package_list((ROOT / "apt-packages.txt").read_text())
+        listed = (ROOT / "apt-packages.txt").read_text()
+        self.wanted = read_package_list(listed)
+        self.optional = optional_packages(listed)
         if self.own_r:
             self.wanted = [name for name in self.wanted if not name.startswith("r-")]
         self.command = python_command(os.environ, self.stamp.get("base python"))
@@ -480,8 +498,9 @@ class AptEnvironment(Environment):
 
     def packages(self) -> str:
         """Debian's packages as they are: an upgrade of R or reticulate changes this, a removal too."""
-        present = query_dpkg(self.wanted)
-        return fingerprint(*[f"{name} {present.get(name)}" for name in self.wanted])
+        needed = [name for name in self.wanted if name not in self.optional]
+        present = query_dpkg(needed)
+        return fingerprint(*[f"{name} {present.get(name)}" for name in needed])
 
     def venv_inputs(self) -> str:
         # ROOT, because a virtual environment cannot be moved.
@@ -505,7 +524,7 @@ class AptEnvironment(Environment):
         ]
 
     def install_packages(self) -> None:
-        install_packages(self.wanted, self.facts.version if self.facts else None)
+        install_packages(self.wanted, self.optional, self.facts.version if self.facts else None)
         self.facts = ask_python(self.command)
         judge_r_facts(self.r, ask_r(self.r, self.env))
 

@@ -242,6 +242,12 @@ def read_package_list(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def optional_packages(text: str) -> list[str]:
+    """Those of the list whose line ends with "# optional"."""
+    lines = (line.partition("#") for line in text.splitlines())
+    return [name.strip() for name, _, comment in lines if name.strip() and comment.strip() == "optional"]
+
+
 def installed_versions(dpkg_output: str) -> dict[str, str]:
     """Package -> version from `dpkg-query --show`, of those that are fully installed."""
     found = {}

@@ -11,7 +11,7 @@ from types import FrameType
 
 import psutil
 
-from . import figures, preflight, quiet, rsession
+from . import figures, preflight, quiet, rsession, style
 
 # Growth of the process, in bytes, that is worth a collection (30 ms).
 COLLECT_AFTER = 64_000_000
@@ -43,6 +43,7 @@ def load(shell) -> None:
     _give_figures_their_text(shell)
     session.call("prepare_session")
     print(preflight.one_line(session))
+    style.show(shell)
 
 
 def unload(shell) -> None:
@@ -59,6 +60,8 @@ def _give_figures_their_text(shell) -> None:
     publisher = shell.display_pub
     if not hasattr(publisher, "register_hook"):
         return  # plain IPython in a terminal, which shows no pictures
+    # Once: a second hook would give one picture the text of the next.
+    publisher.unregister_hook(figures.add_alt_text)
     publisher.register_hook(figures.add_alt_text)
     shell.events.register("pre_run_cell", _forget_pending)
 
@@ -69,7 +72,6 @@ class RError(Exception):
 
 class RInterrupted(KeyboardInterrupt):
     """The reader stopped R."""
-
 
 
 def _register_magic(shell) -> None:
@@ -83,7 +85,8 @@ def _register_magic(shell) -> None:
             attention = Interrupts()
             try:
                 with attention:
-                    return super().eval(code)
+                    text, *answer = super().eval(code)
+                    return clean_warnings(text), *answer
             except rmagic.RInterpreterError as error:
                 message = clean_message(error.err)
                 shown = error.stdout.replace(error.err, "").strip()
@@ -144,6 +147,19 @@ def clean_message(message: str) -> str:
     )
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
     return message.strip()
+
+
+def clean_warnings(text: str) -> str:
+    """R's warnings as R shows them at its own prompt."""
+    # "In addition" to what? To an error that another cell may have had.
+    text = re.sub(r"^In addition: (?=Warning)", "", text, flags=re.MULTILINE)
+    # A warning at the top level of a cell: rpy2's call of eval() shows.
+    return re.sub(
+        r"^(\d+: )?In \(function \(expr, envir = parent\.frame\(\).* :\n  ",
+        r"\1",
+        text,
+        flags=re.MULTILINE,
+    )
 
 
 class Interrupts:

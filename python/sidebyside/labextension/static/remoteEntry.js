@@ -1,0 +1,75 @@
+// What JupyterLab loads from share/jupyter/labextensions/sidebyside: the style of the pairs, and
+// the alternative text of the figures.
+//
+// Two things need this. The style must be there when a saved notebook is opened, and JupyterLab
+// takes <style> out of the outputs of a notebook that it does not trust (one from git, say). And
+// its own image renderer leaves out the text that sidebyside's alt_text() stores.
+//
+// Written by hand in the form that JupyterLab expects of an extension that was built (a module
+// federation container: init and get), so that nothing has to be built.
+(() => {
+  "use strict";
+
+  const folder = new URL(".", document.currentScript.src);
+  let shared;
+
+  function addStyle() {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL("style.css", folder);
+    document.head.append(link);
+    return {};
+  }
+
+  /** One of JupyterLab's own packages, as the page has it. */
+  async function jupyterlab(name) {
+    const [release] = Object.values(shared[name]);
+    return (await release.get())();
+  }
+
+  /** Wrap JupyterLab's renderers of images: what they draw gets the text in the metadata. */
+  function giveImagesTheirText(rendermime) {
+    for (const type of rendermime.mimeTypes.filter((t) => t.startsWith("image/"))) {
+      const factory = rendermime.getFactory(type);
+      const createRenderer = (options) => {
+        const renderer = factory.createRenderer(options);
+        const render = renderer.renderModel.bind(renderer);
+        renderer.renderModel = async (model) => {
+          await render(model);
+          const text = model.metadata[type]?.alt;
+          const image = renderer.node.querySelector("img");
+          if (text && image) image.alt = text;
+        };
+        return renderer;
+      };
+      rendermime.addFactory({ ...factory, createRenderer }, 0);
+    }
+  }
+
+  async function extension() {
+    const { IRenderMimeRegistry } = await jupyterlab("@jupyterlab/rendermime");
+    return {
+      id: "sidebyside:figures",
+      description: "Alternative text of figures, from the output's metadata.",
+      autoStart: true,
+      requires: [IRenderMimeRegistry],
+      activate: (app, rendermime) => giveImagesTheirText(rendermime),
+    };
+  }
+
+  const parts = {
+    "./style": async () => addStyle(),
+    "./extension": async () => ({ __esModule: true, default: await extension() }),
+  };
+
+  window._JUPYTERLAB = window._JUPYTERLAB || {};
+  window._JUPYTERLAB.sidebyside = {
+    init: (scope) => {
+      shared = scope;
+    },
+    get: async (name) => {
+      const part = await parts[name]();
+      return () => part;
+    },
+  };
+})();
