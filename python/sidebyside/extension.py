@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import re
 import signal
 import threading
@@ -28,6 +30,7 @@ def load(shell) -> None:
     rsession.prepare_environment()
     try:
         preflight.require_python_packages()
+        _import_while_waiting()
         session = rsession.current()
         preflight.require_r(session)
         # Keras takes seconds to import, and so does what reticulate needs of
@@ -44,6 +47,20 @@ def load(shell) -> None:
     session.call("prepare_session")
     print(preflight.one_line(session))
     style.show(shell)
+
+
+def _import_while_waiting() -> None:
+    """Import rpy2, which waits for R, and meanwhile what Keras will need.
+
+    rpy2 starts R to ask where its libraries are. What goes wrong here goes
+    wrong again where it is used, and is reported there.
+    """
+    with (
+        ThreadPoolExecutor(max_workers=1) as beside,
+        contextlib.suppress(Exception),
+    ):
+        beside.submit(importlib.import_module, "pandas")
+        importlib.import_module("rpy2.rinterface")
 
 
 def unload(shell) -> None:
