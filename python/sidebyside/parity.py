@@ -88,6 +88,20 @@ def compare(
     print("\n".join(lines))
 
 
+def from_r(name: str) -> Any:
+    """The value of an R variable, as Python sees it.
+
+    For a cell that shows both languages in one figure. Halves of pairs do
+    not need it.
+
+    Raises
+    ------
+    NameError
+        If R has no variable of this name.
+    """
+    return _plain(_from_r(name))
+
+
 def agreement(
     name: str, in_r: Any, in_python: Any, tolerance: float = 0.0
 ) -> Agreement:
