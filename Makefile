@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help setup run test lab book picture bench lint docs lock
+.PHONY: help setup run test lab fruits book picture bench lint docs lock
 
 help:  ## list the commands (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ test:  ## run the tests of both companions and of the notebooks
 
 lab:  ## open the notebooks in JupyterLab
 	$(IN_ENV) jupyter lab $(AS_ROOT) $(ARGS) notebooks/00_start_here.ipynb
+
+fruits:  ## get the photographs of Fruits-360 from Kaggle (ARGS="--from ZIP_OR_FOLDER", "--classes all")
+	$(IN_ENV) python -m sidebyside.fetch_fruits $(ARGS)
 
 book:  ## make a web site of the README and the notebooks in build/book
 	$(IN_ENV) $(BOOK) $(ARGS)

@@ -1,17 +1,37 @@
-"""What the tests share: kernels, and the order in which the tests run."""
+"""What the tests share: kernels, data, and the order in which they run."""
 
+import os
 import queue
 import sys
 import time
+import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from jupyter_client.manager import KernelManager
 
+ROOT = Path(__file__).resolve().parents[1]
+ARCHIVE = ROOT.parent / "shared" / "data" / "fruits-360-16-classes.zip"
+
+# The outputs in the notebooks were made on painted fruits and from the
+# project's own measurements, so they are compared on these. Photographs are
+# for the tests that ask for them (the fixture below).
+OWN_PHOTOGRAPHS = os.environ.get("FRUITS360_DIR", "")
+os.environ["FRUITS360_DIR"] = "painted"
+os.environ.pop("FRUITS360_CLASSES", None)
+os.environ.pop("FRUIT_PICTURE", None)
+os.environ["SIDEBYSIDE_TIMINGS"] = os.pathsep.join(
+    map(str, sorted((ROOT / "data" / "timings").glob("reference-*")))
+)
+
 # Slowest last: whoever broke something small hears of it in seconds.
 SLOW_FILES = (
     "test_lint.py",
+    "test_fetch_fruits.py",
     "test_run.py",
+    "test_timing.py",
+    "test_timed_cells.py",
     "test_kernel.py",
     "test_r_package.py",
     "test_browser.py",
@@ -131,6 +151,19 @@ class Kernel:
         if self.manager.has_kernel:
             self.manager.shutdown_kernel(now=True)
         self.log.close()
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    """Real photographs: the reader's folder, or the archive beside us."""
+    if OWN_PHOTOGRAPHS not in ("", "painted"):
+        return OWN_PHOTOGRAPHS
+    if not ARCHIVE.exists():
+        pytest.skip("no photographs: neither FRUITS360_DIR nor ../shared/data")
+    folder = tmp_path_factory.mktemp("photographs")
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(folder)
+    return str(folder)
 
 
 @pytest.fixture

@@ -386,7 +386,7 @@ class Environment:
                  lambda: fingerprint(self.base(), hash_files(r_sources())),
                  self.install_r_companion),
             Step("check", "Do R and Python find each other?", self.base, self.check),
-            Step("data", "MNIST, so that the notebooks need no network",
+            Step("data", "MNIST and painted fruits, so that the notebooks need no network",
                  lambda: fingerprint(ROOT), self.fetch_data, data_listing),
         ]
 
@@ -432,7 +432,7 @@ class Environment:
 
     def fetch_data(self) -> None:
         if run([self.python, "-m", "sidebyside.fetch"], self.env) != 0:
-            raise Later("MNIST could not be fetched; everything else works. `make setup` tries again.")
+            raise Later("MNIST or the painted fruits are missing; everything else works. `make setup` tries again.")
 
 
 CHECK_PYTHON = """
@@ -454,8 +454,9 @@ CHECK_R = (
 
 
 def data_listing() -> str:
-    """Names and sizes of what is in data/mnist, so that set-up notices if it was deleted."""
-    files = sorted((ROOT / "data" / "mnist").glob("*"))
+    """Names and sizes of what was fetched and painted, so that set-up notices if it was deleted."""
+    data = ROOT / "data"
+    files = sorted((data / "mnist").glob("*")) + sorted((data / "painted-fruits").glob("*.json"))
     return fingerprint(*[f"{path.name} {path.stat().st_size}" for path in files])
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 from .colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .datasets import load_mnist
 from .figures import alt_text
-from .parity import Different, compare
+from .fruits import fruits_directory
+from .parity import Different, compare, from_r
 from .preflight import check
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "alt_text",
     "check",
     "compare",
+    "from_r",
+    "fruits_directory",
     "load_mnist",
 ]
 

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import sys
 
-from .datasets import NoData, load_mnist
+from .datasets import NoData, WrongData, load_mnist
+from .fruits import painted_fruits
+from .painted import CannotPaint
 
 
 def main() -> int:
     """Exit status 0 if all data sets are there."""
+    missing = 0
     try:
         load_mnist()
     except NoData as problem:
         print(problem, file=sys.stderr)
-        return 1
-    return 0
+        missing = 1
+    try:
+        print(f"Painted fruits in {painted_fruits()}")
+    except (CannotPaint, WrongData) as problem:
+        print(problem, file=sys.stderr)
+        missing = 1
+    return missing
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+
 _pending: list[str] = []
 
 
@@ -34,3 +37,34 @@ def add_alt_text(message: dict) -> dict:
         for mime in pictures:
             content["metadata"].setdefault(mime, {})["alt"] = text
     return message
+
+
+def show_live(figure: Any, still: Any) -> None:
+    """Show a plotly figure where it can answer to the mouse, else a picture.
+
+    JupyterLab takes the plotly figure; the book, GitHub and whatever else
+    cannot run plotly takes the picture. `alt_text()` before it counts for
+    the picture.
+
+    Parameters
+    ----------
+    figure
+        A plotly figure.
+    still
+        A matplotlib figure that shows the same. It is closed.
+    """
+    import io
+    import json
+
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    picture = io.BytesIO()
+    still.savefig(picture, format="png")
+    plt.close(still)
+    bundle = {
+        "application/vnd.plotly.v1+json": json.loads(figure.to_json()),
+        "image/png": base64.b64encode(picture.getvalue()).decode(),
+        "text/plain": "A plotly figure",
+    }
+    display(bundle, raw=True)

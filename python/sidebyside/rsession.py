@@ -32,8 +32,11 @@ def prepare_environment() -> None:
     """
     defaults = {
         "KERAS_BACKEND": "tensorflow",
-        # TensorFlow's start-up remarks would fill every first cell.
-        "TF_CPP_MIN_LOG_LEVEL": "2",
+        # TensorFlow's remarks from C++ would fill every first cell. At "2" one
+        # is left that sounds like a failure and is none ("remapper failed",
+        # where a leaky relu follows a convolution). Errors that matter come
+        # as exceptions.
+        "TF_CPP_MIN_LOG_LEVEL": "3",
         # R has to join the interpreter it runs in, and not look for another.
         "RETICULATE_PYTHON": sys.executable,
         # reticulate >= 1.44 would check, at each start, packages that
