@@ -15,16 +15,27 @@ search_name <- "sidebyside:dialect"
 #'
 #' @details
 #' The companion has sequential and functional models, every `layer_*()`,
-#' `optimizer_*()`, `loss_*()`, `metric_*()`, `callback_*()`,
-#' `activation_*()`, `initializer_*()`, `regularizer_*()`, `constraint_*()`,
-#' `application_*()`, `learning_rate_schedule_*()` and `config_*()` function
-#' that has a Python class or function behind it, `compile()`, `fit()`,
-#' `evaluate()`, `predict()`, `summary()`, `plot()` of a history, saving,
-#' loading, weights and the small utilities. Names, argument names, order and
-#' defaults are keras3's, whole numbers become integers where Keras wants
-#' them, and axes count from one. keras3's reference
+#' `optimizer_*()`, `loss_*()`, `metric_*()`, `callback_*()`, `activation_*()`,
+#' `initializer_*()`, `regularizer_*()`, `constraint_*()`, `application_*()`,
+#' `learning_rate_schedule_*()`, `config_*()`, `op_*()` and `random_*()`
+#' function that has a Python class or function behind it, `compile()`,
+#' `fit()`, `evaluate()`, `predict()`, `summary()`, `plot()` of a history,
+#' saving, loading, weights and the small utilities, and classes written in R:
+#' `Callback()`, `Layer()`, `Model()`, `Metric()`, `Loss()`, `Constraint()`,
+#' `new_learning_rate_schedule_class()`. Names, argument names, order and
+#' defaults are keras3's, whole numbers become integers where Keras wants them,
+#' and axes count from one. keras3's reference
 #' (<https://keras3.posit.co/reference/>) describes each function. What only
 #' keras3 has gives an error that names the function.
+#'
+#' TensorFlow's tensors and variables behave like R's arrays, as with the R
+#' package tensorflow: arithmetic, comparison and mathematics, `sum()` and its
+#' like with `axis =`, `[` counted from one (negative numbers from the end),
+#' `dim()`, `length()`, `as.array()` and its like, `t()`, `aperm()`, `rbind()`,
+#' `cbind()`. Beside a tensor an R number takes the tensor's type. R has
+#' methods for `%*%` since 4.3; before, the dialect's own `%*%` stands before
+#' R's and passes to it what is no tensor. (With keras3, `%*%` of tensors needs
+#' R 4.3; `op_matmul()` always works.)
 #'
 #' @return A string, `"keras3"` or `"companion"`.
 #' @export
@@ -57,9 +68,10 @@ python_beside <- function(library_path) {
   if (!is.null(beside) && !nzchar(Sys.getenv("RETICULATE_PYTHON"))) {
     Sys.setenv(RETICULATE_PYTHON = beside)
   }
-  # TensorFlow's start-up remarks would stand in every first cell.
+  # TensorFlow's remarks would stand in every first cell; at "2" one is left
+  # that sounds like a failure and is none (see rsession.py).
   if (!nzchar(Sys.getenv("TF_CPP_MIN_LOG_LEVEL"))) {
-    Sys.setenv(TF_CPP_MIN_LOG_LEVEL = "2")
+    Sys.setenv(TF_CPP_MIN_LOG_LEVEL = "3")
   }
 }
 
@@ -121,7 +133,13 @@ attach_dialect <- function() {
   # Behind the package and not before it: detach() notes the package's place
   # on the search path before it calls .onDetach().
   package <- match("package:sidebyside", search(), nomatch = 1L)
-  attach(functions, pos = package + 1L, name = name, warn.conflicts = FALSE)
+  place <- attach(
+    functions,
+    pos = package + 1L, name = name, warn.conflicts = FALSE
+  )
+  promise_operations(
+    setdiff(describer()$tensor_functions(), names(functions)), place
+  )
 }
 
 # The Python companion, where it is, loads Keras without TensorFlow's remarks

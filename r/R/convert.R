@@ -57,9 +57,14 @@ as_shape <- function(shape) {
 }
 
 # A function of the dialect, given as an argument, stands for the Python
-# object behind it: `activation = activation_relu`.
+# object behind it: `activation = activation_relu`. So does one that Layer() and
+# its like have made.
 as_keras <- function(x, prefer = "path") {
   if (identical(class(x), "function")) {
+    made <- environment(x)$.dialect_class
+    if (!is.null(made)) {
+      return(made)
+    }
     row <- environment(x)$.dialect_row
     if (!is.null(row)) {
       preferred <- row[[prefer]]
@@ -85,12 +90,84 @@ as_counted <- function(f) {
   }
 }
 
+# Positions in data: from one in R, from zero in Python. Negative ones are the
+# same in both.
+as_position <- function(x) {
+  if (is.list(x)) {
+    return(lapply(x, as_position))
+  }
+  if (is.null(x)) {
+    return(x)
+  }
+  if (is_python(x)) {
+    ops <- keras_module()$ops
+    x <- ops$convert_to_tensor(x)
+    return(ops$where(ops$greater(x, 0L), ops$subtract(x, 1L), x))
+  }
+  x <- as_integers(x)
+  if (any(x == 0L, na.rm = TRUE)) {
+    stop("Positions count from 1 in R (or from the end, -1); found 0. Where a ",
+      "function has zero_indexed = TRUE, they count from 0.",
+      call. = FALSE
+    )
+  }
+  as_one_array(ifelse(x > 0L, x - 1L, x))
+}
+
+# Whole numbers as integers, also in an array. A factor gives its codes.
+as_integers <- function(x) {
+  if (is.list(x) && !is.object(x)) {
+    return(lapply(x, as_integers))
+  }
+  if (is.factor(x)) {
+    return(as.integer(x))
+  }
+  if (is_whole(x)) {
+    storage.mode(x) <- "integer"
+  }
+  x
+}
+
+# A vector of several values as an array of one dimension, which crosses whole
+# and with its type, and not as a list of numbers.
+as_one_array <- function(x) {
+  if (is.atomic(x) && length(x) > 1 && is.null(dim(x))) {
+    array(x, length(x))
+  } else {
+    x
+  }
+}
+
+# The same in Keras's own type, for a vector that has no dimensions.
+as_vector_data <- function(x) {
+  if (is.double(x) && length(x) > 1 && is.null(dim(x)) && !is.object(x)) {
+    reticulate::np_array(x, float_type())
+  } else {
+    as_one_array(x)
+  }
+}
+
+# Into how many parts, or where to cut.
+as_sections <- function(x) {
+  if (is.numeric(x) && length(x) == 1 && is.null(dim(x))) {
+    as.integer(x)
+  } else {
+    as_position(x)
+  }
+}
+
 as_argument <- function(value, kind) {
   switch(kind,
     axis = as_axis(value),
     shape = as_shape(value),
     float = as_keras(value),
     counted = as_counted(value),
+    index = as_position(value),
+    integer = as_integers(value),
+    array = as_one_array(value),
+    codes = as_one_array(as_integers(value)),
+    data = as_vector_data(value),
+    sections = as_sections(value),
     as_whole(as_keras(value))
   )
 }
@@ -152,19 +229,6 @@ as_numpy <- function(x) {
   describer(convert = FALSE)$in_rows(as_model_data(x), float_type())
 }
 
-# The way back, for tensors and for the variables of a model.
-tensor_as_array <- function(x, ...) {
-  as.array(x$numpy())
-}
-
-tensor_as_double <- function(x, ...) {
-  as.double(x$numpy())
-}
-
-tensor_as_integer <- function(x, ...) {
-  as.integer(x$numpy())
-}
-
 float_type <- function() {
   keras_module()$config$floatx()
 }
@@ -174,9 +238,9 @@ float_type <- function() {
 call_with_data <- function(method, given) {
   given <- given[!vapply(given, is.null, NA)]
   is_data <- names(given) %in% data_arguments
-  describer()$call_with_data(
+  with_method_errors(describer()$call_with_data(
     method, given[is_data], given[!is_data], float_type()
-  )
+  ))
 }
 
 data_arguments <- c("x", "y", "sample_weight", "validation_data")

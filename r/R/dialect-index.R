@@ -4,14 +4,23 @@
 written_functions <- function() {
   here <- topenv()
   names <- c(
-    "array_reshape", "clone_model", "count_params", "custom_metric", "evaluate",
-    "freeze_weights", "from_config", "get_config", "get_layer",
-    "get_weights", "keras_input", "keras_model", "keras_model_sequential",
-    "layer_input", "load_model", "load_model_config", "load_model_weights",
-    "named_list", "pop_layer", "predict_on_batch", "reset_state",
-    "save_model", "save_model_config", "save_model_weights",
-    "set_random_seed", "set_weights", "test_on_batch", "to_categorical",
-    "train_on_batch", "unfreeze_weights"
+    "active_property", "all_dims", "array_reshape", "as_tensor", "Callback",
+    "clone_model", "Constraint", "count_params", "custom_metric", "evaluate",
+    "freeze_weights", "from_config", "get_config", "get_layer", "get_weights",
+    "keras_input", "keras_model", "keras_model_sequential", "keras_variable",
+    "Layer", "layer_input", "load_model", "load_model_config",
+    "load_model_weights", "Loss", "mark_active", "Metric", "Model",
+    "named_list", "new_callback_class", "new_layer_class",
+    "new_learning_rate_schedule_class", "new_loss_class", "new_metric_class",
+    "new_model_class", "op_arange", "op_convert_to_array",
+    "op_convert_to_numpy", "op_convert_to_tensor", "op_einsum", "op_hstack",
+    "op_map", "op_matmul", "op_meshgrid", "op_nonzero", "op_rearrange",
+    "op_reshape", "op_searchsorted", "op_shape", "op_subset", "op_switch",
+    "op_top_k", "op_vectorize", "op_vectorized_map", "op_vstack", "pop_layer",
+    "predict_on_batch", "reset_state", "save_model", "save_model_config",
+    "save_model_weights", "set_random_seed", "set_weights", "shape",
+    "test_on_batch", "to_categorical", "train_on_batch", "unfreeze_weights",
+    "zip_lists"
   )
   # What keras3 passes on from other packages.
   passed_on <- list(
@@ -35,16 +44,16 @@ written_functions <- function() {
   )
   c(
     mget(names, envir = here), passed_on,
-    list(keras = keras_module())
+    list(keras = keras_module(), newaxis = NULL),
+    # R 4.3 and later have methods for it.
+    if (getRversion() < "4.3.0") list(`%*%` = matmul_before_r_4_3)
   )
 }
 
-# Functions of keras3 that only keras3 has. Beside them stand keras.ops and
-# keras.random, whose names are asked of Keras.
+# Functions of keras3 that only keras3 has.
 keras3_only <- c(
-  "%<-active%", "%py_class%", "active_property", "adapt", "all_dims",
-  "application_decode_predictions", "application_preprocess_inputs",
-  "as_tensor", "Callback", "Constraint", "dataset_imdb_word_index",
+  "%<-active%", "%py_class%", "adapt", "application_decode_predictions",
+  "application_preprocess_inputs", "dataset_imdb_word_index",
   "dataset_reuters_word_index", "deserialize_keras_object",
   "export_savedmodel", "feature_cross", "feature_custom", "feature_float",
   "feature_float_discretized", "feature_float_normalized",
@@ -53,31 +62,21 @@ keras3_only <- c(
   "feature_string_hashed", "flag_boolean", "flag_integer", "flag_numeric",
   "flag_string", "flags", "generate", "get_custom_objects",
   "get_registered_name", "get_registered_object", "get_state_tree",
-  "get_vocabulary", "image_array_save", "image_from_array", "image_load",
-  "image_smart_resize", "image_to_array", "imagenet_decode_predictions",
-  "imagenet_preprocess_input", "install_keras", "keras_variable", "Layer",
-  "layer_feature_space", "Loss", "mark_active", "Metric", "Model",
-  "new_callback_class", "new_layer_class",
-  "new_learning_rate_schedule_class", "new_loss_class", "new_metric_class",
-  "new_model_class", "op_convert_to_array", "op_hard_swish", "op_pmax",
-  "op_pmin", "op_subset", "op_subset<-", "op_subset_set", "py_require",
-  "quantize_weights",
+  "get_vocabulary", "image_smart_resize", "imagenet_decode_predictions",
+  "imagenet_preprocess_input", "install_keras", "layer_feature_space",
+  "op_subset<-", "op_subset_set", "py_require", "quantize_weights",
   "register_keras_serializable", "run_dir", "serialize_keras_object",
-  "set_custom_objects", "set_state_tree", "set_vocabulary", "shape",
-  "tensorboard", "use_backend", "with_custom_object_scope", "zip_lists"
+  "set_custom_objects", "set_state_tree", "set_vocabulary", "tensorboard",
+  "use_backend", "with_custom_object_scope"
 )
 
 missing_functions <- function(known) {
-  names <- union(keras3_only, describer()$tensor_functions())
-  names <- setdiff(names, c(known, "keras"))
+  names <- setdiff(keras3_only, known)
   functions <- lapply(names, function(name) {
     force(name)
     function(...) {
-      # Keras may be newer than keras3: its operations go by their family.
-      whose <- sub("^(op|random)_.*", " (as all of \\1_*())", name)
-      stop(name, "()", if (whose != name) whose, " is a function of the R ",
-        "package keras3, which is not attached here, and the companion's ",
-        "dialect does not have it. ",
+      stop(name, "() is a function of the R package keras3, which is not ",
+        "attached here, and the companion's dialect does not have it. ",
         "install.packages(\"keras3\") gets it where CRAN can be reached.",
         call. = FALSE
       )
@@ -106,13 +105,7 @@ register_methods <- function() {
   method("print", history, print_history, "base")
   method("plot", history, plot_history, "base")
   method("as.data.frame", history, history_as_data_frame, "base")
-  tensors <- c(
-    "tensorflow.python.types.core.Tensor",
-    "keras.src.backend.common.variables.Variable"
-  )
-  for (tensor in tensors) {
-    method("as.array", tensor, tensor_as_array, "base")
-    method("as.double", tensor, tensor_as_double, "base")
-    method("as.integer", tensor, tensor_as_integer, "base")
-  }
+  register_tensor_methods()
+  register_class_methods()
+  register_shape_methods()
 }

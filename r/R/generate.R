@@ -5,11 +5,15 @@
 # translated. Each row becomes an R function here.
 
 describer <- function(convert = TRUE) {
-  path <- system.file("python", package = "sidebyside")
-  reticulate::import_from_path(
-    "sidebyside_dialect",
-    path = path, convert = convert
-  )
+  name <- if (convert) "describer" else "describer_unconverted"
+  if (is.null(state[[name]])) {
+    path <- system.file("python", package = "sidebyside")
+    state[[name]] <- reticulate::import_from_path(
+      "sidebyside_dialect",
+      path = path, convert = convert
+    )
+  }
+  state[[name]]
 }
 
 generated_functions <- function() {
@@ -60,6 +64,7 @@ bodies <- list(
     }
   }),
   measure = quote(measure(.dialect_row, given_arguments())),
+  operation = quote(run_operation(.dialect_row, given_arguments())),
   dataset = quote({
     load_dataset(.dialect_row, given_arguments(but = "convert"), convert)
   })

@@ -362,7 +362,7 @@ from_config <- function(config, custom_objects = NULL) {
   attr(config, "__class__") <- NULL # nolint: object_name_linter.
   arguments <- list(config)
   if (!is.null(custom_objects)) {
-    arguments$custom_objects <- lapply(custom_objects, as_keras)
+    arguments$custom_objects <- as_custom_objects(custom_objects)
   }
   do.call(class$from_config, arguments)
 }

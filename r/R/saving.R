@@ -31,6 +31,25 @@ save_model <- function(model, filepath = NULL, overwrite = FALSE,
   }
 }
 
+# What Keras does not know by itself, by name; a class has one of its own.
+as_custom_objects <- function(objects) {
+  if (!length(objects)) {
+    return(NULL)
+  }
+  objects <- lapply(as_plain_list(objects), as_keras)
+  names <- names_or_blank(objects)
+  for (at in which(!nzchar(names))) {
+    if (!is_python(objects[[at]])) {
+      stop("custom_objects have to be named, unless they are classes; found ",
+        class(objects[[at]])[1], " without a name.",
+        call. = FALSE
+      )
+    }
+    names[at] <- objects[[at]]$`__name__`
+  }
+  stats::setNames(objects, names)
+}
+
 load_model <- function(model, custom_objects = NULL, compile = TRUE,
                        safe_mode = TRUE) {
   if (is.raw(model)) {
@@ -48,9 +67,7 @@ load_model <- function(model, custom_objects = NULL, compile = TRUE,
   }
   keras_module()$saving$load_model(
     filepath,
-    custom_objects = if (length(custom_objects)) {
-      lapply(custom_objects, as_keras)
-    },
+    custom_objects = as_custom_objects(custom_objects),
     compile = compile, safe_mode = safe_mode
   )
 }
@@ -84,7 +101,6 @@ save_model_config <- function(model, filepath = NULL, overwrite = FALSE) {
 load_model_config <- function(filepath, custom_objects = NULL) {
   json <- paste(readLines(path.expand(filepath)), collapse = "\n")
   keras_module()$models$model_from_json(
-    json,
-    if (length(custom_objects)) lapply(custom_objects, as_keras)
+    json, as_custom_objects(custom_objects)
   )
 }

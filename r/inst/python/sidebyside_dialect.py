@@ -13,12 +13,16 @@ one-based axes, NULL for None.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import functools
 import importlib
 import inspect
 import math
 import re
 import sys
+import types
+import weakref
 
 import numpy as np
 
@@ -84,11 +88,20 @@ _UTILITIES = (
     "timeseries_dataset_from_array",
 )
 
+# And under names of its own.
+_RENAMED_UTILITIES = {
+    "image_array_save": "save_img",
+    "image_from_array": "array_to_img",
+    "image_load": "load_img",
+    "image_to_array": "img_to_array",
+}
+
 # Where keras3's order of two arguments is not Python's: the first of each
 # pair comes before the second.
 _BEFORE = {
     "layer_conv_3d_transpose": ("output_padding", "data_format"),
     "layer_torch_module_wrapper": ("output_shape", "name"),
+    "image_array_save": ("x", "path"),
 }
 
 # Arguments that every optimizer has and keras3 puts after `...`.
@@ -354,10 +367,13 @@ def _configuration():
 def _utilities():
     from keras import utils
 
-    for name in _UTILITIES:
-        path = f"keras.utils.{name}"
-        dots = "end" if name in ("get_file", "pad_sequences") else ""
-        yield _row(name, "call", path, _arguments(getattr(utils, name)), dots=dots)
+    with_dots = ("get_file", "pad_sequences", "image_array_save")
+    names = {name: name for name in _UTILITIES} | _RENAMED_UTILITIES
+    for name, python_name in names.items():
+        path = f"keras.utils.{python_name}"
+        arguments = _arguments(getattr(utils, python_name))
+        dots = "end" if name in with_dots else ""
+        yield _row(name, "call", path, arguments, dots=dots)
 
 
 def _datasets():
@@ -389,14 +405,153 @@ def describe() -> list[dict]:
     return rows
 
 
+# The tensor functions of keras3: module, prefix, other names.
+_TENSOR_MODULES = (
+    ("keras.ops", "op_", {}),
+    ("keras.ops.image", "op_image_", _OP_IMAGE),
+    ("keras.random", "random_", _RANDOM),
+)
+
+# Names under which keras.ops has something twice, and keras3 both.
+_TWICE = {
+    "op_hard_swish": "keras.ops.hard_swish",
+    "op_pmax": "keras.ops.maximum",
+    "op_pmin": "keras.ops.minimum",
+}
+
+# What keras3 makes of the arguments of its tensor functions. Positions count
+# from one; whole numbers are integers; vectors are arrays of one dimension, of
+# R's doubles (`array`) or of Keras's floats (`data`: keras3 sends a list, which
+# becomes that, but not all of Keras's functions take lists). All else goes as
+# reticulate translates it.
+_TENSOR_KINDS = {
+    "axis": "axis axes axis1 axis2 source destination",
+    "shape": "shape noise_shape",
+    "index": "start_indices segment_ids kth mask_index",
+    "integer": """N M k n num num_classes num_segments num_samples decimals
+        strides pool_size dilation_rate output_padding pad_width shift offset
+        sequence_length sequence_stride fft_length length order base minlength
+        axisa axisb axisc unroll seed size top_cropping left_cropping
+        bottom_cropping right_cropping target_height target_width top_padding
+        left_padding bottom_padding right_padding kernel_size beam_width
+        top_paths sequence_lengths repeats maximum_iterations""",
+    "array": "updates mean variance gamma beta",
+    "data": """x x1 x2 y a b inputs data values condition target output logits
+        predictions targets""",
+}
+_KIND_OF = {
+    name: kind
+    for kind, names in _TENSOR_KINDS.items()
+    for name in names.split()
+}
+
+# The same, where a function has an argument of a common name.
+_KIND_IN = {
+    ("op_one_hot", "x"): "index",
+    ("op_take", "indices"): "index",
+    ("op_take_along_axis", "indices"): "index",
+    ("op_scatter", "indices"): "index",
+    ("op_scatter", "values"): "array",
+    ("op_scatter_update", "indices"): "index",
+    ("op_unravel_index", "indices"): "index",
+    ("op_split", "indices_or_sections"): "sections",
+    ("op_array_split", "indices_or_sections"): "sections",
+    ("op_argmax", "x"): "array",
+    ("op_argmin", "x"): "array",
+    ("op_argpartition", "x"): "array",
+    ("op_top_k", "x"): "array",
+    ("op_slice", "inputs"): "array",
+    ("op_slice_update", "inputs"): "array",
+    ("op_digitize", "bins"): "array",
+    ("op_histogram", "bins"): "integer",
+    ("op_bincount", "x"): "codes",
+    ("op_multi_hot", "inputs"): "codes",
+    ("random_integer", "minval"): "integer",
+    ("random_integer", "maxval"): "integer",
+    ("random_beta", "beta"): "float",
+    ("random_normal", "mean"): "float",
+    ("random_truncated_normal", "mean"): "float",
+    ("op_kaiser", "beta"): "float",
+    **{
+        (f"op_{name}", "x"): "integer"
+        for name in ("bartlett", "blackman", "hamming", "hanning", "kaiser")
+    },
+    **{
+        (f"op_{name}", argument): "integer"
+        for name in (
+            "bitwise_and",
+            "bitwise_invert",
+            "bitwise_left_shift",
+            "bitwise_not",
+            "bitwise_or",
+            "bitwise_right_shift",
+            "bitwise_xor",
+            "left_shift",
+            "right_shift",
+        )
+        for argument in ("x", "y")
+    },
+}
+
+# Functions that return or take positions: R counts them from one, unless the
+# caller says `zero_indexed = TRUE`.
+_ZERO_INDEXED = {
+    "op_argmax": "result",
+    "op_argmin": "result",
+    "op_argpartition": "result",
+    "op_argsort": "result",
+    "op_digitize": "result",
+    "op_searchsorted": "result",
+    "random_categorical": "result",
+    "op_one_hot": "x",
+    "op_take": "indices",
+    "op_take_along_axis": "indices",
+}
+
+
+@functools.cache
+def _tensor_paths() -> dict[str, str]:
+    paths = dict(_TWICE)
+    for module_name, prefix, renamed in _TENSOR_MODULES:
+        for name, _ in _members(module_name):
+            r_name = prefix + renamed.get(name, name)
+            paths[r_name] = f"{module_name}.{name}"
+    return paths
+
+
 def tensor_functions() -> list[str]:
-    """R names of keras.ops and keras.random, which only keras3 has."""
-    names = [f"op_{name}" for name, _ in _members("keras.ops")]
-    for name, _ in _members("keras.ops.image"):
-        names.append(f"op_image_{_OP_IMAGE.get(name, name)}")
-    for name, _ in _members("keras.random"):
-        names.append(f"random_{_RANDOM.get(name, name)}")
-    return names
+    """keras3's names of the functions of keras.ops and keras.random."""
+    return list(_tensor_paths())
+
+
+def describe_tensor_function(r_name: str) -> dict:
+    """The row of one of these, in the form of `describe()`.
+
+    There are more than three hundred, and a reader uses a few: each is
+    described when it is first asked for.
+    """
+    path = _tensor_paths()[r_name]
+    module_name, _, name = path.rpartition(".")
+    member = getattr(importlib.import_module(module_name), name)
+    arguments = []
+    for r, python, default, _ in _arguments(member):
+        kind = _KIND_IN.get((r_name, python)) or _KIND_OF.get(python, "float")
+        if kind == "axis":
+            one_based = inspect.signature(member).parameters[python].default
+            if one_based is not _REQUIRED:
+                default = _r_value(one_based, one_based=True)
+        arguments.append((r, python, default, kind))
+    dots = "end" if _takes_more(member) else ""
+    row = _row(r_name, "operation", path, arguments, dots=dots)
+    row["positions"] = _ZERO_INDEXED.get(r_name, "")
+    if row["positions"]:
+        row["formals"] += ", zero_indexed = FALSE"
+    return row
+
+
+def as_list(values) -> list:
+    """Named tuples of a backend, which R does not know, as a list."""
+    return list(values)
 
 
 def in_rows(value: object, float_type: str) -> object:
@@ -507,3 +662,167 @@ def _nothing_displayed():
         if get_ipython() is not None:
             return capture_output(stdout=False, stderr=False, display=True)
     return contextlib.nullcontext()
+
+
+# ---- classes written in R ----------------------------------------------------
+
+# Stands for an argument whose default only R can compute.
+_LEFT_OUT = type("LeftOut", (), {"__repr__": lambda self: "<R's default>"})()
+
+
+def method(function, name, parameters, defaults, lazy, doc=None):
+    """A Python function with an R function's name and arguments.
+
+    Keras looks at signatures: whether `call()` takes `training`, what
+    `__init__()` was given. R's `...` becomes `*args, **more`. A parameter has
+    a default if it is in `defaults`; those in `lazy` are left to R.
+    """
+    defaults = {**defaults, **dict.fromkeys(lazy, _LEFT_OUT)}
+    written, in_order, by_name = [], [], []
+    for parameter in parameters:
+        if parameter == "...":
+            written.append("*_args")
+            in_order.append("*_args")
+            continue
+        default = f"=_defaults[{parameter!r}]" if parameter in defaults else ""
+        written.append(parameter + default)
+        if parameter in lazy:
+            one = f"{{{parameter!r}: {parameter}}}"
+            by_name.append(f"**({{}} if {parameter} is _LEFT_OUT else {one})")
+        elif by_name or "*_args" in in_order:
+            by_name.append(f"{parameter}={parameter}")
+        else:
+            in_order.append(parameter)
+    if "..." in parameters:
+        written.append("**_more")
+        by_name.append("**_more")
+    passed = [*in_order, *by_name]
+    source = (
+        f"def {name}({', '.join(written)}):\n"
+        f"    return _function({', '.join(passed)})\n"
+    )
+    space = {
+        "_defaults": defaults,
+        "_function": function,
+        "_LEFT_OUT": _LEFT_OUT,
+    }
+    exec(source, space)
+    space[name].__doc__ = doc
+    return space[name]
+
+
+def counted_method(function, first: int):
+    """A callback's method for R: `first` is what epochs and batches begin at.
+
+    A dict that R returns is merged into the logs, as keras3 does it.
+    """
+
+    @functools.wraps(function)
+    def of_epoch_or_batch(self, index, logs=None):
+        _merge(logs, function(self, index + first, logs))
+
+    return of_epoch_or_batch
+
+
+def log_method(function):
+    """The same for the methods that are not counted."""
+
+    @functools.wraps(function)
+    def of_run(self, logs=None):
+        _merge(logs, function(self, logs))
+
+    return of_run
+
+
+def _merge(logs, result) -> None:
+    if isinstance(logs, dict) and isinstance(result, dict):
+        logs.update(result)
+
+
+def new_class(name: str, bases: list, members: dict, module: str):
+    """A Python class with R's methods; keras3 names its module so, too."""
+    members = {"__module__": module, **members}
+    return types.new_class(
+        name, tuple(bases), exec_body=lambda space: space.update(members)
+    )
+
+
+def decorated(function, decorators: list):
+    """`property`, `classmethod` and the like, by name, around a method."""
+    for name in decorators:
+        arguments = inspect.signature(function).parameters
+        if name == "property" and len(arguments) > 1:
+            # One R function reads (no value given) and writes.
+            function = property(function, function)
+        else:
+            function = getattr(builtins, name)(function)
+    return function
+
+
+def super_attribute(class_: type, instance: object, name: str):
+    """What R's `super$name` stands for inside a method of `class_`."""
+    return getattr(super(class_, instance), name)
+
+
+# Numbers of R's environments whose Python objects are gone.
+_gone: list[int] = []
+
+
+def keep_private(instance: object, number: int) -> list[int]:
+    """Note, past Keras's bookkeeping, which of R's environments is its own.
+
+    Returns the numbers of those that R can let go. Python does not tell R
+    itself: it collects garbage at any time, in any thread.
+    """
+    vars(instance)["_r_private"] = number
+    weakref.finalize(instance, _gone.append, number).atexit = False
+    gone = _gone[:]
+    del _gone[: len(gone)]
+    return gone
+
+
+def private_number(instance: object) -> int | None:
+    return vars(instance).get("_r_private")
+
+
+def initializer_arguments(class_: type) -> str:
+    """The head of an R function that makes objects of a class."""
+    row = _row("", "call", "", _arguments(class_), dots="end")
+    return row["formals"] if _takes_more(class_) else row["formals"][:-5]
+
+
+def r6_callback(methods: dict, set_context):
+    """A Keras callback that calls the methods of an R6 object.
+
+    Only those that R has written: what is not there is not called.
+    """
+    import keras
+
+    def with_context(method):
+        def of_run(self, logs=None):
+            set_context(self.params, self.model)
+            if method is not None:
+                method(logs)
+
+        return of_run
+
+    def with_index(method):
+        def of_epoch_or_batch(self, index, logs=None):
+            method(index, logs)
+
+        return of_epoch_or_batch
+
+    def with_logs(method):
+        def of_run(self, logs=None):
+            method(logs)
+
+        return of_run
+
+    members = {}
+    for run in ("train", "test", "predict"):
+        begin = f"on_{run}_begin"
+        members[begin] = with_context(methods.pop(begin, None))
+    for name, function in methods.items():
+        counted = "epoch" in name or "batch" in name
+        members[name] = (with_index if counted else with_logs)(function)
+    return type("KerasCallback", (keras.callbacks.Callback,), members)()

@@ -6,7 +6,15 @@
 functions_of_keras3 <- list(
   `%<-%` = "x, value",
   `%>%` = "lhs, rhs",
+  `%as%` = "object, name",
+  active_property = "fn",
+  all_dims = "",
   array_reshape = "x, dim, order = c('C', 'F')",
+  as_iterator = "x",
+  as_tensor = "x, dtype = NULL, ..., name = NULL",
+  Callback = "
+    classname, on_epoch_begin = NULL, on_epoch_end = NULL,
+    on_train_begin = NULL, on_train_end = NULL",
   callback_early_stopping = "
     monitor = 'val_loss', min_delta = 0L, patience = 0L",
   callback_lambda = "on_epoch_begin = NULL, on_epoch_end = NULL",
@@ -14,6 +22,7 @@ functions_of_keras3 <- list(
     filepath, monitor = 'val_loss', verbose = 0L, save_best_only = FALSE,
     save_weights_only = FALSE",
   clear_session = "free_memory = TRUE",
+  Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
@@ -21,6 +30,12 @@ functions_of_keras3 <- list(
     color_mode = 'rgb', batch_size = 32L, image_size = c(256L, 256L),
     shuffle = TRUE, seed = NULL, validation_split = NULL, subset = NULL,
     interpolation = 'bilinear'",
+  image_load = "
+    path, color_mode = 'rgb', target_size = NULL, interpolation = 'nearest',
+    keep_aspect_ratio = FALSE",
+  image_to_array = "img, data_format = NULL, dtype = NULL",
+  import = "module, as = NULL, convert = TRUE, delay_load = FALSE",
+  iter_next = "it, completed = NULL",
   keras_input = "shape = NULL, batch_size = NULL, dtype = NULL",
   keras_model = "inputs = NULL, outputs = NULL, ...",
   keras_model_sequential = "
@@ -28,6 +43,12 @@ functions_of_keras3 <- list(
     input_batch_size = NULL, input_sparse = NULL, input_ragged = NULL,
     input_batch_shape = NULL, input_name = NULL, input_tensor = NULL,
     input_optional = FALSE, trainable = TRUE, layers = list()",
+  keras_variable = "
+    initializer, shape = NULL, dtype = NULL, trainable = TRUE, autocast = TRUE,
+    aggregation = 'none', synchronization = 'auto', name = NULL",
+  Layer = "
+    classname, initialize = NULL, call = NULL, build = NULL, get_config = NULL,
+    ..., public = list(), private = list(), inherit = NULL",
   layer_activation = "object, activation",
   layer_activation_leaky_relu = "object, negative_slope = 0.3",
   layer_batch_normalization = "
@@ -49,16 +70,89 @@ functions_of_keras3 <- list(
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
+  Loss = "classname, call = NULL, ..., public = list(), private = list()",
+  loss_sparse_categorical_crossentropy = "
+    y_true, y_pred, from_logits = FALSE, ignore_class = NULL, axis = -1L",
+  Metric = "
+    classname, initialize = NULL, update_state = NULL, result = NULL, ...,
+    public = list(), private = list(), inherit = NULL",
+  Model = "
+    classname, initialize = NULL, call = NULL, train_step = NULL,
+    predict_step = NULL, test_step = NULL, compute_loss = NULL,
+    compute_metrics = NULL, ..., public = list(), private = list(),
+    inherit = NULL",
+  new_callback_class = "
+    classname, on_epoch_begin = NULL, on_epoch_end = NULL,
+    on_train_begin = NULL, on_train_end = NULL",
+  new_layer_class = "
+    classname, initialize = NULL, call = NULL, build = NULL, get_config = NULL,
+    ..., public = list(), private = list(), inherit = NULL",
+  new_learning_rate_schedule_class = "
+    classname, call = NULL, initialize = NULL, get_config = NULL, ...,
+    public = list(), private = list(), inherit = NULL",
+  new_loss_class = "
+    classname, call = NULL, ..., public = list(), private = list()",
+  new_metric_class = "
+    classname, initialize = NULL, update_state = NULL, result = NULL, ...,
+    public = list(), private = list(), inherit = NULL",
+  new_model_class = "
+    classname, initialize = NULL, call = NULL, train_step = NULL,
+    predict_step = NULL, test_step = NULL, compute_loss = NULL,
+    compute_metrics = NULL, ..., public = list(), private = list(),
+    inherit = NULL",
+  np_array = "data, dtype = NULL, order = 'C'",
+  op_add = "x1, x2",
+  op_argmax = "x, axis = NULL, keepdims = FALSE, zero_indexed = FALSE",
+  op_cast = "x, dtype",
+  op_concatenate = "xs, axis = 1L",
+  op_convert_to_array = "x",
+  op_convert_to_numpy = "x",
+  op_convert_to_tensor = "x, dtype = NULL, sparse = NULL, ragged = NULL",
+  op_divide = "x1, x2",
+  op_equal = "x1, x2",
+  op_exp = "x",
+  op_expand_dims = "x, axis",
+  op_matmul = "x1, x2",
+  op_max = "x, axis = NULL, keepdims = FALSE, initial = NULL",
+  op_maximum = "x1, x2",
+  op_mean = "x, axis = NULL, keepdims = FALSE",
+  op_min = "x, axis = NULL, keepdims = FALSE, initial = NULL",
+  op_multiply = "x1, x2",
+  op_ones = "shape, dtype = NULL",
+  op_ones_like = "x, dtype = NULL",
+  op_power = "x1, x2",
+  op_relu = "x",
+  op_reshape = "x, newshape",
+  op_shape = "x",
+  op_softmax = "x, axis = -1L",
+  op_sqrt = "x",
+  op_square = "x",
+  op_stack = "x, axis = 1L",
+  op_subset = "x, ...",
+  op_subtract = "x1, x2",
+  op_sum = "x, axis = NULL, keepdims = FALSE",
+  op_take = "x, indices, axis = NULL, zero_indexed = FALSE",
+  op_top_k = "x, k, sorted = TRUE, zero_indexed = FALSE",
+  op_transpose = "x, axes = NULL",
+  op_where = "condition, x1 = NULL, x2 = NULL",
+  op_zeros = "shape, dtype = NULL",
   optimizer_adam = "
     learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07",
   optimizer_rmsprop = "
     learning_rate = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-07,
     centered = FALSE, weight_decay = NULL",
   optimizer_sgd = "learning_rate = 0.01, momentum = 0, nesterov = FALSE",
+  py_to_r = "x",
+  r_to_py = "x, convert = FALSE",
+  random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",
+  random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
   set_random_seed = "seed",
   set_weights = "object, weights",
-  to_categorical = "x, num_classes = NULL"
+  shape = "...",
+  to_categorical = "x, num_classes = NULL",
+  tuple = "..., convert = FALSE",
+  zip_lists = "..."
 )
 
 # The methods of generic functions, for models and for histories.
@@ -180,7 +274,8 @@ foreign_calls <- function(code) {
     vapply(tokens$text, exists, NA, mode = "function")
   used <- tokens$text[(is_call | is_value) & !is_member & !is_elsewhere]
   defined <- tokens$text[
-    tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN")
+    tokens$token == "SYMBOL_FORMALS" |
+      tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN")
   ]
   at_library <- which(tokens$text %in% c("library", "requireNamespace"))
   attached <- gsub("[\"']", "", tokens$text[at_library + 2])
@@ -212,6 +307,7 @@ test_that("calls are found in code", {
   expect_identical(
     foreign_calls("c(a, b) %<-% load_mnist()\nh <- function() 1\nh()"), "%<-%"
   )
+  expect_identical(foreign_calls("function(f, x) f(x)"), character())
   expect_identical(foreign_calls("model$fit(x)\nreticulate::import('a')"),
     character()
   )

@@ -1,0 +1,268 @@
+# `[` of tensors, counted from one. The rules are those of the R package
+# tensorflow:
+#
+# - a number, `from:to` with both ends, `from:to:by`, nothing (all), a vector
+#   of evenly spaced positive numbers, NULL (a new dimension of one), and
+#   `all_dims()`, as many dimensions as there are left;
+# - negative numbers count from the end, as in Python, and are not left out, as
+#   in R; a warning says so once;
+# - a tensor is passed on as it is and counts from zero;
+# - `style = "python"`, or the option tensorflow.extract.style, counts from
+#   zero and leaves the end of `from:to` out.
+
+tensor_extract <- function(x, ..., drop = TRUE,
+                           style = getOption("tensorflow.extract.style")) {
+  arguments <- eval(substitute(alist(...)))
+  indices <- lapply(unname(arguments), as_index, parent.frame())
+  python_style <- identical(style, "python")
+  extent <- if (is_symbolic(x)) known_sizes(as_r(x$shape)) else dim(x)
+  if (length(indices) == 1 && is_all(indices[[1]])) {
+    return(x)
+  }
+  indices <- check_count(indices, length(extent))
+  if (!python_style) {
+    check_range(indices, extent)
+    if (is.null(style)) warn_of_negative(indices)
+  }
+  key <- lapply(indices, as_python_index, drop, if (python_style) 0L else 1L)
+  if (length(key) == 1) {
+    x$`__getitem__`(key[[1]])
+  } else {
+    x$`__getitem__`(reticulate::tuple(key))
+  }
+}
+
+# Tensors cannot be changed, in no language. R would go on to look for the
+# elements of an environment.
+tensor_assign <- function(x, ..., value) {
+  stop("TypeError: '", class(x)[1], "' object does not support item ",
+    "assignment: a tensor cannot be changed. Make a new one, with ",
+    "op_where() or tf$tensor_scatter_nd_update(), or keep what changes in ",
+    "tf$Variable(), which has $assign().",
+    call. = FALSE
+  )
+}
+
+all_dims <- function() {
+  reticulate::import_builtins(convert = FALSE)$Ellipsis
+}
+
+# ---- reading what stands between the brackets -------------------------------
+
+range_index <- function(from = NULL, to = NULL, by = NULL) {
+  structure(list(from = from, to = to, by = by), class = "range_index")
+}
+
+is_range <- function(index) {
+  inherits(index, "range_index")
+}
+
+is_all <- function(index) {
+  is_range(index) && length(unlist(unclass(index))) == 0
+}
+
+# `1:5` is looked at and not computed: its ends may be NULL or negative.
+as_index <- function(expression, frame) {
+  if (is.name(expression) && !nzchar(as.character(expression))) {
+    return(range_index())
+  }
+  parts <- colon_parts(expression)
+  if (!is.null(parts)) {
+    values <- lapply(parts, eval, frame)
+    return(do.call(range_index, lapply(values, check_end)))
+  }
+  check_index(eval(expression, frame))
+}
+
+colon_parts <- function(expression) {
+  if (is.call(expression) && identical(expression[[1]], quote(`:`))) {
+    parts <- as.list(expression)[-1]
+    return(c(if (is_colon(parts[[1]])) {
+      as.list(parts[[1]])[-1]
+    } else {
+      parts[1]
+    }, parts[2]))
+  }
+  # `::2`, as a name.
+  if (is.name(expression) && grepl(":", expression, fixed = TRUE)) {
+    texts <- strsplit(paste0(expression, " "), ":", fixed = TRUE)[[1]]
+    texts <- trimws(texts)
+    texts[!nzchar(texts)] <- "NULL"
+    return(lapply(texts, str2lang))
+  }
+  NULL
+}
+
+is_colon <- function(expression) {
+  is.call(expression) && identical(expression[[1]], quote(`:`))
+}
+
+is_one_whole <- function(x) {
+  is.numeric(x) && length(x) == 1 && is_whole(as.double(x))
+}
+
+check_end <- function(end) {
+  if (is.null(end) || is_python(end)) {
+    end
+  } else if (length(end) == 1 && is.na(end)) {
+    NULL
+  } else if (is_one_whole(end)) {
+    as.integer(end)
+  } else {
+    stop("The ends and the step of a range have to be whole numbers; found ",
+      toString(end), ".",
+      call. = FALSE
+    )
+  }
+}
+
+check_index <- function(index) {
+  if (is.null(index) || is_python(index)) {
+    return(index)
+  }
+  if (length(dim(index)) > 1) {
+    stop("A tensor cannot be indexed by a matrix or an array.", call. = FALSE)
+  }
+  if (!is.numeric(index) || !length(index) || !is_whole(as.double(index))) {
+    stop("A tensor is indexed by whole numbers and ranges of them; found ",
+      class(index)[1], " ", toString(utils::head(index, 5)), ".",
+      call. = FALSE
+    )
+  }
+  index <- as.integer(index)
+  if (length(index) == 1) {
+    return(index)
+  }
+  steps <- diff(index)
+  if (any(steps != steps[1]) || steps[1] == 0 || any(index < 0)) {
+    stop("A tensor takes positive numbers in even steps, as c(1, 3, 5); ",
+      "found ", toString(utils::head(index, 8)), ". op_take(x, numbers, axis) ",
+      "takes any.",
+      call. = FALSE
+    )
+  }
+  range_index(index[1], index[length(index)], steps[1])
+}
+
+# ---- checks -----------------------------------------------------------------
+
+is_ellipsis <- function(index) {
+  inherits(index, "python.builtin.ellipsis")
+}
+
+# One index for each dimension; what is left out at the end is taken whole.
+check_count <- function(indices, dimensions) {
+  new <- vapply(indices, is.null, NA)
+  rest <- vapply(indices, is_ellipsis, NA)
+  given <- sum(!new & !rest)
+  if (given > dimensions || sum(rest) > 1) {
+    stop("Incorrect number of dimensions: this tensor has ", dimensions,
+      ", and ", given, " were given",
+      if (sum(rest) > 1) ", with more than one all_dims()", ".",
+      call. = FALSE
+    )
+  }
+  missing <- rep(list(range_index()), dimensions - given)
+  if (any(rest)) {
+    at <- which(rest)
+    return(c(indices[seq_len(at - 1)], missing, indices[-seq_len(at)]))
+  }
+  if (length(missing)) {
+    warning("Incorrect number of dimensions: this tensor has ", dimensions,
+      ", and ", given, " were given. The others are taken whole; write ",
+      "x[1, ] or x[1, all_dims()].",
+      call. = FALSE
+    )
+  }
+  c(indices, missing)
+}
+
+whole_parts <- function(index) {
+  ends <- if (is_range(index)) unclass(index)[c("from", "to")] else list(index)
+  as.integer(unlist(Filter(is.numeric, ends)))
+}
+
+check_range <- function(indices, extent) {
+  indices <- Filter(Negate(is.null), indices)
+  for (at in seq_along(indices)) {
+    numbers <- whole_parts(indices[[at]])
+    if (any(numbers == 0)) {
+      stop("Tensors are indexed from 1 in R; found 0. (From 0, as in Python: ",
+        "x[0, style = \"python\"].)",
+        call. = FALSE
+      )
+    }
+    beyond <- abs(numbers) > extent[at]
+    if (isTRUE(any(beyond, na.rm = TRUE))) {
+      stop("Index ", numbers[which(beyond)[1]], " is out of bounds: dimension ",
+        at, " has ", extent[at], " elements.",
+        call. = FALSE
+      )
+    }
+  }
+}
+
+warn_of_negative <- function(indices) {
+  numbers <- unlist(lapply(indices, whole_parts))
+  if (any(numbers < 0) && !isTRUE(state$warned_of_negative)) {
+    state$warned_of_negative <- TRUE
+    warning("Negative numbers are interpreted python-style when a tensor is ",
+      "indexed: -1 is the last one. options(tensorflow.extract.style = \"R\") ",
+      "turns this warning off.",
+      call. = FALSE
+    )
+  }
+}
+
+# ---- to Python --------------------------------------------------------------
+
+as_python_index <- function(index, drop, first) {
+  if (is.null(index)) {
+    return(NULL)
+  }
+  if (is_range(index)) {
+    return(as_slice(index, first))
+  }
+  if (is_python(index)) {
+    return(index)
+  }
+  at <- if (index > 0) index - first else index
+  if (drop) {
+    at
+  } else {
+    py_slice(at, if (at != -1L) at + 1L, NULL)
+  }
+}
+
+py_slice <- function(from, to, by) {
+  reticulate::import_builtins(convert = FALSE)$slice(from, to, by)
+}
+
+# Python leaves the end out, R does not. A range that goes down gets a step
+# that goes down.
+as_slice <- function(index, first) {
+  ends <- Filter(is.numeric, unclass(index)[c("from", "to")])
+  if (length(ends) == 2 && is.null(index$by) && ends$from > ends$to &&
+        sign(ends$from) == sign(ends$to)) {
+    index$by <- -1L
+  }
+  if (first == 0L) {
+    return(py_slice(index$from, index$to, index$by))
+  }
+  from <- index$from
+  if (is.numeric(from) && from > 0) {
+    from <- from - 1L
+  }
+  down <- is.numeric(index$by) && index$by < 0
+  py_slice(from, beyond_last(index$to, down), index$by)
+}
+
+# Where Python stops, one after the last (going down: one before it). Beyond the
+# end of the tensor stands no number.
+beyond_last <- function(to, down) {
+  if (!is.numeric(to)) {
+    return(to)
+  }
+  after <- (if (to > 0) to - 1L else to) + (if (down) -1L else 1L)
+  if (to < 0 && after == 0L || down && after == -1L) NULL else after
+}

@@ -1,0 +1,340 @@
+# op_*() and random_*(): keras.ops and keras.random, for tensors, variables and
+# R's arrays. Most are made from Keras's signatures, each when it is first
+# used; those that keras3 has in a way of its own are written out here.
+
+generated_operation <- function(name) {
+  row <- describer()$describe_tensor_function(name)
+  header <- str2lang(sprintf("function(%s) NULL", row$formals))
+  # A call of `function`, as parse() gives it to generated_functions().
+  generated_function(row, header)
+}
+
+# On the search path as promises: describing all of them would take longer than
+# the rest of library(sidebyside).
+promise_operations <- function(names, place) {
+  lapply(names, function(name) {
+    force(name)
+    delayedAssign(name, generated_operation(name), assign.env = place)
+  })
+}
+
+run_operation <- function(row, given) {
+  from_zero <- isTRUE(given$zero_indexed)
+  given$zero_indexed <- NULL
+  if (from_zero && row$positions %in% names(row$kinds)) {
+    row$kinds[row$positions] <- "integer"
+  }
+  result <- make_object(row, given)
+  if (row$positions == "result" && !from_zero) {
+    keras_module()$ops$add(result, 1L)
+  } else {
+    result
+  }
+}
+
+# ---- making tensors ---------------------------------------------------------
+
+op_convert_to_tensor <- function(x, dtype = NULL, sparse = NULL,
+                                 ragged = NULL) {
+  if (is.character(dtype) && grepl("int", dtype, fixed = TRUE)) {
+    x <- as_integers(x)
+  }
+  keras_module()$ops$convert_to_tensor(as_one_array(x), dtype, sparse)
+}
+
+op_convert_to_numpy <- function(x) {
+  import("keras.ops", convert = FALSE)$convert_to_numpy(x)
+}
+
+op_convert_to_array <- function(x) {
+  keras_module()$ops$convert_to_numpy(x)
+}
+
+as_tensor <- function(x, dtype = NULL, ..., name = NULL, shape = NULL) {
+  tf <- tensorflow_module()
+  if (is.character(dtype) && grepl("int", dtype, fixed = TRUE)) {
+    if (anyNA(if (is.numeric(x)) x)) {
+      stop("NA cannot become a tensor of whole numbers.", call. = FALSE)
+    }
+    x <- as_integers(x)
+  }
+  # One double is as wide as several are.
+  x <- tf$convert_to_tensor(
+    as_one_array(x),
+    dtype = if (is.double(x)) "float64"
+  )
+  if (!is.null(dtype)) {
+    x <- tf$cast(x, dtype)
+  }
+  if (!is.null(shape)) {
+    shape <- as_full_shape(shape)
+    whole <- !any(unlist(shape) == -1L)
+    x <- if (length(dim(x)) == 0 && whole) {
+      tf$fill(shape, x)
+    } else {
+      tf$reshape(x, shape)
+    }
+  }
+  x
+}
+
+# -1 where a shape says NA: whatever is left.
+as_full_shape <- function(sizes) {
+  lapply(unclass(shape(sizes)), function(n) if (is.null(n)) -1L else n)
+}
+
+# The numbers from `start` to `end`, both of them, as in R.
+op_arange <- function(start, end, step = 1L, dtype = NULL,
+                      include_end = TRUE) {
+  if (missing(end)) {
+    end <- start
+    start <- if (is.double(end)) 1 else 1L
+  }
+  if (is.character(dtype) && grepl("int", dtype, fixed = TRUE)) {
+    start <- as_integers(start)
+    end <- as_integers(end)
+    step <- as_integers(step)
+  }
+  if (include_end) {
+    end <- end + step
+  }
+  keras_module()$ops$arange(start, end, step, dtype = dtype)
+}
+
+keras_variable <- function(initializer, shape = NULL, dtype = NULL,
+                           trainable = TRUE, autocast = TRUE,
+                           aggregation = "none", synchronization = "auto",
+                           name = NULL, ...) {
+  given <- check_all_named(given_arguments(), "keras_variable")
+  given$shape <- as_shape(given$shape)
+  given$initializer <- as_one_array(as_keras(given$initializer))
+  do.call(keras_module()$Variable, given)
+}
+
+# ---- shape ------------------------------------------------------------------
+
+shape <- function(...) {
+  sizes <- unlist(lapply(list(...), sizes_of), use.names = FALSE)
+  as_keras_shape(lapply(sizes, function(n) if (is.na(n)) NULL else n))
+}
+
+as_keras_shape <- function(sizes) {
+  structure(as.list(sizes), class = "keras_shape")
+}
+
+# Numbers, NA for any: of what is a size itself, of a tensor's or an array's
+# shape, or of several of these.
+sizes_of <- function(x) {
+  if (inherits(x, "tensorflow.python.framework.tensor_shape.TensorShape")) {
+    known_sizes(as_r(x$as_list()))
+  } else if (is_python(x)) {
+    known_sizes(op_shape(x))
+  } else if (is.array(x)) {
+    dim(x)
+  } else if (is.null(x)) {
+    NA_integer_
+  } else if (is.list(x) || length(x) > 1) {
+    unlist(lapply(as.list(x), sizes_of))
+  } else {
+    size <- as.integer(x)
+    if (isTRUE(size == -1L)) NA_integer_ else size
+  }
+}
+
+op_shape <- function(x) {
+  sizes <- keras_module()$ops$shape(as_one_array(x))
+  if (is_python(sizes)) {
+    sizes <- as_r(sizes$as_list())
+  }
+  as_keras_shape(sizes)
+}
+
+format_shape <- function(x, ..., prefix = TRUE) {
+  sizes <- vapply(
+    unclass(x), function(n) if (is.null(n)) "NA" else format(n), ""
+  )
+  before <- if (isTRUE(prefix)) "shape" else if (is.character(prefix)) prefix
+  paste0(before, "(", paste(sizes, collapse = ", "), ")")
+}
+
+print_shape <- function(x, ...) {
+  writeLines(format_shape(x, ...))
+  invisible(x)
+}
+
+extract_shape <- function(x, ...) {
+  as_keras_shape(unclass(x)[...])
+}
+
+shape_as_integer <- function(x, ...) {
+  known_sizes(unclass(x))
+}
+
+shape_as_list <- function(x, ...) {
+  unclass(x)
+}
+
+shape_summary <- function(..., na.rm = FALSE) { # nolint: object_name_linter.
+  do.call(.Generic, list(sizes_of(list(...)), na.rm = na.rm))
+}
+
+same_shape <- function(e1, e2) {
+  same <- identical(unclass(shape(e1)), unclass(shape(e2)))
+  switch(.Generic,
+    `==` = same,
+    `!=` = !same,
+    stop("Shapes are compared with == and !=; found ", .Generic, ".",
+      call. = FALSE
+    )
+  )
+}
+
+op_reshape <- function(x, newshape) {
+  keras_module()$ops$reshape(
+    as_numpy(x), reticulate::tuple(as_full_shape(newshape))
+  )
+}
+
+# ---- functions of several tensors -------------------------------------------
+
+op_matmul <- function(x1, x2) {
+  tensor_matmul(as_one_array(x1), as_one_array(x2))
+}
+
+op_einsum <- function(subscripts, ...) {
+  keras_module()$ops$einsum(subscripts, ...)
+}
+
+op_hstack <- function(xs, ...) {
+  stacked("hstack", xs, ...)
+}
+
+op_vstack <- function(xs, ...) {
+  stacked("vstack", xs, ...)
+}
+
+stacked <- function(name, xs, ...) {
+  parts <- unname(c(as_plain_list(xs), list(...)))
+  keras_module()$ops[[name]](lapply(parts, as_one_array))
+}
+
+op_meshgrid <- function(..., indexing = "xy") {
+  axes <- lapply(unname(list(...)), function(x) {
+    if (is.double(x)) reticulate::np_array(x, "int64") else as_one_array(x)
+  })
+  do.call(keras_module()$ops$meshgrid, c(axes, indexing = indexing))
+}
+
+op_rearrange <- function(tensor, pattern, ...) {
+  sizes <- lapply(list(...), as_integers)
+  do.call(keras_module()$ops$rearrange, c(list(tensor, pattern), sizes))
+}
+
+# ---- functions that call R functions ----------------------------------------
+
+op_map <- function(xs, f) {
+  keras_module()$ops$map(f, xs)
+}
+
+op_vectorized_map <- function(elements, f) {
+  keras_module()$ops$vectorized_map(f, elements)
+}
+
+op_vectorize <- function(func, ..., excluded = NULL, signature = NULL) {
+  keras_module()$ops$vectorize(
+    func, ..., excluded = excluded, signature = signature
+  )
+}
+
+op_switch <- function(index, branches, ...) {
+  keras_module()$ops$switch(as_position(index), branches, ...)
+}
+
+# ---- positions --------------------------------------------------------------
+
+# A row for each position, counted from one.
+op_nonzero <- function(x) {
+  ops <- keras_module()$ops
+  found <- lapply(as_r(ops$nonzero(x)), ops$add, 1L)
+  ops$stack(found, axis = -1L)
+}
+
+op_searchsorted <- function(sorted_sequence, values, side = "left",
+                            zero_indexed = FALSE) {
+  ops <- keras_module()$ops
+  found <- ops$searchsorted(as_numpy(sorted_sequence), as_numpy(values), side)
+  if (zero_indexed) found else ops$add(found, 1L)
+}
+
+op_top_k <- function(x, k, sorted = TRUE, zero_indexed = FALSE) {
+  ops <- keras_module()$ops
+  found <- ops$top_k(as_one_array(x), as.integer(k), sorted)
+  if (!zero_indexed) {
+    found$indices <- ops$add(found$indices, 1L)
+  }
+  found
+}
+
+op_subset <- tensor_extract
+
+# ---- lists ------------------------------------------------------------------
+
+# list(a = 1, b = 2) and list(a = 3, b = 4) to list(a = list(1, 3),
+# b = list(2, 4)): by names where there are any, by position where not.
+zip_lists <- function(...) {
+  lists <- list(...)
+  if (length(lists) == 1) {
+    lists <- lists[[1]]
+  }
+  names <- names(lists[[1]])
+  lists <- lapply(lists, function(x) {
+    if (identical(names(x), names)) {
+      x
+    } else if (!is.null(names) && setequal(names(x), names)) {
+      x[names]
+    } else {
+      stop("The lists of zip_lists() must have the same names; found ",
+        toString(names), " and ", toString(names(x)), ". unname() them to go ",
+        "by position.",
+        call. = FALSE
+      )
+    }
+  })
+  stats::setNames(.mapply(list, lists, NULL), names)
+}
+
+# ---- registration -----------------------------------------------------------
+
+# Results with parts by name, which R has as lists.
+named_results <- list(
+  tensorflow.python.ops.gen_linalg_ops.Qr = c("q", "r"),
+  tensorflow.python.ops.gen_nn_ops.TopKV2 = c("values", "indices")
+)
+
+register_shape_methods <- function() {
+  Map(
+    function(class, parts) {
+      registerS3method(
+        "py_to_r", class,
+        function(x) stats::setNames(describer()$as_list(x), parts),
+        asNamespace("reticulate")
+      )
+    },
+    names(named_results), named_results
+  )
+  methods <- list(
+    `[` = extract_shape, Ops = same_shape, Summary = shape_summary,
+    as.integer = shape_as_integer, as.list = shape_as_list,
+    format = format_shape, print = print_shape
+  )
+  for (generic in names(methods)) {
+    registerS3method(generic, "keras_shape", methods[[generic]], baseenv())
+  }
+  registerS3method(
+    "r_to_py", "keras_shape",
+    function(x, convert = FALSE) {
+      reticulate::tuple(unclass(x), convert = convert)
+    },
+    asNamespace("reticulate")
+  )
+}

@@ -1,0 +1,99 @@
+# A campaign on the disk, made by the project's own maker of campaigns.
+made_up <- function(...) {
+  tests <- normalizePath("../../../tests", mustWork = FALSE)
+  skip_if_not(file.exists(file.path(tests, "made_up.py")), "not in the project")
+  maker <- reticulate::import_from_path("made_up", tests, convert = FALSE)
+  folder <- tempfile("campaign")
+  path <- reticulate::import("pathlib", convert = FALSE)$Path(folder)
+  maker$write_campaign(maker$made_up_campaign(...), path)
+  folder
+}
+
+statistics <- reticulate::import("sidebyside.statistics")
+
+test_that("both languages draw the same numbers", {
+  for (n in c(2L, 7L, 10L)) {
+    expect_identical(
+      resamples(n, 200, seed = 3),
+      statistics$resamples(n, 200L, 3L) + 1
+    )
+    expect_equal(
+      standard_normals(n, 200, seed = 2147483646),
+      statistics$standard_normals(n, 200L, 2147483646L),
+      tolerance = 1e-13
+    )
+  }
+  for (n in c(3L, 14L)) {
+    expect_identical(
+      sign_flips(n, 50) + 0,
+      array(as.numeric(statistics$sign_flips(n, 50L)), dim(sign_flips(n, 50)))
+    )
+  }
+})
+
+test_that("what is drawn has the right range and shape", {
+  drawn <- resamples(10, 2000)
+  expect_identical(dim(drawn), c(2000L, 10L))
+  expect_setequal(drawn, 1:10)
+  expect_lt(max(abs(table(drawn) / 2000 - 1)), 0.1)
+  normals <- standard_normals(20, 2000)
+  expect_lt(abs(mean(normals)), 0.02)
+  expect_lt(abs(sd(normals) - 1), 0.02)
+  expect_false(identical(resamples(10, 20), resamples(10, 20, seed = 2)))
+  expect_identical(nrow(unique(sign_flips(5))), 32L)
+  expect_error(resamples(3, seed = 0), "seed is 0; 1 to")
+})
+
+test_that("load_campaigns() gives a plain data frame", {
+  runs <- load_campaigns(made_up(blocks = 3L))
+  expect_s3_class(runs, "data.frame", exact = TRUE)
+  expect_identical(nrow(runs), 16L)
+  expect_type(runs$arm, "character")
+  expect_type(runs$fit_seconds, "double")
+  expect_type(runs$epoch_seconds, "list")
+  expect_identical(lengths(runs$epoch_seconds), rep(4L, 16))
+  one <- load_campaigns(made_up(blocks = 3L, epochs = 1L))
+  expect_type(one$epoch_seconds, "list")
+  expect_identical(lengths(one$val_accuracy), rep(1L, 16))
+})
+
+test_that("what cannot be loaded is an error in a sentence", {
+  expect_error(load_campaigns("/nowhere"), "^/nowhere is not there, expected")
+})
+
+test_that("verdict() says in R what it says in Python", {
+  folder <- made_up(ratio = 1.15)
+  found <- verdict(load_campaigns(folder))
+  loaded <- reticulate::import("sidebyside.timing", convert = FALSE)
+  judged <- reticulate::import("sidebyside.verdict")
+  expect_identical(
+    found$text, judged$verdict(loaded$load_campaigns(folder))$text
+  )
+  expect_match(found$text, "R is slower by 1\\d %, by more than the 3 %")
+  expect_false(found$biased)
+  expect_identical(found$findings$outcome[1], "slower")
+  expect_output(print(found), "R is slower")
+})
+
+test_that("verdict() goes by the rows and the margins it is given", {
+  runs <- load_campaigns(made_up(ratio = 1.15))
+  expect_match(verdict(runs, margin = 0.5)$text, "too small to matter")
+  runs$state[runs$arm == "r" & runs$block == 2] <- "crashed"
+  runs$fit_seconds[runs$state == "crashed"] <- NA
+  text <- verdict(runs)$text
+  expect_match(text, "from 9 pairs of runs")
+  expect_match(text, "R 1 crashed")
+})
+
+test_that("what cannot be said is an error in a sentence", {
+  runs <- load_campaigns(made_up(blocks = 3L))
+  expect_error(
+    verdict(subset(runs, arm != "r")), "^The arm 'r' has no completed run"
+  )
+  expect_error(verdict(subset(runs, block == 1)), "^There is 1 block")
+  expect_error(verdict(runs[0, ]), "There is no run")
+  expect_error(main_campaign(subset(runs, block == 0)), "warm-up block")
+  expect_identical(main_campaign(runs), "made-up")
+  expect_identical(main_campaign(runs, "cpu"), "made-up")
+  expect_identical(main_campaigns(runs), c(cpu = "made-up"))
+})
