@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help setup run test lab fruits book picture bench lint docs lock
+.PHONY: help setup run test lab fruits book picture bench timings lint docs lock
 
 help:  ## list the commands (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ picture: book  ## take the README's picture of a pair (docs/pair.png) from the b
 
 bench:  ## measure speed and memory against the limits
 	$(IN_ENV) python tools/bench.py $(ARGS)
+
+timings:  ## measure R against Python on this machine; half an hour (ARGS="--blocks 2 --epochs 3": less)
+	$(IN_ENV) python -m sidebyside.timing run $(ARGS)
 
 lint:  ## check the style of the Python code and of the notebooks' Python cells
 	$(IN_ENV) ruff check $(ARGS) python tools tests book notebooks

@@ -31,6 +31,7 @@ SLOW_FILES = (
     "test_fetch_fruits.py",
     "test_run.py",
     "test_timing.py",
+    "test_timing_keras.py",
     "test_timed_cells.py",
     "test_kernel.py",
     "test_r_package.py",

@@ -105,6 +105,16 @@ def read_programs(notebook: str | Path) -> dict[str, TimedProgram]:
         raise NoProgram(
             f"{notebook} is not a notebook ({problem})"
         ) from problem
+    return programs_of(cells, notebook)
+
+
+def programs_of(
+    cells: list[dict], notebook: Path
+) -> dict[str, TimedProgram]:
+    """As `read_programs()`, of cells that are at hand.
+
+    `notebook` is what messages call it.
+    """
     return {name: _program(cells, name, notebook) for name in LANGUAGES}
 
 

@@ -1,0 +1,42 @@
+"""The timing experiment: the timed cells of a notebook, run and measured.
+
+`python -m sidebyside.timing` is the same as a command. Importing this loads
+neither Keras nor R.
+"""
+
+from __future__ import annotations
+
+from .arms import CannotRun
+from .campaign import Stopped, resume_campaign, run_campaign
+from .interleaved import Epochs, Interrupted, interleave
+from .loader import NoTimings, load_campaigns
+from .locks import AnotherCampaign
+from .plans import WrongPlan
+from .ratio import Ratio, paired_ratio
+from .report import describe_machines
+from .schema import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
+from .sharing import NotClean, contribute
+
+__all__ = [
+    "ARMS",
+    "COLUMNS",
+    "DEVICES",
+    "STATES",
+    "AnotherCampaign",
+    "CannotRun",
+    "Epochs",
+    "Interrupted",
+    "NoTimings",
+    "NotClean",
+    "Ratio",
+    "Stopped",
+    "WrongPlan",
+    "WrongRuns",
+    "contribute",
+    "describe_machines",
+    "interleave",
+    "load_campaigns",
+    "paired_ratio",
+    "resume_campaign",
+    "run_campaign",
+]

@@ -1,0 +1,162 @@
+"""`python -m sidebyside.timing`: measure, go on, look, share."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+
+from . import plans, schema
+from .arms import CannotRun
+from .campaign import Stopped, resume_campaign, run_campaign
+from .loader import NoTimings, timings_directory
+from .locks import AnotherCampaign
+from .plans import WrongPlan
+from .report import show_text, status_text
+from .schema import WrongRuns
+from .sharing import NotClean, contribute, instructions
+
+SENTENCES = (
+    *(AnotherCampaign, CannotRun, NoTimings, NotClean, Stopped),
+    *(WrongPlan, WrongRuns),
+)
+
+
+def _arms(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m sidebyside.timing",
+        description="The timing experiment: the timed cells of a notebook, "
+        "each run a fresh process.",
+    )
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="begin a campaign")
+    add = run.add_argument
+    add("--name", help="of the campaign (default: device, date and time)")
+    add("--notebook", type=Path, help="default: notebook 03")
+    add("--blocks", type=int, help=f"default: {plans.BLOCKS}")
+    add("--epochs", type=int, help="default: what the notebook says")
+    add(
+        "--arms",
+        type=_arms,
+        default=schema.ARMS,
+        help=f"joined by commas (default: {','.join(schema.ARMS)})",
+    )
+    add("--device", choices=schema.DEVICES, default="cpu")
+    add("--seed", type=int, default=plans.SEED)
+    add(
+        "--precision",
+        type=float,
+        metavar="SHARE",
+        help="go on until the 95 %% interval of the ratio is that narrow, "
+        "such as 0.02",
+    )
+    add("--budget", type=float, metavar="MINUTES")
+    add(
+        "--timeout",
+        type=float,
+        default=plans.TIMEOUT,
+        metavar="SECONDS",
+        help="for one run (default: %(default)g)",
+    )
+    add("--directory", type=Path, help="where campaigns go")
+    resume = commands.add_parser(
+        "resume", help="go on with a campaign that was interrupted"
+    )
+    resume.add_argument("campaign", type=Path, help="its folder")
+    for command in (run, resume):
+        command.add_argument(
+            "--progress", choices=("live", "lines", "compact", "none")
+        )
+    status = commands.add_parser("status", help="which campaigns there are")
+    status.add_argument("--directory", type=Path)
+    show = commands.add_parser("show", help="one campaign in numbers")
+    show.add_argument("campaign", type=Path, help="its folder")
+    share = commands.add_parser(
+        "contribute", help="a cleaned copy, ready for a pull request"
+    )
+    share.add_argument("campaign", type=Path, help="its folder")
+    share.add_argument("--to", type=Path, help="default: data/timings")
+    share.add_argument("--name", help="of the copy (default: contributed-...)")
+    return top
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 if all went well, 1 with a sentence, 130 if stopped."""
+    options = parser().parse_args(arguments)
+    # As Ctrl-C: the run that is under way is ended and recorded.
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _stop)
+    try:
+        _do(options)
+    except SENTENCES as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            print("\nStopped.", file=sys.stderr)
+            print(
+                "`python -m sidebyside.timing status` lists what can be "
+                "resumed.",
+                file=sys.stderr,
+            )
+        return 130
+    return 0
+
+
+def _do(options: argparse.Namespace) -> None:
+    match options.command:
+        case "run":
+            stamp = f"{datetime.now():%Y-%m-%d-%H%M%S}"
+            run_campaign(
+                options.name or f"{options.device}-{stamp}",
+                notebook=options.notebook,
+                blocks=options.blocks,
+                epochs=options.epochs,
+                arms=options.arms,
+                device=options.device,
+                seed=options.seed,
+                precision=options.precision,
+                budget=options.budget,
+                timeout=options.timeout,
+                directory=options.directory,
+                progress=options.progress,
+                began=_began(),
+            )
+        case "resume":
+            resume_campaign(
+                options.campaign, progress=options.progress, began=_began()
+            )
+        case "status":
+            print(status_text(options.directory or timings_directory()))
+        case "show":
+            print(show_text(options.campaign))
+        case "contribute":
+            target = contribute(options.campaign, options.to, name=options.name)
+            print(instructions(target))
+
+
+def _began() -> float:
+    """When this process was started, by the monotonic clock."""
+    age = time.time() - psutil.Process().create_time()
+    return time.monotonic() - max(age, 0.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

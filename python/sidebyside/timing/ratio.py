@@ -1,0 +1,69 @@
+"""The ratio that a campaign shows while it runs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The geometric mean ratio of two arms, with its 95 % interval.
+
+    From one block there is no interval: `low` and `high` are NaN.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    blocks: int
+
+    @property
+    def half_width(self) -> float:
+        """How far the upper limit lies above the estimate, relatively."""
+        return self.high / self.estimate - 1.0
+
+    def __str__(self) -> str:
+        if self.blocks < 2:
+            return f"{self.estimate:.3f}"
+        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def paired_ratio(
+    rows: Iterable[Mapping[str, Any]],
+    pair: tuple[str, str],
+    column: str = "fit_seconds",
+) -> Ratio | None:
+    """The first arm's time over the second's, from blocks with both.
+
+    In every block the log of the ratio; its mean over the blocks, plus and
+    minus the t quantile times the standard error, and back from the log.
+    The warm-up and runs that are not "ok" do not count. None if no block has
+    both.
+    """
+    times: dict[int, dict[str, float]] = {}
+    for row in rows:
+        good = row["state"] == "ok" and row["block"] > 0 and row[column]
+        if good and row["arm"] in pair:
+            times.setdefault(row["block"], {})[row["arm"]] = row[column]
+    first, second = pair
+    logs = [
+        math.log(block[first] / block[second])
+        for block in times.values()
+        if first in block and second in block
+    ]
+    if not logs:
+        return None
+    mean = statistics.fmean(logs)
+    half = math.nan
+    if len(logs) > 1:
+        # scipy.stats would take a second to import.
+        from scipy.special import stdtrit
+
+        error = statistics.stdev(logs) / math.sqrt(len(logs))
+        half = float(stdtrit(len(logs) - 1, 0.975)) * error
+    limits = math.exp(mean - half), math.exp(mean + half)
+    return Ratio(math.exp(mean), *limits, len(logs))

@@ -1,0 +1,118 @@
+"""Notebooks whose timed cells do next to nothing, for the tests of timing."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from sidebyside.timing.arms import environment
+
+PYTHON = {
+    "parameters": "epochs = 2\nseed = 42",
+    "import": "import os",
+    "data": "folder = os.environ['SIDEBYSIDE_FAKE']",
+    "build": "epoch_seconds = [0.25] * epochs\nlosses = [seed / (i + 3) for i in range(epochs)]",
+    # The n-th training does what the file `n` says.
+    "fit": """\
+number = len(os.listdir(folder + "/done")) + 1
+open(f"{folder}/done/{number}", "w").close()
+if os.path.exists(f"{folder}/{number}"):
+    exec(open(f"{folder}/{number}").read())
+history = {"loss": losses, "epoch_seconds": epoch_seconds}""",
+}
+R = {
+    "parameters": "epochs <- 2L\nseed <- 42L",
+    "import": "library(stats)",
+    "data": 'folder <- Sys.getenv("SIDEBYSIDE_FAKE")',
+    "build": "losses <- seed / (seq_len(epochs) + 2)",
+    "fit": """\
+number <- length(list.files(file.path(folder, "done"))) + 1
+invisible(file.create(file.path(folder, "done", number)))
+history <- list(metrics = list(
+  loss = losses,
+  epoch_seconds = rep(0.25, epochs)
+))""",
+}
+
+
+def write_notebook(path, python=None, r=None):
+    """A notebook of timed cells; parts of them may be given."""
+    cells = []
+    for stage, source in {**R, **(r or {})}.items():
+        text = "%%R\n" + source
+        tags = {"tags": ["pair", "r", f"timed-{stage}"]}
+        cells.append(new_code_cell(text, metadata=tags))
+        text = {**PYTHON, **(python or {})}[stage]
+        tags = {"tags": ["pair", "python", f"timed-{stage}"]}
+        cells.append(new_code_cell(text, metadata=tags))
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+class Fakes:
+    """A notebook, and what its runs are to do."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.campaigns = folder / "campaigns"
+        self.notebook = write_notebook(folder / "fake.ipynb")
+        (folder / "done").mkdir()
+
+    def training(self, number: int, code: str):
+        """Let the n-th training do something, its losses not yet told."""
+        (self.folder / str(number)).write_text(code)
+
+    def trainings(self):
+        """How many have begun."""
+        return len(list((self.folder / "done").iterdir()))
+
+    def command(self, *arguments):
+        """The command line, as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "sidebyside.timing", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def start(self, name, *more):
+        """`run` with the Python arms, quickly."""
+        return self.command(
+            *("run", "--name", name, "--notebook", self.notebook),
+            *("--directory", self.campaigns, "--arms", "python,python-again"),
+            *("--blocks", "1", "--progress", "lines", *more),
+        )
+
+
+def wait_for(condition, seconds=20):
+    """Until it holds; False if it does not in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def is_alive(pid):
+    """Whether a process runs; one that nobody has collected yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return False
+    return state[0] != "Z"
+
+
+def run_with_hook(code, folder, **variables):
+    """Python code with the experiment's ear."""
+    known = environment(folder, "cpu", probe=False) | variables
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=known,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
