@@ -1,0 +1,152 @@
+"""Made-up campaigns: what `load_campaigns()` gives, with known truth."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+EPOCH_COLUMNS = (
+    "epoch_seconds",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+)
+ARMS = ("python", "r", "python-again", "rpy2")
+
+
+def made_up_campaign(
+    ratio=1.0,
+    again=1.0,
+    sd=0.01,
+    blocks=10,
+    seed=1,
+    arms=ARMS,
+    device="cpu",
+    campaign="made-up",
+    machine="machine-1",
+    start_r=1.5,
+    accuracy_gap=0.0,
+    accuracy_sd=0.0,
+    epochs=4,
+    fit=20.0,
+):
+    """One campaign with a warm-up block, as a data frame.
+
+    What is estimated from it is the truth, whatever the seed: the scatter of
+    each arm has mean 0.
+
+    `ratio` is R's true fit time over Python's, `again` that of the second
+    Python arm, `sd` the scatter of the log time of a run around its block,
+    `start_r` how many seconds the process of R needs beyond Python's.
+    `accuracy_gap` is R's true test accuracy minus Python's; with
+    `accuracy_sd` 0 and no gap, the same seed gives the same accuracy.
+    """
+    rng = np.random.default_rng(seed)
+    true = {"python": 1.0, "r": ratio, "python-again": again, "rpy2": ratio}
+    scatter = _centred(rng, sd, blocks, len(arms))
+    accuracy_scatter = _centred(rng, accuracy_sd, blocks, len(arms))
+    rows = []
+    for block in range(blocks + 1):
+        level = fit * np.exp(rng.normal(0, 0.03)) * (1.2 if block == 0 else 1)
+        learned = 0.9 + rng.normal(0, 0.01)
+        for position, arm in enumerate(rng.permutation(list(arms)), 1):
+            column = list(arms).index(arm)
+            seconds = level * true[arm] * np.exp(scatter[block, column])
+            share = np.r_[1.3, np.ones(epochs - 1)]
+            clocks = seconds * 0.99 * share / share.sum()
+            is_r = arm in ("r", "rpy2")
+            last = learned + accuracy_scatter[block, column]
+            last += is_r * accuracy_gap
+            climb = 0.5 ** np.arange(epochs)
+            curve = tuple(last - 0.3 * (climb - climb[-1]))
+            rest = 0.5 + abs(rng.normal(0.1, 0.02))
+            start = 0.5 + is_r * start_r
+            rows.append(
+                {
+                    "campaign": campaign,
+                    "run": len(rows) + 1,
+                    "block": block,
+                    "position": position,
+                    "arm": arm,
+                    "device": device,
+                    "seed": 42 + block,
+                    "epochs": epochs,
+                    "state": "ok",
+                    "exit_code": 0,
+                    "started": f"2026-11-22T06:{len(rows) % 60:02d}:00Z",
+                    "process_seconds": start + 3.2 + seconds + rest,
+                    "start_seconds": start * np.exp(rng.normal(0, 0.02)),
+                    "import_seconds": 2.5 * np.exp(rng.normal(0, 0.02)),
+                    "data_seconds": 0.5 * np.exp(rng.normal(0, 0.02)),
+                    "build_seconds": 0.2 * np.exp(rng.normal(0, 0.02)),
+                    "fit_seconds": seconds,
+                    "epoch_seconds": tuple(clocks),
+                    "loss": tuple(1 - np.array(curve)),
+                    "accuracy": curve,
+                    "val_loss": tuple(1 - np.array(curve)),
+                    "val_accuracy": curve,
+                    "cpu_seconds": 1.8 * seconds,
+                    "peak_memory_mb": 700.0,
+                    "load_before": 0.1,
+                    "message": "",
+                    "machine": machine,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _centred(rng, sd, blocks, arms):
+    """Normal, a row per block, mean 0 after the warm-up block."""
+    drawn = rng.normal(0, sd, (blocks + 1, arms))
+    drawn[1:] -= drawn[1:].mean(0)
+    return drawn
+
+
+def with_state(runs, arm, blocks, state):
+    """The same campaign, but these runs ended otherwise."""
+    runs = runs.copy()
+    hit = (runs["arm"] == arm) & runs["block"].isin(blocks)
+    runs.loc[hit, "state"] = state
+    for name in ("fit_seconds", "process_seconds"):
+        runs.loc[hit, name] = np.nan
+    return runs
+
+
+def write_campaign(runs, folder, machine="machine-1"):
+    """The files of a campaign, as the timing experiment writes them.
+
+    A campaign has one device; `runs` is what `made_up_campaign()` gives.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    first = runs.iloc[0]
+    order = [
+        {
+            "block": int(block),
+            "seed": int(part["seed"].iloc[0]),
+            "arms": part.sort_values("position")["arm"].tolist(),
+        }
+        for block, part in runs.groupby("block")
+    ]
+    plan = {
+        "schema": 1,
+        "campaign": first["campaign"],
+        "design": "made up",
+        "device": first["device"],
+        "arms": sorted(set(runs["arm"])),
+        "epochs": int(first["epochs"]),
+        "blocks": len(order) - 1,
+        "order": order,
+    }
+    table = runs.drop(columns="machine")
+    for name in EPOCH_COLUMNS:
+        table[name] = [";".join(map(repr, map(float, v))) for v in table[name]]
+    files = {
+        "plan.json": json.dumps(plan),
+        "machine.json": json.dumps({"id": machine, "cpu": {"name": "Made up"}}),
+        "runs.csv": table.to_csv(index=False, lineterminator="\n"),
+        "end.json": json.dumps({"complete": True}),
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
