@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbval.plugin import get_sanitize_patterns
+from sidebyside.timed_cells import STAGES, NoProgram, programs_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
@@ -25,6 +26,8 @@ LARGEST_SHARE = 1 / 4  # of code cells whose output is not compared
 EXEMPT = {"nbval-ignore-output", "nbval-skip"}
 TAGS = EXEMPT | {"pair", "r", "python", "check", "raises-exception"}
 TAGS |= {"hide-input", "hide-output", "remove-input"}  # for the book
+TAGS |= {"crosses"}  # an R cell in which -i and -o are the lesson
+TAGS |= {f"timed-{stage}" for stage in STAGES}  # the programs of 03
 
 # Rows of the table that a notebook opens with.
 OPENING = ("You will learn", "You need", "Minutes on two cores", "Memory")
@@ -122,8 +125,27 @@ def r_cells_stand_by_themselves(notebook):
     return [
         f"{first_line(cell)!r} takes or gives variables"
         for cell in code_cells(notebook)
-        if re.search(r"%%?R\b.*\s(-i|-o|--input|--output)\b", cell.source)
+        if "crosses" not in tags(cell)
+        and re.search(r"%%?R\b.*\s(-i|-o|--input|--output)\b", cell.source)
     ]
+
+
+def timed_cells_are_programs(notebook):
+    """Whoever tags one cell for the experiment has to tag them all."""
+    timed = any(tag.startswith("timed-") for c in notebook.cells for tag in tags(c))
+    if not timed:
+        return []
+    wrong = [
+        f"timed, but no half of a pair: {first_line(cell)!r}"
+        for cell in notebook.cells
+        if any(tag.startswith("timed-") for tag in tags(cell))
+        and "pair" not in tags(cell)
+    ]
+    try:
+        programs_of(notebook.cells, Path("this.ipynb"))
+    except NoProgram as problem:
+        wrong.append(str(problem))
+    return wrong
 
 
 def code_is_narrow(notebook):
@@ -268,6 +290,7 @@ RULES = [
     pairs_have_two_halves,
     halves_are_in_their_language,
     r_cells_stand_by_themselves,
+    timed_cells_are_programs,
     code_is_narrow,
     pairs_are_checked,
     tags_are_known,
@@ -356,6 +379,10 @@ SANITIZED = [
     ),
     ("<style>.pair{width:49%}</style>", "<style>.pair{width:50%}</style>"),
     ("Hello from R, in process 21212 \n", "Hello from R, in process 7 \n"),
+    (
+        "Fruits: painted by this project, from data/painted-fruits: 16 classes",
+        "Fruits: painted by this project, from /root/.cache/a/painted-fruits: 16 classes",
+    ),
     ("MNIST from Keras's cache\n", "MNIST from the project's data folder\n"),
     ("15 components checked; all ok", "16 components checked; all ok"),
     ("196 of 10,000 digits misread by both.", "201 of 10,000 digits misread by both."),
@@ -489,6 +516,17 @@ BAD = [
     (r_cells_stand_by_themselves, [code("%%R -i x\nx")], "-i x"),
     (r_cells_stand_by_themselves, [code("%%R -w 5 -o x,y\nx")], "-o x,y"),
     (r_cells_stand_by_themselves, [code("%R -i x x")], "-i x"),
+    (r_cells_stand_by_themselves, [code("%%R -i x\nx", "check")], "-i x"),
+    (
+        timed_cells_are_programs,
+        [code("x = 1", "python", "timed-fit")],
+        "no half of a pair",
+    ),
+    (
+        timed_cells_are_programs,
+        [code("%%R\nx <- 1", "pair", "r", "timed-fit")],
+        "r: no cell is tagged timed-parameters or timed-import",
+    ),
     (code_is_narrow, [code("%%R\n" + "x" * 61, "pair", "r")], "61 columns"),
     (code_is_narrow, [code("1\n" + "x" * 75, "pair", "python")], "75 columns"),
     (code_is_narrow, [code("1\n" + "x" * 73, "check")], "73 columns"),
