@@ -1,4 +1,4 @@
-"""The book: README.md and the notebooks as a web site, built by `make book`.
+"""The book: README.md, the notebooks and a dictionary as a web site, built by `make book`.
 
 Sphinx reads the repository itself, so that a link that works on GitHub works in the book. Nothing
 is executed: the pages show the outputs that are saved in the notebooks. To execute them anew:
@@ -8,6 +8,7 @@ is executed: the pages show the outputs that are saved in the notebooks. To exec
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,9 +18,14 @@ from pygments.lexers import SLexer
 from pygments.token import Name
 
 # --- CONFIGURE: where the repository is published, for example "https://github.com/NAME/REPOSITORY".
-# With it every notebook gets a link to Binder and the header one to the repository; without it
-# there are neither. Or: make book ARGS="-D repository_url=https://github.com/NAME/REPOSITORY"
+# With it every page gets a link to Binder and the header one to the repository; without it there
+# are neither, and pages say how to open them on one's own machine only. Or:
+# make book ARGS="-D repository_url=https://github.com/NAME/REPOSITORY"
 repository_url = ""
+
+# --- CONFIGURE: a JupyterHub with nbgitpuller that readers have an account on, if there is one, for
+# example "https://hub.example.org". With it (and the address above) pages open in its JupyterLab.
+jupyterhub_url = ""
 
 # --- what is read
 
@@ -29,10 +35,13 @@ project = "Keras, side by side"
 html_title = "Keras, side by side: R and Python"
 language = "en"
 root_doc = "README"
-include_patterns = ["README.md", "CONTRIBUTING.md", "data/README.md", "notebooks/*.ipynb"]
+include_patterns = ["README.md", "CONTRIBUTING.md", "data/README.md", "notebooks/*.ipynb", "notebooks/*.md",
+                    "book/dictionary.md"]
 exclude_patterns = [".*", "build", "python", "r", "**/.ipynb_checkpoints"]
 
-extensions = ["myst_nb"]
+sys.path.insert(0, str(ROOT / "book"))
+extensions = ["myst_nb", "dictionary", "formulas"]
+html_math_renderer = "mathml"
 nb_execution_mode = "off"
 nb_execution_timeout = 900
 nb_merge_streams = True  # R's output comes in pieces
@@ -45,6 +54,7 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["static", "../python/sidebyside/labextension/static/style.css"]
 html_favicon = "static/favicon.svg"
 html_css_files = ["style.css", "book.css"]
+html_js_files = ["book.js"]
 templates_path = ["templates"]
 html_sourcelink_suffix = ""  # a notebook is downloaded under its own name
 html_show_copyright = False
@@ -52,41 +62,49 @@ html_context = {"default_mode": "auto"}  # light or dark as the reader's system 
 html_sidebars = {"**": ["contents.html", "page-toc.html"]}
 html_theme_options = {
     "navbar_center": [],
-    "navbar_persistent": [],
-    "navbar_end": ["search-button-field", "theme-switcher", "navbar-icon-links"],
+    "navbar_persistent": ["search-button-field"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
     "secondary_sidebar_items": [],
     "article_header_start": [],
-    "article_header_end": ["notebook-links.html"],
+    "article_header_end": ["page-tools.html"],
     "footer_start": ["sphinx-version"],
     "footer_end": ["theme-version"],
-    "pygments_light_style": "tango",
-    "pygments_dark_style": "github-dark",
+    # Of those with enough contrast for every word (tests/test_browser.py measures it on the pages).
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "github-dark-high-contrast",
 }
 
-CONTENTS = """
+FIRST_NOTEBOOK = "notebooks/00_start_here"
 
-```{toctree}
-:hidden:
-:glob:
 
-notebooks/*
-CONTRIBUTING
-data/README
-```
-"""
+def contents():
+    """The table of contents, in reading order: notebooks, what is about all of them, the rest."""
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    about = sorted((ROOT / "notebooks").glob("*.md"))
+    pages = [*(f"notebooks/{path.stem}" for path in [*notebooks, *about]), "book/dictionary", "CONTRIBUTING",
+             "data/README"]
+    return "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
 
 
 def prepare(app, docname, source):
-    """Give the front page its table of contents, and leave the style cells' output out."""
+    """Give the front page its table of contents; leave out what is of no use in a book."""
     if docname == root_doc:
-        source[0] += CONTENTS
-    elif docname.startswith("notebooks/"):
+        source[0] += contents()
+    elif is_notebook(app.env, docname):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
             if "outputs" in cell:
-                cell["outputs"] = [output for output in cell["outputs"]
+                cell["outputs"] = [without_live(output) for output in cell["outputs"]
                                    if output.get("metadata", {}).get("sidebyside") != "style"]
         source[0] = json.dumps(notebook)
+
+
+def without_live(output):
+    """Of a figure that came live and as a picture, the picture: plotly's program alone is 4 MB a page."""
+    data = output.get("data", {})
+    if any(mime.startswith("image/") for mime in data):
+        output["data"] = {mime: value for mime, value in data.items() if not mime.startswith("application/")}
+    return output
 
 
 class NotebookLexer(IPython3Lexer):
@@ -118,17 +136,35 @@ def render_image_with_its_text(self, data):
 NbElementRenderer.render_image = render_image_with_its_text
 
 
+def is_notebook(env, docname):
+    return Path(env.doc2path(docname)).suffix == ".ipynb"
+
+
 def add_links(app, pagename, templatename, context, doctree):
-    """What templates/notebook-links.html shows."""
-    if not pagename.startswith("notebooks/"):
+    """What templates/page-tools.html shows."""
+    if doctree is None:  # the index and the search
         return
-    path = f"{pagename}.ipynb"
-    context["notebook_name"] = Path(path).name
+    path = f"{FIRST_NOTEBOOK}.ipynb"
+    if is_notebook(app.env, pagename):
+        path = f"{pagename}.ipynb"
+        context["notebook_name"] = Path(path).name
+        context["has_pairs"] = has_pairs(ROOT / path)
+    context["lab_command"] = f"make lab ARGS={path}" if "notebook_name" in context else "make lab"
     repository = app.config.repository_url.rstrip("/")
     if repository:
+        context["repository_url"] = repository
+        context["repository_name"] = repository.rpartition("/")[2].removesuffix(".git")
         on_github = repository.removeprefix("https://github.com/")
         where = f"gh/{on_github}" if on_github != repository else "git/" + quote(repository, safe="")
         context["binder_url"] = f"https://mybinder.org/v2/{where}/HEAD?labpath={quote(path)}"
+        if app.config.jupyterhub_url:
+            opened = f"lab/tree/{context['repository_name']}/{path}"
+            context["hub_url"] = (f"{app.config.jupyterhub_url.rstrip('/')}/hub/user-redirect/git-pull"
+                                  f"?repo={quote(repository, safe='')}&urlpath={quote(opened, safe='')}")
+
+
+def has_pairs(path):
+    return any("pair" in cell["metadata"].get("tags", []) for cell in json.loads(path.read_text("utf-8"))["cells"])
 
 
 def link_repository(app, config):
@@ -145,6 +181,7 @@ def make_index(app, problem):
 
 def setup(app):
     app.add_config_value("repository_url", "", "html", str)
+    app.add_config_value("jupyterhub_url", "", "html", str)
     app.connect("config-inited", link_repository)
     app.add_lexer("ipython3", NotebookLexer)
     app.add_lexer("ipython", NotebookLexer)
