@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help setup run test lab fruits book picture bench timings lint docs lock
+.PHONY: help setup run test lab offline fruits book picture bench timings lint docs lock
 
 help:  ## list the commands (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ book:  ## make a web site of the README and the notebooks in build/book
 
 picture: book  ## take the README's picture of a pair (docs/pair.png) from the book
 	$(IN_ENV) python tools/screenshot.py
+
+offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of memory
+	$(IN_ENV) python tools/offline.py $(ARGS)
 
 bench:  ## measure speed and memory against the limits
 	$(IN_ENV) python tools/bench.py $(ARGS)

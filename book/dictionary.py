@@ -8,7 +8,7 @@ taught
 calls
     names that both halves of a pair use, where R's name and Python's are the same by the rule with which
     the R companion makes its functions (r/inst/python/sidebyside_dialect.py), by the short lists below,
-    or because it is a part of the same Python object (`train$cache()`, `train.cache()`);
+    or because it is a part of what has the same name (`train$cache()`, `train.cache()`);
 lines
     assignments to the same name, one line each, of which a check after the pair says that the values
     are equal.
@@ -427,15 +427,17 @@ def compared(text: str) -> tuple[set[str], set[str]]:
 R_WORDS = {"TRUE", "FALSE", "NULL", "NA", "Inf", "NaN", "T", "F", "pi", "function", "if", "else", "in"}
 
 
-def r_variables(code: str) -> set[str]:
-    """What a line of R works from: not functions, parts after `$`, names of arguments."""
-    return set(re.findall(r"(?<![\w.$@\"])([A-Za-z][\w.]*)(?![\w.]|\s*\(|\s*=[^=]|::)", r_code(code))) - R_WORDS
+def r_variables(code: str) -> list[str]:
+    """What a line of R works from, as often as it does: not functions, parts after `$`, names of arguments."""
+    found = re.findall(r"(?<![\w.$@\"])([A-Za-z][\w.]*)(?![\w.]|\s*\(|\s*=[^=]|::)", r_code(code))
+    return sorted(name for name in found if name not in R_WORDS)
 
 
-def python_variables(code: str, imported: set[str]) -> set[str]:
+def python_variables(code: str, imported: set[str]) -> list[str]:
     tree = ast.parse(code, mode="eval")
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called} - imported
+    return sorted(n.id for n in ast.walk(tree)
+                  if isinstance(n, ast.Name) and id(n) not in called and n.id not in imported)
 
 
 def imports(path: Path) -> set[str]:

@@ -104,6 +104,7 @@ def test_lines_that_a_check_found_equal_are_there(rows):
     ("m <- mean(a)", "m = a.mean()", 'compare("other")'),                     # not checked
     ("m <- mean(a)", "m = a.mean()", 'compare("m", differ=True)'),            # checked, and not equal
     ("m <- mean(a)", "m = b.mean()", 'compare("m")'),                         # from other variables
+    ("m <- a[4:5]", "m = [a.low, a.high]", 'compare("m")'),                   # in another number
     ("m <- table(a)\nm <- unclass(m)", "m = count(a)", 'compare("m")'),       # R goes on
     ("m <- table(a)", "m = count(a)\nm.sort()", 'compare("m")'),              # Python goes on
     ("m <- table(a)", "m = count(a)\nnp.add.at(m, a, 1)", 'compare("m")'),

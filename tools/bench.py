@@ -306,12 +306,164 @@ def bench_setup(rounds: int) -> list[Row]:
     return [row("a second `make setup`", statistics.median(taken), "s", 2.0)]
 
 
+PAINT = """
+import tempfile, time
+from sidebyside.painted import paint_fruits
+with tempfile.TemporaryDirectory() as folder:
+    start = time.perf_counter()
+    paint_fruits(folder + "/painted")
+    print(time.perf_counter() - start)
+"""
+
+FIND_FRUITS = """
+import os, time
+os.environ["FRUITS360_DIR"] = "painted"
+from sidebyside import fruits_directory
+fruits_directory()
+start = time.perf_counter()
+fruits_directory()
+print(time.perf_counter() - start)
+"""
+
+
+def bench_fruits(rounds: int) -> list[Row]:
+    """The painted fruits, and what finding the folder takes in a cell."""
+    paint = [sys.executable, "-c", PAINT]
+    find = [sys.executable, "-c", FIND_FRUITS]
+    painted = [number_printed(paint) for _ in range(min(rounds, 3))]
+    found = [number_printed(find) for _ in range(rounds)]
+    return [
+        row("2,560 painted fruits", statistics.median(painted), "s", 20.0),
+        row(
+            "fruits_directory(), images checked before",
+            statistics.median(found),
+            "s",
+            0.3,
+        ),
+    ]
+
+
+LOAD_RUNS = """
+import json, random, tempfile, time
+from pathlib import Path
+from sidebyside.timing import load_campaigns, schema
+from sidebyside.timing.records import table_text
+ARMS = ["python", "r", "python-again", "rpy2"]
+chance, rows, order = random.Random(1), [], []
+for block in range(25_000):
+    seed = block + 1
+    arms = chance.sample(ARMS, 4)
+    order.append({"block": block, "seed": seed, "arms": arms})
+    shared = {
+        name: tuple(chance.random() for _ in range(10))
+        for name in schema.EPOCH_COLUMNS
+    }
+    for position, arm in enumerate(arms, 1):
+        rows.append(shared | {
+            "campaign": "large", "run": len(rows) + 1, "block": block,
+            "position": position, "arm": arm, "device": "cpu", "seed": seed,
+            "epochs": 10, "state": "ok", "exit_code": 0,
+            "started": "2026-11-22T09:30:00.250Z",
+            "process_seconds": 20 + chance.random(),
+            **dict.fromkeys(schema.STAGE_COLUMNS, chance.random()),
+            "cpu_seconds": 30 * chance.random(),
+            "peak_memory_mb": 800 + chance.random(),
+            "load_before": chance.random(),
+        })
+with tempfile.TemporaryDirectory() as place:
+    folder = Path(place) / "large"
+    folder.mkdir()
+    (folder / schema.RUNS).write_text(table_text(rows))
+    (folder / schema.MACHINE).write_text(json.dumps({"id": "m1"}))
+    (folder / schema.PLAN).write_text(json.dumps({
+        "campaign": "large", "device": "cpu", "arms": ARMS, "epochs": 10,
+        "order": order,
+    }))
+    start = time.perf_counter()
+    found = load_campaigns(folder)
+    seconds = time.perf_counter() - start
+assert len(found) == 100_000, len(found)
+print(seconds)
+"""
+
+
+def bench_loader(rounds: int) -> list[Row]:
+    """100,000 rows of measurements read and checked."""
+    command = [sys.executable, "-c", LOAD_RUNS]
+    taken = [number_printed(command) for _ in range(min(rounds, 3))]
+    name = "100,000 rows of measurements loaded and checked"
+    return [row(name, statistics.median(taken), "s", 3.0)]
+
+
+def bench_turns(_rounds: int) -> list[Row]:
+    """Fit of the fruit network, R over Python, epochs by turns.
+
+    Two processes, `Rscript` and `python`, run the timed cells of notebook 03
+    and train an epoch each in random order, so that the two epochs of a
+    pair meet the same machine. The same with Python against itself.
+    """
+    from sidebyside.timing import interleave
+
+    os.environ["FRUITS360_DIR"] = "painted"
+    rows = []
+    for arms in (("r", "python"), ("python-again", "python")):
+        measured = interleave(arms, epochs=80)
+        assert measured.losses[0] == measured.losses[1], arms
+        ratio = measured.ratio()
+        print(f"  {arms[0]} over {arms[1]}: {ratio}", flush=True)
+        name = f"fit, {arms[0]} over {arms[1]}"
+        farthest = max(ratio.high - 1, 1 - ratio.low)
+        rows.append(row(f"{name}, half the interval", ratio.half_width, "", 0.03))
+        if arms[0] == "r":
+            rows.append(row(f"{name}, farther end from 1", farthest, "", 0.05))
+        else:
+            # Zero if the interval covers 1.
+            missed = max(ratio.low - 1, 1 - ratio.high, 0.0)
+            rows.append(row(f"{name}, interval misses 1 by", missed, "", 0.0))
+    return rows
+
+
+def bench_campaign(rounds: int) -> list[Row]:
+    """Whole processes of R and Python, in blocks; what blocks themselves take.
+
+    A campaign of the standard kind, with the epochs of the notebook.
+    """
+    import tempfile
+
+    from sidebyside.timing import load_campaigns, paired_ratio, run_campaign
+
+    os.environ["FRUITS360_DIR"] = "painted"
+    with tempfile.TemporaryDirectory() as place:
+        folder = run_campaign(
+            "bench",
+            blocks=rounds,
+            arms=("python", "r", "python-again"),
+            directory=place,
+            progress="compact",
+        )
+        runs = load_campaigns(folder).to_dict("records")
+        end = json.loads((folder / "end.json").read_text(encoding="utf-8"))
+    whole = paired_ratio(runs, ("r", "python"), "process_seconds")
+    again = paired_ratio(runs, ("python-again", "python"), "process_seconds")
+    print(f"  whole process, R over Python: {whole}")
+    print(f"  whole process, Python over Python: {again}", flush=True)
+    share = end["overhead"]["share"]
+    return [
+        row("whole process, R over Python", whole.estimate, "ratio", 1.25),
+        row("a campaign's own share of its time", 100 * share, "%", 1.0),
+    ]
+
+
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "setup": bench_setup,
     "load_ext": bench_load_extension,
     "library": bench_library,
     "exit": bench_exit,
     "fit": bench_fit,
+    "fruits": bench_fruits,
+    "loader": bench_loader,
+    "turns": bench_turns,
+    "campaign": bench_campaign,
     "notebooks": lambda rounds: bench_notebooks(),
 }
 
