@@ -34,6 +34,10 @@ found <- if (arguments[1] == "package") {
 } else {
   lint_dir(arguments[2], linters = linters_with_defaults(
     line_length_linter(60),
+    # Classes are named as in Python.
+    object_name_linter(c("snake_case", "symbols", "CamelCase")),
+    # A function that only returns another one stands on its line.
+    brace_linter = NULL,
     object_usage_linter = NULL
   ))
 }

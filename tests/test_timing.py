@@ -482,7 +482,10 @@ def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
         directory=tmp_path,
         timeout=5,
     )
-    assert (tmp_path / "stdout").read_text().split()[1] == "0" * 16
+    ignored = int((tmp_path / "stdout").read_text().split()[1], 16)
+    # Python ignores these two. (Others may be ignored by whoever started us.)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        assert not ignored >> (number - 1) & 1, number
 
 
 # --- a campaign that is ended from outside

@@ -51,6 +51,8 @@ functions_of_keras3 <- list(
     ..., public = list(), private = list(), inherit = NULL",
   layer_activation = "object, activation",
   layer_activation_leaky_relu = "object, negative_slope = 0.3",
+  layer_activation_relu = "
+    object, max_value = NULL, negative_slope = 0, threshold = 0",
   layer_batch_normalization = "
     object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
     scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones'",
