@@ -873,6 +873,22 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
         assert words in found
 
 
+def test_a_battery_is_said_and_its_lack_is_no_error(monkeypatch):
+    class Battery:
+        power_plugged = False
+
+    monkeypatch.setattr(machine.psutil, "sensors_battery", Battery, raising=False)
+    assert machine._on_battery()
+    Battery.power_plugged = True
+    assert not machine._on_battery()
+
+    def no_such_folder():
+        raise FileNotFoundError("/sys/class/power_supply")
+
+    monkeypatch.setattr(machine.psutil, "sensors_battery", no_such_folder, raising=False)
+    assert not machine._on_battery()
+
+
 def test_another_process_at_work_is_seen(fakes, monkeypatch):
     monkeypatch.setattr(machine, "WATCHED", 0.3)
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
