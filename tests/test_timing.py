@@ -873,6 +873,17 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
         assert words in found
 
 
+def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):
+    """The programs run elsewhere, in the folder of their notebook."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    folder = run(directory="../there")
+    assert folder == tmp_path.resolve() / "there" / "one"
+    assert [row["state"] for row in records.read_rows(folder)] == ["ok"] * 4
+    monkeypatch.chdir(tmp_path)
+    assert resume_campaign("there/one", progress="none") == folder
+
+
 def test_a_battery_is_said_and_its_lack_is_no_error(monkeypatch):
     class Battery:
         power_plugged = False

@@ -11,7 +11,7 @@ from .campaign import Stopped, resume_campaign, run_campaign
 from .interleaved import Epochs, Interrupted, interleave
 from .loader import NoTimings, load_campaigns
 from .locks import AnotherCampaign
-from .plans import WrongPlan
+from .plans import WrongPlan, default_notebook
 from .ratio import Ratio, paired_ratio
 from .report import describe_machines
 from .schema import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
@@ -33,6 +33,7 @@ __all__ = [
     "WrongPlan",
     "WrongRuns",
     "contribute",
+    "default_notebook",
     "describe_machines",
     "interleave",
     "load_campaigns",

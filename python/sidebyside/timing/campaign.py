@@ -122,7 +122,8 @@ def run_campaign(
         notebook_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
     place = timings_directory() if directory is None else Path(directory)
-    folder = place / name
+    # The programs run in their notebook's folder, and write into this one.
+    folder = place.resolve() / name
     if (folder / schema.RUNS).exists():
         what = "is finished" if is_finished(folder) else "is not finished"
         raise WrongPlan(
@@ -158,7 +159,7 @@ def resume_campaign(
     Raises as `run_campaign()` does, and `WrongRuns` if a file is damaged.
     """
     began = time.monotonic() if began is None else began
-    folder = Path(path)
+    folder = Path(path).resolve()
     shown = choose(progress)
     if not (folder / schema.RUNS).is_file():
         raise WrongPlan(
