@@ -20,7 +20,7 @@ BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 help:  ## list the commands (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup:  ## install R, Python's packages, the two companions and MNIST; once
+setup:  ## install R, Python's packages, the two companions, MNIST and painted fruits; once
 	@python3 tools/setup.py
 
 run:  ## execute every notebook in order, print a table and build the book
