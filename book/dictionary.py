@@ -201,6 +201,8 @@ def without_magic(text: str) -> str:
 def pairs(path: Path) -> list[Pair]:
     found, waiting = [], None
     for cell in cells(path):
+        if "exercise" in cell.tags:  # one half is the reader's to write
+            continue
         if {"pair", "r"} <= cell.tags:
             waiting = cell
         elif {"pair", "python"} <= cell.tags and waiting is not None:
@@ -467,7 +469,7 @@ def equal_lines(path: Path) -> Iterator[tuple[str, str, Place]]:
     waiting: dict[str, tuple[str, str, Place]] = {}
     half, imported = None, imports(path)
     for cell in cells(path):
-        if cell.kind != "code":
+        if cell.kind != "code" or "exercise" in cell.tags:
             continue
         if {"pair", "r"} <= cell.tags:
             half = cell

@@ -27,6 +27,7 @@ EXEMPT = {"nbval-ignore-output", "nbval-skip"}
 TAGS = EXEMPT | {"pair", "r", "python", "check", "raises-exception"}
 TAGS |= {"hide-input", "hide-output", "remove-input"}  # for the book
 TAGS |= {"crosses"}  # an R cell in which -i and -o are the lesson
+TAGS |= {"exercise", "answer", "solution"}  # test_exercises.py
 TAGS |= {f"timed-{stage}" for stage in STAGES}  # the programs of 03
 
 # Rows of the table that a notebook opens with.
@@ -97,6 +98,8 @@ def pairs_have_two_halves(notebook):
     wrong, expected = [], "r"
     for cell in notebook.cells:
         half = tags(cell) & {"pair", "r", "python"}
+        if "answer" in tags(cell) and "pair" not in half:
+            half = set()  # an exercise in one language
         if half == {"pair", expected} and cell.cell_type == "code":
             expected = "python" if expected == "r" else "r"
             continue
@@ -507,6 +510,11 @@ BAD = [
     (pairs_have_two_halves, [code("1", "pair")], "tags ['pair']"),
     (
         pairs_have_two_halves,
+        [R_HALF, code("x = None", "answer", "python")],
+        "before 'x = None'",
+    ),
+    (
+        pairs_have_two_halves,
         [code("%%R\n1", "pair", "r", "python")],
         "tags ['pair', 'python', 'r']",
     ),
@@ -627,6 +635,13 @@ def test_an_attached_picture_is_found():
 def test_links_to_files_are_followed(tmp_path, text, wrong):
     (tmp_path / "there.md").touch()
     assert links_resolve(build(markdown(text)), tmp_path) == wrong
+
+
+def test_an_answer_is_asked_for_in_one_language_or_in_both():
+    alone = code("%%R\nx <- NULL", "exercise", "answer", "r")
+    half = code("x = None", "pair", "python", "exercise", "answer")
+    assert pairs_have_two_halves(build(alone, R_HALF, half)) == []
+    assert halves_are_in_their_language(build(alone, R_HALF, half)) == []
 
 
 def test_exempt_cells_are_counted():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from .colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .datasets import load_mnist
+from .exercises import exercise, hashed, translation
 from .figures import alt_text
 from .fruits import fruits_directory
 from .parity import Different, compare, from_r
@@ -27,9 +28,12 @@ __all__ = [
     "alt_text",
     "check",
     "compare",
+    "exercise",
     "from_r",
     "fruits_directory",
+    "hashed",
     "load_mnist",
+    "translation",
 ]
 
 __version__ = "0.1.0"

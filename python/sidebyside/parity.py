@@ -67,7 +67,7 @@ def compare(
     if not names:
         raise TypeError("compare() needs the name of at least one variable.")
     found = [
-        agreement(name, _from_r(name), _from_python(name), tolerance)
+        agreement(name, value_in_r(name), value_in_python(name), tolerance)
         for name in names
     ]
     width = max(len(a.name) for a in found)
@@ -99,7 +99,7 @@ def from_r(name: str) -> Any:
     NameError
         If R has no variable of this name.
     """
-    return _plain(_from_r(name))
+    return _plain(value_in_r(name))
 
 
 def agreement(
@@ -159,7 +159,9 @@ def _mappings(name, in_r, in_python, tolerance) -> Agreement:
 def _arrays(name, in_r, in_python, tolerance) -> Agreement:
     mine, theirs = np.asarray(in_r), np.asarray(in_python)
     what = " x ".join(f"{n:,}" for n in theirs.shape) or "one value"
-    what += f" {theirs.dtype}"
+    # Not NumPy's name of a text, which counts the letters of the longest:
+    # of a path that is another number on each machine.
+    what += " text" if theirs.dtype.kind in "US" else f" {theirs.dtype}"
     # R has no scalars: a vector of one and a number are the same thing.
     if mine.size == theirs.size == 1:
         mine, theirs = mine.reshape(()), theirs.reshape(())
@@ -207,7 +209,8 @@ def _judge(largest: float, tolerance: float) -> tuple[str, bool]:
     return f"differ, by up to {largest:.3g}", False
 
 
-def _from_python(name: str) -> Any:
+def value_in_python(name: str) -> Any:
+    """The notebook's variable of this name; NameError if there is none."""
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -224,7 +227,8 @@ def _from_python(name: str) -> Any:
     return shell.user_ns[name]
 
 
-def _from_r(name: str) -> Any:
+def value_in_r(name: str) -> Any:
+    """R's variable of this name; NameError if there is none."""
     from . import rsession
 
     session = rsession.current()
