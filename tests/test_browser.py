@@ -414,7 +414,8 @@ def test_what_cannot_be_read_or_sticks_out_is_found(book_page):
 def shown_halves(page):
     """Languages whose halves are there, and how much of the width a half has."""
     return page.evaluate("""() => {
-      const shown = [...document.querySelectorAll("main .tag_pair")].filter((half) => half.checkVisibility());
+      const shown = [...document.querySelectorAll("main .tag_pair:not(.tag_exercise)")]
+        .filter((half) => half.checkVisibility());
       const [half] = shown;
       const share = half.getBoundingClientRect().width / half.parentElement.getBoundingClientRect().width;
       return [[...new Set(shown.map((half) => half.matches(".tag_r") ? "R" : "Python"))].join(" "), share > 0.9];
@@ -426,6 +427,9 @@ def test_one_language_can_be_chosen_and_is_remembered(book_page):
     assert shown_halves(page) == ["R Python", False]
     page.get_by_label("R only").check()
     assert shown_halves(page) == ["R", True]
+    # Without its other half nobody could do a translation.
+    assert page.locator("main .tag_pair.tag_exercise").count() == 2
+    assert all(half.is_visible() for half in page.locator("main .tag_pair.tag_exercise").all())
     assert page.evaluate(OVERLAPS) == []
     shot(page, "book-r-only")
     page.goto(page.url.replace("01_mnist", "00_start_here"))
@@ -439,6 +443,32 @@ def test_one_language_can_be_chosen_and_is_remembered(book_page):
     page.evaluate("localStorage.setItem('sidebyside-pairs', 'nonsense')")
     page.reload()
     assert shown_halves(page) == ["R Python", False]
+
+
+# What is seen of the solutions of a page's exercises.
+SOLUTIONS = """
+() => [...document.querySelectorAll("details")]
+  .filter((d) => d.querySelector("summary").textContent.trim() === "Solution")
+  .map((d) => d.querySelector("pre").checkVisibility())
+"""
+
+
+def unfold(page):
+    """Click on each solution; what is seen before and after."""
+    before = page.evaluate(SOLUTIONS)
+    for summary in page.locator("summary", has_text="Solution").all():
+        summary.click()
+    return before, page.evaluate(SOLUTIONS)
+
+
+@each_notebook
+def test_solutions_are_hidden_until_they_are_asked_for(book_page, notebook):
+    page = book_page(f"notebooks/{notebook.stem}.html")
+    assert unfold(page) == ([False] * 3, [True] * 3)
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(WIDER_THAN_THE_WINDOW) == []
+    check_contrast(page)
+    shot(page, f"book-{notebook.stem}-exercises")
 
 
 def test_code_is_copied_without_the_line_for_jupyter(book_page):
@@ -728,6 +758,14 @@ def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
     assert page.evaluate(OVERLAPS) == []
     page.evaluate(SHOW_A_PAIR)
     shot(page, f"lab-{notebook.stem}-{NARROW}")
+
+
+def test_lab_hides_solutions_until_they_are_asked_for(lab_page):
+    page = lab_page("01_mnist.ipynb")
+    # What is out of sight is drawn later.
+    page.wait_for_function("document.querySelectorAll('summary').length === 3")
+    assert unfold(page) == ([False] * 3, [True] * 3)
+    shot(page, "lab-01_mnist-exercises")
 
 
 def test_binders_jupyterlab_opens_the_first_notebook(lab):

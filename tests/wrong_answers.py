@@ -4,6 +4,12 @@ Code for the answer's cell, in its language and without `%%R`. At least two
 for each exercise: the checks have to tell them from the solution.
 """
 
+# Exercise 3 of 05: the function that counts how often it is asked.
+ASK = """cube_root <- import("numpy")$cbrt
+ask <- import("unittest.mock")$Mock(wraps = cube_root)
+x <- matrix(c(-3, 1, 4, -1, 5, 9, -2, 6), ncol = 2)
+"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -11,4 +17,166 @@ WRONG_ANSWERS = {
         "last_two = np.sort([9, 1, 49, 25])[-2:]\nmiddle = np.sort([9, 1, 49, 25])[2:3]",
     ],
     ("00_start_here", 3): ["n <- 2^52", "n <- 2^53 + 2", "n <- 2^54", "n <- 'many'", "n <- 0"],
+    ("01_mnist", 1): [
+        "parameters = 784 * 100 + 100 * 10",
+        "parameters = 235_146",
+        "parameters = 784",
+    ],
+    ("01_mnist", 2): [
+        "counts <- table(y)\nshare <- counts / sum(counts)\nmost <- 1",
+        "counts <- tabulate(y + 1, 10)\nshare <- counts / 10\nmost <- which.max(counts)",
+        "counts <- tabulate(y, 10)\nshare <- counts / sum(counts)\nmost <- 1",
+    ],
+    ("01_mnist", 3): [
+        # Too large.
+        """small <- keras_model_sequential(input_shape = 784)
+small |>
+  layer_rescaling(1 / 255) |>
+  layer_dense(64, activation = "relu") |>
+  layer_dense(10, activation = "softmax")
+small |> compile(loss = "sparse_categorical_crossentropy", optimizer = "rmsprop")""",
+        # Learns nothing: relu, and no probabilities.
+        """small <- keras_model_sequential(input_shape = 784)
+small |> layer_dense(10, activation = "relu")
+small |> compile(loss = "sparse_categorical_crossentropy", optimizer = "sgd")""",
+        # Not compiled.
+        """small <- keras_model_sequential(input_shape = 784)
+small |> layer_dense(10, activation = "softmax")""",
+    ],
+    ("02_how_r_drives_tensorflow", 1): [
+        "in_basket = 4\nin_handle = 3\nin_copied = 4",
+        "in_basket = 5\nin_handle = 5\nin_copied = 5",
+        "in_basket = 5\nin_handle = 3\nin_copied = 4",
+        "in_basket, in_handle, in_copied = 'all', 'of', 'them'",
+    ],
+    ("02_how_r_drives_tensorflow", 2): [
+        # One handle three times.
+        """w = tf.Variable(0.0)
+path = []
+for step in range(3):
+    with tf.GradientTape() as tape:
+        loss = (w - 3) ** 2
+    w.assign_sub(0.25 * tape.gradient(loss, w))
+    path.append(w)""",
+        # Two steps.
+        """w = tf.Variable(0.0)
+path = []
+for step in range(1, 3):
+    with tf.GradientTape() as tape:
+        loss = (w - 3) ** 2
+    w.assign_sub(0.25 * tape.gradient(loss, w))
+    path.append(float(w))""",
+        "path = [-6.0, -3.0, -1.5]",
+    ],
+    ("02_how_r_drives_tensorflow", 3): [
+        # Ends nothing.
+        """StopBelow <- Callback("StopBelow",
+  initialize = function(limit) {
+    super$initialize()
+    self$epochs <- 0
+  },
+  on_epoch_end = function(epoch, logs = NULL) self$epochs <- epoch
+)""",
+        # Counts from 0, on top of R's count from 1.
+        """StopBelow <- Callback("StopBelow",
+  initialize = function(limit) {
+    super$initialize()
+    self$limit <- limit
+  },
+  on_epoch_end = function(epoch, logs = NULL) {
+    self$epochs <- epoch + 1
+    if (logs$loss < self$limit) self$model$stop_training <- TRUE
+  }
+)""",
+        # At the goal, too, and no count where it ended nothing.
+        """StopBelow <- Callback("StopBelow",
+  initialize = function(limit) {
+    super$initialize()
+    self$limit <- limit
+    self$epochs <- 0
+  },
+  on_epoch_end = function(epoch, logs = NULL) {
+    if (logs$loss <= self$limit) {
+      self$epochs <- epoch
+      self$model$stop_training <- TRUE
+    }
+  }
+)""",
+        "StopBelow <- function(limit) limit",
+        "StopBelow <- Callback('StopBelow')",
+        "StopBelow <- 0.1",
+    ],
+    ("03_fruits_cnn", 1): [
+        "parameters = 167_300",
+        "parameters = 167_300 * 32**2 // 20**2",
+        "parameters = 100 * 16 * 16 * 16",
+        "parameters = 'more'",
+    ],
+    ("03_fruits_cnn", 2): [
+        # Of what was seen as a kind, the share that was it.
+        """recognised <- diag(confusion) / colSums(confusion)
+mixed_up <- c("Mandarine", "Clementine")""",
+        # The other way round.
+        """recognised <- diag(confusion) / rowSums(confusion)
+mixed_up <- c("Clementine", "Mandarine")""",
+        """recognised <- diag(confusion) / sum(confusion)
+mixed_up <- kinds[1:2]""",
+        "recognised <- 'most'\nmixed_up <- 'some'",
+    ],
+    ("03_fruits_cnn", 3): [
+        # Above and below, as R fills arrays by columns.
+        """kernel <- array(0, c(3, 3, 3))
+kernel[, , 1] <- matrix(c(-1, 0, 1, -1, 0, 1, -1, 0, 1), 3)
+kernel[, , 2] <- -kernel[, , 1]""",
+        # Of all colours: black and white, too.
+        "kernel <- array(rep(c(-1, 0, 1), each = 3), c(3, 3, 3))",
+        # Red on the left.
+        """kernel <- array(0, c(3, 3, 3))
+kernel[, , 1] <- matrix(rep(c(1, 0, -1), each = 3), 3)
+kernel[, , 2] <- -kernel[, , 1]""",
+        # Sees a plain colour.
+        """kernel <- array(0, c(3, 3, 3))
+kernel[, 3, 1] <- 1
+kernel[, 1, 1] <- -1
+kernel[, 1, 2] <- 1
+kernel[, 3, 2] <- -2""",
+        "kernel <- array(0, c(3, 3, 3))",
+        "kernel <- matrix(0, 3, 3)",
+        "kernel <- 'red'",
+    ],
+    ("05_where_the_time_goes", 1): [
+        "calls = 412",
+        "calls = 410",
+        "calls = 0.01 * epoch / one_call",  # no whole number
+        "calls = int(epoch / one_call)",  # all of the epoch
+    ],
+    ("05_where_the_time_goes", 2): [
+        # Filled by columns.
+        """turns <- matrix(c(121, 8300, 118, 8150, 260, 8200, 119, 8250, 120, 9900), 5)
+per_call <- apply(turns, 2, median) / calls
+longer <- per_call[2] / per_call[1]
+slowest <- apply(turns, 2, which.max)""",
+        # The other margin.
+        """turns <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
+per_call <- apply(turns, 1, median) / calls
+longer <- per_call[2] / per_call[1]
+slowest <- apply(turns, 1, which.max)""",
+        # Means, and the slowest turn decides.
+        """turns <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
+per_call <- colMeans(turns) / calls
+longer <- per_call[2] / per_call[1]
+slowest <- c(3, 5)""",
+        # From 0.
+        """turns <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
+per_call <- c(120, 8250) / 500
+longer <- per_call[1] / per_call[0]
+slowest <- c(2, 4)""",
+    ],
+    ("05_where_the_time_goes", 3): [
+        f"{ASK}answers <- x\nfor (i in seq_along(x)) if (x[i] > 0) answers[i] <- ask(x[i])",
+        f"{ASK}answers <- ask(x)",  # the negative ones, too
+        f"{ASK}answers <- sapply(x, ask)",
+        f"{ASK}answers <- ask(x[x > 0])",  # not in their places
+        f"{ASK}answers <- ifelse(x > 0, abs(x)^(1 / 3), x)",  # Python was not asked
+    ],
 }

@@ -150,7 +150,7 @@ def _asked(questions: Iterable[tuple]) -> Iterator[tuple[str, bool, str]]:
 def _translated(names, in_r, in_python, tolerance):
     for name, mine, theirs in zip(names, in_r, in_python, strict=True):
         found = agreement(name, mine, theirs, tolerance)
-        yield f"{name} is the same", found.agrees, found.verdict
+        yield f"{name}: the same in both", found.agrees, found.verdict
 
 
 def _say(answered: Iterable[tuple[str, bool, str]]) -> None:
