@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from sidebyside import exercise, exercises, hashed, translation
 from sidebyside.exercises import RIGHT, UNANSWERED, WRONG
 from wrong_answers import WRONG_ANSWERS
 
@@ -375,3 +377,119 @@ def test_half_an_exercise_is_none(cells, said):
 def test_a_notebook_without_exercises_is_found():
     with pytest.raises(NotAnExercise, match="0 cells begin"):
         exercises_of([markdown("## Try it")])
+
+
+# --- what the checks are made of
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """The variables of a notebook, without one: {"python": {...}, "r": {...}}."""
+    found = {"python": {}, "r": {}}
+
+    def look_in(language):
+        def value(name):
+            if name not in found[language]:
+                raise NameError(name)
+            return found[language][name]
+
+        return value
+
+    monkeypatch.setattr(exercises, "_LANGUAGES", {name: look_in(name) for name in found})
+    return found
+
+
+@pytest.mark.parametrize("language", ["python", "r"])
+@pytest.mark.parametrize("there", [{}, {"x": None}])
+def test_an_empty_cell_is_unanswered_and_nothing_is_asked(variables, capsys, language, there):
+    variables[language] |= there
+
+    @exercise(language=language)
+    def asked(x):
+        yield "never", 1 / 0
+
+    empty = {"python": "None", "r": "NULL"}[language]
+    text = f"{UNANSWERED} the cell above is to give x, where {empty} stands now.\n"
+    assert capsys.readouterr().out == text
+
+
+def test_each_question_gets_a_line_and_a_hint_only_where_it_helps(variables, capsys):
+    variables["python"] |= {"x": 3}
+
+    @exercise
+    def asked(x):
+        yield "a number", x == 3, "not seen"
+        yield "even", x % 2 == 0, "halve it"
+        yield "positive", np.True_
+
+    assert asked is None
+    assert capsys.readouterr().out == f"yes a number\nno  even (halve it)\nyes positive\n{WRONG}\n"
+
+
+def test_an_answer_of_which_one_cannot_ask_is_wrong(variables, capsys):
+    variables["python"] |= {"x": "three"}
+
+    @exercise
+    def asked(x):
+        yield "there", True
+        yield "small", x < 5
+
+    said = capsys.readouterr().out
+    assert said.startswith("yes there\nno  what was asked for (TypeError: ")
+    assert said.endswith(f"{WRONG}\n")
+
+
+def test_a_check_that_asks_nothing_is_a_mistake(variables):
+    variables["python"] |= {"x": 1}
+    with pytest.raises(TypeError, match="asked nothing"):
+        exercise(lambda x: iter(()))
+
+
+def test_another_language_is_refused():
+    with pytest.raises(ValueError, match="'julia', expected 'python' or 'r'"):
+        exercise(language="julia")
+
+
+def test_a_translation_says_which_variable_differs(variables, capsys):
+    variables["r"] |= {"x": np.array([1.0, 2.0]), "y": 3.0}
+    variables["python"] |= {"x": np.array([1, 2]), "y": 3.5}
+    translation("x", "y")
+    said = capsys.readouterr().out
+    assert said == f"yes x: the same in both\nno  y: the same in both (differ, by up to 0.5)\n{WRONG}\n"
+    translation("x", "y", tolerance=0.5)
+    assert capsys.readouterr().out.endswith(f"{RIGHT}\n")
+
+
+@pytest.mark.parametrize("missing", ["r", "python"])
+def test_a_translation_waits_for_both_halves(variables, capsys, missing):
+    variables["r"] |= {"x": 1.0}
+    variables["python"] |= {"x": 1}
+    variables[missing]["x"] = None
+    translation("x")
+    assert capsys.readouterr().out.startswith(UNANSWERED)
+
+
+def test_a_translation_of_nothing_is_a_mistake():
+    with pytest.raises(TypeError, match="name of a variable"):
+        translation()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (3, 3.0),
+        (np.int64(3), 3),
+        (1 / 3, 0.33333333),
+        ("Two  Words ", "two words"),
+        ([1, 2], np.array([[1.0], [2.0]])),
+        ((True, False), [1, 0]),
+    ],
+)
+def test_a_value_is_known_again(one, other):
+    assert hashed(one) == hashed(other)
+    assert re.fullmatch("[0-9a-f]{8}", hashed(one))
+
+
+@pytest.mark.parametrize(("one", "other"), [(3, 3.001), ("a", "b"), ([1, 2], [2, 1]), ([12], [1, 2]), (None, 0)])
+def test_another_value_is_not(one, other):
+    assert hashed(one) != hashed(other)

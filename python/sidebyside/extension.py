@@ -13,7 +13,7 @@ from types import FrameType
 
 import psutil
 
-from . import figures, preflight, quiet, rsession, style
+from . import collector, figures, preflight, quiet, rsession, style
 
 # Growth of the process, in bytes, that is worth a collection (30 ms).
 COLLECT_AFTER = 64_000_000
@@ -30,16 +30,8 @@ def load(shell) -> None:
     rsession.prepare_environment()
     try:
         preflight.require_python_packages()
-        _import_while_waiting()
-        session = rsession.current()
-        preflight.require_r(session)
-        # Keras takes seconds to import, and so does what reticulate needs of
-        # R: rpy2 lets Python go on while R works, so they load together.
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            keras = beside.submit(quiet.load_keras)
-            session.load_ahead()
-            keras.result()
-        session.attach_companion()
+        with collector.paused():
+            session = _start_both()
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     _register_magic(shell)
@@ -47,6 +39,21 @@ def load(shell) -> None:
     session.call("prepare_session")
     print(preflight.one_line(session))
     style.show(shell)
+
+
+def _start_both() -> rsession.RSession:
+    """R with its companion, and Keras."""
+    _import_while_waiting()
+    session = rsession.current()
+    preflight.require_r(session)
+    # Keras takes seconds to import, and so does what reticulate needs of
+    # R: rpy2 lets Python go on while R works, so they load together.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        keras = beside.submit(quiet.load_keras)
+        session.load_ahead()
+        keras.result()
+    session.attach_companion()
+    return session
 
 
 def _import_while_waiting() -> None:
