@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_a_package_that_is_missing_is_named_with_its_mend(installed, name):
         preflight.require_python_packages()
     assert str(raised.value) == (
         f"{name} (found none, needed {preflight.NEEDED_PACKAGES[name]} or "
-        "later). make setup mends this."
+        "later). To mend it: `make setup` in the project's folder, then restart "
+        "the kernel."
     )
 
 
@@ -261,7 +263,10 @@ def test_mnist_is_found_where_it_is(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))
     row = preflight._data_row()
-    assert (row.verdict, row.mend) == ("missing", "python -m sidebyside.fetch")
+    assert (row.verdict, row.mend) == (
+        "missing",
+        "in a cell: !python -m sidebyside.fetch",
+    )
     kept = tmp_path / "mnist" / "mnist.npz"
     kept.parent.mkdir()
     kept.touch()
@@ -348,3 +353,14 @@ def test_the_companions_r_library_is_added_once(
     rsession.prepare_environment()
     rsession.prepare_environment()
     assert environment["R_LIBS"] == f"/home/me/R:{tmp_path}"
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(0.4e9, "wrong"), (5e9, "ok")])
+def test_a_full_disk_has_a_way_out(monkeypatch, free, verdict):
+    usage = types.SimpleNamespace(free=free)
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(preflight, "devices", list)
+    rows = {row.component: row for row in preflight._machine_rows()}
+    row = rows["free disk"]
+    assert row.verdict == verdict
+    assert bool(row.mend) is (verdict == "wrong")

@@ -86,6 +86,11 @@ def test_what_works_ends_with_0_and_a_table(good_run):
     assert row(done, "01_second.ipynb")[3] == "0 of 0"
 
 
+def test_a_run_that_works_does_not_warn(good_run):
+    """A reader who runs this for the first time takes a warning seriously."""
+    assert good_run[0].stderr == ""
+
+
 def test_it_says_where_the_executed_notebooks_are(good_run):
     done, _, _, output = good_run
     assert f"Executed notebooks: {output}" in done.stdout
@@ -165,6 +170,13 @@ def test_an_intended_error_is_no_failure(tmp_path):
     done = run(meant, "--output", tmp_path / "executed")
     assert done.returncode == 0, done.stdout
     assert row(done, "00_meant.ipynb")[4] == "ok"
+
+
+def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path):
+    done = run(tmp_path / "no.ipynb")
+    assert done.returncode == 2
+    assert "no.ipynb is no file; expected a notebook" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_old_outputs_do_not_survive(tmp_path):

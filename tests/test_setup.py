@@ -1,12 +1,15 @@
 """What tools/setup.py decides, asked about machines that are not here; no network, no root."""
 
+import contextlib
 import importlib.util
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -317,7 +320,13 @@ def test_without_rights_the_line_for_an_administrator_is_printed(monkeypatch):
     monkeypatch.setattr(setup.shutil, "which", lambda name: None)
     with pytest.raises(Stop) as stopped:
         setup.become_root(["r-base-core", "gcc"])
-    assert "sudo apt-get install -y --no-install-recommends r-base-core gcc" in str(stopped.value)
+    assert "su -c 'apt-get update && apt-get install -y --no-install-recommends r-base-core gcc'" in str(stopped.value)
+
+
+def test_the_line_for_an_administrator_uses_sudo_where_it_is():
+    assert decide.administrator_line(["gcc"], has_sudo=True) == (
+        "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc")
+    assert "sudo" not in decide.administrator_line(["gcc"], has_sudo=False)
 
 
 OPTIONAL = "gcc\nchromium  # optional\n"
@@ -463,6 +472,15 @@ def test_rs_tests_are_not_reinstalled():
     assert not any(name.startswith("tests/") for name in names)
 
 
+def test_what_python_compiles_is_no_source(tmp_path, monkeypatch):
+    """`make book` imports r/inst/python; the R companion is not installed anew for that."""
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    for name in ("r/inst/python/a.py", "r/inst/python/__pycache__/a.cpython-311.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert setup.r_sources() == [tmp_path / "r/inst/python/a.py"]
+
+
 def test_a_second_set_up_waits_for_the_first(tmp_path):
     """The second one gets the lock only when the first has let go."""
     lock_path = tmp_path / "setup.lock"
@@ -475,6 +493,83 @@ def test_a_second_set_up_waits_for_the_first(tmp_path):
         assert "waiting" in other.stdout.readline()
     assert other.communicate(timeout=30)[0] == "in\n"
     assert other.returncode == 0
+
+
+# --- what one sees
+
+
+def on_a_terminal(code, tmp_path, term="xterm"):
+    """What a program that uses tools/setup.py writes to a terminal; its log goes to tmp_path."""
+    program = (f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n"
+               f"import setup\nfrom pathlib import Path\nsetup.LOG = Path({str(tmp_path / 'setup.log')!r})\n" + code)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs,
+                          env=dict(os.environ, TERM=term, COLUMNS="80")):
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+TALKS = "setup.run(['bash', '-c', 'for i in $(seq 60); do echo line $i; done; exit {}'])"
+
+
+def left_to_read(shown):
+    """What stays on the screen: of lines that are written over, the last."""
+    return [line.rpartition("\r\033[K")[2] for line in shown.strip("\n").split("\n")]
+
+
+def test_on_a_terminal_the_latest_line_takes_the_place_of_the_one_before(tmp_path):
+    shown = on_a_terminal(TALKS.format(0) + "; setup.say('after')", tmp_path)
+    assert "\r\033[K    line 59\r\033[K    line 60\r\033[K" in shown
+    assert [line for line in left_to_read(shown)[1:] if line] == ["after"]
+    log = (tmp_path / "setup.log").read_text().splitlines()
+    assert log[0].startswith("$ bash -c ")
+    assert log[1:] == [f"line {i}" for i in range(1, 61)]
+
+
+def test_on_a_terminal_a_failure_shows_the_last_lines_and_where_all_are(tmp_path):
+    left = left_to_read(on_a_terminal(TALKS.format(3), tmp_path))
+    assert "line 60" in left
+    assert f"line {61 - setup.LINES_OF_A_FAILURE}" in left
+    assert f"line {60 - setup.LINES_OF_A_FAILURE}" not in left
+    assert left[-1] == f"  All that was printed: {tmp_path / 'setup.log'}"
+
+
+def test_a_line_is_cut_at_the_width_of_the_terminal(tmp_path):
+    shown = on_a_terminal("setup.show_in_one_place('x' * 300); setup.show_in_one_place('')", tmp_path)
+    assert max(map(len, re.findall(" *x+", shown))) < 80
+
+
+def test_elsewhere_everything_is_printed(tmp_path):
+    shown = on_a_terminal(TALKS.format(0), tmp_path, term="dumb")
+    assert [f"line {i}" for i in range(1, 61)] == shown.splitlines()[1:]
+    assert not (tmp_path / "setup.log").exists()
+
+
+def test_the_first_set_up_says_what_it_takes_and_a_later_one_does_not(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(setup, "on_terminal", lambda: False)
+    stamp = setup.Stamp(tmp_path / "stamp.json")
+    environment = types.SimpleNamespace(stamp=stamp, first_time=setup.AptEnvironment.first_time)
+    setup.announce(environment)
+    assert capsys.readouterr().out == f"Setting up in {ROOT}, once: {decide.FIRST_SET_UP}.\n"
+    stamp.set("venv", "done")
+    setup.announce(environment)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_of_somebody_else_is_a_message_with_a_way_out(monkeypatch, capsys):
+    def refuse(quiet):
+        raise PermissionError(13, "Permission denied", "/srv/main/build/setup.lock")
+
+    monkeypatch.setattr(setup, "set_up", refuse)
+    assert setup.main([]) == 1
+    complaint = capsys.readouterr().err
+    assert "found:   /srv/main/build/setup.lock, where you may not write (Permission denied)" in complaint
+    assert "to do:   copy " in complaint
 
 
 # --- the program as a whole

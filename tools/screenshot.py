@@ -63,6 +63,8 @@ def main() -> None:
     parser.add_argument("--margin", type=int, default=12, help="around the pair, in pixels")
     chosen = parser.parse_args()
 
+    if not (BOOK / chosen.page).is_file():
+        raise SystemExit(f"{BOOK / chosen.page} is not there; `make book` makes it, `make picture` does both.")
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:
         # Twice the pixels, for today's screens.
@@ -79,7 +81,7 @@ def main() -> None:
     # Text and line drawings have few colours.
     with Image.open(chosen.output) as image:
         image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(chosen.output, optimize=True)
-    print(f"{chosen.output.relative_to(ROOT)}: {chosen.output.stat().st_size / 1000:.0f} kB")
+    print(f"{chosen.output}: {chosen.output.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ from typing import NoReturn
 
 from setup_decisions import (
     CONDA_LINE,
+    FIRST_SET_UP,
     R_PACKAGES,
     PythonFacts,
     RFacts,
@@ -63,10 +65,13 @@ from setup_decisions import (
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+LOG = ROOT / "build" / "setup.log"
+
+LINES_OF_A_FAILURE = 25
 
 # Measured on Debian 12 and 13, with room for what pip unpacks on the way.
 DISK_FOR_PACKAGES = 3.0e9
-DISK_FOR_SYSTEM = 0.9e9
+DISK_FOR_SYSTEM = 1.6e9
 
 
 # ---------------------------------------------------------------------------------------------
@@ -107,10 +112,48 @@ def locale_is_utf8() -> bool:
 
 
 def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> int:
-    """Run with the output on the screen, as it comes."""
-    shown = " ".join(shlex.quote(str(part)) for part in command)
-    say("  $ " + (shown if len(shown) <= 160 else shown[:150] + " ..."))
-    return subprocess.run([str(part) for part in command], env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL).returncode
+    """Run; what it prints goes to the output as it comes.
+
+    On a terminal nobody reads two thousand lines of apt and pip, and some of them frighten. There the
+    latest line is shown in one place and all of them go to build/setup.log; if the command fails, the
+    last ones are shown.
+    """
+    whole = " ".join(shlex.quote(str(part)) for part in command)
+    say("  $ " + (whole if len(whole) <= 160 else whole[:150] + " ..."))
+    arguments = [str(part) for part in command]
+    if not on_terminal():
+        return subprocess.run(arguments, env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL).returncode
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
+    with LOG.open("a", encoding="utf-8") as log, subprocess.Popen(
+            arguments, env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as child:
+        log.write(f"$ {whole}\n")
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                log.write(line)
+                last.append(line.rstrip())
+                show_in_one_place(line)
+        finally:
+            show_in_one_place("")
+    if child.returncode != 0:
+        say("\n".join(last))
+        say(f"  All that was printed: {LOG}")
+    return child.returncode
+
+
+def on_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def show_in_one_place(line: str) -> None:
+    """Show a line in place of the one before; an empty one takes it away."""
+    text = "".join(letter for letter in line.expandtabs() if letter.isprintable()).strip()
+    if text or not line:
+        width = shutil.get_terminal_size().columns
+        sys.stdout.write(f"\r\033[K    {text}"[:width + 3] + ("" if text else "\r\033[K"))
+        sys.stdout.flush()
 
 
 def must_run(command: Sequence[str], env: Mapping[str, str] | None, what: str, needed: str) -> None:
@@ -194,7 +237,7 @@ def become_root(missing: Sequence[str]) -> list[str]:
     if prefix is None:
         raise Stop(f"{len(missing)} of Debian's packages are missing, and you are neither root nor may use sudo here",
                    "an administrator who types the next line, once; after it `make setup` needs no rights",
-                   [administrator_line(missing)])
+                   [administrator_line(missing, has_sudo), CONDA_LINE])
     return prefix
 
 
@@ -259,10 +302,11 @@ def hash_files(paths: Sequence[Path]) -> str:
 
 
 def r_sources() -> list[Path]:
-    """The files of r/ that R CMD INSTALL installs; its tests are not among them."""
+    """The files of r/ that R CMD INSTALL installs; its tests are not among them, nor what Python compiled."""
     folder = ROOT / "r"
     return [path for path in folder.rglob("*")
-            if path.is_file() and path.relative_to(folder).parts[0] != "tests" and not path.name.startswith(".")]
+            if path.is_file() and path.relative_to(folder).parts[0] != "tests" and not path.name.startswith(".")
+            and path.suffix != ".pyc"]
 
 
 def python_sources() -> list[Path]:
@@ -361,6 +405,8 @@ def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
 class Environment:
     """What both routes have in common: where things go, and the steps that follow the packages."""
 
+    first_time: str  # what the first set-up takes, in words
+
     def __init__(self, prefix: Path, r: str, r_library: Path | None, stamp_path: Path, lock_path: Path) -> None:
         self.prefix = prefix
         self.python = prefix / "bin" / "python"
@@ -448,8 +494,8 @@ CHECK_R = (
     'library(sidebyside); '
     'stopifnot(reticulate::py_module_available("sidebyside")); '
     'model <- keras_model_sequential(1); '
-    'cat("\\nanswer: R starts Python", as.character(reticulate::py_version()), '
-    '"and has Keras through", dialect(), "\\n")'
+    'through <- if (dialect() == "keras3") "keras3" else "the R companion (keras3 is not needed)"; '
+    'cat("\\nanswer: R starts Python", as.character(reticulate::py_version()), "and has Keras through", through, "\\n")'
 )
 
 
@@ -465,6 +511,8 @@ def data_listing() -> str:
 
 
 class AptEnvironment(Environment):
+    first_time = FIRST_SET_UP
+
     def __init__(self) -> None:
         # An R that the user put before the distribution's is taken, and left as it is.
         on_path = shutil.which("R")
@@ -516,7 +564,7 @@ class AptEnvironment(Environment):
 
     def steps(self) -> list[Step]:
         return [
-            Step("packages", "Debian's packages: R, reticulate, a compiler",
+            Step("packages", "Debian's packages: R and its packages, a compiler, a browser for the tests",
                  lambda: fingerprint(self.r, *self.wanted), self.install_packages, self.packages),
             Step("venv", "A virtual environment in .venv", self.venv_inputs, self.make_venv, self.venv_result),
             Step("requirements", "Python's packages: TensorFlow, Keras, rpy2, Jupyter (about a minute)",
@@ -569,6 +617,8 @@ class AptEnvironment(Environment):
 
 
 class CondaEnvironment(Environment):
+    first_time = "the two companions go into the active conda environment, MNIST and painted fruits into data/"
+
     def __init__(self, prefix: Path) -> None:
         state = prefix / "share" / "sidebyside"
         super().__init__(prefix, str(prefix / "bin" / "R"), None, state / "setup.json", state / "setup.lock")
@@ -625,12 +675,28 @@ def set_up(quiet: bool) -> Environment:
             if not is_complete(environment):
                 environment.judge_before()
                 start = time.monotonic()
+                announce(environment)
                 carry_out(environment.steps(), environment.stamp)
-                say(f"Set-up took {time.monotonic() - start:.0f} s.")
+                say(f"Set-up took {time.monotonic() - start:.0f} s." + ("" if quiet else f" {WHAT_NEXT}"))
                 return environment
     if not quiet:
-        say("Set-up is complete; nothing to do. `make lab` opens the notebooks, `make` lists the commands.")
+        say(f"Set-up is complete; nothing to do. {WHAT_NEXT}")
     return environment
+
+
+WHAT_NEXT = "`make lab` opens the notebooks, `make` lists the commands."
+
+
+def announce(environment: Environment) -> None:
+    """Before the first change: what is going to happen; nothing when only something stale is renewed."""
+    first = not environment.stamp.values
+    if first:
+        say(f"Setting up in {ROOT}, once: {environment.first_time}.")
+    if on_terminal():
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        LOG.write_text("")
+        if first:
+            say(f"What apt, pip and R print goes to {LOG.relative_to(ROOT)}.")
 
 
 def replace_by(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
@@ -655,8 +721,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{problem}", file=sys.stderr, flush=True)
         return 1
     except PermissionError as problem:
-        print(f"\nSet-up stopped: {problem.filename} belongs to somebody else ({problem.strerror}).",
-              file=sys.stderr, flush=True)
+        stop = Stop(f"{problem.filename}, where you may not write ({problem.strerror})", "a folder of your own",
+                    [f"copy {ROOT} to where you may write, and set up there"])
+        print(f"\n{stop}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. `make setup` goes on where it stopped.", file=sys.stderr, flush=True)

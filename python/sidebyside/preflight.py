@@ -190,7 +190,8 @@ def _data_row() -> Row:
         "data folder": data_directory() / "mnist" / "mnist.npz",
     }
     found = next((n for n, path in places.items() if path.is_file()), "")
-    mend = "" if found else "python -m sidebyside.fetch"
+    # In a cell it is this Python, whatever `python` is in a terminal.
+    mend = "" if found else "in a cell: !python -m sidebyside.fetch"
     return Row("MNIST", found, "either place", bool(found), mend)
 
 
@@ -202,9 +203,10 @@ def _machine_rows() -> list[Row]:
     mend = "" if good else "close other kernels and programs"
     needed = f"{NEEDED_MEMORY_GB:g} GB"
     free = shutil.disk_usage(os.getcwd()).free / 1e9
+    make_room = "" if free >= 1 else "delete what is not needed"
     return [
         Row("free memory", f"{memory:.1f} GB", needed, good, mend),
-        Row("free disk", f"{free:.0f} GB", "1 GB", free >= 1, ""),
+        Row("free disk", f"{free:.0f} GB", "1 GB", free >= 1, make_room),
         Row("devices", ", ".join(devices()) or "-", "CPU", True),
     ]
 
@@ -233,7 +235,10 @@ def require_python_packages() -> None:
             f"{row.needed})"
             for row in wrong
         )
-        raise rsession.RUnavailable(f"{named}. {wrong[0].mend} mends this.")
+        mend = wrong[0].mend
+        if mend == SETUP:
+            mend = f"`{SETUP}` in the project's folder, then restart the kernel"
+        raise rsession.RUnavailable(f"{named}. To mend it: {mend}.")
 
 
 def require_r(session: rsession.RSession) -> None:
@@ -241,7 +246,8 @@ def require_r(session: rsession.RSession) -> None:
     found = session.text("as.character(getRversion())")
     if not at_least(found, NEEDED_R):
         raise rsession.RUnavailable(
-            f"R {found} was found, {NEEDED_R} or later is needed."
+            f"R {found} was found, {NEEDED_R} or later is needed. `{SETUP}` in "
+            "the project's folder installs one or says where to get it."
         )
     reticulate = session.text(
         'if (nzchar(system.file(package = "reticulate"))) '
