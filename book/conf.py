@@ -35,7 +35,8 @@ project = "Keras, side by side"
 html_title = "Keras, side by side: R and Python"
 language = "en"
 root_doc = "README"
-include_patterns = ["README.md", "CONTRIBUTING.md", "data/README.md", "notebooks/*.ipynb", "notebooks/*.md",
+ABOUT = ["CONTRIBUTING", "data/README", "data/timings/README", "binder/README"]  # pages for those who want more
+include_patterns = ["README.md", *(f"{page}.md" for page in ABOUT), "notebooks/*.ipynb", "notebooks/*.md",
                     "book/dictionary.md"]
 exclude_patterns = [".*", "build", "python", "r", "**/.ipynb_checkpoints"]
 
@@ -81,8 +82,7 @@ def contents():
     """The table of contents, in reading order: notebooks, what is about all of them, the rest."""
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     about = sorted((ROOT / "notebooks").glob("*.md"))
-    pages = [*(f"notebooks/{path.stem}" for path in [*notebooks, *about]), "book/dictionary", "CONTRIBUTING",
-             "data/README"]
+    pages = [*(f"notebooks/{path.stem}" for path in [*notebooks, *about]), "book/dictionary", *ABOUT]
     return "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
 
 

@@ -388,7 +388,8 @@ def test_book_has_pairs_side_by_side(book_page, notebook):
     shot(page, f"book-{notebook.stem}-{PHONE}")
 
 
-OTHER_PAGES = ["index", DICTIONARY, "CONTRIBUTING", "data/README"]
+OTHER_PAGES = ["index", DICTIONARY, "notebooks/teaching", "CONTRIBUTING", "data/README", "data/timings/README",
+               "binder/README"]
 
 
 @pytest.mark.parametrize("name", OTHER_PAGES)
@@ -494,6 +495,22 @@ def test_code_is_copied_without_the_line_for_jupyter(book_page):
     page.keyboard.press("Enter")
     assert page.evaluate("navigator.clipboard.readText()").startswith("import keras\n")
     assert page.locator(".cell_output .copy-code").count() == 0
+
+
+def test_without_a_clipboard_code_is_copied_too_and_the_button_keeps_the_focus(browser):
+    page = browser.new_page()
+    script = (ROOT / "book" / "static" / "book.js").read_text()
+    code = '<div class="bd-main"><div class="highlight-r"><pre>%%R\nx &lt;- 1\n</pre></div></div>'
+    page.set_content(f"{code}<textarea></textarea><script>{script}</script>")
+    assert page.evaluate("navigator.clipboard === undefined")
+    page.get_by_role("button", name="Copy code").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Copied").first.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Copied"
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+V")
+    assert page.locator("textarea").input_value() == "x <- 1"
+    page.close()
 
 
 def test_everything_can_be_reached_and_seen_with_the_key_tab(book_page):
