@@ -4,15 +4,8 @@ import json
 
 import numpy as np
 import pandas as pd
-
-EPOCH_COLUMNS = (
-    "epoch_seconds",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-)
-ARMS = ("python", "r", "python-again", "rpy2")
+from sidebyside.timing import archives, schema
+from sidebyside.timing.schema import ARMS, EPOCH_COLUMNS
 
 
 def made_up_campaign(
@@ -113,12 +106,12 @@ def with_state(runs, arm, blocks, state):
     return runs
 
 
-def write_campaign(runs, folder, machine="machine-1"):
+def campaign_files(runs, machine="machine-1", **told):
     """The files of a campaign, as the timing experiment writes them.
 
-    A campaign has one device; `runs` is what `made_up_campaign()` gives.
+    A campaign has one device; `runs` is what `made_up_campaign()` gives;
+    `told` stands in `machine.json`, too.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     first = runs.iloc[0]
     order = [
         {
@@ -138,15 +131,29 @@ def write_campaign(runs, folder, machine="machine-1"):
         "blocks": len(order) - 1,
         "order": order,
     }
-    table = runs.drop(columns="machine")
+    table = runs[[x for x in schema.COLUMNS if x in runs]].copy()
     for name in EPOCH_COLUMNS:
         table[name] = [";".join(map(repr, map(float, v))) for v in table[name]]
-    files = {
-        "plan.json": json.dumps(plan),
-        "machine.json": json.dumps({"id": machine, "cpu": {"name": "Made up"}}),
-        "runs.csv": table.to_csv(index=False, lineterminator="\n"),
-        "end.json": json.dumps({"complete": True}),
+    described = {"id": machine, "cpu": {"name": "Made up"}, **told}
+    return {
+        schema.PLAN: json.dumps(plan),
+        schema.MACHINE: json.dumps(described),
+        schema.RUNS: table.to_csv(index=False, lineterminator="\n"),
+        schema.END: json.dumps({"complete": True}),
     }
-    for name, text in files.items():
+
+
+def write_campaign(runs, folder, machine="machine-1", **told):
+    """A campaign's folder, see `campaign_files()`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in campaign_files(runs, machine, **told).items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def zip_campaign(runs, file, machine="machine-1", **told):
+    """The same as the zip file that a student hands in."""
+    files = campaign_files(runs, machine, **told)
+    packed = {name: text.encode() for name, text in files.items()}
+    archives.pack(file, runs["campaign"].iloc[0], packed)
+    return file

@@ -147,6 +147,36 @@ def test_a_pool_of_campaigns_covers():
     assert 0.93 <= covered <= 0.98
 
 
+@pytest.mark.parametrize("count, blocks", [(2, 2), (3, 3), (6, 2), (30, 3)])
+@pytest.mark.parametrize("tau", [0, 0.02])
+def test_a_pool_of_few_blocks_covers(count, blocks, tau):
+    """A class: few blocks each, and machines that differ by `tau`."""
+    rng = np.random.default_rng(7)
+    truth = math.log(1.02)
+    d = rng.normal(truth, 0.04, (1200, count, blocks))
+    d += rng.normal(0, tau, (1200, count, 1))
+    pools = [pool(list(campaigns)) for campaigns in d]
+    assert all(p.equal for p in pools)
+    ends = [p.interval() for p in pools]
+    covered = np.mean([e.low <= 1.02 <= e.high for e in ends])
+    assert 0.93 <= covered <= 0.97
+    # "The campaigns differ" is said as often as it may be by chance.
+    if tau == 0:
+        assert np.mean([p.p < 0.05 for p in pools]) <= 0.065
+
+
+def test_why_few_blocks_are_not_weighted(monkeypatch):
+    """By their own scatter, the interval is too short."""
+    monkeypatch.setattr("sidebyside.statistics.FEW_BLOCKS", 2)
+    rng = np.random.default_rng(7)
+    for blocks, expected in ((3, 0.88), (2, 0.86)):
+        d = rng.normal(0, 0.04, (2000, 6, blocks))
+        ends = [pool(list(campaigns)).interval() for campaigns in d]
+        covered = np.mean([e.low <= 1 <= e.high for e in ends])
+        # The numbers in the docstring of pool().
+        assert covered == pytest.approx(expected, abs=0.02)
+
+
 # --- formulas against others' programs
 
 
@@ -301,6 +331,25 @@ def test_pool_stops_at_zero_and_widens():
     assert found.error > 5 * pool(alike).error
     with pytest.raises(CannotSay, match="one block"):
         pool([[0.1], [0.1, 0.2]])
+
+
+def test_pool_of_few_blocks_counts_each_campaign_once():
+    rng = np.random.default_rng(3)
+    sizes = (3, 3, 2, 10)
+    samples = [rng.normal(0.02 * i, 0.02, n) for i, n in enumerate(sizes)]
+    found = pool(samples)
+    means = [s.mean() for s in samples]
+    test = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    assert found.interval().low == pytest.approx(math.exp(test.low))
+    assert found.interval().high == pytest.approx(math.exp(test.high))
+    anova = stats.f_oneway(*samples)
+    assert found.p == pytest.approx(anova.pvalue)
+    assert found.q / 3 == pytest.approx(anova.statistic)
+    assert (found.equal, found.df) == (True, 3)
+    # With enough blocks in all of them, they are weighted.
+    assert not pool([rng.normal(0, 0.02, 8) for _ in range(3)]).equal
+    with pytest.raises(CannotSay, match="the same in all 2 campaigns"):
+        pool([[0.1, 0.3], [0.3, 0.1]])
 
 
 # --- random numbers
@@ -508,6 +557,10 @@ def test_a_table_goes_to_r_and_back(tmp_path):
 
     made = with_state(made_up_campaign(), "rpy2", [2], "crashed")
     loaded = load_campaigns(write_campaign(made, tmp_path / "made-up"))
+    # A class may have trained for different numbers of epochs.
+    both = pd.concat([made, made_up_campaign(epochs=1), made_up_campaign(epochs=7)])
+    curves = from_columns(columns_of(both))["val_accuracy"]
+    assert curves.tolist() == both["val_accuracy"].tolist()
     back = from_columns(columns_of(loaded))
     for name in ("campaign", "run", "block", "arm", "state"):
         assert back[name].tolist() == made[name].tolist(), name

@@ -315,6 +315,41 @@ def test_a_campaign_of_one_block_is_left_out_and_said():
     assert len(found.finding().parts) == 1
 
 
+def test_campaigns_of_few_blocks_count_once_each():
+    runs = pd.concat(
+        [
+            made_up_campaign(
+                ratio, sd=0.02, blocks=blocks, campaign=f"c{ratio}", seed=blocks
+            )
+            for ratio, blocks in ((1.1, 3), (1.2, 10), (1.15, 2))
+        ]
+    )
+    found = verdict(runs)
+    expected = (1.1 * 1.2 * 1.15) ** (1 / 3)
+    assert found.finding().interval.estimate == pytest.approx(expected)
+    assert "so each campaign counts once" in found.text
+    assert "so each campaign counts once" not in verdict(made_up_campaign()).text
+    two = runs[runs["campaign"] != "c1.2"]
+    assert "each counts once: more campaigns would" in verdict(two).text
+
+
+def test_many_campaigns_are_counted_and_not_named():
+    runs = [
+        made_up_campaign(
+            1 + i / 100, campaign=f"c{i}", machine=f"m{i // 2}", seed=i, epochs=4 + i % 2
+        )
+        for i in range(10)
+    ]
+    text = verdict(pd.concat(runs)).text
+    assert "This pools 10 campaigns, of 5 machines." in text
+    assert "Campaigns of one machine are not independent" in text
+    assert "the runs have 4 or 5 epochs" in text
+    text = verdict(pd.concat(runs[:8:2])).text
+    assert "This pools 4 campaigns (c0, c2, c4, c6), of 4 machines." in text
+    assert "not independent" not in text
+    assert "epochs" not in text
+
+
 # --- without R, from R, from files
 
 

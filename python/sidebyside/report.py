@@ -25,6 +25,7 @@ from .statistics import (
     complete_pairs,
     measured,
 )
+from .timing.archives import read_bytes
 from .verdict import COLOURS, CONTROL, NAMES, PHASES, Verdict
 
 HTML_FILE = "report.html"
@@ -239,7 +240,7 @@ def machines_of(runs: Any) -> dict[str, dict]:
         beside = data_directory() / "timings" / str(campaign)
         path = Path(folders.get(campaign, beside)) / "machine.json"
         try:
-            found[campaign] = json.loads(path.read_text("utf-8"))
+            found[campaign] = json.loads(read_bytes(path))
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as problem:

@@ -12,7 +12,7 @@ compare them with these.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -340,7 +340,9 @@ def from_columns(columns: Mapping[str, Any]) -> pd.DataFrame:
     """The table again, from what R made of `columns_of()`."""
     table = {}
     for name, values in columns.items():
-        values = list(values) if np.ndim(values) else [values]
+        # Lists of epochs may differ in length, so NumPy is not asked.
+        alone = isinstance(values, str) or not isinstance(values, Iterable)
+        values = [values] if alone else list(values)
         if name in EPOCHS:
             values = [tuple(epochs(value)) for value in values]
         table[name] = pd.Series(values, dtype=object).infer_objects()
@@ -803,8 +805,15 @@ def blocks_needed(power: Any, wanted: float = 0.8) -> int:
 # --- several campaigns
 
 
+FEW_BLOCKS = 8
+"""With fewer blocks a campaign cannot be weighted by its own scatter."""
+
+
 class Pool(NamedTuple):
-    """Random-effects mean of several campaigns, on the log scale."""
+    """Random-effects mean of several campaigns, on the log scale.
+
+    `equal` says that every campaign counts alike, see `pool()`.
+    """
 
     mean: float
     error: float
@@ -813,9 +822,14 @@ class Pool(NamedTuple):
     p: float
     i2: float
     df: int
+    equal: bool = False
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """As a ratio. `df` is that of the scatter within the campaigns."""
+        """As a ratio.
+
+        `df` is that of the scatter within the campaigns or, where these
+        count alike, of that between them.
+        """
         reach = self.error * stats.t.ppf((1 + level) / 2, self.df)
         return Interval(
             math.exp(self.mean),
@@ -825,11 +839,21 @@ class Pool(NamedTuple):
 
 
 def pool(samples: Sequence[Any]) -> Pool:
-    """DerSimonian and Laird's random-effects mean of log ratios.
+    """Random-effects mean of the log ratios of several campaigns.
 
-    Controlled Clinical Trials 7, 1986, 177-188. `tau`, the scatter between
-    campaigns, stops at zero, as in metafor's `rma(method = "DL")`
+    Where every campaign has `FEW_BLOCKS` blocks or more: DerSimonian and
+    Laird, Controlled Clinical Trials 7, 1986, 177-188. `tau`, the scatter
+    between campaigns, stops at zero, as in metafor's `rma(method = "DL")`
     (statsmodels lets its square become negative).
+
+    That mean weighs a campaign by the scatter of its own blocks, and with two
+    or three of them it is chance who gets the weight: 95 % intervals of six
+    campaigns of three blocks cover the truth 88 times in a hundred, those of
+    six campaigns of two blocks 86 times. So with fewer blocks each campaign
+    counts once, as one number: Student's t interval of the campaigns' means,
+    which covers whatever the number of blocks; of two or three campaigns it
+    is wide in most cases. `tau`, `q` and `p` are then those of an analysis of
+    variance with one scatter for the blocks of all.
 
     Parameters
     ----------
@@ -842,30 +866,40 @@ def pool(samples: Sequence[Any]) -> Pool:
     if (sizes < 2).any():
         raise CannotSay("A campaign with one block cannot be pooled.")
     means = np.array([np.mean(s) for s in samples])
-    variances = np.array([np.var(s, ddof=1) for s in samples]) / sizes
-    if (variances <= 0).any():
+    scatter = np.array([np.var(s, ddof=1) for s in samples])
+    if (scatter <= 0).any():
         raise CannotSay(
             "A campaign whose ratios do not scatter at all cannot be pooled."
         )
+    k = len(samples)
+    within = int(sizes.sum() - k)
+    equal = k > 1 and bool((sizes < FEW_BLOCKS).any())
+    if equal:
+        scatter = np.full(k, (scatter * (sizes - 1)).sum() / within)
+    variances = scatter / sizes
     weights = 1 / variances
     total = weights.sum()
     center = (weights * means).sum() / total
     q = float((weights * (means - center) ** 2).sum())
-    k = len(samples)
     tau2 = 0.0
     if k > 1:
         tau2 = max(0.0, (q - (k - 1)) / (total - (weights**2).sum() / total))
+    i2 = max(0.0, (q - (k - 1)) / q) if q > 0 else 0.0
+    if equal:
+        if np.ptp(means) <= 1e-12 * np.abs(means).max():
+            raise CannotSay(
+                f"The ratio is the same in all {k} campaigns "
+                f"({math.exp(means[0]):g}); what is measured scatters."
+            )
+        error = float(np.std(means, ddof=1)) / k**0.5
+        p = float(stats.f.sf(q / (k - 1), k - 1, within))
+        mean = float(means.mean())
+        return Pool(mean, error, tau2**0.5, q, p, i2, k - 1, True)
     weights = 1 / (variances + tau2)
     mean = float((weights * means).sum() / weights.sum())
-    return Pool(
-        mean,
-        float(weights.sum() ** -0.5),
-        tau2**0.5,
-        q,
-        float(stats.chi2.sf(q, k - 1)) if k > 1 else math.nan,
-        max(0.0, (q - (k - 1)) / q) if q > 0 else 0.0,
-        int(sizes.sum() - k),
-    )
+    error = float(weights.sum() ** -0.5)
+    p = float(stats.chi2.sf(q, k - 1)) if k > 1 else math.nan
+    return Pool(mean, error, tau2**0.5, q, p, i2, within)
 
 
 # --- what happens within a run

@@ -18,6 +18,7 @@ from scipy import stats
 from .colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .statistics import (
     ACCURACY_MARGIN,
+    FEW_BLOCKS,
     LEVEL,
     MARGIN,
     REFERENCE,
@@ -52,6 +53,9 @@ COLOURS = {
 }
 PHASES = {"fit_seconds": "training", "process_seconds": "the whole process"}
 CONTROL = "python-again"
+
+# More names than this make no sentence.
+MOST_NAMED = 8
 
 # The words for what was found. "small" is a difference that is there, but
 # within the margin; "open" is one that is there, and may be within it.
@@ -462,6 +466,11 @@ def _meaning(f: Finding, who: str, margin: float) -> str:
 
 
 def _wish(f: Finding, margin: float) -> str:
+    if f.pool.equal:
+        return (
+            f"There are {len(f.parts)} campaigns, some of few blocks, and each "
+            "counts once: more campaigns would narrow that down."
+        )
     if f.pool.tau > 0:
         return (
             "The campaigns differ from each other: more campaigns would "
@@ -580,10 +589,27 @@ def _pool_sentences(findings: list[Finding], rows: pd.DataFrame) -> list[str]:
         if machines == 1
         else f"of {machines} machines"
     )
-    sentences = [
-        f"This pools {len(used)} campaigns ({', '.join(sorted(used))}), "
-        f"{where}."
-    ]
+    named = f" ({', '.join(sorted(used))})" if len(used) <= MOST_NAMED else ""
+    sentences = [f"This pools {len(used)} campaigns{named}, {where}."]
+    if 1 < machines < len(used):
+        sentences.append(
+            "Campaigns of one machine are not independent of each other, so "
+            "the intervals are narrower than they should be."
+        )
+    if headline.pool.equal:
+        sentences.append(
+            f"Some have fewer than {FEW_BLOCKS} blocks, too few to weigh a "
+            "campaign by its own scatter, so each campaign counts once."
+        )
+    work = []
+    if "epochs" in rows:
+        work = sorted(set(rows["epochs"][rows["campaign"].isin(used)]))
+    if len(work) > 1:
+        sentences.append(
+            "They did not train alike: the runs have "
+            f"{', '.join(str(x) for x in work[:-1])} or {work[-1]} epochs, "
+            "and in a short one the first, cold epoch weighs more."
+        )
     for f in findings:
         if f.arm != "r" or len(f.parts) < 2:
             continue

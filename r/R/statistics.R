@@ -5,8 +5,8 @@
 #' checked row by row. `main_campaign()` names the campaign with the most
 #' complete pairs of runs of R and Python.
 #'
-#' @param ... Folders: campaigns, or folders that hold some. Without any, the
-#'   folders that `SIDEBYSIDE_TIMINGS` names; else the reader's own finished
+#' @param ... Folders: campaigns, or folders that hold some, as folders or as
+#'   zip files that were handed in. Without any, the folders that `SIDEBYSIDE_TIMINGS` names; else the reader's own finished
 #'   campaigns; else the project's reference measurements. Measurements that
 #'   were contributed come along with the last two.
 #' @param runs What `load_campaigns()` gives, or some of its rows.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .arms import CannotRun
 from .campaign import Stopped, resume_campaign, run_campaign
+from .collecting import collect
 from .interleaved import Epochs, Interrupted, interleave
 from .loader import NoTimings, load_campaigns
 from .locks import AnotherCampaign
@@ -15,7 +16,7 @@ from .plans import WrongPlan, default_notebook
 from .ratio import Ratio, paired_ratio
 from .report import describe_machines
 from .schema import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
-from .sharing import NotClean, contribute
+from .sharing import NotClean, contribute, hand_in
 
 __all__ = [
     "ARMS",
@@ -32,9 +33,11 @@ __all__ = [
     "Stopped",
     "WrongPlan",
     "WrongRuns",
+    "collect",
     "contribute",
     "default_notebook",
     "describe_machines",
+    "hand_in",
     "interleave",
     "load_campaigns",
     "paired_ratio",

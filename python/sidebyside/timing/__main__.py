@@ -15,18 +15,16 @@ from typing import NoReturn
 import psutil
 
 from . import plans, schema
-from .arms import CannotRun
-from .campaign import Stopped, resume_campaign, run_campaign
+from .campaign import resume_campaign, run_campaign
+from .collecting import ON_REQUEST, collect, collected_text
 from .loader import NoTimings, timings_directory
-from .locks import AnotherCampaign
 from .plans import WrongPlan
 from .report import show_text, status_text
-from .schema import WrongRuns
-from .sharing import NotClean, contribute, instructions
-
-SENTENCES = (
-    *(AnotherCampaign, CannotRun, NoTimings, NotClean, Stopped),
-    *(WrongPlan, WrongRuns),
+from .sharing import (
+    contribute,
+    hand_in,
+    hand_in_instructions,
+    instructions,
 )
 
 
@@ -44,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="begin a campaign")
     add = run.add_argument
+    add(
+        "--short",
+        action="store_true",
+        help=f"for a class, a few minutes: {plans.SHORT.blocks} blocks of "
+        f"{', '.join(plans.SHORT.arms)}",
+    )
     add("--name", help="of the campaign (default: device, date and time)")
     add("--notebook", type=Path, help="default: notebook 03")
     add("--blocks", type=int, help=f"default: {plans.BLOCKS}")
@@ -51,7 +55,6 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--arms",
         type=_arms,
-        default=schema.ARMS,
         help=f"joined by commas (default: {','.join(schema.ARMS)})",
     )
     add("--device", choices=schema.DEVICES, default="cpu")
@@ -90,6 +93,33 @@ def parser() -> argparse.ArgumentParser:
     share.add_argument("campaign", type=Path, help="its folder")
     share.add_argument("--to", type=Path, help="default: data/timings")
     share.add_argument("--name", help="of the copy (default: contributed-...)")
+    hand = commands.add_parser(
+        "hand-in", help="a cleaned copy as one zip file, for a class"
+    )
+    hand.add_argument(
+        "campaign",
+        type=Path,
+        nargs="?",
+        help="its folder (default: your finished one that ended last)",
+    )
+    hand.add_argument(
+        "--to", type=Path, default=Path(), help="default: this folder"
+    )
+    hand.add_argument("--name", help="how the file's name begins")
+    gather = commands.add_parser(
+        "collect", help="check what a class handed in, and copy what is good"
+    )
+    gather.add_argument("folder", type=Path, help="with everybody's zip file")
+    gather.add_argument(
+        "--to", type=Path, help="for the good ones (default: FOLDER-good)"
+    )
+    gather.add_argument(
+        "--also",
+        action="append",
+        choices=ON_REQUEST,
+        default=[],
+        help="take these in, too",
+    )
     return top
 
 
@@ -105,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(name, _stop)
     try:
         _do(options)
-    except SENTENCES as problem:
+    except schema.Sentence as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -124,12 +154,15 @@ def _do(options: argparse.Namespace) -> None:
     match options.command:
         case "run":
             stamp = f"{datetime.now():%Y-%m-%d-%H%M%S}"
+            kind = "short-" if options.short else ""
+            if options.short:
+                _make_short(options)
             run_campaign(
-                options.name or f"{options.device}-{stamp}",
+                options.name or f"{kind}{options.device}-{stamp}",
                 notebook=options.notebook,
                 blocks=options.blocks,
                 epochs=options.epochs,
-                arms=options.arms,
+                arms=schema.ARMS if options.arms is None else options.arms,
                 device=options.device,
                 seed=options.seed,
                 precision=options.precision,
@@ -139,6 +172,11 @@ def _do(options: argparse.Namespace) -> None:
                 progress=options.progress,
                 began=_began(),
             )
+            if options.short:
+                print(
+                    "To hand it in: `python -m sidebyside.timing hand-in` "
+                    "(or `make handin`)."
+                )
         case "resume":
             resume_campaign(
                 options.campaign, progress=options.progress, began=_began()
@@ -150,6 +188,26 @@ def _do(options: argparse.Namespace) -> None:
         case "contribute":
             target = contribute(options.campaign, options.to, name=options.name)
             print(instructions(target))
+        case "hand-in":
+            target = hand_in(options.campaign, options.to, name=options.name)
+            print(hand_in_instructions(target))
+        case "collect":
+            collected = collect(options.folder, options.to, also=options.also)
+            print(collected_text(collected))
+            if not collected.good:
+                raise NoTimings("there is nothing to pool")
+
+
+def _make_short(options: argparse.Namespace) -> None:
+    """Set what `--short` stands for, which leaves nothing to choose."""
+    chosen = ("blocks", "epochs", "arms", "precision", "notebook")
+    told = [x for x in chosen if getattr(options, x) is not None]
+    if told:
+        raise WrongPlan(
+            f"--short says how much is measured, so that all of a class "
+            f"measure the same; leave it out, or --{told[0]}"
+        )
+    options.blocks, options.arms = plans.SHORT.blocks, plans.SHORT.arms
 
 
 def _began() -> float:

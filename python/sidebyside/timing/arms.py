@@ -13,6 +13,7 @@ from typing import Any
 from .. import rsession
 from ..fruits import PAINTED_ON_REQUEST
 from ..timed_cells import TimedProgram
+from . import schema
 from .machine import SPEED_SETTINGS
 from .processes import Outcome, interpreter, run_process
 
@@ -133,7 +134,7 @@ local({
 """
 
 
-class CannotRun(RuntimeError):
+class CannotRun(schema.Sentence, RuntimeError):
     """An arm cannot be run here; the message says what to do."""
 
 

@@ -36,7 +36,7 @@ PROGRAMS = "programs.json"
 CURRENT = "current"
 
 
-class Stopped(RuntimeError):
+class Stopped(schema.Sentence, RuntimeError):
     """The campaign could not go on; the message says why and what to do."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import pandas as pd
 
 from ..datasets import data_directory, project_directory
 from . import schema
+from .archives import is_archive, read_bytes
+from .distinct import Seen, machine_names
 from .schema import Problem, WrongRuns
 
 ENVIRONMENT = "SIDEBYSIDE_TIMINGS"
@@ -33,7 +36,7 @@ class CutOff(UserWarning):
     """The last line of a file was not written to its end; it is left out."""
 
 
-class NoTimings(RuntimeError):
+class NoTimings(schema.Sentence, RuntimeError):
     """There are no measurements where they were looked for."""
 
 
@@ -43,8 +46,9 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     folders
-        Campaigns (folders with `runs.csv`, `plan.json` and `machine.json`)
-        or folders that hold such. Without any: those that the environment
+        Campaigns (folders with `runs.csv`, `plan.json` and `machine.json`,
+        or zip files of such a folder, which are not unpacked) or folders
+        that hold such. Without any: those that the environment
         variable SIDEBYSIDE_TIMINGS names (separated as in PATH); else the
         reader's own campaigns that came to their end, under
         `data_directory()/timings`; else the reference measurements of the
@@ -55,10 +59,12 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     pandas.DataFrame
         A row per run, in the order in which they ran, with the columns of
         `runs.csv` (data/timings/README.md) and `machine`, the anonymous name
-        of the machine. Lists are tuples of float, one number per epoch, `()`
-        where nothing was measured; numbers that were not measured are NaN,
-        `exit_code` is Int64; `started` is a time in UTC; words are
-        categories. `attrs["folders"]` says where each campaign lies.
+        of the machine (containers of one server are one machine, as far as
+        can be known: `sidebyside.timing.distinct`). Lists are tuples of
+        float, one number per epoch, `()` where nothing was measured; numbers
+        that were not measured are NaN, `exit_code` is Int64; `started` is a
+        time in UTC; words are categories. `attrs["folders"]` says where each
+        campaign lies.
 
     Raises
     ------
@@ -71,6 +77,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     with _no_collector():
         tables = [read_campaign(folder) for folder in found]
     seen: dict[str, Path] = {}
+    measured: dict[str, Path] = {}
     for folder, table in zip(found, tables, strict=True):
         name = table.attrs["campaign"]
         if name in seen:
@@ -81,6 +88,14 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
             problem = Problem(folder / schema.PLAN, None, "campaign", what)
             raise WrongRuns([problem])
         seen[name] = folder
+        other = measured.setdefault(fingerprint(table), folder)
+        if other != folder and len(table):
+            what = (
+                f"these are the runs that stand in {other} too, under another "
+                "name; load one of the two"
+            )
+            raise WrongRuns([Problem(folder / schema.RUNS, None, "", what)])
+    _name_machines(tables)
     whole = _joined(tables)
     whole.attrs = {"folders": {k: str(v) for k, v in seen.items()}}
     return whole
@@ -119,6 +134,20 @@ def campaign_folders(*folders: str | Path) -> Iterator[Path]:
     yield from contributed
 
 
+def fingerprint(table: pd.DataFrame) -> str:
+    """Of what was measured: the same for a copy, whatever its name.
+
+    Eight hexadecimal digits of a SHA-256 of the runs' seconds and states.
+    Clocks count microseconds, so no two measurements agree in all of them.
+    """
+    digest = hashlib.sha256()
+    for name in ("block", "position", "process_seconds", "fit_seconds"):
+        digest.update(table[name].to_numpy(float).tobytes())
+    for name in ("state", "arm"):
+        digest.update(",".join(table[name].astype(str)).encode())
+    return digest.hexdigest()[:8]
+
+
 def timings_directory() -> Path:
     """Where the reader's own campaigns are kept."""
     return data_directory() / "timings"
@@ -127,27 +156,33 @@ def timings_directory() -> Path:
 def is_finished(folder: Path) -> bool:
     """Whether a campaign came to the end that its plan set."""
     try:
-        end = json.loads((folder / schema.END).read_text(encoding="utf-8"))
+        end = json.loads(read_bytes(folder / schema.END))
         return bool(end["complete"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
 def _below(place: Path) -> list[Path]:
+    """Folders only: a zip file beside them is one of them, packed."""
     if not place.is_dir():
         return []
     return sorted(x.parent for x in place.glob(f"*/{schema.RUNS}"))
 
 
 def _campaigns_in(folder: Path) -> list[Path]:
-    if (folder / schema.RUNS).is_file():
+    if is_archive(folder) or (folder / schema.RUNS).is_file():
         return [folder]
-    if below := _below(folder):
+    below = _below(folder)
+    if folder.is_dir():
+        below = sorted([*below, *filter(is_archive, folder.iterdir())])
+    if below:
         return below
     what = "a folder" if folder.is_dir() else "not there"
+    # Whoever named it from elsewhere sees where it was looked for.
     raise NoTimings(
-        f"{folder} is {what}, expected a campaign (a folder with "
-        f"{schema.RUNS}) or a folder of campaigns"
+        f"{folder.absolute()} is {what}, expected a campaign (a folder with "
+        f"{schema.RUNS}, or such a folder as a zip file) or a folder of "
+        "campaigns"
     )
 
 
@@ -161,6 +196,13 @@ def _no_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _name_machines(tables: list[pd.DataFrame]) -> None:
+    """The column `machine`, the same name for the same machine."""
+    places = [x.attrs["place"] for x in tables]
+    for table, name in zip(tables, machine_names(places), strict=True):
+        table["machine"] = table["machine"].cat.rename_categories([name])
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -224,10 +266,12 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_bytes(path))
+    except WrongRuns:
+        raise
     except FileNotFoundError:
         what = "the file is not there"
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         what = f"the file cannot be read as JSON ({problem})"
     else:
         if isinstance(found, dict):
@@ -236,23 +280,46 @@ def _read_json(path: Path) -> dict[str, Any]:
     raise WrongRuns([Problem(path, None, "", what)])
 
 
+def read_machine(folder: Path) -> dict[str, Any]:
+    """`machine.json` of a campaign, which names the machine.
+
+    Raises `WrongRuns` if it is not there or has no such name. The rest is as
+    it was written, and may lack anything.
+    """
+    path = folder / schema.MACHINE
+    described = _read_json(path)
+    machine = described.get("id")
+    if not isinstance(machine, str) or not machine:
+        found = repr(machine)[:60]
+        what = f"{found}, expected the machine's anonymous name"
+        raise WrongRuns([Problem(path, None, "id", what)])
+    return described
+
+
 def read_campaign(folder: str | Path) -> pd.DataFrame:
     """One campaign, checked; as `load_campaigns()`.
 
-    `attrs["campaign"]` is its name.
+    `attrs["campaign"]` is its name, `attrs["place"]` where and when it was
+    measured.
     """
     folder = Path(folder)
     plan = read_plan(folder)
-    machine = _read_json(folder / schema.MACHINE).get("id")
-    if not isinstance(machine, str) or not machine:
-        what = f"{machine!r}, expected the machine's anonymous name"
-        path = folder / schema.MACHINE
-        raise WrongRuns([Problem(path, None, "id", what)])
+    described = read_machine(folder)
+    machine = described["id"]
     table = _Check(folder / schema.RUNS, plan).table()
     table["machine"] = pd.Categorical.from_codes(
         np.zeros(len(table), dtype=np.int8), [machine]
     )
-    table.attrs = {"campaign": plan["campaign"]}
+    times = table["started"]
+    seconds = pd.to_timedelta(table["process_seconds"].fillna(0), unit="s")
+    boot = described.get("boot")
+    place = Seen(
+        machine,
+        boot if isinstance(boot, str) else "",
+        times.min(),
+        (times + seconds).max(),
+    )
+    table.attrs = {"campaign": plan["campaign"], "place": place}
     return table
 
 
@@ -262,7 +329,7 @@ def whole_lines(path: Path) -> bytes:
     A line without its end was being written when the machine or the program
     stopped, and after a power cut a file may end in zeros.
     """
-    return _whole(path.read_bytes())
+    return _whole(read_bytes(path))
 
 
 def _whole(data: bytes) -> bytes:
@@ -278,7 +345,7 @@ class _Check:
         self.plan = plan
         self.problems: list[Problem] = []
         try:
-            data = path.read_bytes()
+            data = read_bytes(path)
         except OSError as problem:
             what = f"the file cannot be read ({problem.strerror})"
             raise WrongRuns([Problem(path, None, "", what)]) from problem

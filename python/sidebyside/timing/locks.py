@@ -11,12 +11,14 @@ from typing import Any
 
 import filelock
 
+from . import schema
+
 # The same for all users, whatever their TMPDIR; SIDEBYSIDE_TIMING_LOCK names
 # another file.
 LOCK = "/tmp/sidebyside-timing.lock"
 
 
-class AnotherCampaign(RuntimeError):
+class AnotherCampaign(schema.Sentence, RuntimeError):
     """Somebody measures on this machine just now; the message says who."""
 
 
@@ -78,7 +80,11 @@ def _sentence(note: dict[str, Any]) -> str:
             f": {note.get('campaign')!r}, process {note.get('pid')}, since "
             f"{note.get('since')}"
         )
-    return f"{who}; two at a time would measure each other. Wait for its end"
+    return (
+        f"{who}; two at a time would measure each other. Wait for its end. "
+        "Where several people share this machine: take turns, or measure on "
+        "a computer of your own"
+    )
 
 
 def _note_path(path: Path) -> Path:

@@ -21,6 +21,23 @@ BLOCKS = 10
 LEAST_BLOCKS = 10
 MOST_BLOCKS = 200
 SEED = 42
+
+
+@dataclass(frozen=True)
+class Short:
+    """The short campaign: what a class can measure in a few minutes.
+
+    The epochs are the notebook's own, so that what is trained is what a
+    standard campaign trains, and the two can be pooled. Three blocks are the
+    fewest whose scatter can be seen; what one such campaign cannot tell a
+    class of them can.
+    """
+
+    blocks: int = 3
+    arms: tuple[str, ...] = ("python", "r", "python-again")
+
+
+SHORT = Short()
 # Block seeds are short, for people; both languages take them as integers.
 SEEDS = range(1, 1_000_000)
 TIMEOUT = 3600.0
@@ -36,7 +53,7 @@ SEQUENTIAL = "fixed-width sequential design"
 INTERVAL = "95 % interval of the mean log ratio of the blocks (paired log-t)"
 
 
-class WrongPlan(ValueError):
+class WrongPlan(schema.Sentence, ValueError):
     """A campaign that cannot be; the message says what to do."""
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import plans, records, schema
+from . import archives, plans, records, schema
 from .loader import campaign_folders
 from .locks import holder
 from .progress import duration
@@ -111,10 +111,10 @@ def _end_lines(folder: Path) -> list[str]:
 
 
 def _end(folder: Path) -> dict[str, Any]:
-    path = folder / schema.END
-    if not path.exists():
+    try:
+        return json.loads(archives.read_bytes(folder / schema.END))
+    except FileNotFoundError:
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def describe_machines(*folders: str | Path) -> str:
@@ -127,27 +127,50 @@ def describe_machines(*folders: str | Path) -> str:
     """
     lines = []
     for folder in campaign_folders(*folders):
-        machine = json.loads((folder / schema.MACHINE).read_text("utf-8"))
-        arms = machine["arms"]
-        r = next((x for x in arms.values() if x.get("r")), {})
-        python = next(iter(arms.values()))
-        gpus = [x.get("name", "a GPU") for x in machine["gpu"]]
-        lines += [
-            f"{folder.name}:",
-            f"  {machine['cpu']['name']}, {machine['cpu']['usable']} cores, "
-            f"{machine['memory_gb']:.0f} GB, GPU: {', '.join(gpus) or 'none'}",
-            f"  {machine['system']['os']}, Python {python['python']}, "
-            f"TensorFlow {python['tensorflow']}, Keras {python['keras']}",
-        ]
-        if r:
-            dialect = (
-                f"keras3 {r['keras3']}"
-                if r["dialect"] == "keras3"
-                else "the companion's dialect"
-            )
-            lines.append(
-                f"  R {r['r']}, reticulate {r['reticulate']}, {dialect}"
-            )
-        lines += [f"  {said}" for said in [machine.get("data")] if said]
-        lines += [f"  busy: {said}" for said in machine.get("busy", [])]
+        machine = json.loads(archives.read_bytes(folder / schema.MACHINE))
+        lines += [f"{folder.name}:", *_machine_lines(machine)]
     return "\n".join(lines)
+
+
+def _machine_lines(machine: dict[str, Any]) -> list[str]:
+    """What is known of it; a file from elsewhere may lack this or that."""
+    cpu, system = _part(machine, "cpu"), _part(machine, "system")
+    arms = [x for x in _part(machine, "arms").values() if isinstance(x, dict)]
+    r = next((x for x in arms if x.get("r")), {})
+    python = arms[0] if arms else {}
+    gpus = [
+        str(x.get("name", "a GPU"))
+        for x in _list(machine, "gpu")
+        if isinstance(x, dict)
+    ]
+    unknown = "unknown"
+    memory = machine.get("memory_gb")
+    memory = f"{memory:.0f}" if isinstance(memory, int | float) else unknown
+    lines = [
+        f"  {cpu.get('name', unknown)}, {cpu.get('usable', unknown)} cores, "
+        f"{memory} GB, GPU: {', '.join(gpus) or 'none'}",
+        f"  {system.get('os', unknown)}, "
+        f"Python {python.get('python', unknown)}, "
+        f"TensorFlow {python.get('tensorflow', unknown)}, "
+        f"Keras {python.get('keras', unknown)}",
+    ]
+    if r:
+        dialect = (
+            f"keras3 {r.get('keras3', unknown)}"
+            if r.get("dialect") == "keras3"
+            else "the companion's dialect"
+        )
+        reticulate = r.get("reticulate", unknown)
+        lines.append(f"  R {r['r']}, reticulate {reticulate}, {dialect}")
+    lines += [f"  {said}" for said in [machine.get("data")] if said]
+    return lines + [f"  busy: {said}" for said in _list(machine, "busy")]
+
+
+def _part(machine: dict[str, Any], name: str) -> dict[str, Any]:
+    found = machine.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(machine: dict[str, Any], name: str) -> list[Any]:
+    found = machine.get(name)
+    return found if isinstance(found, list) else []

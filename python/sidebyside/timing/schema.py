@@ -122,7 +122,18 @@ class Problem:
         return f"{place}: {self.what}"
 
 
-class WrongRuns(ValueError):
+class Sentence(Exception):
+    """What went wrong, in words that need no traceback.
+
+    The command line prints the message; a notebook shows it alone, without
+    the way to it.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class WrongRuns(Sentence, ValueError):
     """Measurements that are not what they should be.
 
     `problems` holds every place; the message lists the first ones.

@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import project_directory
-from . import records, schema
-from .loader import CONTRIBUTED, is_finished, read_campaign
+from . import archives, records, schema
+from .loader import (
+    CONTRIBUTED,
+    REFERENCE,
+    fingerprint,
+    is_finished,
+    read_campaign,
+    timings_directory,
+)
 from .plans import NAME, WrongPlan
 
 # Unix and Windows paths that say more than a name; what is left is the last
@@ -29,7 +36,7 @@ _COMMON = frozenset(
 )
 
 
-class NotClean(RuntimeError):
+class NotClean(schema.Sentence, RuntimeError):
     """Something that names a person or a machine could not be taken out."""
 
 
@@ -70,11 +77,7 @@ def contribute(
     """
     source = Path(path)
     read_campaign(source)
-    if not is_finished(source):
-        raise WrongPlan(
-            f"{source} is not finished; `python -m sidebyside.timing resume "
-            f"{source}` goes on with it"
-        )
+    _check_finished(source)
     if to is None:
         project = project_directory()
         if project is None:
@@ -82,37 +85,176 @@ def contribute(
                 "this installation knows no project folder; say where to"
             )
         to = project / "data" / "timings"
-    plan = _read(source / schema.PLAN)
     machine = _read(source / schema.MACHINE)
-    end = _read(source / schema.END)
     secrets = _secrets(machine)
     if name is None:
+        plan = _read(source / schema.PLAN)
         name = _name(plan["campaign"], machine["id"], secrets)
     elif not NAME.fullmatch(name):
         raise WrongPlan(f"{name!r} is no name for a folder")
     target = Path(to) / name
     if target.exists():
         raise WrongPlan(f"{target} is there already; remove it first")
-    rows = records.read_rows(source)
-    for row in rows:
-        row["campaign"] = name
-        row["message"] = clean(row["message"], secrets)
-    plan = {**_cleaned(plan, secrets), "campaign": name}
-    order = plan.pop("order")
-    head = json.dumps(plan, indent=1, ensure_ascii=False)[:-2]
-    blocks = ",\n  ".join(json.dumps(block) for block in order)
-    files = {
-        schema.PLAN: f'{head},\n "order": [\n  {blocks}\n ]\n}}\n',
-        schema.MACHINE: _text(_cleaned(machine, secrets)),
-        schema.END: _text(_cleaned(end, secrets)),
-        schema.RUNS: records.table_text(rows),
-    }
+    files = _copy(source, name, secrets)
     _check_clean(files, secrets)
     target.mkdir(parents=True)
     for file, text in files.items():
         records.write_whole(target / file, text)
     read_campaign(target)
     return target
+
+
+def _check_finished(source: Path) -> None:
+    if not is_finished(source):
+        raise WrongPlan(
+            f"{source} is not finished; `python -m sidebyside.timing resume "
+            f"{source}` goes on with it"
+        )
+
+
+def _copy(
+    source: Path, name: str, secrets: list[str], *, cleaned: bool = True
+) -> dict[str, str]:
+    """The files of a campaign under another name, cleaned."""
+    tidy = _cleaned if cleaned else lambda value, _: value
+    plan = _read(source / schema.PLAN)
+    rows = records.read_rows(source)
+    for row in rows:
+        row["campaign"] = name
+        row["message"] = tidy(row["message"], secrets)
+    plan = {**tidy(plan, secrets), "campaign": name}
+    order = plan.pop("order")
+    head = json.dumps(plan, indent=1, ensure_ascii=False)[:-2]
+    blocks = ",\n  ".join(json.dumps(block) for block in order)
+    files = {
+        schema.PLAN: f'{head},\n "order": [\n  {blocks}\n ]\n}}\n',
+        schema.MACHINE: _text(tidy(_read(source / schema.MACHINE), secrets)),
+        schema.RUNS: records.table_text(rows),
+    }
+    if is_finished(source):
+        end = tidy(_read(source / schema.END), secrets)
+        files[schema.END] = _text(end)
+    return files
+
+
+def renamed(source: Path, name: str) -> dict[str, bytes]:
+    """The files of a campaign as they are, but for its name."""
+    if _read(source / schema.PLAN)["campaign"] != name:
+        copy = _copy(source, name, [], cleaned=False)
+        return {file: text.encode() for file, text in copy.items()}
+    files = {}
+    for file in archives.SHARED:
+        try:
+            files[file] = archives.read_bytes(source / file)
+        except FileNotFoundError:
+            continue
+    return files
+
+
+# --- one file for a class
+
+
+def hand_in(
+    path: str | Path | None = None,
+    to: str | Path = ".",
+    *,
+    name: str | None = None,
+) -> Path:
+    """Write a cleaned copy of a campaign as one zip file.
+
+    As `contribute()`, but for a class: what everybody hands in is put into
+    one folder, and `collect()` or `load_campaigns()` reads them there.
+
+    Parameters
+    ----------
+    path
+        A campaign that is finished; the reader's own one that ended last if
+        it is not given.
+    to
+        The folder that gets the file.
+    name
+        How the file and the campaign in it begin; "hand-in" if it is not
+        given. After it stand eight digits that depend on what was measured,
+        so that no two files of a class have the same name.
+
+    Returns
+    -------
+    Path
+        The file. The same campaign gives the same file again.
+
+    Raises
+    ------
+    WrongPlan
+        If there is no finished campaign, or the name cannot be.
+    WrongRuns
+        If a file of the campaign is not as it should be.
+    NotClean
+        If a name is left; nothing is written then.
+    """
+    source = last_finished() if path is None else Path(path)
+    table = read_campaign(source)
+    _check_finished(source)
+    secrets = _secrets(_read(source / schema.MACHINE))
+    whole = f"{name or 'hand-in'}-{fingerprint(table)}"
+    if not NAME.fullmatch(whole):
+        raise WrongPlan(
+            f"the name {name!r} becomes part of a file's: letters, digits, "
+            "'.', '_' and '-', please"
+        )
+    if clean(whole, secrets) != whole:
+        raise WrongPlan(
+            f"the name {name!r} has the name of your account or of your "
+            "computer in it, which are kept out of what is handed in; choose "
+            "another"
+        )
+    files = _copy(source, whole, secrets)
+    _check_clean(files, secrets)
+    folder = Path(to)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{whole}.zip"
+    packed = {file: text.encode() for file, text in files.items()}
+    archives.pack(target, whole, packed)
+    read_campaign(target)
+    return target
+
+
+def last_finished() -> Path:
+    """The reader's own campaign that ended last.
+
+    Raises
+    ------
+    WrongPlan
+        If there is none, with what to do.
+    """
+    place = timings_directory()
+    own = [
+        x.parent
+        for x in place.glob(f"*/{schema.RUNS}")
+        if not x.parent.name.startswith((REFERENCE, CONTRIBUTED))
+    ]
+    finished = [x for x in own if is_finished(x)]
+    if finished:
+        return max(finished, key=lambda x: (x / schema.END).stat().st_mtime)
+    if own:
+        newest = max(own, key=lambda x: (x / schema.RUNS).stat().st_mtime)
+        raise WrongPlan(
+            f"no campaign in {place} is finished; `python -m "
+            f"sidebyside.timing resume {newest}` goes on with the newest"
+        )
+    raise WrongPlan(
+        f"there is no campaign in {place}; `python -m sidebyside.timing run "
+        "--short` makes one"
+    )
+
+
+def hand_in_instructions(target: Path) -> str:
+    """What to do with the file, in words."""
+    return (
+        f"{target.absolute()}\nis what you measured, without user names, "
+        "host names and paths. Give this one file to\nyour teacher. (In "
+        "JupyterLab: right click on it in the list of files, Download.) In "
+        f"the\nclass's picture your line is called {target.stem}."
+    )
 
 
 def instructions(target: Path) -> str:
@@ -198,7 +340,7 @@ def _check_clean(files: dict[str, str], secrets: list[str]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(archives.read_bytes(path))
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -1,0 +1,471 @@
+"""What a class handed in: every file looked at, and none silently dropped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from . import archives, records, schema
+from .distinct import Seen, machine_names
+from .loader import (
+    CutOff,
+    NoTimings,
+    fingerprint,
+    is_finished,
+    read_campaign,
+    read_machine,
+    read_plan,
+)
+from .plans import NAME, WrongPlan
+from .sharing import renamed
+
+LIST = "collected.csv"
+"""What was found, beside the files that are good."""
+
+# ok           one of those that are pooled
+# twice        the same runs as another, which is used
+# unfinished   did not come to the end of its plan
+# other-work   trained something else than most of the class
+# wrong        cannot be used; `what` says why
+# no-hand-in   neither a zip file nor a campaign's folder
+STATES = ("ok", "twice", "unfinished", "other-work", "wrong", "no-hand-in")
+ON_REQUEST = ("unfinished", "other-work")
+
+# From one block nobody can tell how much a ratio scatters.
+LEAST_BLOCKS = 2
+
+_PICTURES = re.compile(r"(Fruits: \w+)[^:]*?(?:, from .*)?(: \d+ classes.*)")
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One file or folder of those that were handed in.
+
+    `blocks` counts those, after the warm-up, in which R and Python both came
+    to their end. `what` says in words what is wrong, or worth knowing.
+    """
+
+    path: Path
+    state: str
+    what: str = ""
+    campaign: str = ""
+    machine: str = ""
+    blocks: int = 0
+    fingerprint: str = ""
+    work: tuple[tuple[str, str], ...] = ()
+    versions: str = ""
+    place: Seen | None = None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What `collect()` found, and where the good ones are."""
+
+    source: Path
+    target: Path
+    found: tuple[HandIn, ...]
+
+    @property
+    def good(self) -> tuple[HandIn, ...]:
+        """Those that were copied."""
+        return tuple(x for x in self.found if x.state == "ok")
+
+
+def collect(
+    folder: str | Path,
+    to: str | Path | None = None,
+    *,
+    also: Collection[str] = (),
+) -> Collected:
+    """Look at everything in a folder, and copy what can be pooled.
+
+    Nothing in the folder is changed. Whatever cannot be used is named and
+    left out, and stops nobody else. Doing it again, when more has come in,
+    replaces what was copied before.
+
+    Campaigns are pooled that did the same work: the same programs, epochs,
+    device and pictures. The work that most did is the class's. Other
+    processors and versions are no other work: how much they matter is what
+    several machines are measured for.
+
+    Parameters
+    ----------
+    folder
+        With zip files and folders of campaigns, in folders of its own or not.
+    to
+        The folder that gets the good ones; beside the first, with "-good"
+        after its name, if it is not given.
+    also
+        "unfinished": take campaigns in that did not come to their end, too,
+        if they have two blocks; "other-work": take in whatever was trained.
+
+    Raises
+    ------
+    NoTimings
+        If there is nothing in the folder.
+    WrongPlan
+        If the folder that gets the good ones holds something else.
+    """
+    source = Path(folder)
+    target = _target(source) if to is None else Path(to)
+    _check_target(source, target)
+    found = [_look(path) for path in _candidates(source, target)]
+    if not found:
+        what = "is empty" if source.is_dir() else "is not there"
+        raise NoTimings(
+            f"{source.absolute()} {what}; put the files that were handed in "
+            "into it"
+        )
+    found = _without_copies(found)
+    found = _same_work(found, "other-work" in also)
+    if "unfinished" in also:
+        found = [
+            replace(x, state="ok") if x.state == "unfinished" else x
+            for x in found
+        ]
+    found = _named(_with_notes(found))
+    _write(target, found)
+    return Collected(source, target, tuple(found))
+
+
+def _target(source: Path) -> Path:
+    whole = source.absolute()
+    return whole.with_name(f"{whole.name}-good")
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.resolve() == source.resolve():
+        raise WrongPlan(f"{target} is where they were handed in; name another")
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise WrongPlan(f"{target} is there already and is no folder")
+    if any(target.iterdir()) and not (target / LIST).is_file():
+        raise WrongPlan(
+            f"{target} is there already, and not from here ({LIST} is not in "
+            "it); name another folder with --to"
+        )
+
+
+# --- one by one
+
+
+def _candidates(folder: Path, target: Path) -> Iterator[Path]:
+    """Everything that may be a hand-in: campaigns, and files beside them."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        # What systems put into folders by themselves.
+        if path.name.startswith(".") or path.name in _OF_SYSTEMS:
+            continue
+        if path.is_dir() and not (path / schema.RUNS).is_file():
+            if path.resolve() != target.resolve():
+                yield from _candidates(path, target)
+        else:
+            yield path
+
+
+_OF_SYSTEMS = frozenset(["__MACOSX", "desktop.ini", "Thumbs.db", LIST])
+
+
+def _look(path: Path) -> HandIn:
+    if not path.is_dir() and not archives.is_archive(path):
+        return HandIn(path, "no-hand-in", "neither a .zip nor a campaign")
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            return _read(path, told)
+    except schema.WrongRuns as problem:
+        first = problem.problems[0]
+        # What the table names in another column need not be said again.
+        file = first.file.name if first.file != path else ""
+        what = str(replace(first, file=Path(file)))
+        what = what.removeprefix(".: ").replace("\n", " ")
+        more = len(problem.problems) - 1
+        if more:
+            what += f" ({more} more of that kind)"
+        return HandIn(path, "wrong", what)
+
+
+def _read(path: Path, told: list[warnings.WarningMessage]) -> HandIn:
+    table = read_campaign(path)
+    plan, machine = read_plan(path), read_machine(path)
+    name = plan["campaign"]
+    for kind, text in (("campaign", name), ("machine", machine["id"])):
+        if not NAME.fullmatch(text):
+            return HandIn(path, "wrong", f"{ascii(text)[:40]} is no {kind}")
+    blocks = _blocks(table)
+    known = HandIn(
+        path,
+        "ok",
+        campaign=name,
+        blocks=blocks,
+        machine=machine["id"],
+        fingerprint=fingerprint(table),
+        work=_work(plan, machine),
+        versions=_versions(machine),
+        place=table.attrs["place"],
+    )
+    if blocks < LEAST_BLOCKS:
+        what = (
+            f"{blocks} blocks with completed runs of r and python, "
+            f"{LEAST_BLOCKS} are needed"
+        )
+        return replace(known, state="wrong", what=what)
+    notes = []
+    if not is_finished(path):
+        known = replace(known, state="unfinished")
+        notes.append("not finished")
+    if any(issubclass(x.category, CutOff) for x in told):
+        notes.append("the last line was cut off")
+    lost = int((table["state"] != "ok").sum())
+    if lost:
+        notes.append(f"{lost} of {len(table)} runs are not ok")
+    if machine.get("busy"):
+        notes.append("the machine was busy")
+    return replace(known, what="; ".join(notes))
+
+
+def _blocks(table: pd.DataFrame) -> int:
+    done = table[(table["state"] == "ok") & (table["block"] > 0)]
+    r, python = (
+        set(done["block"][done["arm"] == arm]) for arm in ("r", "python")
+    )
+    return len(r & python)
+
+
+def _work(
+    plan: dict[str, Any], machine: dict[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    """What was trained: two campaigns that differ in it are not alike."""
+    pictures = str(machine.get("data", ""))
+    if known := _PICTURES.search(pictures):
+        pictures = known[1] + known[2]
+    programs = plan.get("programs")
+    programs = programs if isinstance(programs, dict) else {}
+    hashes = [str(programs.get(x, ""))[:6] for x in ("python", "r")]
+    return (
+        ("device", plan["device"]),
+        ("epochs", str(plan["epochs"])),
+        ("programs", "/".join(filter(None, hashes))),
+        ("pictures", pictures[:100]),
+    )
+
+
+def _versions(machine: dict[str, Any]) -> str:
+    arms = machine.get("arms")
+    facts: dict[str, Any] = {}
+    for arm in arms.values() if isinstance(arms, dict) else ():
+        facts |= arm if isinstance(arm, dict) else {}
+    names = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("R", "r"))
+    told = [f"{name} {facts[key]}" for name, key in names if key in facts]
+    if facts.get("dialect"):
+        told.append(
+            "keras3" if facts["dialect"] == "keras3" else "the companion"
+        )
+    return ", ".join(told)
+
+
+# --- all together
+
+
+def _without_copies(found: list[HandIn]) -> list[HandIn]:
+    """The same runs once: a finished copy before one that is not."""
+    order = sorted(
+        (x for x in found if x.fingerprint), key=lambda x: STATES.index(x.state)
+    )
+    first: dict[str, HandIn] = {}
+    for x in order:
+        first.setdefault(x.fingerprint, x)
+    return [
+        replace(
+            x,
+            state="twice",
+            what=f"the same runs as {first[x.fingerprint].path.name}",
+        )
+        if x.state in ("ok", "unfinished") and first[x.fingerprint] is not x
+        else x
+        for x in found
+    ]
+
+
+def _same_work(found: list[HandIn], all_of_it: bool) -> list[HandIn]:
+    """Keep what most have done; of two that are level, the first."""
+    usable = [x for x in found if x.state in ("ok", "unfinished")]
+    if not usable:
+        return found
+    counts = Counter(x.work for x in usable)
+    most = dict(counts.most_common(1)[0][0])
+    again = []
+    for x in found:
+        other = [
+            f"{name} {value or 'unknown'}, most have {most[name] or 'unknown'}"
+            for name, value in x.work
+            if value != most[name]
+        ]
+        if other and x.state in ("ok", "unfinished"):
+            what = "; ".join(filter(None, [*other, x.what]))
+            state = x.state if all_of_it else "other-work"
+            x = replace(x, state=state, what=what)
+        again.append(x)
+    return again
+
+
+def _with_notes(found: list[HandIn]) -> list[HandIn]:
+    """Name machines alike, and say who measured beside whom."""
+    good = [x for x in found if x.state == "ok"]
+    names = dict(
+        zip(
+            map(id, good),
+            machine_names([x.place for x in good if x.place]),
+            strict=True,
+        )
+    )
+    again = []
+    for x in found:
+        if id(x) in names:
+            beside = [
+                y
+                for y in good
+                if y is not x
+                and names[id(y)] == names[id(x)]
+                and x.place.overlaps(y.place)
+            ]
+            what = x.what
+            if beside:
+                told = beside[0].path.name
+                if len(beside) > 1:
+                    told += f" and {len(beside) - 1} more"
+                note = f"measured while {told} did, on the same machine"
+                what = "; ".join(filter(None, [what, note]))
+            x = replace(x, machine=names[id(x)], what=what)
+        again.append(x)
+    return again
+
+
+def _named(found: list[HandIn]) -> list[HandIn]:
+    """Campaigns that chose the same name get their fingerprint after it."""
+    counts = Counter(x.campaign.lower() for x in found if x.state == "ok")
+    return [
+        replace(x, campaign=f"{x.campaign[:90]}-{x.fingerprint}")
+        if x.state == "ok" and counts[x.campaign.lower()] > 1
+        else x
+        for x in found
+    ]
+
+
+def _write(target: Path, found: list[HandIn]) -> None:
+    """The good ones as zip files, and the list; what was there goes."""
+    target.mkdir(parents=True, exist_ok=True)
+    if (target / LIST).is_file():
+        for name in _listed(target / LIST):
+            (target / name).unlink(missing_ok=True)
+    # The list first: what it names is what may be removed the next time.
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["file", "state", "campaign", "machine", "blocks", "versions", "what"]
+    )
+    for x in found:
+        row = [x.campaign, x.machine, x.blocks, x.versions, x.what]
+        writer.writerow([x.path, x.state, *row])
+    records.write_whole(target / LIST, text.getvalue())
+    for x in found:
+        if x.state == "ok":
+            file = target / f"{x.campaign}.zip"
+            archives.pack(file, x.campaign, renamed(x.path, x.campaign))
+
+
+def _listed(path: Path) -> list[str]:
+    """The files that were written with a list."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            f"{row['campaign']}.zip"
+            for row in csv.DictReader(file)
+            if row.get("state") == "ok"
+            and NAME.fullmatch(row.get("campaign") or "")
+        ]
+
+
+# --- in words
+
+
+def collected_text(collected: Collected) -> str:
+    """A table of all files, what it adds up to, and what to do next."""
+    found = collected.found
+    rows = [("file", "campaign", "machine", "blocks", "")]
+    for x in found:
+        said = x.what
+        if x.state == "ok":
+            said = f"ok: {x.what}" if x.what else "ok"
+        elif x.state in ("twice", "unfinished", "other-work"):
+            said = f"left out: {x.what}"
+        else:
+            said = f"LEFT OUT: {x.what}"
+        blocks = str(x.blocks) if x.campaign else ""
+        path = ascii(str(x.path.relative_to(collected.source)))[1:-1]
+        rows.append((path, x.campaign, x.machine, blocks, said))
+    # What is said stands last and may be of any length.
+    widths = [max(len(row[i]) for row in rows) for i in range(4)] + [0]
+    lines = [
+        "  ".join(
+            cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    counts = Counter(x.state for x in found)
+    words = {
+        "ok": "good",
+        "twice": "handed in twice",
+        "unfinished": "not finished",
+        "other-work": "of other work",
+        "wrong": "wrong",
+        "no-hand-in": "not a hand-in",
+    }
+    told = [f"{counts[x]} {words[x]}" for x in STATES if counts[x]]
+    lines += ["", f"{len(found)} in {collected.source}: {', '.join(told)}."]
+    for state in ON_REQUEST:
+        if counts[state]:
+            lines.append(
+                f"`--also {state}` takes those {words[state]} in, too."
+            )
+    return "\n".join([*lines, *_next(collected)])
+
+
+def _next(collected: Collected) -> list[str]:
+    good = collected.good
+    if not good:
+        return ["None of them can be pooled."]
+    machines = len({x.machine for x in good})
+    lines = []
+    versions = Counter(x.versions for x in good if x.versions)
+    if len(versions) > 1:
+        told = "; ".join(f"{x} ({n})" for x, n in versions.most_common())
+        lines.append(
+            f"Pooled although their versions differ: {told}. What that does "
+            "is part of how much machines differ."
+        )
+    if machines < len(good):
+        lines.append(
+            f"The {len(good)} campaigns come from {machines} machine"
+            f"{'' if machines == 1 else 's'}, as far as can be known; those "
+            "of one machine are not independent."
+        )
+    target = collected.target.absolute()
+    lines += [
+        f"The good ones are in {target}. To pool them, open notebook 06 with",
+        f"  SIDEBYSIDE_TIMINGS={target} make lab",
+        "or put this line into its first cell and run all cells:",
+        f"  %env SIDEBYSIDE_TIMINGS={target}",
+    ]
+    return lines
