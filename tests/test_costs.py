@@ -112,6 +112,11 @@ def test_every_measurement_is_a_point_and_every_median_a_bar():
         plt.close(fig)
 
 
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(ValueError, match="'minutes', expected s, ms, us"):
+        strip(None, {}, unit="minutes")
+
+
 def test_without_log_the_axis_begins_at_zero():
     fig, ax = plt.subplots()
     try:

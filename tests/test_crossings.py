@@ -127,11 +127,16 @@ FRAME = pd.DataFrame({"n": [1, 2]}, index=["1", "2"])
         (np.arange(3.0), np.arange(3.0), "nothing"),
         (np.arange(3.0), np.zeros(3), "its value"),
         (np.arange(3), np.arange(3.0), "int64: home comes float64"),
+        (float("nan"), float("nan") + 1, "nothing"),
+        (np.array([1.0, np.nan]), np.array([1.0, np.nan]), "nothing"),
+        (np.array([1.0, np.nan]), np.array([np.nan, 1.0]), "its value"),
         (pd.Categorical(["a"]), pd.Categorical(["a"]), "nothing"),
         (pd.Categorical(["a"]), pd.Categorical(["b"]), "its value"),
         (FRAME, FRAME.copy(), "nothing"),
         (FRAME, FRAME.astype("int32"), "n: home comes int32"),
         (FRAME, FRAME + 1, "n: its values"),
+        (FRAME / 0 * 0, FRAME / 0 * 0, "nothing"),
+        (FRAME, FRAME.rename(columns=str.upper), "n: the whole column"),
         (FRAME, FRAME.reset_index(drop=True), "its row names"),
     ],
 )
@@ -156,7 +161,7 @@ def test_one_slow_repeat_does_not_count():
 
 @pytest.mark.parametrize(
     ("cost", "shown"),
-    [(0.0512, "0.051 µs"), (9.96, "10 µs"), (12.6, "13 µs"), (1250, "1.2 ms")],
+    [(0.0512, "0.051 µs"), (9.96, "10 µs"), (12.6, "13 µs"), (1250, "1.2 ms"), (123_400, "123 ms")],
 )
 def test_costs_are_shown_with_two_digits(cost, shown):
     assert _cost(cost) == shown

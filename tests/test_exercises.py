@@ -483,6 +483,7 @@ def test_a_translation_of_nothing_is_a_mistake():
         ("Two  Words ", "two words"),
         ([1, 2], np.array([[1.0], [2.0]])),
         ((True, False), [1, 0]),
+        (-0.0, 0),
     ],
 )
 def test_a_value_is_known_again(one, other):

@@ -148,6 +148,14 @@ def test_elsewhere(archive, data, tmp_path, capsys, monkeypatch):
     assert fruits_directory() == str(tmp_path / "else where")
 
 
+def test_a_data_folder_named_from_here(archive, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SIDEBYSIDE_DATA", "here")
+    assert fetch(origin=archive) == tmp_path / "here" / "fruits-360"
+    # It is where the notebooks look.
+    assert "FRUITS360_DIR" not in capsys.readouterr().out
+
+
 def test_layouts_and_names_of_other_versions(data, tmp_path):
     original = members("fruits-360_original-size/fruits-360-original-size", ["kiwi_1"], image=jpeg((150, 90)))
     names = ["Kiwi 1", "Strawberry 1", "Strawberry 2", "Walnut 1"]
@@ -191,6 +199,60 @@ def test_an_archive_that_is_none(tmp_path, data):
     refused("is damaged, or no .zip archive", origin=tmp_path / "a.zip")
     refused("does not exist", NoData, origin=tmp_path / "b.zip")
     assert left_in(data) == []
+
+
+@pytest.mark.parametrize("spoil", ["version", "name"])
+def test_an_archive_whose_list_is_damaged(tmp_path, data, spoil, capsys):
+    path = pack(tmp_path / "a.zip", members("", classes=["Kiwi", "Limón"]))
+    content = bytearray(path.read_bytes())
+    listed = content.index(b"PK\x01\x02")
+    if spoil == "version":
+        content[listed + 6] = 99  # of zip, that a reader needs
+    else:
+        content[content.index("ó".encode(), listed)] = 0xFF
+    path.write_bytes(content)
+    assert main(["--from", str(path)]) == 1
+    assert "is damaged, or no .zip archive. Get it again" in capsys.readouterr().err
+    assert left_in(data) == []
+
+
+@pytest.mark.parametrize("moment", ["stat", "open"])
+def test_an_archive_that_may_not_be_read(archive, data, monkeypatch, capsys, moment):
+    def locked(really):
+        def look(path, *arguments, **others):
+            if str(path) == str(archive):
+                raise PermissionError(13, "Permission denied", str(path))
+            return really(path, *arguments, **others)
+
+        return look
+
+    # Tests may run as root, who may read everything.
+    if moment == "stat":
+        monkeypatch.setattr(os, "stat", locked(os.stat))
+    else:
+        monkeypatch.setattr(io, "open", locked(io.open))
+    assert main(["--from", str(archive)]) == 1
+    said = capsys.readouterr().err
+    assert f"{archive} cannot be read (permission denied). As its owner: chmod" in said
+    assert "written" not in said
+
+
+def test_a_class_that_may_not_be_read_is_not_left_out(archive, data, tmp_path, monkeypatch):
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "unpacked")
+    really_list, really_scan = os.listdir, os.scandir
+
+    def locked(really):
+        def look(path):
+            if Path(path).name == "Lemon":
+                raise PermissionError(13, "Permission denied", str(path))
+            return really(path)
+
+        return look
+
+    monkeypatch.setattr(os, "listdir", locked(really_list))
+    monkeypatch.setattr(os, "scandir", locked(really_scan))
+    refused(r"Training/Lemon cannot be read \(permission denied\)", origin=tmp_path / "unpacked")
 
 
 def test_a_damaged_archive_leaves_what_was_there(archive, data, tmp_path):
@@ -348,13 +410,30 @@ def test_ctrl_c_leaves_what_was_there(archive, data, monkeypatch, capsys, moment
 
 
 def test_what_a_killed_run_left_goes(archive, data):
-    (data / "fruits-360.part-abc" / "Training").mkdir(parents=True)
+    (data / "fruits-360.part-abc_1234" / "Training").mkdir(parents=True)
     fetch(origin=archive)
     assert left_in(data) == ["fruits-360"]
     # Killed between the two renames: the old folder is put back.
-    (data / "fruits-360").rename(data / ".fruits-360.old-abc")
+    (data / "fruits-360").rename(data / ".fruits-360.old-0123abcd")
     fetch(origin=archive)
     assert left_in(data) == ["fruits-360"]
+
+
+def test_a_neighbour_is_not_taken_for_what_a_killed_run_left(archive, data):
+    (data / "fruits-360.part-one" / "letters").mkdir(parents=True)
+    fetch(origin=archive)
+    assert left_in(data) == ["fruits-360", "fruits-360.part-one"]
+
+
+def test_what_is_left_is_found_beside_a_folder_of_any_name(archive, tmp_path):
+    to = tmp_path / "[new] fruits*"
+    fetch(to, archive)
+    to.rename(tmp_path / f".{to.name}.old-0123abcd")
+    number = (tmp_path / f".{to.name}.old-0123abcd").stat().st_ino
+    (tmp_path / f"{to.name}.part-abc_1234").mkdir()
+    fetch(to, archive)
+    assert to.stat().st_ino == number
+    assert not (tmp_path / f"{to.name}.part-abc_1234").exists()
 
 
 def test_only_one_at_a_time(archive, data):

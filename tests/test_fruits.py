@@ -157,6 +157,19 @@ def test_what_cannot_be_written_beside_the_data_goes_to_the_cache(given, data, t
     assert folder.is_relative_to(tmp_path / "cache" / "sidebyside")
 
 
+def test_painted_fruits_of_somebody_else_are_taken_as_they_are(few_painted, data, tmp_path, monkeypatch):
+    import pooch
+
+    # Tests may run as root, who may write everywhere.
+    monkeypatch.setattr(fruits, "_writable", lambda folder: folder != data)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    assert fruits_directory() == str(data / "painted-fruits")
+    assert not (tmp_path / "cache" / "sidebyside" / "painted-fruits").exists()
+    next((data / "painted-fruits" / "Test" / "Kiwi").iterdir()).unlink()
+    monkeypatch.setattr(painted, "paint_fruits", str)
+    assert fruits.painted_fruits() == tmp_path / "cache" / "sidebyside" / "painted-fruits"
+
+
 # ---- Which classes
 
 
@@ -419,6 +432,18 @@ def test_a_file_that_may_not_be_read(given, monkeypatch):
     # Tests may run as root, who may read everything.
     monkeypatch.setattr(Image, "open", locked)
     assert secret in refused(r"cannot be read \(permission denied\)")
+
+
+def test_a_folder_inside_one_that_may_not_be_looked_into(given, monkeypatch):
+    really_stat = os.stat
+
+    def locked(path, **others):
+        if os.fspath(path) == str(given):
+            raise PermissionError(13, "Permission denied", str(path))
+        return really_stat(path, **others)
+
+    monkeypatch.setattr(os, "stat", locked)
+    assert f"chmod -R u+rX '{given}'" in refused("permission denied")
 
 
 def test_a_folder_that_may_not_be_read(given, monkeypatch):

@@ -98,6 +98,9 @@ def test_the_tests_run_on_debian_and_in_conda_and_once_a_week_without_a_cache():
     caches = [step for step in steps(workflow) if step.get("uses", "").startswith("actions/cache@")]
     assert len(caches) == 2
     assert {step["if"] for step in caches} == {"github.event_name != 'schedule'"}
+    # In a container the home is the host's user's, and root's pip keeps nothing there.
+    assert debian["env"]["PIP_CACHE_DIR"].startswith("/root/")
+    assert debian["env"]["PIP_CACHE_DIR"] in [step["with"]["path"] for step in caches]
 
 
 def test_binders_image_is_made_and_its_notebooks_run_under_its_limits():

@@ -242,6 +242,8 @@ def test_impossible_numbers_are_refused(tmp_path):
         paint_fruits(tmp_path / "a", test=0)
     with pytest.raises(ValueError, match="at least one fruit"):
         paint_fruits(tmp_path / "a", classes=())
+    with pytest.raises(ValueError, match="1 process or more"):
+        paint_fruits(tmp_path / "a", **FEW, workers=-1)
 
 
 @pytest.mark.parametrize("file", ["mine.jpg", "Training/Kiwi/holiday.jpg"])
@@ -420,10 +422,11 @@ def test_an_interrupt_ends_the_children(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_process_left_is_cleared_away(tmp_path):
-    stale = tmp_path / ".fruits.unfinished-abc" / "new" / "Training"
+    # Also beside a name that is a pattern for others.
+    stale = tmp_path / ".[1] fruits.unfinished-abc" / "new" / "Training"
     stale.mkdir(parents=True)
-    paint_fruits(tmp_path / "fruits", **FEW, workers=1)
-    assert left_over(tmp_path) == ["fruits"]
+    paint_fruits(tmp_path / "[1] fruits", **FEW, workers=1)
+    assert left_over(tmp_path) == ["[1] fruits"]
 
 
 def test_callers_at_the_same_time_wait_for_the_first(tmp_path, monkeypatch):
@@ -507,6 +510,9 @@ def test_the_command_writes_folder_and_sheet(tmp_path, capsys):
         assert sheet.width > 700
     assert painted.main(["--sheet", "x.png", "--classes", "Apple"]) == 1
     assert "'Apple'" in capsys.readouterr().err
+    nowhere = str(tmp_path / "none" / "x.png")
+    assert painted.main(["--sheet", nowhere, "--classes", "Lemon"]) == 1
+    assert nowhere in capsys.readouterr().err
 
 
 def test_the_sheet_in_data_is_of_this_version(tmp_path):

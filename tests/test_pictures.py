@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -60,6 +61,39 @@ def test_what_is_not_square_gets_white_borders(save):
 @pytest.mark.parametrize(("mode", "colour"), [("L", 9), ("P", 0), ("1", 0)])
 def test_other_kinds_of_colour(save, mode, colour):
     assert read_picture(save(mode=mode, colour=colour)).max() < 10
+
+
+@pytest.mark.parametrize("name", ["large.jpg", "large.png"])
+def test_a_large_one_takes_little_memory(save, name):
+    path = save(name, size=(4000, 2500))
+    read_picture(save("small.png"))  # loads Keras
+    tracemalloc.start()  # sees NumPy's arrays, not Pillow's pictures
+    try:
+        picture = read_picture(path)[0]
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()
+    assert np.abs(picture[10, 10] - RED).max() < 2
+    assert (picture[[0, -1]] == 255).all()
+    assert (np.abs(picture[4:16] - RED) < 2).all()
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("I;16", 40_000), ("F", 0.5)])
+def test_more_than_eight_bits_are_a_sentence_and_not_a_white_picture(save, mode, colour):
+    with pytest.raises(NoPicture, match=r"more than 8 bits .*Save the picture again"):
+        read_picture(save("deep.tif", mode=mode, colour=colour))
+
+
+def test_one_that_may_not_be_read_is_a_sentence(save, monkeypatch):
+    path = save()
+
+    def locked(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # Tests may run as root, who may read everything.
+    monkeypatch.setattr(Image, "open", locked)
+    with pytest.raises(NoPicture, match=r"permission denied.*chmod u\+r"):
+        read_picture(path)
 
 
 def test_the_camera_s_turn_is_followed(save):

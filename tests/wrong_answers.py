@@ -10,6 +10,14 @@ ask <- import("unittest.mock")$Mock(wraps = cube_root)
 x <- matrix(c(-3, 1, 4, -1, 5, 9, -2, 6), ncol = 2)
 """
 
+# Exercise 2 of 04: the table that is given.
+RUNS = """runs = pd.DataFrame({
+    "block": np.repeat(range(1, 6), 2),
+    "arm": ["r", "python", "python", "r", "r",
+            "python", "python", "r", "r", "python"],
+    "fit": [6.6, 6.4, 7.8, 7.9, 9.2, 9.0, 6.5, 6.5, 8.0, 7.7],
+})"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -121,7 +129,6 @@ mixed_up <- c("Mandarine", "Clementine")""",
 mixed_up <- c("Clementine", "Mandarine")""",
         """recognised <- diag(confusion) / sum(confusion)
 mixed_up <- kinds[1:2]""",
-        "recognised <- 'most'\nmixed_up <- 'some'",
     ],
     ("03_fruits_cnn", 3): [
         # Above and below, as R fills arrays by columns.
@@ -143,6 +150,75 @@ kernel[, 3, 2] <- -2""",
         "kernel <- array(0, c(3, 3, 3))",
         "kernel <- matrix(0, 3, 3)",
         "kernel <- 'red'",
+    ],
+    ("04_timed_training", 1): [
+        "lowest <- 6 / 7\nhighest <- 7 / 6",
+        "lowest <- 1\nhighest <- 8 / 6",  # a clock that cuts off
+        "lowest <- 6.5 / 5.5\nhighest <- 7.5 / 6.5",
+        "lowest <- 7.5 / 5.5\nhighest <- 1",
+    ],
+    ("04_timed_training", 2): [
+        # pandas matches rows by their index.
+        f"""{RUNS}
+ratio = runs.fit[runs.arm == "r"] / runs.fit[runs.arm == "python"]
+within_blocks = ratio.median()
+of_medians = 7.9 / 7.7""",
+        # The means of all.
+        f"""{RUNS}
+wide = runs.pivot(index="block", columns="arm", values="fit")
+ratio = wide["r"] / wide["python"]
+within_blocks = ratio.mean()
+of_medians = wide["r"].mean() / wide["python"].mean()""",
+        # Upside down.
+        f"""{RUNS}
+wide = runs.pivot(index="block", columns="arm", values="fit")
+ratio = wide["python"] / wide["r"]
+within_blocks = ratio.median()
+of_medians = wide["python"].median() / wide["r"].median()""",
+        # Not by block, but as they ran.
+        f"""{RUNS}
+fit = runs.fit.to_numpy()
+ratio = fit[::2] / fit[1::2]
+within_blocks = np.median(ratio)
+of_medians = 7.9 / 7.7""",
+    ],
+    ("04_timed_training", 3): [
+        # The list that was given, over and over.
+        """def plan(arms, blocks, seed):
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(blocks):
+        rng.shuffle(arms)
+        made.append(arms)
+    return made""",
+        # Shuffled in place, though copied.
+        """def plan(arms, blocks, seed):
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(blocks):
+        rng.shuffle(arms)
+        made.append(list(arms))
+    return made""",
+        # Another plan each time.
+        """def plan(arms, blocks, seed):
+    return [list(np.random.permutation(arms)) for _ in range(blocks)]""",
+        # The seed is fixed.
+        """def plan(arms, blocks, seed):
+    rng = np.random.default_rng(42)
+    return [list(rng.permutation(arms)) for _ in range(blocks)]""",
+        # Each arm as often as chance wants.
+        """def plan(arms, blocks, seed):
+    rng = np.random.default_rng(seed)
+    return [list(rng.choice(arms, len(arms))) for _ in range(blocks)]""",
+        # One order, turned from block to block.
+        """def plan(arms, blocks, seed):
+    return [[arms[(i + b + seed) % len(arms)] for i in range(len(arms))] for b in range(blocks)]""",
+        # For the arms of the notebook only.
+        """def plan(arms, blocks, seed):
+    arms = ["python", "r", "python-again", "rpy2"]
+    rng = np.random.default_rng(seed)
+    return [list(rng.permutation(arms)) for _ in range(10)]""",
+        "plan = 'random'",
     ],
     ("05_where_the_time_goes", 1): [
         "calls = 412",
@@ -178,5 +254,24 @@ slowest <- c(2, 4)""",
         f"{ASK}answers <- sapply(x, ask)",
         f"{ASK}answers <- ask(x[x > 0])",  # not in their places
         f"{ASK}answers <- ifelse(x > 0, abs(x)^(1 / 3), x)",  # Python was not asked
+    ],
+    ("06_statistics", 1): [
+        'said = ["same", "same", "slower", "slower", "slower"]',
+        'said = ["same", "open", "slower"]',
+        "said = 5",
+    ],
+    ("06_statistics", 2): [
+        "ratio = (in_r / in_python).mean()\ninterval = [1, 1.1]\nspread = 0.1",
+        """d = np.log(in_r / in_python)
+ends = stats.ttest_1samp(d, 0).confidence_interval()
+ratio, interval, spread = np.exp(d.mean()), np.exp([ends.low, ends.high]), d.std()""",
+    ],
+    ("06_statistics", 3): [
+        "p <- t.test(log(in_r / in_python))$p.value",
+        "p <- wilcox.test(in_r, in_python, paired = TRUE)$p.value",
+        """signs <- as.matrix(expand.grid(rep(list(c(-1, 1)), 6)))
+d <- log(in_r / in_python)
+p <- mean(signs %*% d >= sum(d) - 1e-12)""",
+        "p <- 1 / 64",
     ],
 }

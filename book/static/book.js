@@ -59,12 +59,14 @@
   async function copy(text) {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
     /* A page that came by plain http has no clipboard. */
+    const before = document.activeElement;
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    before?.focus(); /* else the key Tab would begin at the top of the page again */
     if (!done) throw new Error("the browser does not let this page copy");
   }
 

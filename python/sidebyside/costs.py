@@ -263,7 +263,14 @@ def strip(
         "s", "ms" or "us"; the axis says so.
     log
         Whether the axis is logarithmic.
+
+    Raises
+    ------
+    ValueError
+        If the unit is another one.
     """
+    if unit not in UNITS:
+        raise ValueError(f"unit is {unit!r}, expected {', '.join(UNITS)}")
     factor = UNITS[unit][0]
     labels = list(measured)
     for row, turns in enumerate(measured.values()):

@@ -202,21 +202,25 @@ def _lost_in_python(before: Any, after: Any) -> str:
     if isinstance(before, np.ndarray):
         if before.dtype != after.dtype:
             return f"{before.dtype}: home comes {after.dtype}"
-        same = np.array_equal(before, after)
+        missing = before.dtype.kind in "fc"  # NaN is not equal to itself
+        same = np.array_equal(before, after, equal_nan=missing)
     elif isinstance(before, pd.Categorical):
         same = before.equals(after)
     else:
-        same = before == after
+        same = before == after or (before != before and after != after)
     return "nothing" if same else "its value"
 
 
 def _lost_by_frame(before: pd.DataFrame, after: pd.DataFrame) -> str:
     lost = []
     for name in before:
+        if name not in after:
+            lost.append(f"{name}: the whole column")
+            continue
         left, home = before[name], after[name]
         if left.dtype != home.dtype:
             lost.append(f"{name}: home comes {home.dtype}")
-        elif not np.array_equal(left, home):
+        elif not left.array.equals(home.array):  # missing is missing
             lost.append(f"{name}: its values")
     if not before.index.equals(after.index):
         lost.append("its row names")
@@ -381,8 +385,7 @@ class Map:
 
 def _cost(microseconds: float) -> str:
     """Two digits are all that a median of a few repeats is worth."""
+    value, unit = microseconds, "µs"
     if microseconds >= 1000:
-        return f"{microseconds / 1000:.2g} ms"
-    if microseconds >= 10:
-        return f"{microseconds:.0f} µs"
-    return f"{microseconds:.2g} µs"
+        value, unit = microseconds / 1000, "ms"
+    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"

@@ -108,7 +108,7 @@ def _plain(value: Any) -> str:
         return ";".join(map(_plain, np.asarray(value).ravel().tolist()))
     if value is None:
         return "none"
-    return f"{float(value):.6g}"
+    return f"{float(value) + 0.0:.6g}"  # -0.0 is 0
 
 
 def _answers(names: Iterable[str], language: str) -> list[Any] | None:

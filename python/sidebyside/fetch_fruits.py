@@ -178,7 +178,7 @@ def fetch(
     """
     import filelock
 
-    to = Path(os.path.abspath(to or data_directory() / "fruits-360"))
+    to = Path(os.path.abspath(to)) if to else _default_place()
     wanted = _wanted(classes)
     _not_inside_each_other(to, origin)
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -200,10 +200,15 @@ def fetch(
     named = os.environ.get("FRUITS360_DIR")
     if named and Path(named).expanduser().resolve() != to.resolve():
         print(f"FRUITS360_DIR is set: the notebooks read {named}, not this.")
-    elif not named and to != data_directory() / "fruits-360":
+    elif not named and to != _default_place():
         print(f"For the notebooks: export FRUITS360_DIR='{to}'")
     print(CREDIT)
     return to
+
+
+def _default_place() -> Path:
+    """Where the notebooks look."""
+    return Path(os.path.abspath(data_directory() / "fruits-360"))
 
 
 def _wanted(classes: str | Iterable[str] | None) -> list[str] | None:
@@ -277,13 +282,19 @@ def _not_inside_each_other(to: Path, origin: Path | None) -> None:
 
 def _remove_leftovers(to: Path) -> None:
     """What a run that was killed left behind; the lock says nobody uses it."""
-    for left in to.parent.glob(f"{to.name}.part-*"):
+    for left in _made_here(to.parent, f"{to.name}.part-"):
         shutil.rmtree(left, ignore_errors=True)
-    for old in to.parent.glob(f".{to.name}.old-*"):
+    for old in _made_here(to.parent, f".{to.name}.old-"):
         if to.exists():
             shutil.rmtree(old, ignore_errors=True)
         else:
             os.rename(old, to)
+
+
+def _made_here(folder: Path, prefix: str) -> list[Path]:
+    """What `mkdtemp()` and `fruits.replace_folder()` call a folder."""
+    name = re.compile(re.escape(prefix) + "[a-z0-9_]{8}")
+    return [x for x in folder.iterdir() if name.fullmatch(x.name)]
 
 
 # ---- From a place on disk -------------------------------------------------
@@ -294,7 +305,9 @@ def _put(origin: Path, to: Path, wanted: list[str] | None, name: str) -> None:
 
     `name` is what the messages call `origin`.
     """
-    if not origin.exists():
+    with fruits.readable(origin):
+        is_there = origin.exists()
+    if not is_there:
         raise NoData(f"{name} does not exist. Name an archive or a folder.")
     with contextlib.ExitStack() as opened:
         if origin.is_dir():
@@ -357,7 +370,8 @@ def _write(
             except (PermissionError, FileNotFoundError) as problem:
                 raise WrongData(
                     f"{problem.filename} cannot be read "
-                    f"({problem.strerror}). As its owner: chmod u+r"
+                    f"({problem.strerror}). As its owner: "
+                    f"chmod u+r '{problem.filename}'"
                 ) from None
             (target / file).write_bytes(data)
             seen(1)
@@ -379,11 +393,17 @@ def _images_of_folder(folder: Path, name: str) -> Found:
             f"{name} holds fruits that this project painted. The notebook "
             "paints them itself where there are no photographs."
         )
+    classes = fruits.class_names(layout)
     images: dict[tuple[str, str, str], object] = {}
     for split in ("Training", "Test"):
-        for path in sorted(layout.folder(split).glob("*/*")):
-            if _is_image(path.name) and not path.parent.name.startswith("."):
-                images[split, path.parent.name, path.name] = path
+        for kind in classes:
+            place = layout.folder(split) / kind
+            if not place.is_dir():
+                continue
+            with fruits.readable(place):
+                files = sorted(os.listdir(place))
+            for file in filter(_is_image, files):
+                images[split, kind, file] = place / file
     return Found(images)
 
 
@@ -396,13 +416,14 @@ def _is_image(name: str) -> bool:
 
 @contextlib.contextmanager
 def _archive(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        raise Damaged(
-            f"{name} is damaged, or no .zip archive. Get it again, or unpack "
-            "it yourself and name the folder."
-        ) from None
+    with fruits.readable(path):
+        try:
+            archive = zipfile.ZipFile(path)
+        except _UNREADABLE:
+            raise Damaged(
+                f"{name} is damaged, or no .zip archive. Get it again, or "
+                "unpack it yourself and name the folder."
+            ) from None
     with archive:
         yield archive
 

@@ -262,11 +262,18 @@ def is_painted(directory: str | Path) -> bool:
 
 
 def painted_fruits() -> Path:
-    """The painted fruits, where they are, or where they can be written."""
-    from .painted import paint_fruits
+    """The painted fruits, where they are, or where they can be written.
 
-    folder = own_directory() / "painted-fruits"
-    return Path(paint_fruits(folder))
+    In a data folder that only somebody else may write to, as on the server of
+    a class, they are taken as they are if they are whole.
+    """
+    from .painted import is_complete, paint_fruits
+
+    there = Path(os.path.abspath(data_directory() / "painted-fruits"))
+    with contextlib.suppress(OSError):
+        if not _writable(there.parent) and is_complete(there):
+            return there
+    return Path(paint_fruits(own_directory() / "painted-fruits"))
 
 
 def own_directory() -> Path:
@@ -335,15 +342,17 @@ def find_layout(folder: Path, name: str) -> Layout:
 
     `name` is what the messages call it.
     """
-    if not folder.is_dir():
-        found = "is a file" if folder.exists() else "does not exist"
+    with readable(folder):
+        is_folder, is_there = folder.is_dir(), folder.exists()
+    if not is_folder:
+        found = "is a file" if is_there else "does not exist"
         unpack = f"; unpack it, or: make fruits ARGS=\"--from '{folder}'\""
         zipped = unpack if found == "is a file" else ""
         raise WrongData(
             f"{name} {found}{zipped}. Expected: a folder that holds "
             f"{TRAINING} and Test, with a folder of images for each class."
         )
-    with _readable(folder):
+    with readable(folder):
         layouts = {str(x.root): x for x in _layouts(folder, name)}
     if not layouts:
         there = sorted(os.listdir(folder))
@@ -407,7 +416,7 @@ def class_names(layout: Layout) -> list[str]:
     """The names of the folders in Training or in Test, as Keras sees them."""
     names: set[str] = set()
     for split in ("Training", "Test"):
-        with _readable(layout.folder(split)):
+        with readable(layout.folder(split)):
             names.update(
                 x.name
                 for x in os.scandir(layout.folder(split))
@@ -422,8 +431,8 @@ def class_names(layout: Layout) -> list[str]:
 
 
 @contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Says in a sentence why `path` cannot be read."""
+def readable(path: Path) -> Iterator[None]:
+    """Says in a sentence (WrongData) why `path` cannot be read."""
     try:
         yield
     except PermissionError as problem:
@@ -466,7 +475,7 @@ def list_images(layout: Layout, choice: Choice) -> Listing:
         for name, real in choice.folders.items():
             folder = layout.folder(split) / real
             files = []
-            with _readable(folder), os.scandir(folder) as entries:
+            with readable(folder), os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir():
                         _no_images_below(Path(entry.path))

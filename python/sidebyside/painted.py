@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import glob
 import hashlib
 import json
 import os
@@ -221,7 +222,7 @@ def paint_fruits(
     Raises
     ------
     ValueError
-        If a fruit is not known, or a number is too small.
+        If a fruit is not known, or a number (also of workers) is too small.
     CannotPaint
         If it cannot be written: the disk is full, the folder holds
         something else, ... The message says what to do.
@@ -235,6 +236,8 @@ def paint_fruits(
             f"training = {training} and test = {test}: there has to be at "
             "least one picture of each"
         )
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}; it takes 1 process or more")
     target = Path(directory).expanduser().absolute()
     wanted = {
         "what": WHAT,
@@ -339,7 +342,7 @@ def _replace(
     _refuse_foreign(target)
     prefix = f".{target.name}.unfinished-"
     # Left by a process that was killed: we have the lock, so nobody's.
-    for stale in target.parent.glob(f"{prefix}*"):
+    for stale in target.parent.glob(f"{glob.escape(prefix)}*"):
         shutil.rmtree(stale, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     try:
@@ -622,7 +625,7 @@ def main(arguments: list[str] | None = None) -> int:
             # 256 colours: a third of the size, and hardly to be seen.
             sheet.quantize(256, kmeans=3).save(chosen.sheet, optimize=True)
             print(f"contact sheet in {chosen.sheet}")
-    except (ValueError, CannotPaint) as problem:
+    except (ValueError, OSError, CannotPaint) as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
     return 0

@@ -92,9 +92,8 @@ def read_programs(notebook: str | Path) -> dict[str, TimedProgram]:
     ------
     NoProgram
         If the file is no notebook, or if a stage is missing in a language,
-        stands before an earlier one, is no pair, or holds a line that only
-        Jupyter understands (`%`, `!`). The message names the stage and the
-        language.
+        stands before an earlier one, or holds a line that only Jupyter
+        understands (`%`, `!`). The message names the stage and the language.
     """
     notebook = Path(notebook)
     try:
