@@ -141,6 +141,30 @@ def test_a_text_and_a_number_differ():
     assert not agreement("x", "1", 1).agrees
 
 
+def test_a_long_text_is_not_shown_whole():
+    found = agreement("x", "a" * 500, "b")
+    assert not found.agrees
+    assert len(found.verdict) < 80
+
+
+@pytest.mark.parametrize("texts", [["a", "b"], np.array(["a", "b"]), [1.5, 2.5]])
+def test_a_text_and_several_values_differ(texts):
+    assert not agreement("x", "a", texts).agrees
+    assert not agreement("x", texts, "a").agrees
+
+
+def test_one_text_in_a_list_is_the_text():
+    assert agreement("x", "a", ["a"]).agrees
+    assert agreement("x", np.array(["a"]), "a").agrees
+    assert not agreement("x", "a", ["b"]).agrees
+
+
+@pytest.mark.parametrize("longest", ["b", "much longer"])
+def test_arrays_of_texts_are_described_without_their_length(longest):
+    """It would differ from machine to machine where the texts are paths."""
+    assert agreement("x", ["a", longest], np.array(["a", longest])).what == "2 text"
+
+
 def test_arrays_of_texts_are_compared_value_by_value():
     assert agreement("x", ["a", "b"], np.array(["a", "b"])).agrees
     found = agreement("x", ["a", "c"], np.array(["a", "b"]))

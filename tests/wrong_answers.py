@@ -129,6 +129,7 @@ mixed_up <- c("Mandarine", "Clementine")""",
 mixed_up <- c("Clementine", "Mandarine")""",
         """recognised <- diag(confusion) / sum(confusion)
 mixed_up <- kinds[1:2]""",
+        "recognised <- 'most'\nmixed_up <- 'some'",
     ],
     ("03_fruits_cnn", 3): [
         # Above and below, as R fills arrays by columns.

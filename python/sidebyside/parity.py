@@ -6,6 +6,7 @@ that name from Python and says what it found, or raises `Different`.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -111,10 +112,12 @@ def agreement(
         return _models(name, in_r, in_python, tolerance)
     if isinstance(in_r, Mapping) and isinstance(in_python, Mapping):
         return _mappings(name, in_r, in_python, tolerance)
-    if isinstance(in_r, str) or isinstance(in_python, str):
-        same = in_r == in_python
-        verdict = "equal" if same else f"R {in_r!r}, Python {in_python!r}"
-        return Agreement(name, "text", verdict, same)
+    in_r, in_python = _alone(in_r), _alone(in_python)
+    texts = [isinstance(x, str) for x in (in_r, in_python)]
+    if any(texts):
+        same = all(texts) and in_r == in_python
+        other = f"R {reprlib.repr(in_r)}, Python {reprlib.repr(in_python)}"
+        return Agreement(name, "text", "equal" if same else other, same)
     return _arrays(name, in_r, in_python, tolerance)
 
 
@@ -125,6 +128,14 @@ def _plain(value: Any) -> Any:
         return history
     if hasattr(value, "numpy") and callable(value.numpy):
         return value.numpy()
+    return value
+
+
+def _alone(value: Any) -> Any:
+    """One text in a list or an array as the text: R has no other."""
+    if isinstance(value, (list, tuple, np.ndarray)) and np.size(value) == 1:
+        (only,) = np.ravel(value).tolist()
+        return only if isinstance(only, str) else value
     return value
 
 
@@ -166,7 +177,7 @@ def _arrays(name, in_r, in_python, tolerance) -> Agreement:
     if mine.size == theirs.size == 1:
         mine, theirs = mine.reshape(()), theirs.reshape(())
     if mine.shape != theirs.shape:
-        shape = " x ".join(f"{n:,}" for n in mine.shape)
+        shape = " x ".join(f"{n:,}" for n in mine.shape) or "one value"
         return Agreement(name, what, f"R has {shape}", False)
     if not (_is_numeric(mine) and _is_numeric(theirs)):
         same = bool(np.array_equal(mine.astype(str), theirs.astype(str)))
