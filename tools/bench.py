@@ -1,10 +1,10 @@
 """Measure speed and memory against the project's limits (`make bench`).
 
 Prints a table and writes build/bench.json, a list of {name, value, unit,
-limit, holds}. Every figure is a ratio or a difference of things measured in
-this one run, alternated and repeated, so that a noisy machine disturbs both
-sides alike; medians are reported. Nothing here is a test: tests are never
-timed.
+limit, holds}; the limit is null where there is none. Every figure that has one
+is a ratio or a difference of things measured in this one run, alternated and
+repeated, so that a noisy machine disturbs both sides alike; medians are
+reported. Nothing here is a test: tests are never timed.
 """
 
 from __future__ import annotations
@@ -32,13 +32,18 @@ class Row:
     name: str
     value: float
     unit: str
-    limit: float
+    limit: float | None
     holds: bool
 
 
 def row(name: str, value: float, unit: str, limit: float) -> Row:
     """A figure and the most that it may be."""
     return Row(name, round(value, 3), unit, limit, value <= limit)
+
+
+def figure(name: str, value: float, unit: str) -> Row:
+    """A figure that nothing limits: it is there to be known."""
+    return Row(name, round(value, 3), unit, None, True)
 
 
 def numbers_printed(command: list[str], count: int) -> list[float]:
@@ -454,6 +459,75 @@ def bench_campaign(rounds: int) -> list[Row]:
     ]
 
 
+def bench_kernels(rounds: int) -> list[Row]:
+    """A class on one server: memory and processors of many kernels.
+
+    tools/bench_kernels.py says what they do. The lessons go by turns, the
+    small ones first and then the large ones first; medians are reported.
+    """
+    import bench_kernels as many
+
+    os.environ["FRUITS360_DIR"] = "painted"
+    free, one = "threads as they come", "one thread"
+    wide = f"{many.WIDE} threads"
+    ways = {
+        free: many.free_threads(),
+        one: many.threads(1),
+        wide: many.threads(many.WIDE),
+    }
+    # Not counted: from now on all files that are read are in memory.
+    alone = many.lesson(1, ways[free])
+    counts = many.sizes(alone.train.peak)
+    crowd = min(8, counts[-1])
+    plan = [(n, free) for n in counts]
+    plan += [(1, one), (crowd, one), (crowd, wide)]
+    found: dict[tuple[int, str], list[many.Lesson]] = {key: [] for key in plan}
+    for number in range(min(rounds, 3)):
+        for key in plan if number % 2 == 0 else plan[::-1]:
+            found[key].append(many.lesson(key[0], ways[key[1]]))
+            print(f"  {many.described(found[key][-1], key[1])}", flush=True)
+
+    def median(key: tuple[int, str], phase: str, what: str) -> float:
+        return statistics.median(
+            getattr(getattr(lesson, phase), what) for lesson in found[key]
+        )
+
+    rows = [figure("JupyterLab's server", many.server_memory() / 1e9, "GB")]
+    lessons = [each for n in counts for each in found[n, free]]
+    for name, of in (
+        ("after %load_ext", lambda each: each.load.after.once / 1e9),
+        ("at most, training", lambda each: each.train.peak / 1e9),
+        ("after training", lambda each: each.train.after.once / 1e9),
+    ):
+        more, together = many.line(lessons, of)
+        rows.append(figure(f"one more kernel, {name}", more, "GB"))
+        name = f"{many.CLASS} kernels, {name} (extrapolated)"
+        rows.append(figure(name, together, "GB"))
+    training = f"data and {many.EPOCHS} epochs of 01, R and Python"
+    for phase, name in (("load", "%load_ext"), ("train", training)):
+        for key in plan:
+            label = f"{name}, {key[0]} at once, {key[1]}"
+            rows.append(figure(label, median(key, phase, "seconds"), "s"))
+            label += ", processor time of each"
+            rows.append(figure(label, median(key, phase, "processor"), "s"))
+        # With one thread the processor time is the time that a kernel takes
+        # which has a core to itself, whatever else this machine does.
+        for what, waits in (
+            ("with a core to itself", median((1, one), phase, "processor")),
+            ("alone here", median((1, free), phase, "seconds")),
+        ):
+            busy = median((crowd, one), phase, "processor")
+            cores = many.cores_for_class(waits, busy)
+            label = f"{name}: cores for {many.CLASS} in twice the time of one"
+            rows.append(figure(f"{label} {what}", cores, "cores"))
+    for notebook in ("01_mnist.ipynb", "03_fruits_cnn.ipynb"):
+        whole = many.processor_of(notebook, ways[one])
+        name = f"all of {notebook}, {one}"
+        rows.append(figure(name, whole.seconds, "s"))
+        rows.append(figure(f"{name}, processor time", whole.processor, "s"))
+    return rows
+
+
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "setup": bench_setup,
     "load_ext": bench_load_extension,
@@ -464,6 +538,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "loader": bench_loader,
     "turns": bench_turns,
     "campaign": bench_campaign,
+    "kernels": bench_kernels,
     "notebooks": lambda rounds: bench_notebooks(),
 }
 
@@ -487,8 +562,8 @@ def table(rows: list[Row]) -> str:
         (
             r.name,
             f"{r.value:.2f} {r.unit}",
-            f"{r.limit:g} {r.unit}",
-            "holds" if r.holds else "MISSED",
+            "" if r.limit is None else f"{r.limit:g} {r.unit}",
+            "" if r.limit is None else "holds" if r.holds else "MISSED",
         )
         for r in rows
     ]

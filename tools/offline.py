@@ -2,6 +2,8 @@
 
     python tools/offline.py                      execute all notebooks (tools/run.py) like that
     python tools/offline.py COMMAND ...          run something else like that
+    python tools/offline.py --no-limit COMMAND   the network off, memory as it is (`make test`, in which each
+                                                 notebook has its own 2 GB: tests/kernel_memory.py)
 
 The network is off because the command runs in a network of its own (a Linux namespace) in which there
 is nothing but the machine itself. The memory is limited by a control group, as Docker does it: the
@@ -17,7 +19,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import fcntl
+import itertools
 import os
 import shutil
 import signal
@@ -26,9 +30,10 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -36,12 +41,17 @@ ROOT = Path(__file__).resolve().parent.parent
 CGROUPS = Path("/sys/fs/cgroup")
 ALL_NOTEBOOKS = (sys.executable, str(ROOT / "tools" / "run.py"))
 INTERVAL = 0.2  # seconds between two looks at the memory
+BINDER = 2_000_000_000  # bytes
+
+# From linux/prctl.h.
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 # From linux/sockios.h and linux/if.h: read and set the flags of a network interface.
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 # Port 9 of one's own machine discards what it gets, if it is there at all.
-NO_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+NOWHERE = "http://127.0.0.1:9"
+NO_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE)
 NO_PROXY |= dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1")
 
 
@@ -53,15 +63,39 @@ def raise_loopback() -> None:
         fcntl.ioctl(channel, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP))
 
 
-def can_leave_the_network() -> bool:
-    """Whether this machine lets us have a network of our own."""
-    command = [*own_network(), sys.executable, "-c", ""]
-    return shutil.which("unshare") is not None and subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+# Root may have another network and stay what it is. Anybody else may where namespaces of users are
+# allowed, and keeps the own name there, too: tests see who they are, and whose files are whose.
+WAYS_OUT = (["unshare", "--net"], ["unshare", "--map-current-user", "--keep-caps", "--net"])
 
 
 def own_network() -> list[str]:
-    # As root of a namespace of our own: who may not bring up the loopback cannot use it.
-    return ["unshare", "--map-root-user", "--net", sys.executable, str(Path(__file__).resolve()), "--inside"]
+    """What to put before a command so that it has a network of its own; nothing where that is not allowed."""
+    if shutil.which("unshare") is None:
+        return []
+    for way in WAYS_OUT:
+        inside = [*way, sys.executable, str(Path(__file__).resolve()), "--inside"]
+        tried = subprocess.run([*inside, sys.executable, "-c", ""], stderr=subprocess.DEVNULL, check=False)
+        if tried.returncode == 0:
+            return inside
+    return []
+
+
+def go_inside(command: Sequence[str]) -> NoReturn:
+    """Become the command, once the loopback is up."""
+    raise_loopback()
+    # Who is not root was given rights for that, over the own files as well: a folder that may not be
+    # written to could be. (It fails where there are none to give back.)
+    ctypes.CDLL(None).prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    os.execvp(command[0], list(command))
+
+
+def network() -> str:
+    """Whether there is one, for the reader of a log."""
+    if all(name.startswith("lo") or not state.isup for name, state in psutil.net_if_stats().items()):
+        return "off"
+    if os.environ.get("http_proxy") == NOWHERE:
+        return "not off (no namespaces here), but behind a proxy that is not there"
+    return "on"
 
 
 @dataclass(frozen=True)
@@ -71,30 +105,30 @@ class Group:
     folder: Path
     version: int
 
-    def enter(self) -> None:
-        """Called in the child, before it becomes the command."""
-        (self.folder / "cgroup.procs").write_text(str(os.getpid()))
+    def take(self, process: int) -> None:
+        """Move a process here; what it starts from now on is here, too."""
+        (self.folder / "cgroup.procs").write_text(str(process))
 
     def killed(self) -> int:
         """How many processes the kernel has ended for want of memory."""
-        file = "memory.events" if self.version == 2 else "memory.oom_control"
-        found = dict(line.split() for line in (self.folder / file).read_text().splitlines())
+        file = self.folder / ("memory.events" if self.version == 2 else "memory.oom_control")
+        if not file.exists():
+            return 0  # it was removed
+        found = dict(line.split() for line in file.read_text().splitlines())
         return int(found.get("oom_kill", 0))
 
 
-@contextlib.contextmanager
-def memory_group(limit: int) -> Iterator[Group | None]:
-    """A control group below our own, with this limit in bytes; None where we may not have one."""
-    group = make_group(limit)
-    try:
-        yield group
-    finally:
-        if group is not None:
-            with contextlib.suppress(OSError):
-                group.folder.rmdir()
+    def remove(self) -> None:
+        """To be called when its processes have ended; those that have not keep it."""
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+
+numbers = itertools.count(1)
 
 
 def make_group(limit: int, groups: Path = CGROUPS, own: str | None = None) -> Group | None:
+    """A control group below our own, with this limit in bytes; None where we may not have one."""
     if own is None:
         own = Path("/proc/self/cgroup").read_text() if Path("/proc/self/cgroup").exists() else ""
     for line in own.splitlines():
@@ -103,7 +137,7 @@ def make_group(limit: int, groups: Path = CGROUPS, own: str | None = None) -> Gr
         if version == 1 and "memory" not in controllers.split(","):
             continue
         above = groups if version == 2 else groups / "memory"
-        folder = above / place.lstrip("/") / f"sidebyside-{os.getpid()}"
+        folder = above / place.lstrip("/") / f"sidebyside-{os.getpid()}-{next(numbers)}"
         try:
             folder.mkdir()
         except OSError:
@@ -120,11 +154,23 @@ def make_group(limit: int, groups: Path = CGROUPS, own: str | None = None) -> Gr
     return None
 
 
-class Watch(threading.Thread):
-    """Looks at the memory of a process and its children, and ends them all if it is more than the limit.
+def memory_of(processes: Sequence[psutil.Process]) -> int:
+    """Bytes that processes take together, what they share counted once.
 
-    What processes share is divided between them (PSS, proc(5)), so that it is counted once.
+    To what each has for itself (USS, see psutil) comes the most that one of them shares with any. (PSS
+    would divide that by all who share it, other notebooks among them.)
     """
+    own, shared = 0, 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            memory = process.memory_full_info()
+            own += memory.uss
+            shared = max(shared, memory.rss - memory.uss)
+    return own + shared
+
+
+class Watch(threading.Thread):
+    """Looks at the memory of a process and its children, and ends them all if it is more than the limit."""
 
     def __init__(self, process: int, limit: int) -> None:
         super().__init__(daemon=True)
@@ -136,7 +182,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(INTERVAL):
-            now = self.used()
+            now = memory_of(self.family())
             self.peak = max(self.peak, now)
             if now > self.limit:
                 self.exceeded = True
@@ -150,47 +196,90 @@ class Watch(threading.Thread):
         except psutil.NoSuchProcess:
             return []
 
-    def used(self) -> int:
-        total = 0
-        for process in self.family():
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_full_info().pss
-        return total
-
     def end(self) -> None:
         for process in self.family():
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
 
 
-def run(command: Sequence[str], limit: int, strict: bool) -> int:
+class Limit:
+    """The most memory, in bytes, that a process and all that it starts may take.
+
+    A control group holds it where we may have one, else a watch; the watch tells the peak in both cases.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.group = make_group(limit)
+        self.watch: Watch | None = None
+        self.ended = False
+
+    @property
+    def means(self) -> str:
+        if self.group:
+            return f"a control group (version {self.group.version})"
+        return "looking at it (no control groups here)"
+
+    @property
+    def peak(self) -> int:
+        return self.watch.peak if self.watch else 0
+
+    def hold(self, process: int) -> None:
+        """From now on; to be called before the process has done anything."""
+        if self.group:
+            self.group.take(process)
+        self.watch = Watch(process, self.limit)
+        self.watch.start()
+
+    def exceeded(self) -> bool:
+        """Whether a process was ended for want of memory."""
+        if (self.watch and self.watch.exceeded) or (self.group and self.group.killed()):
+            self.ended = True
+        return self.ended
+
+    def close(self) -> None:
+        """To be called when the process has ended, and once more if what it started may have outlived it."""
+        if self.watch:
+            self.watch.over.set()
+            self.watch.join()
+        self.exceeded()
+        if self.group:
+            self.group.remove()
+
+
+def run(command: Sequence[str], limit: int | None, strict: bool) -> int:
+    """Run a command without a network, in `limit` bytes of memory; its exit status."""
     environment = dict(os.environ)
-    prefix: list[str] = []
-    if can_leave_the_network():
-        prefix, network = own_network(), "off"
-    else:
+    prefix = own_network()
+    without = "off" if prefix else "not off (no namespaces here), but behind a proxy that is not there"
+    if not prefix:
         environment |= NO_PROXY
-        network = "not off (no namespaces here), but behind a proxy that is not there"
-    with memory_group(limit) as group:
-        held = f"a control group (version {group.version})" if group else "looking at it (no control groups here)"
-        print(f"Network: {network}. Memory: {limit / 1e9:.2f} GB, by {held}.", flush=True)
-        if strict and not (prefix and group):
+    if limit is None:
+        print(f"Network: {without}.", flush=True)
+        if strict and not prefix:
+            print("--strict: this machine does not give the rights for that.", file=sys.stderr)
+            return 1
+        command = [*prefix, *command]
+        os.execvpe(command[0], command, environment)
+    limited = Limit(limit)
+    print(f"Network: {without}. Memory: {limit / 1e9:.2f} GB, by {limited.means}.", flush=True)
+    try:
+        if strict and not (prefix and limited.group):
             print("--strict: this machine does not give the rights for both.", file=sys.stderr)
             return 1
-        child = subprocess.Popen([*prefix, *command], env=environment, preexec_fn=group and group.enter)
-        watch = Watch(child.pid, limit)
-        watch.start()
+        child = subprocess.Popen([*prefix, *command], env=environment)
+        limited.hold(child.pid)
         try:
             code = child.wait()
         finally:
-            watch.over.set()
-            watch.join()
             if child.poll() is None:
-                watch.end()
+                limited.watch.end()
                 child.wait()
-        killed = group.killed() if group else 0
-    print(f"Peak: {watch.peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB.")
-    if watch.exceeded or killed:
+        exceeded = limited.exceeded()
+    finally:
+        limited.close()
+    print(f"Peak: {limited.peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB.")
+    if exceeded:
         print("That was too much: processes were ended for want of memory.", file=sys.stderr)
         return 1
     return code if code >= 0 else 128 - code
@@ -198,16 +287,16 @@ def run(command: Sequence[str], limit: int, strict: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memory", type=float, default=2.0, metavar="GB", help="limit in 10^9 bytes (2)")
+    parser.add_argument("--memory", type=float, default=BINDER / 1e9, metavar="GB", help="limit in 10^9 bytes (2)")
+    parser.add_argument("--no-limit", action="store_true", help="turn the network off, leave memory alone")
     parser.add_argument("--strict", action="store_true", help="stop where the machine does not give the rights")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args(arguments)
     command = chosen.command or list(ALL_NOTEBOOKS)
     if chosen.inside:
-        raise_loopback()
-        os.execvp(command[0], command)
-    return run(command, int(chosen.memory * 1e9), chosen.strict)
+        go_inside(command)
+    return run(command, None if chosen.no_limit else int(chosen.memory * 1e9), chosen.strict)
 
 
 if __name__ == "__main__":

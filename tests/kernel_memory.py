@@ -1,0 +1,153 @@
+"""A pytest plugin: every notebook that nbval executes has 2 GB of memory.
+
+That is what Binder gives. The kernel, R in it and every process that it
+starts count together. tools/offline.py has the means: a control group for
+each kernel, or, where there can be none, a look at the memory five times a
+second. A notebook that takes too much fails with a sentence that says so;
+what the others took at most stands at the end of pytest's report.
+"""
+
+import sys
+import time
+from pathlib import Path
+from queue import Empty
+
+import nbval.kernel
+import nbval.plugin
+import pytest
+from jupyter_client.manager import KernelManager
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import offline
+
+
+class LimitedManager(KernelManager):
+    """Starts kernels that have a limit of memory (`limited`)."""
+
+    most = offline.BINDER
+
+    def start_kernel(self, **arguments):
+        super().start_kernel(**arguments)
+        # Python has hardly begun to start there: a megabyte or two is
+        # counted as ours.
+        self.limited = offline.Limit(self.most)
+        self.limited.hold(self.provisioner.pid)
+
+
+class LimitedKernel(nbval.kernel.RunningKernel):
+    """nbval's kernel; but it notices that it is dead.
+
+    nbval would wait as long as a cell may take, 15 minutes, for an answer.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.limited = self.km.limited
+
+    def get_message(self, stream, timeout=None):
+        end = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while True:
+            left = max(0, min(1, end - time.monotonic()))
+            try:
+                return super().get_message(stream, left)
+            except Empty:
+                if not self.is_alive():
+                    raise RuntimeError("the kernel died") from None
+                if time.monotonic() >= end:
+                    raise
+
+    def stop(self):
+        super().stop()
+        self.limited.close()
+
+
+def sentence(notebook, limited):
+    return (
+        f"{notebook} takes more than {limited.limit / 1e9:.2f} GB of memory, "
+        "which is the limit for its kernel and all that it starts. It was "
+        f"held by {limited.means}, and a process was ended; the most seen "
+        f"was {limited.peak / 1e9:.2f} GB."
+    )
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kernel-memory",
+        type=float,
+        default=offline.BINDER / 1e9,
+        metavar="GB",
+        help="memory of a notebook's kernel, in 10^9 bytes (2, as on Binder)",
+    )
+
+
+def pytest_configure(config):
+    LimitedManager.most = int(config.getoption("--kernel-memory") * 1e9)
+    nbval.kernel.KernelManager = LimitedManager
+    nbval.plugin.RunningKernel = LimitedKernel
+    config.stash[seen] = {}
+
+
+def pytest_report_header():
+    state = offline.network()
+    hint = "; `make test` turns it off" if state == "on" else ""
+    return (
+        f"network: {state}{hint}\n"
+        f"memory of a notebook: at most {LimitedManager.most / 1e9:.2f} GB"
+    )
+
+
+# --- each notebook, in the process that executes it
+
+# By the notebook's name: what its kernel took. In the process that reports,
+# [peak, too much?, means]; in those that execute, the limits themselves.
+seen = pytest.StashKey[dict]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A cell after which too much was taken fails, whatever it gave."""
+    if not isinstance(item, nbval.plugin.IPyNbCell):
+        return (yield)
+    limited = item.parent.kernel.limited
+    taken = item.config.stash[seen]
+    if limited is taken.get(item.path.name) and limited.exceeded():
+        pytest.skip("the memory of its kernel is used up")
+    taken[item.path.name] = limited
+    try:
+        return (yield)
+    finally:
+        if limited.exceeded():
+            item.raise_cell_error(sentence(item.path.name, limited))
+
+
+def pytest_sessionfinish(session):
+    """Tell the process that reports (pytest-xdist), if we are another."""
+    taken = session.config.stash[seen]
+    for name, limited in taken.items():
+        if isinstance(limited, offline.Limit):
+            limited.close()  # a kernel that died was never stopped
+            taken[name] = [limited.peak, limited.ended, limited.means]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["kernel_memory"] = taken
+
+
+# --- all of them, in the process that reports
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    output = getattr(node, "workeroutput", {})  # not if it crashed
+    node.config.stash[seen].update(output.get("kernel_memory", {}))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    taken = config.stash[seen]
+    if not taken:
+        return
+    terminalreporter.section("memory of the notebooks")
+    most = LimitedManager.most / 1e9
+    for name, (peak, too_much, means) in sorted(taken.items()):
+        found = "TOO MUCH" if too_much else f"{peak / 1e9:.2f} GB"
+        terminalreporter.line(
+            f"{found:>8} of {most:.2f} GB  {name}, held by {means}"
+        )
