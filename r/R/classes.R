@@ -40,7 +40,9 @@ Callback <- function(classname, # nolint: object_name_linter.
                      private = list(),
                      inherit = NULL,
                      parent_env = parent.frame()) {
-  members <- join_members(mget(callback_methods), list(...), public)
+  # Keras would call a method that is None.
+  others <- Filter(Negate(is.null), list(...))
+  members <- join_members(mget(callback_methods), others, public)
   counted <- grepl("^on_(.*_)?(epoch|batch)_(begin|end)$", names(members))
   logged <- names(members) %in% callback_methods & !counted
   members[counted] <- lapply(members[counted], decorate, "counted")
@@ -276,15 +278,20 @@ instance_of <- function(class, given) {
   with_method_errors(do.call(class, lapply(given, as_keras)))
 }
 
+# Methods that R6 and Python call differently.
+python_names <- c(initialize = "__init__", finalize = "__del__")
+
 python_class <- function(classname, members, private, inherit, parent_env) {
   bases <- lapply(as_plain_list(inherit), as_python_class)
   space <- method_space(classname, private, parent_env)
-  names(members)[names(members) == "initialize"] <- "__init__"
-  names(members)[names(members) == "finalize"] <- "__del__"
-  if (anyDuplicated(names(members))) {
-    stop("A class has either `initialize` or `__init__`; found both.",
-      call. = FALSE
-    )
+  for (r_name in names(python_names)) {
+    name <- python_names[[r_name]]
+    if (all(c(r_name, name) %in% names(members))) {
+      stop("A class has either `", r_name, "` or `", name, "`; found both.",
+        call. = FALSE
+      )
+    }
+    names(members)[names(members) == r_name] <- name
   }
   members <- Map(
     function(member, name) {
@@ -366,7 +373,9 @@ super_getter <- function(x, name) {
 
 super_member <- function(x, name) {
   x <- unclass(x)
-  name <- switch(name, initialize = "__init__", finalize = "__del__", name)
+  if (name %in% names(python_names)) {
+    name <- python_names[[name]]
+  }
   describer()$super_attribute(x$type, x$object, name)
 }
 
@@ -456,7 +465,10 @@ in_space <- function(f, space, decorators) {
   if (!is.null(first) && !identical(names(formals(f))[1], names(first))) {
     formals(f) <- c(first, formals(f))
   }
-  if ("private" %in% all.names(body(f)) && "self" %in% names(formals(f))) {
+  # An argument called `private` is the caller's.
+  arguments <- names(formals(f))
+  if ("private" %in% all.names(body(f)) && "self" %in% arguments &&
+        !"private" %in% arguments) {
     body(f) <- bquote({
       private <- .private_of(self)
       .(body(f))
@@ -652,6 +664,13 @@ register_class_methods <- function() {
   registerS3method(
     "r_to_py", "R6ClassGenerator", generator_to_python, reticulate
   )
+  registerS3method(
+    "py_to_r_wrapper", "keras.src.layers.layer.Layer", layer_to_r, reticulate
+  )
+  registerS3method(
+    "py_to_r_wrapper", "keras.src.initializers.initializer.Initializer",
+    initializer_to_r, reticulate
+  )
   tracked <- c(TrackedDict = "dict", TrackedList = "list", TrackedSet = "list")
   for (name in names(tracked)) {
     local({
@@ -668,8 +687,32 @@ register_class_methods <- function() {
 # `self$model$stop_training <- TRUE` ends with R setting self$model to what it
 # already is, which Python does not allow.
 callback_assign <- function(x, name, value) {
-  if (name == "model" && is_python(value)) {
+  if (name == "model" && is_same_object(value, x$model)) {
     return(x)
   }
   NextMethod()
+}
+
+is_same_object <- function(x, y) {
+  is_python(x) && is_python(y) &&
+    identical(reticulate::py_id(x), reticulate::py_id(y))
+}
+
+# A layer or a model that is called with a sequential model is added to it, as
+# in keras3: model |> base().
+layer_to_r <- function(x) {
+  force(x)
+  function(object, ...) {
+    if (missing(object) || is.null(object)) {
+      x(...)
+    } else {
+      compose(object, x, ...)
+    }
+  }
+}
+
+# A shape of R's numbers.
+initializer_to_r <- function(x) {
+  force(x)
+  function(shape, ...) x(as_shape(shape), ...)
 }

@@ -71,12 +71,16 @@ as_keras <- function(x, prefer = "path") {
       return(python_object(if (nzchar(preferred)) preferred else row$path))
     }
     if (!is.null(attr(x, "py_function_name"))) {
-      python <- reticulate::py_func(unclass(x))
-      reticulate::py_set_attr(python, "__name__", attr(x, "py_function_name"))
-      return(python)
+      return(named_function(x, attr(x, "py_function_name")))
     }
   }
   x
+}
+
+named_function <- function(f, name) {
+  python <- reticulate::py_func(unclass(f))
+  reticulate::py_set_attr(python, "__name__", name)
+  python
 }
 
 # callback_lambda()'s functions: epochs and batches count from one.
@@ -173,8 +177,9 @@ as_argument <- function(value, kind) {
 }
 
 # Losses and metrics of compile(): names, objects, the dialect's functions,
-# the reader's own functions, or a list of any of these.
-as_measure <- function(x) {
+# the reader's own functions, or a list of any of these. `name` is keras3's for
+# a function without one; the results of metrics stand under it.
+as_measure <- function(x, name) {
   if (is.null(x) || inherits(x, "python.builtin.object")) {
     return(x)
   }
@@ -182,11 +187,13 @@ as_measure <- function(x) {
     return(if (length(x) == 1) unname(x) else as.list(x))
   }
   if (is.list(x)) {
-    return(lapply(x, as_measure))
+    own <- if (is.null(names(x))) seq_along(x) else names(x)
+    measures <- Map(as_measure, unname(x), paste(name, own, sep = "_"))
+    return(stats::setNames(measures, names(x)))
   }
   known <- as_keras(x, "function")
   if (is.function(known) && !inherits(known, "python.builtin.object")) {
-    reticulate::py_func(known)
+    named_function(known, name)
   } else {
     known
   }

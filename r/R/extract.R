@@ -1,5 +1,5 @@
-# `[` of tensors, counted from one. The rules are those of the R package
-# tensorflow:
+# `[` of tensors and op_subset(), counted from one. The rules of `[` are those
+# of the R package tensorflow:
 #
 # - a number, `from:to` with both ends, `from:to:by`, nothing (all), a vector
 #   of evenly spaced positive numbers, NULL (a new dimension of one), and
@@ -12,6 +12,11 @@
 
 tensor_extract <- function(x, ..., drop = TRUE,
                            style = getOption("tensorflow.extract.style")) {
+  if (!is.null(style) && !style %in% c("R", "python")) {
+    stop("style is \"", style, "\"; \"R\" and \"python\" are possible.",
+      call. = FALSE
+    )
+  }
   arguments <- eval(substitute(alist(...)))
   indices <- lapply(unname(arguments), as_index, parent.frame())
   python_style <- identical(style, "python")
@@ -61,8 +66,13 @@ is_all <- function(index) {
   is_range(index) && length(unlist(unclass(index))) == 0
 }
 
-# `1:5` is looked at and not computed: its ends may be NULL or negative.
 as_index <- function(expression, frame) {
+  index <- read_index(expression, frame)
+  if (is_range(index)) index else check_index(index)
+}
+
+# `1:5` is looked at and not computed: its ends may be NULL or negative.
+read_index <- function(expression, frame) {
   if (is.name(expression) && !nzchar(as.character(expression))) {
     return(range_index())
   }
@@ -71,7 +81,7 @@ as_index <- function(expression, frame) {
     values <- lapply(parts, eval, frame)
     return(do.call(range_index, lapply(values, check_end)))
   }
-  check_index(eval(expression, frame))
+  eval(expression, frame)
 }
 
 colon_parts <- function(expression) {
@@ -116,6 +126,15 @@ check_end <- function(end) {
   }
 }
 
+check_numbers <- function(index) {
+  if (!is.numeric(index) || !length(index) || !is_whole(as.double(index))) {
+    stop("A tensor is indexed by whole numbers and ranges of them; found ",
+      class(index)[1], " ", toString(utils::head(index, 5)), ".",
+      call. = FALSE
+    )
+  }
+}
+
 check_index <- function(index) {
   if (is.null(index) || is_python(index)) {
     return(index)
@@ -123,12 +142,7 @@ check_index <- function(index) {
   if (length(dim(index)) > 1) {
     stop("A tensor cannot be indexed by a matrix or an array.", call. = FALSE)
   }
-  if (!is.numeric(index) || !length(index) || !is_whole(as.double(index))) {
-    stop("A tensor is indexed by whole numbers and ranges of them; found ",
-      class(index)[1], " ", toString(utils::head(index, 5)), ".",
-      call. = FALSE
-    )
-  }
+  check_numbers(index)
   index <- as.integer(index)
   if (length(index) == 1) {
     return(index)
@@ -265,4 +279,118 @@ beyond_last <- function(to, down) {
   }
   after <- (if (to > 0) to - 1L else to) + (if (down) -1L else 1L)
   if (to < 0 && after == 0L || down && after == -1L) NULL else after
+}
+
+# ---- op_subset() ------------------------------------------------------------
+
+# keras3's own function takes more than `[`: positions in any order, TRUE and
+# FALSE, tensors of either (counted from one, too), a matrix with a row for each
+# element, and fewer indices than there are dimensions.
+op_subset <- function(x, ...) {
+  expressions <- unname(eval(substitute(alist(...))))
+  indices <- lapply(expressions, read_index, parent.frame())
+  if (!is_symbolic(x)) {
+    x <- keras_module()$ops$convert_to_tensor(as_one_array(x))
+  }
+  key <- whole_key(x, indices)
+  if (is.null(key)) {
+    key <- reticulate::tuple(side_by_side(lapply(indices, as_subset)))
+  }
+  # TensorFlow's own `[` of Python takes no vectors of positions.
+  as_numpy_does <- "_numpy_style_getitem"
+  method <- if (reticulate::py_has_attr(x, as_numpy_does)) {
+    as_numpy_does
+  } else {
+    "__getitem__"
+  }
+  as_r(reticulate::py_get_attr(x, method))(key)
+}
+
+# An only index that stands for all dimensions: TRUE and FALSE for each element,
+# or a column of positions for each dimension. NULL: it is none of these.
+whole_key <- function(x, indices) {
+  if (length(indices) != 1) {
+    return(NULL)
+  }
+  index <- from_numpy(indices[[1]])
+  if (is.logical(index) && !anyNA(index)) {
+    return(as.array(index))
+  }
+  if (is_python(index) && is_tensor(index) && type_name(index) == "bool") {
+    return(index)
+  }
+  extent <- unclass(if (is_python(index)) try_shape(index) else dim(index))
+  if (length(extent) != 2 || !identical(extent[[2]], length(op_shape(x)))) {
+    return(NULL)
+  }
+  if (!is_python(index)) check_numbers(index)
+  columns <- keras_module()$ops$unstack(as_position(index), axis = 1L)
+  reticulate::tuple(columns)
+}
+
+from_numpy <- function(x) {
+  if (inherits(x, "numpy.ndarray")) as_r(x) else x
+}
+
+is_tensor <- function(x) {
+  keras_module()$ops$is_tensor(x)
+}
+
+try_shape <- function(x) {
+  if (is_tensor(x)) op_shape(x)
+}
+
+# An index of one dimension: a slice, a number, or a vector of positions from
+# zero.
+as_subset <- function(index) {
+  index <- from_numpy(index)
+  if (is.null(index)) {
+    return(NULL)
+  }
+  if (is_range(index)) {
+    check_range(list(index), NA)
+    if (is_python(index$from)) index$from <- as_position(index$from)
+    return(as_slice(index, 1L))
+  }
+  if (is_python(index)) {
+    return(python_subset(index))
+  }
+  if (is.logical(index) && !anyNA(index) && length(dim(index)) < 2) {
+    index <- which(index)
+    # No position at all is a vector of length 0.
+    return(array(as.integer(index - 1L), length(index)))
+  }
+  check_numbers(index)
+  as_position(index)
+}
+
+# all_dims() and Python's slices pass.
+python_subset <- function(index) {
+  if (!is_tensor(index)) {
+    index
+  } else if (type_name(index) == "bool") {
+    as_r(keras_module()$ops$nonzero(index))[[1]]
+  } else {
+    as_position(index)
+  }
+}
+
+# Several vectors of positions pick rows and columns, as in R, and not pairs:
+# each gets a dimension of its own.
+side_by_side <- function(key) {
+  is_vector <- vapply(key, function(index) {
+    is.array(index) ||
+      is_python(index) && is_tensor(index) && length(op_shape(index)) > 0
+  }, NA)
+  several <- sum(is_vector)
+  if (several > 1) {
+    key[is_vector] <- Map(
+      function(index, at) {
+        extent <- replace(rep(1L, several), at, -1L)
+        keras_module()$ops$reshape(index, as.list(extent))
+      },
+      key[is_vector], seq_len(several)
+    )
+  }
+  key
 }

@@ -101,6 +101,10 @@ python_object <- function(path) {
 
 translate_arguments <- function(row, given) {
   check_all_named(given, row$name)
+  # In a layer's shape NA is any size; here it is the one that is left.
+  if (!is.null(given$target_shape) && !is_python(given$target_shape)) {
+    given$target_shape <- as_full_shape(given$target_shape)
+  }
   kinds <- row$kinds[names(given)]
   # What came in through `...` is not in the signature: its name says what it
   # is.
@@ -121,14 +125,14 @@ make_object <- function(row, given) {
 
 # A sequential model is changed in place by the layer that is piped in; a
 # tensor is what the layer is called with.
-compose <- function(object, layer) {
+compose <- function(object, layer, ...) {
   if (is.null(object)) {
     layer
   } else if (inherits(object, "keras.src.models.sequential.Sequential")) {
     object$add(layer)
     invisible(object)
   } else {
-    layer(object)
+    layer(object, ...)
   }
 }
 

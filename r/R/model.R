@@ -36,6 +36,12 @@ keras_model_sequential <- function(input_shape = NULL, name = NULL, ...,
                                    trainable = TRUE,
                                    layers = list()) {
   given <- check_all_named(given_arguments(), "keras_model_sequential")
+  if (any(vapply(as_plain_list(input_shape), is_layer, NA))) {
+    stop("The first argument of keras_model_sequential() is the input's ",
+      "shape; found a layer. Write layers = list(...).",
+      call. = FALSE
+    )
+  }
   of_model <- given[names(given) %in% c("name", "trainable")]
   of_input <- given[startsWith(names_or_blank(given), "input_")]
   known <- c(names(of_model), names(of_input), "layers")
@@ -54,6 +60,10 @@ keras_model_sequential <- function(input_shape = NULL, name = NULL, ...,
     of_model$layers <- layers
   }
   do.call(keras_module()$Sequential, of_model)
+}
+
+is_layer <- function(x) {
+  inherits(x, "keras.src.layers.layer.Layer")
 }
 
 layer_input <- keras_input
@@ -135,7 +145,10 @@ compile_model <- function(object, optimizer = "rmsprop", loss = NULL,
                           auto_scale_loss = TRUE) {
   given <- check_all_named(given_arguments(but = "object"), "compile")
   measures <- intersect(names(given), c("loss", "metrics", "weighted_metrics"))
-  given[measures] <- lapply(given[measures], as_measure)
+  given[measures] <- Map(
+    as_measure, given[measures],
+    ifelse(measures == "loss", "custom_loss", "custom_metric")
+  )
   lists <- intersect(
     names(given), c("metrics", "weighted_metrics", "loss_weights")
   )
@@ -208,19 +221,24 @@ predict_on_batch <- function(object, x) {
   object$predict_on_batch(as_numpy(x))
 }
 
+# As in keras3, one number (the loss) is not a list of one.
+one_or_list <- function(results) {
+  if (length(results) == 1) results[[1]] else results
+}
+
 train_on_batch <- function(object, x, y = NULL, sample_weight = NULL,
                            class_weight = NULL) {
-  object$train_on_batch(
+  one_or_list(object$train_on_batch(
     as_numpy(x), as_numpy(y), as_numpy(sample_weight),
     class_weight = as_class_weight(class_weight), return_dict = TRUE
-  )
+  ))
 }
 
 test_on_batch <- function(object, x, y = NULL, sample_weight = NULL, ...) {
-  object$test_on_batch(
+  one_or_list(object$test_on_batch(
     as_numpy(x), as_numpy(y), as_numpy(sample_weight), ...,
     return_dict = TRUE
-  )
+  ))
 }
 
 custom_metric <- function(name, metric_fn) {
@@ -269,6 +287,12 @@ plot_model <- function(x, ...) {
 # ---- weights and configuration -----------------------------------------------
 
 get_weights <- function(object, trainable = NA) {
+  if (!is.logical(trainable) || length(trainable) != 1) {
+    stop("trainable must be TRUE, FALSE or NA (all weights); found ",
+      toString(trainable), ".",
+      call. = FALSE
+    )
+  }
   if (is.na(trainable)) {
     return(object$get_weights())
   }
@@ -323,11 +347,15 @@ set_trainable <- function(object, from, to, which, trainable) {
 
 # Where in a model a layer stands that is given by its name, its number
 # (negative: from the end) or itself. Several by a vector of these, by TRUE
-# and FALSE, or by a function of a layer that says TRUE or FALSE.
+# and FALSE, or by a function of a layer that says TRUE or FALSE; such a
+# function may be written as ~ .x$trainable.
 layer_position <- function(object, x) {
   layers <- object$layers
   names <- vapply(layers, function(layer) layer$name, "")
-  if (inherits(x, "keras.src.layers.layer.Layer")) {
+  if (inherits(x, "formula")) {
+    x <- as_predicate(x)
+  }
+  if (is_layer(x)) {
     x <- x$name
   } else if (is.function(x)) {
     x <- vapply(layers, x, NA)
@@ -345,6 +373,13 @@ layer_position <- function(object, x) {
     )
   }
   ifelse(at < 0L, length(layers) + 1L + at, at)
+}
+
+as_predicate <- function(formula) {
+  body <- formula[[length(formula)]]
+  function(layer) {
+    eval(body, list(. = layer, .x = layer), environment(formula))
+  }
 }
 
 get_config <- function(object) {

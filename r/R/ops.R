@@ -64,11 +64,11 @@ as_tensor <- function(x, dtype = NULL, ..., name = NULL, shape = NULL) {
     dtype = if (is.double(x)) "float64"
   )
   if (!is.null(dtype)) {
-    x <- tf$cast(x, dtype)
+    x <- cast(x, tf$as_dtype(dtype))
   }
   if (!is.null(shape)) {
     shape <- as_full_shape(shape)
-    whole <- !any(unlist(shape) == -1L)
+    whole <- !any(vapply(shape, identical, NA, -1L))
     x <- if (length(dim(x)) == 0 && whole) {
       tf$fill(shape, x)
     } else {
@@ -76,6 +76,17 @@ as_tensor <- function(x, dtype = NULL, ..., name = NULL, shape = NULL) {
     }
   }
   x
+}
+
+# A number that the type does not hold becomes its largest or smallest, not what
+# is left of its bits.
+cast <- function(x, type) {
+  is_number <- function(type) type$is_floating || type$is_integer
+  if (is_number(x$dtype) && is_number(type)) {
+    tensorflow_module()$saturate_cast(x, type)
+  } else {
+    tensorflow_module()$cast(x, type)
+  }
 }
 
 # -1 where a shape says NA: whatever is left.
@@ -114,30 +125,32 @@ keras_variable <- function(initializer, shape = NULL, dtype = NULL,
 # ---- shape ------------------------------------------------------------------
 
 shape <- function(...) {
-  sizes <- unlist(lapply(list(...), sizes_of), use.names = FALSE)
-  as_keras_shape(lapply(sizes, function(n) if (is.na(n)) NULL else n))
+  as_keras_shape(sizes_of(list(...)))
 }
 
 as_keras_shape <- function(sizes) {
   structure(as.list(sizes), class = "keras_shape")
 }
 
-# Numbers, NA for any: of what is a size itself, of a tensor's or an array's
-# shape, or of several of these.
+# A list of sizes, NULL for any: of what is a size itself, of a tensor's or an
+# array's shape, or of several of these. A whole number that is a tensor is a
+# size: within a traced function that of the batch is known as nothing else.
 sizes_of <- function(x) {
   if (inherits(x, "tensorflow.python.framework.tensor_shape.TensorShape")) {
-    known_sizes(as_r(x$as_list()))
+    as.list(as_r(x$as_list()))
   } else if (is_python(x)) {
-    known_sizes(op_shape(x))
+    sizes <- unclass(op_shape(x))
+    is_size <- !length(sizes) && grepl("int", type_name(x), fixed = TRUE)
+    if (is_size) list(x) else sizes
   } else if (is.array(x)) {
-    dim(x)
+    as.list(dim(x))
   } else if (is.null(x)) {
-    NA_integer_
-  } else if (is.list(x) || length(x) > 1) {
-    unlist(lapply(as.list(x), sizes_of))
+    list(NULL)
+  } else if (is.list(x) || length(x) != 1) {
+    do.call(c, c(list(list()), lapply(unname(as.list(x)), sizes_of)))
   } else {
     size <- as.integer(x)
-    if (isTRUE(size == -1L)) NA_integer_ else size
+    list(if (!is.na(size) && size != -1L) size)
   }
 }
 
@@ -175,7 +188,7 @@ shape_as_list <- function(x, ...) {
 }
 
 shape_summary <- function(..., na.rm = FALSE) { # nolint: object_name_linter.
-  do.call(.Generic, list(sizes_of(list(...)), na.rm = na.rm))
+  do.call(.Generic, list(known_sizes(sizes_of(list(...))), na.rm = na.rm))
 }
 
 same_shape <- function(e1, e2) {
@@ -274,8 +287,6 @@ op_top_k <- function(x, k, sorted = TRUE, zero_indexed = FALSE) {
   }
   found
 }
-
-op_subset <- tensor_extract
 
 # ---- lists ------------------------------------------------------------------
 

@@ -69,20 +69,20 @@ tensor_length <- function(x) {
   if (is.null(count)) NA_integer_ else as.integer(count)
 }
 
+# Python writes a shape of one number as (3,).
+without_comma <- function(text) {
+  gsub("shape=\\((None|[0-9]+),\\), dtype=", "shape=(\\1), dtype=", text)
+}
+
 tensor_print <- function(x, ...) {
-  # Python writes a shape of one number as (3,).
-  text <- gsub(
-    "shape=\\((None|[0-9]+),\\), dtype=", "shape=(\\1), dtype=",
-    reticulate::py_str(x)
-  )
-  writeLines(text)
+  writeLines(without_comma(reticulate::py_str(x)))
   invisible(x)
 }
 
 tensor_str <- function(object, ...) {
   shown <- strsplit(reticulate::py_repr(object), "\n", fixed = TRUE)[[1]]
   more <- if (length(shown) > 1) "\u2026>"
-  writeLines(paste0(shown[1], more))
+  writeLines(paste0(without_comma(shown[1]), more))
 }
 
 # ---- from a tensor to R -----------------------------------------------------
@@ -128,6 +128,14 @@ tensor_as_integer <- function(x, ...) {
 
 tensor_as_logical <- function(x, ...) {
   as.logical(as.array(x))
+}
+
+# Whole numbers are colours up to the largest of their type, others up to one.
+tensor_as_raster <- function(x, max = NULL, ...) {
+  if (is.null(max)) {
+    max <- if (as_r(x$dtype$is_integer)) as_r(x$dtype$max) else 1
+  }
+  grDevices::as.raster(as.array(x), max = max, ...)
 }
 
 # ---- arithmetic -------------------------------------------------------------
@@ -203,8 +211,9 @@ as_stored <- function(x, type) {
   if (whole && is.double(x)) {
     if (!is_whole(x)) {
       stop("The tensor's type is ", type, ", and ",
-        toString(utils::head(as.vector(x), 3)), " is not whole. Turn the ",
-        "tensor into floats first: op_cast(x, \"float32\").",
+        toString(utils::head(as.vector(x), 3)), " is no whole number ",
+        "up to ", .Machine$integer.max, ". Turn the tensor into floats first: ",
+        "op_cast(x, \"float32\").",
         call. = FALSE
       )
     }
@@ -316,11 +325,15 @@ tensor_reduce <- function(generic, x, axis, keepdims) {
   )
 }
 
-tensor_summary <- function(x, ..., axis = NULL, keepdims = FALSE,
-                           na.rm = FALSE) { # nolint: object_name_linter.
-  if (!isFALSE(na.rm)) {
+warn_of_na <- function(na_rm) {
+  if (!isFALSE(na_rm)) {
     warning("Tensors know no NA: na.rm is ignored.", call. = FALSE)
   }
+}
+
+tensor_summary <- function(x, ..., axis = NULL, keepdims = FALSE,
+                           na.rm = FALSE) { # nolint: object_name_linter.
+  warn_of_na(na.rm)
   others <- list(...)
   if (length(others) && !(is.null(axis) && isFALSE(keepdims))) {
     stop("axis and keepdims are for one tensor; found ", length(others) + 1,
@@ -342,7 +355,18 @@ tensor_summary <- function(x, ..., axis = NULL, keepdims = FALSE,
   }
 }
 
-tensor_mean <- function(x, ..., axis = NULL, keepdims = FALSE) {
+tensor_mean <- function(x, ..., axis = NULL, keepdims = FALSE,
+                        na.rm = FALSE) { # nolint: object_name_linter.
+  warn_of_na(na.rm)
+  if (...length()) {
+    stop("mean() of a tensor takes axis and keepdims; found ",
+      toString(ifelse(
+        nzchar(names_or_blank(list(...))), names(list(...)),
+        "an argument without a name"
+      )), ".",
+      call. = FALSE
+    )
+  }
   tensor_reduce("mean", x, axis, keepdims)
 }
 
@@ -419,6 +443,9 @@ register_tensor_methods <- function() {
     registerS3method(generic, tensor_class, base[[generic]], baseenv())
   }
   registerS3method("str", tensor_class, tensor_str, asNamespace("utils"))
+  registerS3method(
+    "as.raster", tensor_class, tensor_as_raster, asNamespace("grDevices")
+  )
   registerS3method("Ops", symbolic_class, tensor_ops, baseenv())
   # R asks for lengths in many places, and this one is not known.
   registerS3method(

@@ -95,6 +95,27 @@ test_that("what a callback returns by name goes into the logs", {
   expect_equal(history$metrics$added, c(10, 20))
 })
 
+test_that("a callback's model is the one that it has", {
+  Setting <- Callback("Setting", # nolint: object_name_linter.
+    set = function(model) self$model <- model
+  )
+  model <- linear_model()
+  expect_error(Setting()$set(model), "model")
+})
+
+test_that("a method that is NULL is none", {
+  Maybe <- Callback("Maybe", on_batch_end = NULL) # nolint: object_name_linter.
+  expect_length(train(linear_model(), callbacks = Maybe())$metrics$loss, 2)
+})
+
+test_that("an argument called private is the caller's", {
+  Taking <- Callback("Taking", # nolint: object_name_linter.
+    take = function(private) private,
+    private = list(own = 1)
+  )
+  expect_identical(Taking()$take(5), 5)
+})
+
 test_that("an error in a method is seen in R, in R's words", {
   deeper <- function() stop("no more of this")
   Failing <- Callback("Failing", # nolint: object_name_linter.
@@ -359,6 +380,10 @@ test_that("a class of nothing, or twice of one thing, is refused", {
   expect_error(
     Layer("A", initialize = function() NULL, `__init__` = function() NULL),
     "__init__"
+  )
+  expect_error(
+    Layer("A", finalize = function() NULL, `__del__` = function() NULL),
+    "finalize"
   )
   skip_with_keras3("keras3 has its own messages")
   expect_error(Layer("A", function() NULL, NULL, NULL, NULL, 1), "named")

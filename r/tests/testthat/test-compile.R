@@ -95,3 +95,14 @@ test_that("arguments that are only passed on reach Keras", {
   expect_true(model$run_eagerly)
   expect_false(model$jit_compile)
 })
+
+test_that("a function without a name stands under keras3's name", {
+  away <- function(y_true, y_pred) op_mean(op_abs(y_true - y_pred))
+  names_of <- function(metrics) {
+    names(losses_of(loss = "mse", metrics = metrics))
+  }
+  expect_setequal(names_of(away), c("custom_metric", "loss"))
+  expect_setequal(
+    names_of(list("mae", away)), c("mae", "custom_metric_2", "loss")
+  )
+})

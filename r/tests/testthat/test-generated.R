@@ -181,3 +181,19 @@ result = layer(np.ascontiguousarray(x, 'float32')).numpy()
   )
   expect_equal(as.array(ours(x)), theirs, tolerance = 1e-6)
 })
+
+test_that("an initializer takes a shape of R's numbers", {
+  expect_identical(dim(initializer_ones()(c(2, 3))), c(2L, 3L))
+  expect_identical(
+    initializer_zeros()(shape(2), dtype = "int32")$dtype$name, "int32"
+  )
+})
+
+test_that("the size that layer_reshape() is not told is the one left", {
+  layer <- layer_reshape(target_shape = c(6, NA))
+  expect_identical(dim(layer(array(0, c(5, 4, 3)))), c(5L, 6L, 2L))
+  left <- layer_reshape(keras_input(c(4, 3)), list(NULL, 4))
+  expect_identical(shape_of(left), list(NULL, 3L, 4L))
+  given <- layer_reshape(keras_input(c(4, 3)), reticulate::tuple(2L, 6L))
+  expect_identical(shape_of(given), list(NULL, 2L, 6L))
+})

@@ -75,6 +75,35 @@ test_that("layers are objects and can be called", {
   expect_length(layer$weights, 2)
 })
 
+test_that("a layer and a model are added to a sequential model", {
+  layer <- layer_dense(units = 2)
+  base <- keras_model_sequential(input_shape = 4)
+  base |> layer_dense(units = 3)
+  model <- keras_model_sequential(input_shape = 4)
+  returned <- model |>
+    base() |>
+    layer()
+  expect_identical(reticulate::py_id(returned), reticulate::py_id(model))
+  expect_length(model$layers, 2)
+  expect_identical(
+    reticulate::py_id(model$layers[[1]]), reticulate::py_id(base)
+  )
+  expect_equal(count_params(model), 4 * 3 + 3 + 3 * 2 + 2)
+  tensor <- keras_input(4) |> model(training = FALSE)
+  expect_identical(shape_of(tensor), list(NULL, 2L))
+  expect_identical(dim(base(inputs = matrix(0, 5, 4))), c(5L, 3L))
+})
+
+test_that("a layer in the place of the input's shape is refused", {
+  expect_error(keras_model_sequential(list(layer_dense(units = 1))), "layers")
+  skip_with_keras3("keras3 has its own message")
+  expect_error(
+    keras_model_sequential(layer_dense(units = 1)),
+    "input's shape; found a layer. Write layers = list(...).",
+    fixed = TRUE
+  )
+})
+
 test_that("merging layers take tensors one by one, in a list, or later", {
   a <- keras_input(shape = 3)
   b <- keras_input(shape = 3)

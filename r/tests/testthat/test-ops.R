@@ -167,3 +167,69 @@ test_that("lists are zipped by name or position", {
   ))
   expect_error(zip_lists(list(a = 1), list(b = 1)), "names")
 })
+
+test_that("op_subset() takes positions in any order, and fewer indices", {
+  expect_equal(as.array(op_subset(x, , c(1, 3, 2))), values[, c(1, 3, 2)])
+  expect_equal(
+    as.array(op_subset(x, c(1, 2, 1), c(3, 1, 2))),
+    values[c(1, 2, 1), c(3, 1, 2)]
+  )
+  expect_silent(row <- op_subset(x, 2))
+  expect_equal(as.numeric(row), values[2, ])
+  expect_silent(last <- op_subset(x, -1, 1))
+  expect_equal(as.numeric(last), 2)
+  expect_equal(as.array(op_subset(x, all_dims(), 2)), array(values[, 2]))
+  expect_identical(dim(op_subset(x, NULL)), c(1L, 2L, 3L))
+  counts <- tf$constant(1:4)
+  expect_equal(as.numeric(op_subset(counts, 2:-1)), 2:4)
+  expect_equal(as.numeric(op_subset(counts, 1:4:2)), c(1, 3))
+  expect_identical(
+    shape_of(op_subset(keras_input(3), , 1:2)), list(NULL, 2L)
+  )
+  expect_error(op_subset(x, 0))
+  expect_error(op_subset(x, 3, 1))
+})
+
+test_that("op_subset() takes TRUE and FALSE, tensors and matrices", {
+  chosen <- c(TRUE, FALSE, TRUE)
+  expect_equal(as.array(op_subset(x, , chosen)), values[, chosen])
+  expect_equal(as.array(op_subset(x, 2, chosen)), array(values[2, chosen]))
+  # Row by row, where R goes column by column.
+  expect_equal(as.numeric(op_subset(x, x > 2)), c(3, 5, 4, 6))
+  expect_equal(as.numeric(op_subset(x, values > 2)), c(3, 5, 4, 6))
+  numbers <- tf$constant(c(3L, 1L))
+  expect_equal(as.array(op_subset(x, , numbers)), values[, c(3, 1)])
+  expect_equal(as.numeric(op_subset(x, tf$constant(2L), 1)), 2)
+  pairs <- rbind(c(1, 1), c(2, 3))
+  expect_equal(as.numeric(op_subset(x, pairs)), values[pairs])
+  expect_equal(as.numeric(op_subset(x, tf$constant(pairs, "int32"))), c(1, 6))
+})
+
+test_that("what op_subset() does not take is refused", {
+  skip_with_keras3("keras3 cuts and goes on")
+  expect_error(op_subset(x, 1.5, 1), "found numeric 1.5")
+  expect_error(op_subset(x, "a", 1), "found character a")
+  expect_error(op_subset(x, NA), "found logical NA")
+  expect_error(op_subset(x, 0:1, 1), "indexed from 1 in R; found 0")
+})
+
+test_that("a number that is a tensor is a size", {
+  expect_length(shape(tf$constant(3L), 4), 2)
+  expect_identical(
+    dim(op_reshape(op_zeros(c(2, 6)), list(tf$constant(3L), -1))), c(3L, 4L)
+  )
+  traced <- function(f) {
+    any_number <- tf$TensorSpec(list(NULL, 2L, 2L), "float32")
+    tf$`function`(reticulate::py_func(f), input_signature = list(any_number))
+  }
+  flat <- traced(function(z) op_reshape(z, shape(op_shape(z)[[1]], -1)))
+  expect_identical(dim(flat(tf$zeros(c(3L, 2L, 2L)))), c(3L, 4L))
+  flat <- traced(function(z) op_reshape(z, c(shape(z)[1], -1)))
+  expect_identical(dim(flat(tf$zeros(c(3L, 2L, 2L)))), c(3L, 4L))
+})
+
+test_that("as_tensor() does not wrap what a type does not hold", {
+  expect_identical(as.integer(as_tensor(300L, "uint8")), 255L)
+  expect_identical(as.integer(as_tensor(-1, "uint8")), 0L)
+  expect_identical(as.logical(as_tensor(c(0, 2), "bool")), c(FALSE, TRUE))
+})

@@ -19,6 +19,7 @@ test_that("a tensor says what it is", {
   expect_output(print(x), "shape=(2, 3), dtype=float64", fixed = TRUE)
   expect_output(print(counts), "shape=(4), dtype=int32", fixed = TRUE)
   expect_output(str(x), "<tf.Tensor: shape=(2, 3)", fixed = TRUE)
+  expect_output(str(counts), "<tf.Tensor: shape=(4), dtype", fixed = TRUE)
 })
 
 test_that("a tensor becomes an R value", {
@@ -30,6 +31,10 @@ test_that("a tensor becomes an R value", {
   expect_identical(as.character(tf$constant(c("a", "b"))), c("a", "b"))
   variable <- tf$Variable(c(1, 2))
   expect_equal(as.numeric(variable), c(1, 2))
+  grey <- matrix(c(0, 51, 102, 255), 2)
+  from_bytes <- as.raster(as_tensor(grey, "uint8"))
+  expect_identical(from_bytes, as.raster(grey, max = 255))
+  expect_identical(as.raster(tf$constant(grey / 255)), from_bytes)
 })
 
 test_that("one element, rows, columns and ranges, counted from one", {
@@ -94,11 +99,13 @@ test_that("what cannot be an index is refused", {
   expect_error(x[, c(1, 3, 2)])
   expect_error(x[1.5, ])
   expect_error(x[NA, ])
+  expect_error(x[1, , style = "r"])
   expect_warning(x[1], "Incorrect number of dimensions")
 })
 
 test_that("the words of a refusal", {
   skip_with_keras3("keras3 has its own messages")
+  expect_error(x[1, , style = "r"], "style is \"r\"; \"R\" and \"python\" are")
   expect_error(x[3, ], "Index 3 is out of bounds: dimension 1 has 2 elements.")
   expect_error(x[, 2:4], "Index 4 is out of bounds: dimension 2 has 3")
   expect_error(x[, -4], "Index -4 is out of bounds")
@@ -147,7 +154,8 @@ test_that("comparisons and logic are R's", {
 
 test_that("half a number beside whole ones is refused, not cut", {
   skip_with_keras3("tensorflow cuts it")
-  expect_error(counts + 0.5, "type is int32, and 0.5 is not whole")
+  expect_error(counts + 0.5, "type is int32, and 0.5 is no whole number")
+  expect_error(counts + 3e9, "3e\\+09 is no whole number up to 2147483647")
   expect_error(counts > c(1.5, 2, 3, 4), "int32")
 })
 
@@ -206,6 +214,13 @@ test_that("many numbers become one, or one for each row or column", {
   expect_equal(as.numeric(sum(x, x)), 42)
   expect_warning(sum(x, na.rm = TRUE), "na.rm")
   expect_error(sum(x, axis = 0), "0")
+  expect_error(mean(x, trim = 0.5))
+  expect_error(mean(x, 2))
+  skip_with_keras3("tensorflow stops at na.rm, and has its own messages")
+  expect_warning(average <- mean(x, na.rm = TRUE), "na.rm")
+  expect_equal(as.numeric(average), 3.5)
+  expect_error(mean(x, trim = 0.5), "axis and keepdims; found trim")
+  expect_error(mean(x, 2), "and keepdims; found an argument without a name")
 })
 
 test_that("tensors turn, bind, sort and repeat", {

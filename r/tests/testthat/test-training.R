@@ -332,6 +332,13 @@ test_that("one batch at a time", {
   train_on_batch(model, data$x, data$onehot)
   after <- test_on_batch(model, data$x, data$onehot)
   expect_false(identical(before, after))
+  # One number, or a list by name.
+  expect_type(before, "double")
+  expect_length(before, 1)
+  several <- compiled_model(metrics = "accuracy")
+  expect_setequal(
+    names(test_on_batch(several, data$x, data$onehot)), c("accuracy", "loss")
+  )
   expect_equal(
     as.array(predict_on_batch(model, data$x)),
     predict(model, data$x, verbose = 0),

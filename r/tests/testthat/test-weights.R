@@ -45,6 +45,19 @@ test_that("all weights are frozen and unfrozen", {
   expect_length(get_weights(model, trainable = TRUE), 8)
 })
 
+test_that("layers are chosen by a function, also a formula", {
+  model <- four_layers()
+  freeze_weights(model, which = function(layer) layer$name %in% c("a", "d"))
+  expect_identical(trainable(model), c(FALSE, TRUE, TRUE, FALSE))
+  wanted <- "b"
+  freeze_weights(model, which = ~ .x$name == wanted)
+  expect_identical(trainable(model), c(TRUE, FALSE, TRUE, TRUE))
+})
+
+test_that("which weights are wanted is TRUE, FALSE or NA", {
+  expect_error(get_weights(four_layers(), "all"), "TRUE, (or )?FALSE")
+})
+
 test_that("what is not frozen is unfrozen, and the other way round", {
   model <- four_layers()
   freeze_weights(model, to = "b")
