@@ -172,6 +172,7 @@ as_argument <- function(value, kind) {
     codes = as_one_array(as_integers(value)),
     data = as_vector_data(value),
     sections = as_sections(value),
+    sequences = lapply(value, function(x) as.list(as_whole(x))),
     as_whole(as_keras(value))
   )
 }

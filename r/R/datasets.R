@@ -20,7 +20,10 @@
 #' }
 #' @export
 load_mnist <- function() {
-  loaded <- companion("sidebyside.datasets")$load_mnist()
+  loaded <- tryCatch(
+    companion("sidebyside.datasets")$load_mnist(),
+    error = function(e) stop(python_sentence(e), call. = FALSE)
+  )
   list(
     train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
     test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])

@@ -55,7 +55,10 @@ array_reshape <- function(x, dim, order = c("C", "F")) {
 }
 
 named_list <- function(...) {
-  stats::setNames(list(...), names_or_blank(list(...)))
+  values <- list(...)
+  given <- names_or_blank(values)
+  written <- vapply(substitute(alist(...))[-1], deparse1, "")
+  stats::setNames(values, ifelse(nzchar(given), given, written))
 }
 
 reset_state <- function(object) {

@@ -167,13 +167,16 @@ def _r_value(value: object, *, one_based: bool = False) -> str:
 def _kind(name: str, default: object) -> str:
     """How an R value for this argument has to be translated.
 
-    `axis`: one-based in R. `shape`: becomes a tuple, NA is None. `float`:
+    `axis`: one-based in R. `sequences`: a list of lists, though R's numbers
+    and vectors are alike. `shape`: becomes a tuple, NA is None. `float`:
     stays as it is. `counted`: a function of the number of an epoch or a batch,
     from one in R. `number`: a whole double becomes an integer, because R
     writes 32 where Python wants 32 and not 32.0.
     """
-    if name in ("axis", "axes"):
+    if name in ("axis", "axes", "shared_axes"):
         return "axis"
+    if name == "sequences":
+        return "sequences"
     if name == "shape" or name.endswith("_shape"):
         return "shape"
     if re.fullmatch(r"on_(\w+_)?(epoch|batch)_(begin|end)", name):

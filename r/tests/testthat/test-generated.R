@@ -197,3 +197,10 @@ test_that("the size that layer_reshape() is not told is the one left", {
   given <- layer_reshape(keras_input(c(4, 3)), reticulate::tuple(2L, 6L))
   expect_identical(shape_of(given), list(NULL, 2L, 6L))
 })
+
+test_that("axes that are shared count from one", {
+  # The first one is that of the samples.
+  layer <- layer_activation_parametric_relu(shared_axes = c(2, 3))
+  invisible(layer(array(0, c(1, 4, 5, 3))))
+  expect_identical(dim(as.array(layer$alpha)), c(1L, 1L, 3L))
+})

@@ -137,6 +137,18 @@ test_that("a named list, also of nothing", {
   expect_identical(names(named_list()), character())
 })
 
+test_that("a named list names what has no name after what was written", {
+  a <- 1
+  expect_identical(named_list(a, b = 2), list(a = 1, b = 2))
+  expect_named(named_list(a, a + 1), c("a", "a + 1"))
+})
+
+test_that("sequences may have one element, and R's numbers stay whole", {
+  skip_with_keras3("its result is the same; its type is not")
+  padded <- pad_sequences(list(c(1, 2), 3, numeric()))
+  expect_equal(padded, rbind(c(1, 2), c(0, 3), c(0, 0)))
+})
+
 test_that("the state of a metric is reset", {
   metric <- metric_mean()
   metric$update_state(5)
