@@ -42,13 +42,18 @@ def load(shell) -> None:
 
 
 def _start_both() -> rsession.RSession:
-    """R with its companion, and Keras."""
-    _import_while_waiting()
-    session = rsession.current()
-    preflight.require_r(session)
-    # Keras takes seconds to import, and so does what reticulate needs of
-    # R: rpy2 lets Python go on while R works, so they load together.
+    """R with its companion, and Keras.
+
+    Keras takes seconds to import, R half a second to start, and what
+    reticulate needs of R another one. rpy2 lets Python go on while R works,
+    so they load together; what may print is not among it until R runs.
+    """
     with ThreadPoolExecutor(max_workers=1) as beside:
+        silent = beside.submit(_import_what_keras_needs)
+        # Importing rpy2 starts an R to ask where its libraries are, and waits.
+        session = rsession.current()
+        preflight.require_r(session)
+        silent.result()
         keras = beside.submit(quiet.load_keras)
         session.load_ahead()
         keras.result()
@@ -56,18 +61,15 @@ def _start_both() -> rsession.RSession:
     return session
 
 
-def _import_while_waiting() -> None:
-    """Import rpy2, which waits for R, and meanwhile what Keras will need.
+def _import_what_keras_needs() -> None:
+    """The largest of the modules that Keras imports and that print nothing.
 
-    rpy2 starts R to ask where its libraries are. What goes wrong here goes
-    wrong again where it is used, and is reported there.
+    What goes wrong here goes wrong again where it is used, and is reported
+    there.
     """
-    with (
-        ThreadPoolExecutor(max_workers=1) as beside,
-        contextlib.suppress(Exception),
-    ):
-        beside.submit(importlib.import_module, "pandas")
-        importlib.import_module("rpy2.rinterface")
+    for name in ("pandas", "matplotlib.pyplot", "h5py"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 def unload(shell) -> None:
