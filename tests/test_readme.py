@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up import made_up_campaign, write_campaign
+from sidebyside.timing import load_campaigns
+from sidebyside.verdict import PHASES, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -53,6 +55,23 @@ def test_the_table_is_what_the_rows_of_the_campaigns_give():
             again = np.exp(np.log(seconds["python-again"] / seconds["python"]).mean())
             assert control.startswith(f"{again:.3f} (")
             assert blocks == str(len(seconds))
+
+
+def test_the_verdict_on_all_of_them_says_the_same_of_each():
+    """What notebook 06 says is what the README says."""
+    folders = readme.reference_campaigns(readme.TIMINGS)
+    together = verdict(load_campaigns(*folders))
+    region = README.partition("<!-- timings")[2]
+    compared = [f for f in together.findings if f.arm == "r"]
+    assert len(compared) == 2 * len(folders)
+    for f in compared:
+        name = readme.plain_name(f.parts[0].campaign)
+        assert len(f.parts) == 1
+        row = next(row for row in table_of(region) if row[0] == f"{name}: {readme.phase(f.column, f.device, False)}")
+        assert row[3] == readme.ratio(f.interval)
+        ratio = next(s for s in together.sentences if s.startswith(f"For {PHASES[f.column]} {f.where} R takes "))
+        meaning = together.sentences[together.sentences.index(ratio) + 1]
+        assert meaning.removeprefix("That ") in region
 
 
 def test_it_says_what_a_first_set_up_takes_as_set_up_itself_does():

@@ -27,6 +27,7 @@ from sidebyside.statistics import (
     log_t,
     main_campaign,
     main_campaigns,
+    mean_interval,
     p_values,
     permutation,
     pool,
@@ -41,6 +42,7 @@ from sidebyside.statistics import (
     tost,
 )
 from statsmodels.stats.meta_analysis import combine_effects
+from statsmodels.stats.oneway import anova_oneway
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
@@ -138,25 +140,25 @@ def test_power_of_equivalence(ratio, sd):
     assert share == pytest.approx(expected, abs=0.02)
 
 
-def test_a_pool_of_campaigns_covers():
-    """Two campaigns of ten blocks with the same truth."""
-    r, python = campaigns(1.02, 0.02, count=2000, n=20)
-    d = np.log(r / python)
-    pools = [pool([row[:10], row[10:]]).interval() for row in d]
-    covered = np.mean([p.low <= 1.02 <= p.high for p in pools])
-    assert 0.93 <= covered <= 0.98
+def differing(count, blocks, tau, sd=0.02, times=800):
+    """Log ratios of campaigns that differ by `tau`; the last axis is blocks.
 
-
-@pytest.mark.parametrize("count, blocks", [(2, 2), (3, 3), (6, 2), (30, 3)])
-@pytest.mark.parametrize("tau", [0, 0.02])
-def test_a_pool_of_few_blocks_covers(count, blocks, tau):
-    """A class: few blocks each, and machines that differ by `tau`."""
+    A second `sd` is that of every second campaign.
+    """
     rng = np.random.default_rng(7)
-    truth = math.log(1.02)
-    d = rng.normal(truth, 0.04, (1200, count, blocks))
-    d += rng.normal(0, tau, (1200, count, 1))
-    pools = [pool(list(campaigns)) for campaigns in d]
-    assert all(p.equal for p in pools)
+    scatter = np.resize(sd, count)[:, None]
+    d = math.log(1.02) + rng.normal(0, 1, (times, count, blocks)) * scatter
+    return d + rng.normal(0, tau, (times, count, 1))
+
+
+# Several of few blocks (a class), and of ten, which is the standard.
+@pytest.mark.parametrize(
+    "count, blocks",
+    [(2, 2), (3, 3), (6, 2), (30, 3), (2, 10), (3, 10), (5, 10), (10, 10)],
+)
+@pytest.mark.parametrize("tau", [0, 0.02, 0.05])
+def test_a_pool_of_campaigns_covers(count, blocks, tau):
+    pools = [pool(campaigns) for campaigns in differing(count, blocks, tau)]
     ends = [p.interval() for p in pools]
     covered = np.mean([e.low <= 1.02 <= e.high for e in ends])
     assert 0.93 <= covered <= 0.97
@@ -165,16 +167,55 @@ def test_a_pool_of_few_blocks_covers(count, blocks, tau):
         assert np.mean([p.p < 0.05 for p in pools]) <= 0.065
 
 
-def test_why_few_blocks_are_not_weighted(monkeypatch):
-    """By their own scatter, the interval is too short."""
-    monkeypatch.setattr("sidebyside.statistics.FEW_BLOCKS", 2)
-    rng = np.random.default_rng(7)
-    for blocks, expected in ((3, 0.88), (2, 0.86)):
-        d = rng.normal(0, 0.04, (2000, 6, blocks))
-        ends = [pool(list(campaigns)).interval() for campaigns in d]
-        covered = np.mean([e.low <= 1 <= e.high for e in ends])
-        # The numbers in the docstring of pool().
-        assert covered == pytest.approx(expected, abs=0.02)
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_pool_covers_where_one_campaign_scatters_more(count):
+    d = differing(count, 10, 0.02, sd=(0.01, 0.04))
+    ends = [pool(campaigns).interval() for campaigns in d]
+    covered = np.mean([e.low <= 1.02 <= e.high for e in ends])
+    assert 0.93 <= covered <= 0.97
+    alike = differing(count, 10, 0, sd=(0.01, 0.04))
+    assert np.mean([pool(campaigns).p < 0.05 for campaigns in alike]) <= 0.065
+
+
+def weighted_cover(d):
+    """Of DerSimonian and Laird's interval, of Hartung and Knapp's, and of
+    Hartung and Knapp's after a test at 10 %, else DerSimonian and Laird's."""
+    count, blocks = d.shape[1:]
+    means, variances = d.mean(-1), d.var(-1, ddof=1) / blocks
+    w = 1 / variances
+    total = w.sum(-1, keepdims=True)
+    center = (w * means).sum(-1, keepdims=True) / total
+    q = (w * (means - center) ** 2).sum(-1, keepdims=True)
+    tau2 = (q - (count - 1)) / (total - (w**2).sum(-1, keepdims=True) / total)
+    w = 1 / (variances + np.maximum(0, tau2))
+    total = w.sum(-1)
+    mean = (w * means).sum(-1) / total
+    off = abs(mean - math.log(1.02))
+    spread = w * (means - mean[:, None]) ** 2
+    knapp = np.sqrt(spread.sum(-1) / (count - 1) / total)
+    knapp *= stats.t.ppf(0.975, count - 1)
+    laird = stats.t.ppf(0.975, count * (blocks - 1)) / total**0.5
+    found = stats.chi2.sf(q[:, 0], count - 1) < 0.1
+    reaches = laird, knapp, np.where(found, knapp, laird)
+    return [(off < reach).mean() for reach in reaches]
+
+
+def test_why_campaigns_are_not_weighted():
+    """The numbers in the docstring of pool()."""
+    for count, expected in ((2, 0.76), (3, 0.83), (5, 0.88)):
+        d = differing(count, 10, 0.02, times=4000)
+        laird, knapp, tested = weighted_cover(d)
+        assert laird == pytest.approx(expected, abs=0.02)
+        assert 0.93 < knapp < 0.96
+        if count == 2:
+            assert tested == pytest.approx(0.81, abs=0.02)
+    d = differing(2, 10, 0.02, sd=(0.01, 0.04), times=4000)
+    assert weighted_cover(d)[1] == pytest.approx(0.89, abs=0.02)
+    narrow = np.mean([pool(c).narrow for c in differing(2, 10, 0)])
+    assert narrow == pytest.approx(0.09, abs=0.02)
+    q = [pool(campaigns).q for campaigns in differing(10, 10, 0)]
+    by_chance = (stats.chi2.sf(q, 9) < 0.05).mean()
+    assert by_chance == pytest.approx(0.15, abs=0.03)
 
 
 # --- formulas against others' programs
@@ -306,6 +347,18 @@ def test_ties_are_no_exact_tests():
     assert found["rank sum"] == expected
 
 
+def test_rank_tests_are_exact_below_fifty_as_in_r():
+    r, python = campaigns(1.02, 0.04, count=1, n=50)
+    r, python = r[0], python[0]
+    d = np.log(r / python)
+    for n, rank, signed in ((49, "exact", "exact"), (50, "asymptotic", "approx")):
+        found = p_values(r[:n], python[:n])
+        expected = stats.mannwhitneyu(r[:n], python[:n], method=rank).pvalue
+        assert found["rank sum"] == expected
+        expected = stats.wilcoxon(d[:n], method=signed, correction=True).pvalue
+        assert found["signed rank"] == expected
+
+
 def test_pool_of_one_campaign_is_its_own_interval(pair):
     r, python = pair
     found = pool([np.log(r / python)]).interval()
@@ -315,7 +368,7 @@ def test_pool_of_one_campaign_is_its_own_interval(pair):
 def test_pool_stops_at_zero_and_widens():
     rng = np.random.default_rng(3)
     alike = [rng.normal(0.02, 0.02, 10) for _ in range(4)]
-    alike = [a - a.mean() + 0.02 for a in alike]
+    alike = [a - a.mean() + 0.02 + i / 1e4 for i, a in enumerate(alike)]
     assert pool(alike).tau == 0
     apart = [a + i / 10 for i, a in enumerate(alike)]
     found = pool(apart)
@@ -323,33 +376,45 @@ def test_pool_stops_at_zero_and_widens():
     variances = np.array([a.var(ddof=1) / 10 for a in apart])
     expected = combine_effects(means, variances, method_re="dl")
     assert found.tau**2 == pytest.approx(expected.tau2, rel=1e-9)
-    assert found.mean == pytest.approx(expected.mean_effect_re, rel=1e-9)
-    assert found.error == pytest.approx(expected.sd_eff_w_re, rel=1e-9)
     assert found.q == pytest.approx(expected.q, rel=1e-9)
+    welch = anova_oneway(apart, use_var="unequal")
+    assert found.p == pytest.approx(welch.pvalue, rel=1e-9)
     assert found.p < 1e-6
     assert 0.9 < found.i2 < 1
     assert found.error > 5 * pool(alike).error
-    with pytest.raises(CannotSay, match="one block"):
-        pool([[0.1], [0.1, 0.2]])
 
 
-def test_pool_of_few_blocks_counts_each_campaign_once():
+@pytest.mark.parametrize("sizes", [(3, 3, 2, 10), (10, 20, 8, 9)])
+def test_pool_counts_each_campaign_once(sizes):
     rng = np.random.default_rng(3)
-    sizes = (3, 3, 2, 10)
     samples = [rng.normal(0.02 * i, 0.02, n) for i, n in enumerate(sizes)]
     found = pool(samples)
-    means = [s.mean() for s in samples]
-    test = stats.ttest_1samp(means, 0).confidence_interval(0.95)
-    assert found.interval().low == pytest.approx(math.exp(test.low))
-    assert found.interval().high == pytest.approx(math.exp(test.high))
-    anova = stats.f_oneway(*samples)
-    assert found.p == pytest.approx(anova.pvalue)
-    assert found.q / 3 == pytest.approx(anova.statistic)
-    assert (found.equal, found.df) == (True, 3)
-    # With enough blocks in all of them, they are weighted.
-    assert not pool([rng.normal(0, 0.02, 8) for _ in range(3)]).equal
-    with pytest.raises(CannotSay, match="the same in all 2 campaigns"):
-        pool([[0.1, 0.3], [0.3, 0.1]])
+    test = stats.ttest_1samp([s.mean() for s in samples], 0)
+    ends = test.confidence_interval(0.95)
+    assert found.interval().low == pytest.approx(math.exp(ends.low))
+    assert found.interval().high == pytest.approx(math.exp(ends.high))
+    assert found.df == 3
+    if min(sizes) < 8:
+        anova = stats.f_oneway(*samples)
+        assert found.p == pytest.approx(anova.pvalue)
+        assert found.q / 3 == pytest.approx(anova.statistic)
+
+
+@pytest.mark.parametrize(
+    "samples, said",
+    [
+        ([], "no campaign"),
+        ([[0.1], [0.1, 0.2]], "one block"),
+        ([[0.1, 0.3], [0.3, 0.1]], "the same in all 2 campaigns"),
+        ([[0.1, np.nan], [0.3, 0.1]], "missing"),
+        ([[0.1, np.inf]], "missing"),
+        ([[0.1, 0.1], [0.3, 0.1]], "do not scatter"),
+        ([[0.1, 0.3 - 0.2]], "do not scatter"),
+    ],
+)
+def test_what_cannot_be_pooled_is_a_sentence(samples, said):
+    with pytest.raises(CannotSay, match=said):
+        pool(samples)
 
 
 # --- random numbers
@@ -516,6 +581,65 @@ def test_bad_pairs_get_a_sentence(judge, r, python, said):
 
 def test_a_notebook_shows_the_sentence_only():
     assert CannotSay("No.")._render_traceback_() == ["CannotSay: No."]
+
+
+@pytest.mark.parametrize(
+    "d, said",
+    [
+        ([0.1], "There is 1 difference;"),
+        (0.1, "There is 1 difference;"),
+        ([], "There are 0 differences;"),
+        ([0.1, np.nan], "missing"),
+        ([0.1, 0.3 - 0.2], "the same in all 2 blocks"),
+        ([0.0, 0.0], "the same in all 2 blocks"),
+    ],
+)
+def test_differences_that_say_nothing_get_a_sentence(d, said):
+    for judge in (mean_interval, lambda d: tost(d, 0.03)):
+        with pytest.raises(CannotSay, match=said):
+            judge(d)
+
+
+@pytest.mark.parametrize(
+    "power",
+    [
+        lambda: power_paired(10, 1.02, 0),
+        lambda: power_paired(10, 1.02, math.nan),
+        lambda: power_unpaired(10, 1.02, 0),
+        lambda: power_tost(10, 0),
+    ],
+)
+def test_power_without_scatter_gets_a_sentence(power):
+    with pytest.raises(CannotSay, match="The standard error is"):
+        power()
+
+
+def test_power_of_one_block_gets_a_sentence():
+    with pytest.raises(CannotSay, match="There are 0 degrees of freedom"):
+        power_paired(1, 1.02, 0.01)
+
+
+def test_how_many_blocks_are_tried():
+    with pytest.raises(CannotSay, match="power of 2 blocks is not a number"):
+        blocks_needed(lambda n: math.nan)
+    assert blocks_needed(lambda n: float(n >= 99_999)) == 99_999
+    tried = []
+    with pytest.raises(CannotSay, match="Not even 100,000 blocks"):
+        blocks_needed(lambda n: tried.append(n) or 0.0)
+    assert max(tried) == 100_000
+
+
+def test_epochs_without_seconds_are_a_sentence():
+    runs = made_up_campaign(epochs=3)
+    runs["epoch_seconds"] = [()] * len(runs)
+    with pytest.raises(CannotSay, match="No completed run has the seconds"):
+        cold_and_steady(runs)
+
+
+@pytest.mark.parametrize("value", ["1;x", ["a"], [[1], [2, 3]]])
+def test_epochs_that_are_no_numbers(value):
+    with pytest.raises(CannotSay, match="one number per epoch is expected"):
+        epochs(value)
 
 
 def test_cold_and_steady_epochs():

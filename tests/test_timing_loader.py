@@ -78,7 +78,7 @@ def problem_of(folder):
 
 def test_a_campaign_is_read_with_its_types(tmp_path):
     table = load_campaigns(write(tmp_path / "one", rows()))
-    assert list(table.columns) == [*schema.COLUMNS, "machine"]
+    assert list(table.columns) == [*schema.COLUMNS, "work", "machine"]
     assert table["run"].tolist() == [1, 2, 3, 4]
     assert table["epoch_seconds"].tolist() == [(4.0, 3.0)] * 4
     assert table["loss"][2] == (0.1, 0.30000000000000004)
@@ -88,6 +88,7 @@ def test_a_campaign_is_read_with_its_types(tmp_path):
     assert table["exit_code"].dtype == "Int64"
     assert table["started"][0] == pd.Timestamp("2026-11-22T09:30:01.250Z")
     assert table["machine"].tolist() == ["m1"] * 4
+    assert table["work"].tolist() == ["2 epochs"] * 4
     assert table.attrs["folders"] == {"one": str(tmp_path / "one")}
 
 
@@ -97,17 +98,29 @@ def test_several_campaigns_become_one_table(tmp_path):
     table = load_campaigns(tmp_path)
     assert len(table) == 8
     assert table["campaign"].tolist() == ["one"] * 4 + ["two"] * 4
-    for column in ("campaign", "machine", "arm", "state"):
+    for column in ("campaign", "machine", "work", "arm", "state"):
         assert isinstance(table[column].dtype, pd.CategoricalDtype), column
     pd.testing.assert_frame_equal(
         table, load_campaigns(tmp_path / "one", tmp_path / "two")
     )
 
 
+def test_what_was_trained_is_told_in_words(tmp_path):
+    folder = write(tmp_path / "one", rows(), plan={"programs": {"r": "0123456789"}})
+    machine = json.loads((folder / schema.MACHINE).read_text())
+    machine["data"] = "Fruits: painted by us, from /home/me/x: 16 classes; so"
+    (folder / schema.MACHINE).write_text(json.dumps(machine))
+    write(tmp_path / "two", rows("two"))
+    assert load_campaigns(tmp_path)["work"].unique().tolist() == [
+        "2 epochs; Fruits: painted: 16 classes, so; programs 012345",
+        "2 epochs",
+    ]
+
+
 def test_a_campaign_without_runs_is_an_empty_table(tmp_path):
     table = load_campaigns(write(tmp_path / "one", []))
     assert len(table) == 0
-    assert list(table.columns) == [*schema.COLUMNS, "machine"]
+    assert list(table.columns) == [*schema.COLUMNS, "work", "machine"]
 
 
 def test_lines_may_end_as_on_windows_and_a_later_column_may_lack(tmp_path):

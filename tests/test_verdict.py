@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up import ARMS, made_up_campaign, with_state, write_campaign
-from sidebyside.report import flat, machines_of, write_report
+from scipy import stats
+from sidebyside.report import _method, flat, machines_of, write_report
 from sidebyside.statistics import CannotSay, columns_of, pool
 from sidebyside.timing import load_campaigns
 from sidebyside.verdict import OUTCOMES, _judge, from_r, verdict
@@ -280,7 +281,9 @@ def test_one_device_without_pairs_is_said():
 def test_campaigns_that_agree():
     runs = pd.concat(
         [
-            made_up_campaign(1.1, campaign=f"c{i}", machine=f"m{i}", seed=i + 1)
+            made_up_campaign(
+                1.1 + i / 1000, campaign=f"c{i}", machine=f"m{i}", seed=i + 1
+            )
             for i in range(3)
         ]
     )
@@ -289,6 +292,10 @@ def test_campaigns_that_agree():
     assert found.finding().blocks == 30
     assert "This pools 3 campaigns (c0, c1, c2), of 3 machines." in found.text
     assert "do not agree" not in found.text
+    # By making their ratios are the same but for a thousandth.
+    assert found.sentences[0].startswith(
+        "Warning: the 3 campaigns agree on training on the CPU better than"
+    )
     one = verdict(runs[runs["campaign"] == "c0"]).finding().interval
     pooled = found.finding().interval
     assert pooled.high - pooled.low < one.high - one.low
@@ -327,27 +334,175 @@ def test_campaigns_of_few_blocks_count_once_each():
     found = verdict(runs)
     expected = (1.1 * 1.2 * 1.15) ** (1 / 3)
     assert found.finding().interval.estimate == pytest.approx(expected)
-    assert "so each campaign counts once" in found.text
-    assert "so each campaign counts once" not in verdict(made_up_campaign()).text
+    assert "Each campaign counts once" in found.text
+    assert "counts once" not in verdict(made_up_campaign()).text
     two = runs[runs["campaign"] != "c1.2"]
-    assert "each counts once: more campaigns would" in verdict(two).text
+    assert "The ratios of the 2 campaigns go from 1.100 to 1.150" in (
+        verdict(two).text
+    )
+
+
+def test_two_campaigns_that_differ_are_not_judged_by_their_blocks():
+    """Each for itself is sure, and wrong of what both are said to tell of."""
+    runs = pd.concat(
+        [
+            made_up_campaign(1.05, sd=0.004, campaign="a"),
+            made_up_campaign(1.15, sd=0.004, campaign="b", machine="2", seed=2),
+        ]
+    )
+    found = verdict(runs).finding()
+    assert found.outcome == "unclear"
+    assert "better than" not in verdict(runs).text
+    logs = np.log([1.05, 1.15])
+    ends = stats.ttest_1samp(logs, 0).confidence_interval()
+    assert found.interval.low == pytest.approx(math.exp(ends.low))
+    assert found.interval.high == pytest.approx(math.exp(ends.high))
 
 
 def test_many_campaigns_are_counted_and_not_named():
     runs = [
         made_up_campaign(
-            1 + i / 100, campaign=f"c{i}", machine=f"m{i // 2}", seed=i, epochs=4 + i % 2
+            1 + i / 100, campaign=f"c{i}", machine=f"m{i // 2}", seed=i
         )
         for i in range(10)
     ]
     text = verdict(pd.concat(runs)).text
     assert "This pools 10 campaigns, of 5 machines." in text
     assert "Campaigns of one machine are not independent" in text
-    assert "the runs have 4 or 5 epochs" in text
     text = verdict(pd.concat(runs[:8:2])).text
     assert "This pools 4 campaigns (c0, c2, c4, c6), of 4 machines." in text
     assert "not independent" not in text
     assert "epochs" not in text
+    assert "kinds of work" not in text
+
+
+# --- campaigns of different work
+
+
+def painted_and_photographs(**truth):
+    """Two campaigns of one machine, each of its own work."""
+    painted = made_up_campaign(1.0, sd=0.004, campaign="painted", **truth)
+    photographs = made_up_campaign(1.2, seed=2, campaign="photos", **truth)
+    return pd.concat(
+        [
+            painted.assign(work="4 epochs; 16 painted fruits"),
+            photographs.assign(work="4 epochs; 16 photographs"),
+        ]
+    )
+
+
+def test_different_work_is_not_pooled():
+    runs = painted_and_photographs()
+    found = verdict(runs)
+    assert found.finding(campaign="painted").outcome == "same"
+    assert found.finding(campaign="photos").outcome == "slower"
+    # Level in machines and blocks: the last name, as main_campaign() has it.
+    assert found.finding() is found.finding(campaign="photos")
+    assert found.sentences[0].startswith("For training on the CPU in photos R")
+    assert "judged each by itself and not pooled (photos: 16 photographs; " in (
+        found.text
+    )
+    assert "painted: 16 painted fruits)" in found.text
+    assert "painted and photos are one campaign each, of one machine" in (
+        found.text
+    )
+    with pytest.raises(CannotSay, match=r"Nothing was found on r, .*, other;"):
+        found.finding(campaign="other")
+
+
+@pytest.mark.parametrize("name", ["painted", "photos"])
+def test_each_work_is_judged_as_if_it_were_alone(name):
+    runs = painted_and_photographs(accuracy_sd=0.002)
+    both = verdict(runs)
+    alone = verdict(runs[runs["campaign"] == name])
+    of_it = [f for f in both.findings if f.of == name]
+    assert [(f.arm, f.column, f.interval, f.outcome) for f in of_it] == [
+        (f.arm, f.column, f.interval, f.outcome) for f in alone.findings
+    ]
+    place = f"on the CPU in {name}"
+    for sentence in alone.sentences:
+        if sentence.startswith(("For ", "Test ", "Python against", "R and")):
+            assert sentence.replace("on the CPU", place) in both.sentences
+        if sentence.startswith("R inside"):
+            assert f"{sentence[:-1]} {place}." in both.sentences
+
+
+def test_what_most_machines_did_comes_first():
+    runs = [painted_and_photographs()]
+    for number in range(2):
+        more = made_up_campaign(
+            1.0 + number / 1000,
+            campaign=f"more-{number}",
+            machine=f"m{number}",
+            blocks=3,
+            seed=number,
+        )
+        runs.append(more.assign(work="4 epochs; 16 painted fruits"))
+    found = verdict(pd.concat(runs))
+    assert len(found.finding().parts) == 3
+    first = next(s for s in found.sentences if s.startswith("For "))
+    assert "on the CPU in more-0 and 2 others R takes 1.000 (95" in first
+    assert (
+        "The ratio on the CPU in more-0 and 2 others pools 3 campaigns "
+        "(more-0, more-1, painted), of 3 machines." in found.sentences
+    )
+    assert "photos is one campaign, of one machine" in found.text
+
+
+def test_other_epochs_are_other_work_in_a_plain_table():
+    runs = [
+        made_up_campaign(1.1, epochs=n, campaign=f"e{n}", seed=n)
+        for n in (4, 5)
+    ]
+    assert "pooled (e5: 5 epochs; e4: 4 epochs)" in (
+        verdict(pd.concat(runs)).text
+    )
+
+
+def test_one_work_without_pairs_does_not_stop_the_other():
+    runs = painted_and_photographs()
+    runs = runs[(runs["arm"] != "r") | (runs["campaign"] == "painted")]
+    text = verdict(runs).text
+    assert "In photos: The arm 'r' has no completed run on the CPU" in text
+    assert "in painted R and Python are" not in text
+    assert verdict(runs).finding().outcome == "same"
+    lost = painted_and_photographs()
+    lost = with_state(lost, "r", [2], "crashed")
+    text = verdict(lost).text
+    for name in ("painted", "photos"):
+        assert f"In {name}: 1 block of 10 has no complete pair of r" in text
+
+
+def test_the_accuracies_of_several_campaigns_count_once_each():
+    runs = pd.concat(
+        [
+            made_up_campaign(
+                1 + seed / 1000,
+                campaign=f"c{seed}",
+                seed=seed,
+                blocks=5 * seed,
+                accuracy_gap=0.01 * seed,
+                accuracy_sd=0.001,
+            )
+            for seed in (1, 2, 3)
+        ]
+    )
+    found = verdict(runs).accuracies[0]
+    assert found.blocks == 30
+    ends = stats.ttest_1samp([0.01, 0.02, 0.03], 0).confidence_interval()
+    assert found.interval == pytest.approx((0.02, ends.low, ends.high))
+    assert found.outcome == "unclear"
+
+
+def test_an_accuracy_without_scatter_but_for_the_last_bits():
+    runs = made_up_campaign(arms=("python", "r"))
+    shift = {"python": 0.0, "r": 0.1}
+    runs["val_accuracy"] = [
+        (0.5 + block / 100 + shift[arm],)
+        for arm, block in zip(runs["arm"], runs["block"], strict=True)
+    ]
+    text = verdict(runs).text
+    assert "On test accuracy nothing can be said: the difference is 0.1" in text
 
 
 # --- without R, from R, from files
@@ -458,6 +613,34 @@ def test_report(judged, tmp_path):
     content = pdf.read_bytes()
     assert content.startswith(b"%PDF")
     assert len(re.findall(rb"/Type /Page\b", content)) == 2
+
+
+def test_the_method_is_that_which_was_used(judged):
+    assert "each counts once" in _method(judged)
+    assert "different work" not in _method(judged)
+    alone = verdict(made_up_campaign())
+    assert "campaigns" not in _method(alone)
+    apart = verdict(painted_and_photographs())
+    assert "Campaigns of different work are not pooled." in _method(apart)
+    assert "counts once" not in _method(apart)
+
+
+def test_the_figure_has_a_heading_for_each_kind_of_work():
+    found = verdict(painted_and_photographs())
+    intervals = found.figure().subfigs[1].axes[0]
+    labels = [t.get_text() for t in intervals.get_yticklabels()]
+    assert labels[:2] == ["photos:", "R, training, CPU"]
+    assert labels.index("painted:") == len(labels) / 2
+
+
+def test_a_report_is_not_half_written(judged, tmp_path, monkeypatch):
+    def broken(*_):
+        raise MemoryError("no room for the PDF")
+
+    monkeypatch.setattr("sidebyside.report._pdf", broken)
+    with pytest.raises(MemoryError):
+        write_report(judged, tmp_path, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_is_replaced_whole(judged, tmp_path):

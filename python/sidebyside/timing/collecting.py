@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from . import archives, records, schema
-from .distinct import Seen, machine_names
+from .distinct import Seen, Work, machine_names, work_of
 from .loader import (
     CutOff,
     NoTimings,
@@ -43,8 +42,6 @@ ON_REQUEST = ("unfinished", "other-work")
 # From one block nobody can tell how much a ratio scatters.
 LEAST_BLOCKS = 2
 
-_PICTURES = re.compile(r"(Fruits: \w+)[^:]*?(?:, from .*)?(: \d+ classes.*)")
-
 
 @dataclass(frozen=True)
 class HandIn:
@@ -61,7 +58,7 @@ class HandIn:
     machine: str = ""
     blocks: int = 0
     fingerprint: str = ""
-    work: tuple[tuple[str, str], ...] = ()
+    work: Work = ()
     versions: str = ""
     place: Seen | None = None
 
@@ -211,7 +208,7 @@ def _read(path: Path, told: list[warnings.WarningMessage]) -> HandIn:
         blocks=blocks,
         machine=machine["id"],
         fingerprint=fingerprint(table),
-        work=_work(plan, machine),
+        work=work_of(plan, machine),
         versions=_versions(machine),
         place=table.attrs["place"],
     )
@@ -241,24 +238,6 @@ def _blocks(table: pd.DataFrame) -> int:
         set(done["block"][done["arm"] == arm]) for arm in ("r", "python")
     )
     return len(r & python)
-
-
-def _work(
-    plan: dict[str, Any], machine: dict[str, Any]
-) -> tuple[tuple[str, str], ...]:
-    """What was trained: two campaigns that differ in it are not alike."""
-    pictures = str(machine.get("data", ""))
-    if known := _PICTURES.search(pictures):
-        pictures = known[1] + known[2]
-    programs = plan.get("programs")
-    programs = programs if isinstance(programs, dict) else {}
-    hashes = [str(programs.get(x, ""))[:6] for x in ("python", "r")]
-    return (
-        ("device", plan["device"]),
-        ("epochs", str(plan["epochs"])),
-        ("programs", "/".join(filter(None, hashes))),
-        ("pictures", pictures[:100]),
-    )
 
 
 def _versions(machine: dict[str, Any]) -> str:

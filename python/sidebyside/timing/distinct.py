@@ -1,10 +1,13 @@
-"""Which campaigns were measured on one and the same machine."""
+"""Which campaigns are of one machine, and which did the same work."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+_PICTURES = re.compile(r"(Fruits: \w+)[^:]*?(?:, from .*)?(: \d+ classes.*)")
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,39 @@ def _together(seen: Sequence[Seen]) -> bool:
         for i, a in enumerate(seen)
         for b in seen[:i]
     )
+
+
+Work = tuple[tuple[str, str], ...]
+"""Pairs of name and value: device, epochs, programs, pictures."""
+
+
+def work_of(plan: Mapping[str, Any], machine: Mapping[str, Any]) -> Work:
+    """What was trained: two campaigns that differ in it are not alike."""
+    pictures = str(machine.get("data", ""))
+    if known := _PICTURES.search(pictures):
+        pictures = known[1] + known[2]
+    programs = plan.get("programs")
+    programs = programs if isinstance(programs, dict) else {}
+    hashes = [str(programs.get(x, ""))[:6] for x in ("python", "r")]
+    return (
+        ("device", plan["device"]),
+        ("epochs", str(plan["epochs"])),
+        ("programs", "/".join(filter(None, hashes))),
+        ("pictures", pictures[:100]),
+    )
+
+
+def work_in_words(work: Work) -> str:
+    """The same as a text, without the device, which has its own column.
+
+    Parts are joined by "; ", as in "10 epochs; Fruits: painted: 16 classes,
+    1,920 Training and 640 Test images; programs 0123ab/4567cd".
+    """
+    known = dict(work)
+    epochs = known["epochs"]
+    parts = [
+        f"{epochs} epoch{'' if epochs == '1' else 's'}",
+        " ".join(known["pictures"].replace(";", ",").split()),
+        f"programs {known['programs']}" if known["programs"] else "",
+    ]
+    return "; ".join(filter(None, parts))

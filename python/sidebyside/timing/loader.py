@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import csv
-import gc
 import hashlib
 import json
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..collector import paused
 from ..datasets import data_directory, project_directory
 from . import schema
 from .archives import is_archive, read_bytes
-from .distinct import Seen, machine_names
+from .distinct import Seen, machine_names, work_in_words, work_of
 from .schema import Problem, WrongRuns
 
 ENVIRONMENT = "SIDEBYSIDE_TIMINGS"
@@ -58,9 +57,11 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row per run, in the order in which they ran, with the columns of
-        `runs.csv` (data/timings/README.md) and `machine`, the anonymous name
-        of the machine (containers of one server are one machine, as far as
-        can be known: `sidebyside.timing.distinct`). Lists are tuples of
+        `runs.csv` (data/timings/README.md) and two more: `work`, what was
+        trained, in words, so that campaigns with other words are another
+        question; and `machine`, the anonymous name of the machine
+        (containers of one server are one machine, as far as can be known:
+        `sidebyside.timing.distinct` has both). Lists are tuples of
         float, one number per epoch, `()` where nothing was measured; numbers
         that were not measured are NaN, `exit_code` is Int64; `started` is a
         time in UTC; words are categories. `attrs["folders"]` says where each
@@ -74,7 +75,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         If nothing was found, with what to do.
     """
     found = list(campaign_folders(*folders))
-    with _no_collector():
+    with paused():  # a million numbers stay
         tables = [read_campaign(folder) for folder in found]
     seen: dict[str, Path] = {}
     measured: dict[str, Path] = {}
@@ -186,18 +187,6 @@ def _campaigns_in(folder: Path) -> list[Path]:
     )
 
 
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Without looking for cycles among what will be a million numbers."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _name_machines(tables: list[pd.DataFrame]) -> None:
     """The column `machine`, the same name for the same machine."""
     places = [x.attrs["place"] for x in tables]
@@ -211,7 +200,7 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     for table in tables:
         table.attrs = {}
     # Of categories that differ pandas would make plain strings.
-    for column in ("campaign", "machine"):
+    for column in ("campaign", "work", "machine"):
         names = [x for t in tables for x in t[column].cat.categories]
         for table in tables:
             table[column] = table[column].cat.set_categories(
@@ -307,9 +296,11 @@ def read_campaign(folder: str | Path) -> pd.DataFrame:
     described = read_machine(folder)
     machine = described["id"]
     table = _Check(folder / schema.RUNS, plan).table()
-    table["machine"] = pd.Categorical.from_codes(
-        np.zeros(len(table), dtype=np.int8), [machine]
-    )
+    work = work_in_words(work_of(plan, described))
+    for column, word in (("work", work), ("machine", machine)):
+        table[column] = pd.Categorical.from_codes(
+            np.zeros(len(table), dtype=np.int8), [word]
+        )
     times = table["started"]
     seconds = pd.to_timedelta(table["process_seconds"].fillna(0), unit="s")
     boot = described.get("boot")
