@@ -2,6 +2,7 @@
 
 import os
 import queue
+import signal
 import sys
 import time
 import zipfile
@@ -15,6 +16,10 @@ pytest_plugins = ["kernel_memory"]
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVE = ROOT.parent / "shared" / "data" / "fruits-360-16-classes.zip"
+
+# Who starts the tests in the background (`make test &` in a script) has them
+# ignore the stop button, and so would every kernel that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The outputs in the notebooks were made on painted fruits and from the
 # project's own measurements, so they are compared on these. Photographs are

@@ -237,7 +237,9 @@ def test_without_any_source_each_is_named_with_its_reason(places):
     assert tried[2].endswith("not in this test")
 
 
-def test_fetch_reports_failure_by_its_exit_status(places, capsys):
+def test_fetch_reports_failure_by_its_exit_status(places, capsys, monkeypatch):
+    # Painting takes 20 s, and is tried elsewhere.
+    monkeypatch.setattr(fetch, "painted_fruits", lambda: "a folder")
     assert fetch.main() == 1
     assert "MNIST could not be had" in capsys.readouterr().err
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import threading
 import time
@@ -221,6 +222,11 @@ def _read_programs(
             f"differs from {schema.PLAN}); start another"
         )
     return programs, directory
+
+
+def _near(folder: Path) -> str:
+    """The folder as one would write it from here, if that is shorter."""
+    return min(os.path.relpath(folder), str(folder), key=len)
 
 
 def drift_allowed(seconds: float) -> float:
@@ -592,7 +598,7 @@ class Campaign:
             self.progress.say(f"Meanwhile {finding}.")
         self.progress.say(
             f"{self.plan.campaign}: {reason}. {len(self.rows)} runs in "
-            f"{self.folder}; the experiment itself took "
+            f"{_near(self.folder)}; the experiment itself took "
             f"{account['share']:.2%} of the time."
         )
 
