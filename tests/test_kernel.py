@@ -3,6 +3,8 @@
 import base64
 import re
 import struct
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -445,3 +447,22 @@ def test_what_is_missing_is_named_and_when_mended_the_kernel_goes_on(
     assert loaded.ok, loaded.shown
     assert loaded.stdout.startswith("R ")
     assert kernel.r("cat('R answers\\n')").stdout.strip() == "R answers"
+
+
+# The C library's exit calls sleep(exit status), when Python is gone already.
+LIVES_ON = """
+import ctypes, sys
+from IPython.core.interactiveshell import InteractiveShell
+
+InteractiveShell.instance().run_line_magic("load_ext", "sidebyside")
+library = ctypes.CDLL(None)
+library.on_exit(library.sleep, None)
+sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on_exit()")
+def test_reticulates_thread_does_not_call_a_python_that_is_gone():
+    """It would every half a second: a process that ends slowly was killed."""
+    ended = subprocess.run([sys.executable, "-c", LIVES_ON], check=False)
+    assert ended.returncode == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import importlib
 import os
@@ -14,6 +15,9 @@ from typing import Any
 
 # Older ones free Python objects without Python's lock (see _finalizer.c).
 RETICULATE_WITH_SAFE_FINALIZER = (1, 31)
+
+# reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
+PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
 
 NO_R = (
     "R was not found: there is no R on PATH and R_HOME is not set. `make "
@@ -102,6 +106,27 @@ class RSession:
         # R looks for events once more while Python is already shutting down.
         library, null = openrlib.rlib, openrlib.ffi.NULL
         atexit.register(setattr, library, "ptr_R_ProcessEvents", null)
+        atexit.register(self._let_reticulate_rest)
+
+    def _let_reticulate_rest(self) -> None:
+        """Have reticulate's thread call Python no more.
+
+        It asks Python every half a second to look for R's events, and has no
+        end. Once in some fifty times it asked while Python was shutting down,
+        after all was done, and the process ended with a segmentation fault.
+        """
+        path = self.text(
+            'local({ found <- getLoadedDLLs()[["reticulate"]]; '
+            'if (is.null(found)) "" else found[["path"]] })'
+        )
+        if not path:
+            return
+        # Another reticulate may have no such pointer, and other ways.
+        with contextlib.suppress(OSError, ValueError):
+            call = ctypes.c_void_p.in_dll(ctypes.CDLL(path), PENDING_CALL)
+            # A function that does nothing and says 0, as for "it is noted".
+            nothing = ctypes.CDLL(None).isatty
+            call.value = ctypes.cast(nothing, ctypes.c_void_p).value
 
     def evaluate(self, code: str) -> Any:
         """Evaluate R code and return rpy2's low-level object."""
