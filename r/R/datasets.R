@@ -20,10 +20,7 @@
 #' }
 #' @export
 load_mnist <- function() {
-  loaded <- tryCatch(
-    companion("sidebyside.datasets")$load_mnist(),
-    error = function(e) stop(python_sentence(e), call. = FALSE)
-  )
+  loaded <- in_one_sentence(companion("sidebyside.datasets")$load_mnist())
   list(
     train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
     test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])

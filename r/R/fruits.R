@@ -33,10 +33,7 @@ fruits_directory <- function(classes = NULL) {
   }
   fruits <- companion("sidebyside.fruits")
   share_environment("FRUITS360_DIR", "FRUITS360_CLASSES", "SIDEBYSIDE_DATA")
-  tryCatch(
-    fruits$fruits_directory(classes),
-    error = function(e) stop(python_sentence(e), call. = FALSE)
-  )
+  in_one_sentence(fruits$fruits_directory(classes))
 }
 
 # Python looks at its environment variables once, when it starts; what
@@ -53,11 +50,12 @@ share_environment <- function(...) {
   }
 }
 
-# What a Python error says, without the name of its class before it and
-# reticulate's advice after it.
-python_sentence <- function(error) {
-  said <- sub("\nRun `reticulate::py_last_error\\(\\)`.*", "",
-    conditionMessage(error)
-  )
-  sub("^[[:alnum:]_.]+: ", "", trimws(said))
+# What a Python error says, without the name of its class before it, and
+# reticulate's advice or Python's call stack after it.
+in_one_sentence <- function(code) {
+  tryCatch(code, error = function(e) {
+    after <- "\n(Run `reticulate::|Detailed traceback|Traceback).*"
+    said <- trimws(sub(after, "", conditionMessage(e)))
+    stop(sub("^[[:alnum:]_.]+: ", "", said), call. = FALSE)
+  })
 }

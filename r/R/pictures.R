@@ -20,8 +20,5 @@
 read_picture <- function(path, size = 20) {
   stopifnot(is.character(path), length(path) == 1)
   pictures <- companion("sidebyside.pictures")
-  tryCatch(
-    pictures$read_picture(path, as.integer(size)),
-    error = function(e) stop(python_sentence(e), call. = FALSE)
-  )
+  in_one_sentence(pictures$read_picture(path, as.integer(size)))
 }

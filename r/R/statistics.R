@@ -94,16 +94,6 @@ as_columns <- function(runs) {
 
 is_missing <- function(x) is.atomic(x) && length(x) == 1 && is.na(x)
 
-# Python's error without Python's call stack.
-in_one_sentence <- function(code) {
-  tryCatch(code, error = function(e) {
-    said <- strsplit(conditionMessage(e), "\n")[[1]]
-    said <- sub("^[A-Za-z_.]*(Error|CannotSay|WrongRuns|NoTimings): ", "", said)
-    said <- said[nzchar(said) & !grepl("^(Detailed|Run `|Traceback)", said)]
-    stop(paste(said, collapse = "\n"), call. = FALSE)
-  })
-}
-
 #' Random numbers that both languages draw alike
 #'
 #' @description
