@@ -38,13 +38,13 @@ lab:  ## open the notebooks in JupyterLab
 	$(IN_ENV) jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/$(notdir $(OPENED)) $(ARGS) $(OPENED)
 
 fruits:  ## get the photographs of Fruits-360 from Kaggle (ARGS="--from ZIP_OR_FOLDER", "--classes all")
-	$(IN_ENV) python -m sidebyside.fetch_fruits $(ARGS)
+	$(IN_ENV) python -m sidebyside.data.fetch_fruits $(ARGS)
 
 book:  ## make a web site of the README and the notebooks in build/book
 	$(IN_ENV) $(BOOK) $(ARGS)
 	$(BOOK_IS_READY)
 
-picture: book  ## take the README's picture of a pair (docs/pair.png) from the book
+picture: book  ## take the README's picture of a pair (book/static/pair.png) from the book
 	$(IN_ENV) python tools/screenshot.py
 
 readme:  ## compute the README's timings and minutes anew, then take its picture

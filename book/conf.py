@@ -35,9 +35,19 @@ project = "Keras, side by side"
 html_title = "Keras, side by side: R and Python"
 language = "en"
 root_doc = "README"
-ABOUT = ["CONTRIBUTING", "data/README", "data/timings/README", "binder/README"]  # pages for those who want more
-include_patterns = ["README.md", *(f"{page}.md" for page in ABOUT), "notebooks/*.ipynb", "notebooks/*.md",
-                    "book/dictionary.md"]
+ABOUT = [
+    "CONTRIBUTING",
+    "data/README",
+    "data/timings/README",
+    "binder/README",
+]  # pages for those who want more
+include_patterns = [
+    "README.md",
+    *(f"{page}.md" for page in ABOUT),
+    "notebooks/*.ipynb",
+    "notebooks/*.md",
+    "book/dictionary.md",
+]
 exclude_patterns = [".*", "build", "python", "r", "**/.ipynb_checkpoints"]
 
 sys.path.insert(0, str(ROOT / "book"))
@@ -52,7 +62,10 @@ myst_heading_anchors = 3
 # --- how it looks
 
 html_theme = "pydata_sphinx_theme"
-html_static_path = ["static", "../python/sidebyside/labextension/static/style.css"]
+html_static_path = [
+    "static",
+    "../python/sidebyside/kernel/labextension/static/style.css",
+]
 html_favicon = "static/favicon.svg"
 html_css_files = ["style.css", "book.css"]
 html_js_files = ["book.js"]
@@ -82,7 +95,11 @@ def contents():
     """The table of contents, in reading order: notebooks, what is about all of them, the rest."""
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     about = sorted((ROOT / "notebooks").glob("*.md"))
-    pages = [*(f"notebooks/{path.stem}" for path in [*notebooks, *about]), "book/dictionary", *ABOUT]
+    pages = [
+        *(f"notebooks/{path.stem}" for path in [*notebooks, *about]),
+        "book/dictionary",
+        *ABOUT,
+    ]
     return "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
 
 
@@ -94,8 +111,11 @@ def prepare(app, docname, source):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
             if "outputs" in cell:
-                cell["outputs"] = [without_live(output) for output in cell["outputs"]
-                                   if output.get("metadata", {}).get("sidebyside") != "style"]
+                cell["outputs"] = [
+                    without_live(output)
+                    for output in cell["outputs"]
+                    if output.get("metadata", {}).get("sidebyside") != "style"
+                ]
         source[0] = json.dumps(notebook)
 
 
@@ -103,7 +123,11 @@ def without_live(output):
     """Of a figure that came live and as a picture, the picture: plotly's program alone is 4 MB a page."""
     data = output.get("data", {})
     if any(mime.startswith("image/") for mime in data):
-        output["data"] = {mime: value for mime, value in data.items() if not mime.startswith("application/")}
+        output["data"] = {
+            mime: value
+            for mime, value in data.items()
+            if not mime.startswith("application/")
+        }
     return output
 
 
@@ -149,28 +173,46 @@ def add_links(app, pagename, templatename, context, doctree):
         path = f"{pagename}.ipynb"
         context["notebook_name"] = Path(path).name
         context["has_pairs"] = has_pairs(ROOT / path)
-    context["lab_command"] = f"make lab ARGS={path}" if "notebook_name" in context else "make lab"
+    context["lab_command"] = (
+        f"make lab ARGS={path}" if "notebook_name" in context else "make lab"
+    )
     repository = app.config.repository_url.rstrip("/")
     if repository:
         context["repository_url"] = repository
         context["repository_name"] = repository.rpartition("/")[2].removesuffix(".git")
         on_github = repository.removeprefix("https://github.com/")
-        where = f"gh/{on_github}" if on_github != repository else "git/" + quote(repository, safe="")
-        context["binder_url"] = f"https://mybinder.org/v2/{where}/HEAD?labpath={quote(path)}"
+        where = (
+            f"gh/{on_github}"
+            if on_github != repository
+            else "git/" + quote(repository, safe="")
+        )
+        context["binder_url"] = (
+            f"https://mybinder.org/v2/{where}/HEAD?labpath={quote(path)}"
+        )
         if app.config.jupyterhub_url:
             opened = f"lab/tree/{context['repository_name']}/{path}"
-            context["hub_url"] = (f"{app.config.jupyterhub_url.rstrip('/')}/hub/user-redirect/git-pull"
-                                  f"?repo={quote(repository, safe='')}&urlpath={quote(opened, safe='')}")
+            context["hub_url"] = (
+                f"{app.config.jupyterhub_url.rstrip('/')}/hub/user-redirect/git-pull"
+                f"?repo={quote(repository, safe='')}&urlpath={quote(opened, safe='')}"
+            )
 
 
 def has_pairs(path):
-    return any("pair" in cell["metadata"].get("tags", []) for cell in json.loads(path.read_text("utf-8"))["cells"])
+    return any(
+        "pair" in cell["metadata"].get("tags", [])
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+    )
 
 
 def link_repository(app, config):
     if config.repository_url:
         config.html_theme_options["icon_links"] = [
-            {"name": "Repository", "url": config.repository_url, "icon": "fa-solid fa-code-branch"}]
+            {
+                "name": "Repository",
+                "url": config.repository_url,
+                "icon": "fa-solid fa-code-branch",
+            }
+        ]
 
 
 def make_index(app, problem):

@@ -54,66 +54,99 @@ class Rule:
 
 # Before the examples of the rules, in both languages: x is 10, 20, 30.
 BEFORE_R = "x <- c(10, 20, 30)"
-BEFORE_PYTHON = "import math\nimport os\nimport numpy as np\nx = np.array([10.0, 20.0, 30.0])"
+BEFORE_PYTHON = (
+    "import math\nimport os\nimport numpy as np\nx = np.array([10.0, 20.0, 30.0])"
+)
 
 RULES = (
     Rule(
         "R counts from one, Python from zero",
         "And a range has its last element in R, and ends before it in Python. A negative index leaves an element "
         "out in R; in Python it counts from the end.",
-        (("x[1]", "x[0]"), ("x[2:3]", "x[1:3]"), ("x[length(x)]", "x[-1]"), ("x[-1]", "x[1:]"),
-         ("which.max(x) - 1", "x.argmax()")),
+        (
+            ("x[1]", "x[0]"),
+            ("x[2:3]", "x[1:3]"),
+            ("x[length(x)]", "x[-1]"),
+            ("x[-1]", "x[1:]"),
+            ("which.max(x) - 1", "x.argmax()"),
+        ),
     ),
     Rule(
         "A number is a fraction in R",
         "`7` is a double; a whole number has an L. Python's `7` is whole. Keras wants whole numbers where it counts "
         "something: R's functions for Keras turn `10` into one, but Python objects that R calls with `$` "
         "do not.",
-        (("is.integer(7L)", "isinstance(7, int)"), ("is.integer(7)", "isinstance(7.0, int)"),
-         ("7 %/% 2", "7 // 2"), ("7 %% 2", "7 % 2"), ("7^2", "7 ** 2")),
+        (
+            ("is.integer(7L)", "isinstance(7, int)"),
+            ("is.integer(7)", "isinstance(7.0, int)"),
+            ("7 %/% 2", "7 // 2"),
+            ("7 %% 2", "7 % 2"),
+            ("7^2", "7 ** 2"),
+        ),
     ),
     Rule(
         "`$` in R, `.` in Python",
         "A part of a Python object is `model$layers` in R and `model.layers` in Python. A `.` in R is only a letter "
         "of a name: `file.path` is one function. `$` takes a part of R's own lists too, for which Python has keys.",
-        (('file.path("a", "b")', 'os.path.join("a", "b")'), ("list(loss = 0.5)$loss", '{"loss": 0.5}["loss"]')),
+        (
+            ('file.path("a", "b")', 'os.path.join("a", "b")'),
+            ("list(loss = 0.5)$loss", '{"loss": 0.5}["loss"]'),
+        ),
     ),
     Rule(
         "A pipe in R, a method in Python",
         "`x |> f(y)` is `f(x, y)`: what is on the left becomes the first argument. Python's objects bring their "
         "functions along: `x.f(y)`.",
-        (("x |> sum()", "x.sum()"), ("x |> rev() |> cumsum()", "x[::-1].cumsum()"),
-         ("sum(x)", "x.sum()")),
+        (
+            ("x |> sum()", "x.sum()"),
+            ("x |> rev() |> cumsum()", "x[::-1].cumsum()"),
+            ("sum(x)", "x.sum()"),
+        ),
     ),
     Rule(
         "NULL and None, NA and nan",
         "Nothing is `NULL` in R and `None` in Python, and each becomes the other on the way across. `NULL` has the "
         "length 0 and vanishes in `c()`. A value that is missing is `NA` in R; among Python's fractions it is "
         "`nan`.",
-        (("is.null(NULL)", "None is None"), ("length(c(1, NULL, 2))", "len([1, 2])"),
-         ("is.na(NA)", "math.isnan(math.nan)"), ("mean(c(1, NA, 3), na.rm = TRUE)", "np.nanmean([1, math.nan, 3])")),
+        (
+            ("is.null(NULL)", "None is None"),
+            ("length(c(1, NULL, 2))", "len([1, 2])"),
+            ("is.na(NA)", "math.isnan(math.nan)"),
+            ("mean(c(1, NA, 3), na.rm = TRUE)", "np.nanmean([1, math.nan, 3])"),
+        ),
     ),
     Rule(
         "R fills by columns, NumPy by rows",
         "The same numbers in the same order make another matrix. `array_reshape()` fills by rows in R, and so does "
         "`matrix()` with `byrow = TRUE`; `dim(x) <-` fills by columns.",
-        (("matrix(1:6, 2)[1, ]", 'np.arange(1, 7).reshape(2, 3, order="F")[0]'),
-         ("matrix(1:6, 2, byrow = TRUE)[1, ]", "np.arange(1, 7).reshape(2, 3)[0]"),
-         ("as.vector(matrix(1:6, 2))", 'np.arange(1, 7).reshape(2, 3, order="F").ravel(order="F")')),
+        (
+            ("matrix(1:6, 2)[1, ]", 'np.arange(1, 7).reshape(2, 3, order="F")[0]'),
+            ("matrix(1:6, 2, byrow = TRUE)[1, ]", "np.arange(1, 7).reshape(2, 3)[0]"),
+            (
+                "as.vector(matrix(1:6, 2))",
+                'np.arange(1, 7).reshape(2, 3, order="F").ravel(order="F")',
+            ),
+        ),
     ),
     Rule(
         "All numbers at once",
         "R's vectors compute element by element, as NumPy's arrays do. Python's lists do not: `[1, 2] * 2` is a list "
         "of four.",
-        (("c(1, 2) * 2", "np.array([1, 2]) * 2"), ("rep(c(1, 2), 2)", "[1, 2] * 2"),
-         ("ifelse(x > 15, 1, 0)", "np.where(x > 15, 1, 0)"), ("sum(x > 15)", "(x > 15).sum()")),
+        (
+            ("c(1, 2) * 2", "np.array([1, 2]) * 2"),
+            ("rep(c(1, 2), 2)", "[1, 2] * 2"),
+            ("ifelse(x > 15, 1, 0)", "np.where(x > 15, 1, 0)"),
+            ("sum(x > 15)", "(x > 15).sum()"),
+        ),
     ),
     Rule(
         "A new name is a copy in R, the same object in Python",
         "After `y = x`, what is changed in `y` is changed in `x`, in Python; `x.copy()` is R's `y <- x`. A Python "
         "object that R holds follows Python's rule, also in R.",
-        (("y <- x; y[1] <- 0; x[1]", "y = x.copy(); y[0] = 0; x[0]"),
-         ("y <- x; y[1] <- 0; y[1]", "y = x.copy(); y[0] = 0; y[0]")),
+        (
+            ("y <- x; y[1] <- 0; x[1]", "y = x.copy(); y[0] = 0; x[0]"),
+            ("y <- x; y[1] <- 0; y[1]", "y = x.copy(); y[0] = 0; y[0]"),
+        ),
     ),
 )
 
@@ -206,7 +239,11 @@ def pairs(path: Path) -> list[Pair]:
         if {"pair", "r"} <= cell.tags:
             waiting = cell
         elif {"pair", "python"} <= cell.tags and waiting is not None:
-            found.append(Pair(without_magic(waiting.text), without_magic(cell.text), waiting.place))
+            found.append(
+                Pair(
+                    without_magic(waiting.text), without_magic(cell.text), waiting.place
+                )
+            )
             waiting = None
         else:
             waiting = None
@@ -232,7 +269,9 @@ def r_calls(text: str) -> set[str]:
 
 def r_parts(text: str) -> set[tuple[str, str, bool]]:
     """`object$name` and `object$name()`: object, name, whether it is called."""
-    return {(thing, name, bool(call)) for thing, name, call in R_PART.findall(r_code(text))}
+    return {
+        (thing, name, bool(call)) for thing, name, call in R_PART.findall(r_code(text))
+    }
 
 
 def r_gives(text: str, thing: str, name: str) -> bool:
@@ -262,7 +301,11 @@ def dotted(node: ast.expr) -> str:
 
 def python_calls(text: str) -> set[str]:
     tree = parse(text)
-    return set() if tree is None else {dotted(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)} - {""}
+    return (
+        set()
+        if tree is None
+        else {dotted(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)} - {""}
+    )
 
 
 def python_parts(text: str) -> set[tuple[str, str, bool]]:
@@ -271,8 +314,11 @@ def python_parts(text: str) -> set[tuple[str, str, bool]]:
     if tree is None:
         return set()
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    return {(n.value.id, n.attr, id(n) in called) for n in ast.walk(tree)
-            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
+    return {
+        (n.value.id, n.attr, id(n) in called)
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
 
 
 # ---------------------------------------------------------------------------------------------
@@ -280,9 +326,18 @@ def python_parts(text: str) -> set[tuple[str, str, bool]]:
 
 # Python's module, and the family that the companion (and keras3) puts before the name.
 FAMILIES = {
-    "layers": "layer", "optimizers": "optimizer", "schedules": "learning_rate_schedule", "losses": "loss",
-    "metrics": "metric", "callbacks": "callback", "initializers": "initializer", "regularizers": "regularizer",
-    "constraints": "constraint", "activations": "activation", "ops": "op", "applications": "application",
+    "layers": "layer",
+    "optimizers": "optimizer",
+    "schedules": "learning_rate_schedule",
+    "losses": "loss",
+    "metrics": "metric",
+    "callbacks": "callback",
+    "initializers": "initializer",
+    "regularizers": "regularizer",
+    "constraints": "constraint",
+    "activations": "activation",
+    "ops": "op",
+    "applications": "application",
 }
 
 # keras3's own inventions: what they are in Python, called by this name.
@@ -300,10 +355,23 @@ INVENTIONS = {
 
 # Functions of R that are methods in Python: of the same object, or they are not matched.
 METHODS = {
-    "array_reshape": "reshape", "compile": "compile", "count_params": "count_params", "evaluate": "evaluate",
-    "fit": "fit", "get_config": "get_config", "get_layer": "get_layer", "get_weights": "get_weights",
-    "max": "max", "mean": "mean", "min": "min", "predict": "predict", "round": "round", "save_model": "save",
-    "set_weights": "set_weights", "sum": "sum", "summary": "summary",
+    "array_reshape": "reshape",
+    "compile": "compile",
+    "count_params": "count_params",
+    "evaluate": "evaluate",
+    "fit": "fit",
+    "get_config": "get_config",
+    "get_layer": "get_layer",
+    "get_weights": "get_weights",
+    "max": "max",
+    "mean": "mean",
+    "min": "min",
+    "predict": "predict",
+    "round": "round",
+    "save_model": "save",
+    "set_weights": "set_weights",
+    "sum": "sum",
+    "summary": "summary",
 }
 
 # What both companions have. (They have more; what has another name there is in no notebook's pair.)
@@ -313,7 +381,9 @@ COMPANIONS = ("alt_text", "fruits_directory", "load_mnist", "read_picture")
 @functools.cache
 def dialect() -> ModuleType:
     """How the companion names its functions; it is R's file, so it is no module of any package."""
-    spec = importlib.util.spec_from_file_location("sidebyside_dialect_of_the_book", DIALECT)
+    spec = importlib.util.spec_from_file_location(
+        "sidebyside_dialect_of_the_book", DIALECT
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -325,7 +395,9 @@ def r_name(call: str) -> str | None:
     if modules and modules[-1] in FAMILIES and modules[0] in ("keras", modules[-1]):
         family = FAMILIES[modules[-1]]
         given = dialect()._r_name(family, name)
-        return given and (given if given.startswith(f"{family}_") else f"{family}_{given}")
+        return given and (
+            given if given.startswith(f"{family}_") else f"{family}_{given}"
+        )
     return None
 
 
@@ -364,12 +436,20 @@ def r_assignments(text: str) -> dict[str, str]:
     code, found = r_code(text).splitlines(), {}
     for number, (line, bare) in enumerate(zip(text.splitlines(), code, strict=False)):
         match = R_ASSIGNMENT.match(line)
-        if not match or re.search(r"(\|>|[-+*/,(~]|%[^%]*%)\s*$", bare) or not balanced(bare):
+        if (
+            not match
+            or re.search(r"(\|>|[-+*/,(~]|%[^%]*%)\s*$", bare)
+            or not balanced(bare)
+        ):
             continue
         after = code[number + 1] if number + 1 < len(code) else ""
         if not after.startswith((" ", ")", "}")):
-            found[match[1]] = match[2].partition(" #")[0].strip() if '"' not in match[2] else match[2]
-    return {name: value for name, value in found.items() if once_in_r(name, "\n".join(code))}
+            found[match[1]] = (
+                match[2].partition(" #")[0].strip() if '"' not in match[2] else match[2]
+            )
+    return {
+        name: value for name, value in found.items() if once_in_r(name, "\n".join(code))
+    }
 
 
 def once_in_r(name: str, code: str) -> bool:
@@ -377,7 +457,9 @@ def once_in_r(name: str, code: str) -> bool:
     name = re.escape(name)
     arrows = re.findall(rf"(?<![\w.$@]){name}\b(?!\.)[^\n<]*?<-", code)
     replaced = re.search(rf"\w\(\s*{name}[^\n]*\)\s*<-", code)
-    return len(arrows) == 1 and not replaced and not re.search(rf"(?m)^{name}\s*\|>", code)
+    return (
+        len(arrows) == 1 and not replaced and not re.search(rf"(?m)^{name}\s*\|>", code)
+    )
 
 
 def balanced(code: str) -> bool:
@@ -391,7 +473,11 @@ def python_assignments(text: str) -> dict[str, str]:
         return {}
     found = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.lineno == node.end_lineno:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.lineno == node.end_lineno
+        ):
             found[node.targets[0].id] = ast.get_source_segment(text, node.value)
     touched = list(changed(tree))
     return {name: value for name, value in found.items() if touched.count(name) == 1}
@@ -400,9 +486,15 @@ def python_assignments(text: str) -> dict[str, str]:
 def changed(tree: ast.Module) -> Iterator[str]:
     """Names that are assigned to, or of which something could be changed: x = 1, x[0] = 1, x.a = 1, x.sort(), f(x)."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+        if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(
+            node.ctx, ast.Store | ast.Del
+        ):
             yield root(node)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and dotted(node.value.func) != "print":
+        elif (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and dotted(node.value.func) != "print"
+        ):
             yield root(node.value.func)
             yield from map(root, node.value.args)
 
@@ -420,33 +512,62 @@ def compared(text: str) -> tuple[set[str], set[str]]:
     tree = parse(text)
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Call) and dotted(node.func) == "compare":
-            names = {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+            names = {
+                a.value
+                for a in node.args
+                if isinstance(a, ast.Constant) and isinstance(a.value, str)
+            }
             differ = any(k.arg == "differ" for k in node.keywords)
             (other if differ else equal).update(names)
     return equal, other
 
 
-R_WORDS = {"TRUE", "FALSE", "NULL", "NA", "Inf", "NaN", "T", "F", "pi", "function", "if", "else", "in"}
+R_WORDS = {
+    "TRUE",
+    "FALSE",
+    "NULL",
+    "NA",
+    "Inf",
+    "NaN",
+    "T",
+    "F",
+    "pi",
+    "function",
+    "if",
+    "else",
+    "in",
+}
 
 
 def r_variables(code: str) -> list[str]:
     """What a line of R works from, as often as it does: not functions, parts after `$`, names of arguments."""
-    found = re.findall(r"(?<![\w.$@\"])([A-Za-z][\w.]*)(?![\w.]|\s*\(|\s*=[^=]|::)", r_code(code))
+    found = re.findall(
+        r"(?<![\w.$@\"])([A-Za-z][\w.]*)(?![\w.]|\s*\(|\s*=[^=]|::)", r_code(code)
+    )
     return sorted(name for name in found if name not in R_WORDS)
 
 
 def python_variables(code: str, imported: set[str]) -> list[str]:
     tree = ast.parse(code, mode="eval")
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    return sorted(n.id for n in ast.walk(tree)
-                  if isinstance(n, ast.Name) and id(n) not in called and n.id not in imported)
+    return sorted(
+        n.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Name) and id(n) not in called and n.id not in imported
+    )
 
 
 def imports(path: Path) -> set[str]:
     """The names that a notebook's Python cells import."""
     trees = [parse(cell.text) for cell in cells(path) if cell.kind == "code"]
-    return {(alias.asname or alias.name).partition(".")[0] for tree in trees if tree for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+    return {
+        (alias.asname or alias.name).partition(".")[0]
+        for tree in trees
+        if tree
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def strings(code: str) -> set[str]:
@@ -459,9 +580,14 @@ def translates(r: str, python: str, imported: set[str]) -> bool:
     They do if both work from the same variables and the same texts, and if there is anything to translate.
     """
     bare = re.compile(r"""[\w.]+|"[^"]*"|'[^']*'""")
-    return (r != python and max(len(r), len(python)) <= LONGEST
-            and not bare.fullmatch(r) and not bare.fullmatch(python)
-            and r_variables(r) == python_variables(python, imported) and strings(r) == strings(python))
+    return (
+        r != python
+        and max(len(r), len(python)) <= LONGEST
+        and not bare.fullmatch(r)
+        and not bare.fullmatch(python)
+        and r_variables(r) == python_variables(python, imported)
+        and strings(r) == strings(python)
+    )
 
 
 def equal_lines(path: Path) -> Iterator[tuple[str, str, Place]]:
@@ -477,7 +603,9 @@ def equal_lines(path: Path) -> Iterator[tuple[str, str, Place]]:
             r, python = without_magic(half.text), without_magic(cell.text)
             in_r, in_python = r_assignments(r), python_assignments(python)
             # A name that this pair has anew, or touches, no longer stands for the older lines.
-            waiting = {n: w for n, w in waiting.items() if not mentions_left(n, r, python)}
+            waiting = {
+                n: w for n, w in waiting.items() if not mentions_left(n, r, python)
+            }
             for name in in_r.keys() & in_python.keys():
                 waiting[name] = (in_r[name], in_python[name], half.place)
             half = None
@@ -487,15 +615,25 @@ def equal_lines(path: Path) -> Iterator[tuple[str, str, Place]]:
                 if name in waiting and translates(*waiting[name][:2], imported):
                     yield waiting[name]
             # What a cell that is no check does to the names is not known.
-            waiting = {} if "check" not in cell.tags else {
-                n: w for n, w in waiting.items() if n not in equal | other}
+            waiting = (
+                {}
+                if "check" not in cell.tags
+                else {n: w for n, w in waiting.items() if n not in equal | other}
+            )
 
 
 def mentions_left(name: str, r: str, python: str) -> bool:
     """Whether a pair has `name` on the left of an assignment, or at the beginning of a line."""
     name = re.escape(name)
-    return (re.search(rf"(?m)(?<![\w.$@]){name}\b(?!\.)[^\n<]*<-|\(\s*{name}\b[^\n]*\)\s*<-|^{name}\s*\|>", r_code(r))
-            or re.search(rf"(?m)(?<![\w.]){name}\b[^\n=]*[^=!<>\n]?=(?!=)|^\s*{name}\b", python)) is not None
+    return (
+        re.search(
+            rf"(?m)(?<![\w.$@]){name}\b(?!\.)[^\n<]*<-|\(\s*{name}\b[^\n]*\)\s*<-|^{name}\s*\|>",
+            r_code(r),
+        )
+        or re.search(
+            rf"(?m)(?<![\w.]){name}\b[^\n=]*[^=!<>\n]?=(?!=)|^\s*{name}\b", python
+        )
+    ) is not None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -513,7 +651,10 @@ def table_rows(markdown: str) -> Iterator[list[str]]:
             body = True
         elif body:
             inner = line.strip().strip("|")
-            yield [part.strip().replace(r"\|", "|") for part in re.split(r"(?<!\\)\|", inner)]
+            yield [
+                part.strip().replace(r"\|", "|")
+                for part in re.split(r"(?<!\\)\|", inner)
+            ]
         previous = line
 
 
@@ -543,10 +684,18 @@ def code_of(markdown: str) -> str:
 def first_met(r: str, python: str, among: list[Pair]) -> Place | None:
     """The first pair that has a row's code as it is, or every name in it, in both languages."""
     for pair in among:
-        if code_of(r) in pair.r and code_of(python) in pair.python and len(code_of(r)) > 4:
+        if (
+            code_of(r) in pair.r
+            and code_of(python) in pair.python
+            and len(code_of(r)) > 4
+        ):
             return pair.place
     r_names = {*r_calls(code_of(r)), *(name for _, name, _ in r_parts(code_of(r)))}
-    python_names = {call.rpartition(".")[2] for line in code_of(python).splitlines() for call in python_calls(line)}
+    python_names = {
+        call.rpartition(".")[2]
+        for line in code_of(python).splitlines()
+        for call in python_calls(line)
+    }
     if not r_names or not python_names:
         return None
     for pair in among:
@@ -565,7 +714,9 @@ def merged(entries: Iterable[Entry]) -> list[Entry]:
     """One row for what is the same, with the first place in each notebook."""
     found: dict[tuple[str, str], Entry] = {}
     for entry in entries:
-        kept = found.setdefault((entry.r, entry.python), Entry(entry.meaning, entry.r, entry.python, []))
+        kept = found.setdefault(
+            (entry.r, entry.python), Entry(entry.meaning, entry.r, entry.python, [])
+        )
         for place in entry.places:
             if place.docname not in {known.docname for known in kept.places}:
                 kept.places.append(place)
@@ -582,12 +733,19 @@ def entries(what: str, folder: Path = NOTEBOOKS) -> list[Entry]:
     if what == "taught":
         return merged(entry for path in paths for entry in taught(path))
     if what == "calls":
-        found = merged(Entry("", code(r), code(python), [pair.place])
-                       for path in paths for pair in pairs(path) for r, python in matches(pair))
+        found = merged(
+            Entry("", code(r), code(python), [pair.place])
+            for path in paths
+            for pair in pairs(path)
+            for r, python in matches(pair)
+        )
         return sorted(found, key=lambda entry: entry.r.strip("`$").lower())
     if what == "lines":
-        return merged(Entry("", code(r), code(python), [place])
-                      for path in paths for r, python, place in equal_lines(path))
+        return merged(
+            Entry("", code(r), code(python), [place])
+            for path in paths
+            for r, python, place in equal_lines(path)
+        )
     raise ValueError(f"there is no table {what!r}; it is taught, calls or lines")
 
 
@@ -602,7 +760,11 @@ class to_section(nodes.reference):
 def inline(markdown: str) -> list[nodes.Node]:
     """Text with code in it."""
     parts = re.split(r"`([^`]+)`", markdown)
-    return [nodes.literal(part, part) if i % 2 else nodes.Text(part) for i, part in enumerate(parts) if part]
+    return [
+        nodes.literal(part, part) if i % 2 else nodes.Text(part)
+        for i, part in enumerate(parts)
+        if part
+    ]
 
 
 def cell_of(*children: nodes.Node) -> nodes.entry:
@@ -611,11 +773,15 @@ def cell_of(*children: nodes.Node) -> nodes.entry:
     return nodes.entry("", paragraph)
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[nodes.entry]], classes: Iterable[str]) -> nodes.table:
+def table(
+    head: Iterable[str], rows: Iterable[Iterable[nodes.entry]], classes: Iterable[str]
+) -> nodes.table:
     head = list(head)
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
-    group += nodes.thead("", nodes.row("", *[cell_of(nodes.Text(title)) for title in head]))
+    group += nodes.thead(
+        "", nodes.row("", *[cell_of(nodes.Text(title)) for title in head])
+    )
     group += nodes.tbody("", *[nodes.row("", *row) for row in rows])
     return nodes.table("", group, classes=list(classes))
 
@@ -626,7 +792,11 @@ def links(places: Iterable[Place]) -> list[nodes.Node]:
         number = Path(place.docname).name[:2]
         found += [nodes.Text(", ")] if found else []
         text = f"{number} {place.title}"
-        found.append(to_section("", text, internal=True, docname=place.docname, heading=place.heading))
+        found.append(
+            to_section(
+                "", text, internal=True, docname=place.docname, heading=place.heading
+            )
+        )
     return found
 
 
@@ -641,8 +811,15 @@ class Dictionary(SphinxDirective):
             self.env.note_dependency(str(path))
         found = entries(self.arguments[0])
         named = any(entry.meaning for entry in found)
-        rows = [[*([cell_of(*inline(entry.meaning))] if named else []), cell_of(*inline(entry.r)),
-                 cell_of(*inline(entry.python)), cell_of(*links(entry.places))] for entry in found]
+        rows = [
+            [
+                *([cell_of(*inline(entry.meaning))] if named else []),
+                cell_of(*inline(entry.r)),
+                cell_of(*inline(entry.python)),
+                cell_of(*links(entry.places)),
+            ]
+            for entry in found
+        ]
         if not rows:
             return [nodes.paragraph("", "There is none yet.")]
         head = [*(["What"] if named else []), "R", "Python", "Where it is met"]
@@ -656,10 +833,14 @@ class Rules(SphinxDirective):
         found: list[nodes.Node] = []
         for rule in RULES:
             title = "".join(node.astext() for node in inline(rule.title))
-            section = nodes.section("", nodes.title("", "", *inline(rule.title)), ids=[nodes.make_id(title)])
+            section = nodes.section(
+                "", nodes.title("", "", *inline(rule.title)), ids=[nodes.make_id(title)]
+            )
             section += nodes.paragraph("", "", *inline(rule.text))
-            rows = [[cell_of(nodes.literal(r, r)), cell_of(nodes.literal(python, python))]
-                    for r, python in rule.examples]
+            rows = [
+                [cell_of(nodes.literal(r, r)), cell_of(nodes.literal(python, python))]
+                for r, python in rule.examples
+            ]
             section += table(["R", "Python"], rows, ["rules"])
             found.append(section)
         return found
@@ -673,11 +854,15 @@ def resolve(app, doctree, docname: str) -> None:
     for link in list(doctree.findall(to_section)):
         target = link["docname"]
         if target not in sections:
-            sections[target] = [s["ids"][0] for s in app.env.get_doctree(target).findall(nodes.section)]
+            sections[target] = [
+                s["ids"][0] for s in app.env.get_doctree(target).findall(nodes.section)
+            ]
         address = app.builder.get_relative_uri(docname, target)
         if link["heading"] < len(sections[target]):
             address += "#" + sections[target][link["heading"]]
-        link.replace_self(nodes.reference("", "", *link.children, internal=True, refuri=address))
+        link.replace_self(
+            nodes.reference("", "", *link.children, internal=True, refuri=address)
+        )
 
 
 def always_anew(app, env, added, changed, removed) -> list[str]:

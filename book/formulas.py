@@ -19,8 +19,16 @@ logger = logging.getLogger(__name__)
 def mathml(node: nodes.Element, *, block: bool) -> str:
     try:
         return tex2mathml(node.astext(), as_block=block)
-    except (MathError, AttributeError) as problem:  # the second: a line break where there can be none
-        logger.warning("this formula cannot be drawn: %s (%s)", node.astext(), problem, location=node)
+    except (
+        MathError,
+        AttributeError,
+    ) as problem:  # the second: a line break where there can be none
+        logger.warning(
+            "this formula cannot be drawn: %s (%s)",
+            node.astext(),
+            problem,
+            location=node,
+        )
         return f"<code>{html.escape(node.astext())}</code>"
 
 

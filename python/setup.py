@@ -9,8 +9,8 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
-            "sidebyside._finalizer",
-            sources=["sidebyside/_finalizer.c"],
+            "sidebyside.kernel._finalizer",
+            sources=["sidebyside/kernel/_finalizer.c"],
             optional=True,
         )
     ]

@@ -101,9 +101,7 @@ class Kernel:
         # Files and not pipes: nobody reads them while the kernel works.
         self.log = (folder / "kernel.log").open("wb")
         self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(
-            cwd=str(folder), stdout=self.log, stderr=self.log
-        )
+        self.manager.start_kernel(cwd=str(folder), stdout=self.log, stderr=self.log)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)

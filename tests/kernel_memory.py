@@ -148,6 +148,4 @@ def pytest_terminal_summary(terminalreporter, config):
     most = LimitedManager.most / 1e9
     for name, (peak, too_much, means) in sorted(taken.items()):
         found = "TOO MUCH" if too_much else f"{peak / 1e9:.2f} GB"
-        terminalreporter.line(
-            f"{found:>8} of {most:.2f} GB  {name}, held by {means}"
-        )
+        terminalreporter.line(f"{found:>8} of {most:.2f} GB  {name}, held by {means}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
-from sidebyside.timing.arms import environment
+from sidebyside.timing.run.arms import environment
 
 PYTHON = {
     "parameters": "epochs = 2\nseed = 42",

@@ -24,7 +24,13 @@ WRONG_ANSWERS = {
         "last_two = np.array([49, 25])\nmiddle = np.array([1, 49])",
         "last_two = np.sort([9, 1, 49, 25])[-2:]\nmiddle = np.sort([9, 1, 49, 25])[2:3]",
     ],
-    ("00_start_here", 3): ["n <- 2^52", "n <- 2^53 + 2", "n <- 2^54", "n <- 'many'", "n <- 0"],
+    ("00_start_here", 3): [
+        "n <- 2^52",
+        "n <- 2^53 + 2",
+        "n <- 2^54",
+        "n <- 'many'",
+        "n <- 0",
+    ],
     ("01_mnist", 1): [
         "parameters = 784 * 100 + 100 * 10",
         "parameters = 235_146",

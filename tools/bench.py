@@ -263,9 +263,7 @@ def bench_notebooks() -> list[Row]:
         said = result.stdout[-2000:] + result.stderr[-2000:]
         raise RuntimeError(f"{command} failed:\n{said}")
     minutes = (time.monotonic() - started) / 60
-    outcomes = json.loads(
-        (PROJECT / "build" / "run.json").read_text(encoding="utf-8")
-    )
+    outcomes = json.loads((PROJECT / "build" / "run.json").read_text(encoding="utf-8"))
     peaks = {o["name"]: o["peak_bytes"] / 1e9 for o in outcomes}
     return [
         row(
@@ -317,7 +315,7 @@ def bench_setup(rounds: int) -> list[Row]:
 
 PAINT = """
 import tempfile, time
-from sidebyside.painted import paint_fruits
+from sidebyside.data.painted.painter import paint_fruits
 with tempfile.TemporaryDirectory() as folder:
     start = time.perf_counter()
     paint_fruits(folder + "/painted")

@@ -224,9 +224,7 @@ def all_at_once(
     )
 
 
-def lesson(
-    count: int, environment: Mapping[str, str], epochs: int = EPOCHS
-) -> Lesson:
+def lesson(count: int, environment: Mapping[str, str], epochs: int = EPOCHS) -> Lesson:
     """`count` kernels: all start and load, then all train."""
     cells = first_training(epochs)
     before = psutil.virtual_memory().available
@@ -239,9 +237,7 @@ def lesson(
             none = [0.0] * count
             load = all_at_once(kernels, cells[:1], started, before, none)
             spent = [kernel.processor() for kernel in kernels]
-            train = all_at_once(
-                kernels, cells[1:], time.time(), before, spent
-            )
+            train = all_at_once(kernels, cells[1:], time.time(), before, spent)
             threads = max(k.process.num_threads() for k in kernels)
         finally:
             for kernel in kernels:

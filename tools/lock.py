@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==0.13.9"
 
 NUMPY_1 = "1.26.4"  # the last NumPy 1
-NUMPY_2 = "2.3.5"   # a NumPy 2 with wheels for all of 3.11, 3.12 and 3.13
+NUMPY_2 = "2.3.5"  # a NumPy 2 with wheels for all of 3.11, 3.12 and 3.13
 
 MACHINES = ("x86_64", "aarch64")
 
@@ -103,16 +103,38 @@ def resolve(uv: Path, work: Path, upgrade: bool) -> list[str]:
     resolved = work / "resolved.txt"
     old_lock = ROOT / "requirements.txt"
     if old_lock.exists() and not upgrade:
-        resolved.write_text(old_lock.read_text())  # uv prefers the pins it finds in its output file
+        resolved.write_text(
+            old_lock.read_text()
+        )  # uv prefers the pins it finds in its output file
     subprocess.run(
-        [str(uv), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-         "--fork-strategy", "fewest", "--constraints", "numpy.txt",
-         "--no-emit-package", "numpy", "--no-annotate", "--no-header",
-         "--output-file", resolved.name, str(ROOT / "requirements.in")],
-        cwd=work, check=True)
+        [
+            str(uv),
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--python-version",
+            "3.11",
+            "--fork-strategy",
+            "fewest",
+            "--constraints",
+            "numpy.txt",
+            "--no-emit-package",
+            "numpy",
+            "--no-annotate",
+            "--no-header",
+            "--output-file",
+            resolved.name,
+            str(ROOT / "requirements.in"),
+        ],
+        cwd=work,
+        check=True,
+    )
     lines = resolved.read_text().splitlines()
     # uv ends its output with a remark on the package it left out.
-    return [without_environment(line) for line in lines if line and not line.startswith("#")]
+    return [
+        without_environment(line) for line in lines if line and not line.startswith("#")
+    ]
 
 
 def pins(text: str) -> dict[str, str]:
@@ -124,18 +146,35 @@ def check(uv: Path, work: Path, target: Target, machine: str) -> list[str]:
     """Resolve the lock again for one machine, from wheels alone; return what is wrong with it."""
     locked = pins((ROOT / "requirements.txt").read_text())
     result = subprocess.run(
-        [str(uv), "pip", "compile", "--quiet", "--no-annotate", "--no-header",
-         "--python-version", target.python, "--python-platform", f"{machine}-manylinux_2_28",
-         "--only-binary", ":all:",
-         *[option for name in BUILT_FROM_SOURCE for option in ("--no-binary", name)],
-         str(ROOT / target.requirements)],
-        cwd=work, capture_output=True, text=True)
+        [
+            str(uv),
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-annotate",
+            "--no-header",
+            "--python-version",
+            target.python,
+            "--python-platform",
+            f"{machine}-manylinux_2_28",
+            "--only-binary",
+            ":all:",
+            *[option for name in BUILT_FROM_SOURCE for option in ("--no-binary", name)],
+            str(ROOT / target.requirements),
+        ],
+        cwd=work,
+        capture_output=True,
+        text=True,
+    )
     if result.returncode != 0:
         return [result.stderr.strip()]
     found = pins(result.stdout)
     numpy = found.pop("numpy")
-    problems = [f"{name} {release} is needed and not locked"
-                for name, release in found.items() if locked.get(name) != release]
+    problems = [
+        f"{name} {release} is needed and not locked"
+        for name, release in found.items()
+        if locked.get(name) != release
+    ]
     if numpy != target.numpy:
         problems.append(f"NumPy {numpy} was chosen, not {target.numpy}")
     return problems
@@ -143,8 +182,11 @@ def check(uv: Path, work: Path, target: Target, machine: str) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--upgrade", action="store_true",
-                        help="take the newest releases instead of keeping today's pins")
+    parser.add_argument(
+        "--upgrade",
+        action="store_true",
+        help="take the newest releases instead of keeping today's pins",
+    )
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="sidebyside-lock-") as folder:
@@ -155,16 +197,27 @@ def main() -> int:
         print("Resolving requirements.in")
         lines = resolve(uv, work, arguments.upgrade)
         (ROOT / "requirements.txt").write_text(HEADER + "\n".join(lines) + "\n")
-        for file, numpy in (("requirements-numpy1.txt", NUMPY_1), ("requirements-numpy2.txt", NUMPY_2)):
+        for file, numpy in (
+            ("requirements-numpy1.txt", NUMPY_1),
+            ("requirements-numpy2.txt", NUMPY_2),
+        ):
             (ROOT / file).write_text(f"{HEADER}-r requirements.txt\nnumpy=={numpy}\n")
-        print(f"  {len(lines)} packages in requirements.txt, NumPy {NUMPY_1} or {NUMPY_2} beside them")
+        print(
+            f"  {len(lines)} packages in requirements.txt, NumPy {NUMPY_1} or {NUMPY_2} beside them"
+        )
 
         failed = False
         for target in TARGETS:
             for machine in MACHINES:
                 problems = check(uv, work, target, machine)
-                verdict = "every package has a wheel and fits" if not problems else "DOES NOT FIT"
-                print(f"  Python {target.python}, NumPy {target.numpy}, {machine}: {verdict}")
+                verdict = (
+                    "every package has a wheel and fits"
+                    if not problems
+                    else "DOES NOT FIT"
+                )
+                print(
+                    f"  Python {target.python}, NumPy {target.numpy}, {machine}: {verdict}"
+                )
                 for problem in problems:
                     print(f"    {problem}")
                 failed = failed or bool(problems)

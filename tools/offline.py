@@ -51,7 +51,9 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 # Port 9 of one's own machine discards what it gets, if it is there at all.
 NOWHERE = "http://127.0.0.1:9"
-NO_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE)
+NO_PROXY = dict.fromkeys(
+    ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE
+)
 NO_PROXY |= dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1")
 
 
@@ -60,12 +62,17 @@ def raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         request = struct.pack("16sH14x", b"lo", 0)
         flags = struct.unpack("16sH14x", fcntl.ioctl(channel, SIOCGIFFLAGS, request))[1]
-        fcntl.ioctl(channel, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP))
+        fcntl.ioctl(
+            channel, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP)
+        )
 
 
 # Root may have another network and stay what it is. Anybody else may where namespaces of users are
 # allowed, and keeps the own name there, too: tests see who they are, and whose files are whose.
-WAYS_OUT = (["unshare", "--net"], ["unshare", "--map-current-user", "--keep-caps", "--net"])
+WAYS_OUT = (
+    ["unshare", "--net"],
+    ["unshare", "--map-current-user", "--keep-caps", "--net"],
+)
 
 
 def own_network() -> list[str]:
@@ -74,7 +81,9 @@ def own_network() -> list[str]:
         return []
     for way in WAYS_OUT:
         inside = [*way, sys.executable, str(Path(__file__).resolve()), "--inside"]
-        tried = subprocess.run([*inside, sys.executable, "-c", ""], stderr=subprocess.DEVNULL, check=False)
+        tried = subprocess.run(
+            [*inside, sys.executable, "-c", ""], stderr=subprocess.DEVNULL, check=False
+        )
         if tried.returncode == 0:
             return inside
     return []
@@ -91,7 +100,10 @@ def go_inside(command: Sequence[str]) -> NoReturn:
 
 def network() -> str:
     """Whether there is one, for the reader of a log."""
-    if all(name.startswith("lo") or not state.isup for name, state in psutil.net_if_stats().items()):
+    if all(
+        name.startswith("lo") or not state.isup
+        for name, state in psutil.net_if_stats().items()
+    ):
         return "off"
     if os.environ.get("http_proxy") == NOWHERE:
         return "not off (no namespaces here), but behind a proxy that is not there"
@@ -111,12 +123,13 @@ class Group:
 
     def killed(self) -> int:
         """How many processes the kernel has ended for want of memory."""
-        file = self.folder / ("memory.events" if self.version == 2 else "memory.oom_control")
+        file = self.folder / (
+            "memory.events" if self.version == 2 else "memory.oom_control"
+        )
         if not file.exists():
             return 0  # it was removed
         found = dict(line.split() for line in file.read_text().splitlines())
         return int(found.get("oom_kill", 0))
-
 
     def remove(self) -> None:
         """To be called when its processes have ended; those that have not keep it."""
@@ -127,10 +140,16 @@ class Group:
 numbers = itertools.count(1)
 
 
-def make_group(limit: int, groups: Path = CGROUPS, own: str | None = None) -> Group | None:
+def make_group(
+    limit: int, groups: Path = CGROUPS, own: str | None = None
+) -> Group | None:
     """A control group below our own, with this limit in bytes; None where we may not have one."""
     if own is None:
-        own = Path("/proc/self/cgroup").read_text() if Path("/proc/self/cgroup").exists() else ""
+        own = (
+            Path("/proc/self/cgroup").read_text()
+            if Path("/proc/self/cgroup").exists()
+            else ""
+        )
     for line in own.splitlines():
         _, controllers, place = line.split(":", 2)
         version = 2 if not controllers else 1
@@ -143,13 +162,17 @@ def make_group(limit: int, groups: Path = CGROUPS, own: str | None = None) -> Gr
         except OSError:
             continue
         try:
-            (folder / ("memory.max" if version == 2 else "memory.limit_in_bytes")).write_text(str(limit))
+            (
+                folder / ("memory.max" if version == 2 else "memory.limit_in_bytes")
+            ).write_text(str(limit))
         except OSError:
             folder.rmdir()  # the group above does not pass the right to limit memory on
             continue
         with contextlib.suppress(OSError):  # not everywhere is swap counted
-            (folder / ("memory.swap.max" if version == 2 else "memory.memsw.limit_in_bytes")).write_text(
-                "0" if version == 2 else str(limit))
+            (
+                folder
+                / ("memory.swap.max" if version == 2 else "memory.memsw.limit_in_bytes")
+            ).write_text("0" if version == 2 else str(limit))
         return Group(folder, version)
     return None
 
@@ -251,21 +274,34 @@ def run(command: Sequence[str], limit: int | None, strict: bool) -> int:
     """Run a command without a network, in `limit` bytes of memory; its exit status."""
     environment = dict(os.environ)
     prefix = own_network()
-    without = "off" if prefix else "not off (no namespaces here), but behind a proxy that is not there"
+    without = (
+        "off"
+        if prefix
+        else "not off (no namespaces here), but behind a proxy that is not there"
+    )
     if not prefix:
         environment |= NO_PROXY
     if limit is None:
         print(f"Network: {without}.", flush=True)
         if strict and not prefix:
-            print("--strict: this machine does not give the rights for that.", file=sys.stderr)
+            print(
+                "--strict: this machine does not give the rights for that.",
+                file=sys.stderr,
+            )
             return 1
         command = [*prefix, *command]
         os.execvpe(command[0], command, environment)
     limited = Limit(limit)
-    print(f"Network: {without}. Memory: {limit / 1e9:.2f} GB, by {limited.means}.", flush=True)
+    print(
+        f"Network: {without}. Memory: {limit / 1e9:.2f} GB, by {limited.means}.",
+        flush=True,
+    )
     try:
         if strict and not (prefix and limited.group):
-            print("--strict: this machine does not give the rights for both.", file=sys.stderr)
+            print(
+                "--strict: this machine does not give the rights for both.",
+                file=sys.stderr,
+            )
             return 1
         child = subprocess.Popen([*prefix, *command], env=environment)
         limited.hold(child.pid)
@@ -280,23 +316,44 @@ def run(command: Sequence[str], limit: int | None, strict: bool) -> int:
         limited.close()
     print(f"Peak: {limited.peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB.")
     if exceeded:
-        print("That was too much: processes were ended for want of memory.", file=sys.stderr)
+        print(
+            "That was too much: processes were ended for want of memory.",
+            file=sys.stderr,
+        )
         return 1
     return code if code >= 0 else 128 - code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memory", type=float, default=BINDER / 1e9, metavar="GB", help="limit in 10^9 bytes (2)")
-    parser.add_argument("--no-limit", action="store_true", help="turn the network off, leave memory alone")
-    parser.add_argument("--strict", action="store_true", help="stop where the machine does not give the rights")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        default=BINDER / 1e9,
+        metavar="GB",
+        help="limit in 10^9 bytes (2)",
+    )
+    parser.add_argument(
+        "--no-limit",
+        action="store_true",
+        help="turn the network off, leave memory alone",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop where the machine does not give the rights",
+    )
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args(arguments)
     command = chosen.command or list(ALL_NOTEBOOKS)
     if chosen.inside:
         go_inside(command)
-    return run(command, None if chosen.no_limit else int(chosen.memory * 1e9), chosen.strict)
+    return run(
+        command, None if chosen.no_limit else int(chosen.memory * 1e9), chosen.strict
+    )
 
 
 if __name__ == "__main__":

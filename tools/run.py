@@ -116,9 +116,7 @@ def keep_only_what_lasts(notebook: nbformat.NotebookNode) -> None:
 
 def peak_memory(client: NotebookClient) -> int:
     """Largest memory of the kernel so far, in bytes (0 if it does not say)."""
-    message = client.kc.execute(
-        "", silent=True, user_expressions={"peak": PEAK}
-    )
+    message = client.kc.execute("", silent=True, user_expressions={"peak": PEAK})
     reply = run_sync(client.async_wait_for_reply)(message)
     with contextlib.suppress(KeyError, TypeError, ValueError):
         said = reply["content"]["user_expressions"]["peak"]

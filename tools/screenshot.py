@@ -13,15 +13,20 @@ from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "build" / "book"
-PICTURE = ROOT / "docs" / "pair.png"
+PICTURE = ROOT / "book" / "static" / "pair.png"
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # No sandbox: it does not work as root, nor in most containers, and only our own pages are
 # opened. The rest keeps the browser from calling its maker.
 OPTIONS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 # The halves of the first pair of which both have a figure, in pixels of the page.
@@ -47,9 +52,13 @@ def open_browser() -> Iterator[Browser]:
     """A browser without a window."""
     program = find_browser()
     if program is None:
-        raise SystemExit(f"None of {', '.join(BROWSERS)} is installed; `make setup` installs chromium on Debian.")
+        raise SystemExit(
+            f"None of {', '.join(BROWSERS)} is installed; `make setup` installs chromium on Debian."
+        )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
+        browser = playwright.chromium.launch(
+            executable_path=program, args=list(OPTIONS)
+        )
         try:
             yield browser
         finally:
@@ -58,29 +67,45 @@ def open_browser() -> Iterator[Browser]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", default="notebooks/01_mnist.html", help="page of the book")
+    parser.add_argument(
+        "--page", default="notebooks/01_mnist.html", help="page of the book"
+    )
     parser.add_argument("--output", type=Path, default=PICTURE)
-    parser.add_argument("--margin", type=int, default=12, help="around the pair, in pixels")
+    parser.add_argument(
+        "--margin", type=int, default=12, help="around the pair, in pixels"
+    )
     chosen = parser.parse_args()
 
     if not (BOOK / chosen.page).is_file():
-        raise SystemExit(f"{BOOK / chosen.page} is not there; `make book` makes it, `make picture` does both.")
+        raise SystemExit(
+            f"{BOOK / chosen.page} is not there; `make book` makes it, `make picture` does both."
+        )
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:
         # Twice the pixels, for today's screens.
-        page = browser.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=2, color_scheme="light")
+        page = browser.new_page(
+            viewport={"width": 1400, "height": 900},
+            device_scale_factor=2,
+            color_scheme="light",
+        )
         page.goto((BOOK / chosen.page).as_uri())
         page.evaluate("document.fonts.ready")
         pair = page.evaluate(FIND_PAIR)
         if pair is None:
             raise SystemExit(f"{chosen.page} has no pair with a figure in both halves")
         m = chosen.margin
-        clip = {"x": pair["x"] - m, "y": pair["y"] - m, "width": pair["width"] + 2 * m,
-                "height": pair["height"] + 2 * m}
+        clip = {
+            "x": pair["x"] - m,
+            "y": pair["y"] - m,
+            "width": pair["width"] + 2 * m,
+            "height": pair["height"] + 2 * m,
+        }
         page.screenshot(path=chosen.output, full_page=True, clip=clip)
     # Text and line drawings have few colours.
     with Image.open(chosen.output) as image:
-        image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(chosen.output, optimize=True)
+        image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
+            chosen.output, optimize=True
+        )
     print(f"{chosen.output}: {chosen.output.stat().st_size / 1000:.0f} kB")
 
 

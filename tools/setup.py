@@ -82,7 +82,9 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def child_environment(environ: Mapping[str, str], prefix: Path, r_library: Path | None) -> dict[str, str]:
+def child_environment(
+    environ: Mapping[str, str], prefix: Path, r_library: Path | None
+) -> dict[str, str]:
     """The variables with which R and Python of the project find each other, and nothing else."""
     env = dict(environ)
     # Another Python's modules must not be taken for the pinned ones.
@@ -94,7 +96,11 @@ def child_environment(environ: Mapping[str, str], prefix: Path, r_library: Path 
     env["RETICULATE_PYTHON"] = str(prefix / "bin" / "python")
     if r_library is not None:
         env["VIRTUAL_ENV"] = str(prefix)
-        others = [path for path in env.get("R_LIBS", "").split(os.pathsep) if path and path != str(r_library)]
+        others = [
+            path
+            for path in env.get("R_LIBS", "").split(os.pathsep)
+            if path and path != str(r_library)
+        ]
         env["R_LIBS"] = os.pathsep.join([str(r_library), *others])
     if not locale_is_utf8():
         env["LC_ALL"] = "C.UTF-8"
@@ -122,12 +128,21 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> int:
     say("  $ " + (whole if len(whole) <= 160 else whole[:150] + " ..."))
     arguments = [str(part) for part in command]
     if not on_terminal():
-        return subprocess.run(arguments, env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL).returncode
+        return subprocess.run(
+            arguments, env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL
+        ).returncode
     LOG.parent.mkdir(parents=True, exist_ok=True)
     last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
     with LOG.open("a", encoding="utf-8") as log, subprocess.Popen(
-            arguments, env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as child:
+        arguments,
+        env=env,
+        cwd=str(ROOT),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
         log.write(f"$ {whole}\n")
         assert child.stdout is not None
         try:
@@ -149,25 +164,40 @@ def on_terminal() -> bool:
 
 def show_in_one_place(line: str) -> None:
     """Show a line in place of the one before; an empty one takes it away."""
-    text = "".join(letter for letter in line.expandtabs() if letter.isprintable()).strip()
+    text = "".join(
+        letter for letter in line.expandtabs() if letter.isprintable()
+    ).strip()
     if text or not line:
         width = shutil.get_terminal_size().columns
-        sys.stdout.write(f"\r\033[K    {text}"[:width + 3] + ("" if text else "\r\033[K"))
+        sys.stdout.write(
+            f"\r\033[K    {text}"[: width + 3] + ("" if text else "\r\033[K")
+        )
         sys.stdout.flush()
 
 
-def must_run(command: Sequence[str], env: Mapping[str, str] | None, what: str, needed: str) -> None:
+def must_run(
+    command: Sequence[str], env: Mapping[str, str] | None, what: str, needed: str
+) -> None:
     code = run(command, env)
     if code != 0:
-        raise Stop(f"{what} ended with code {code}; the lines above say why", needed,
-                   ["make setup   (goes on where it stopped)"])
+        raise Stop(
+            f"{what} ended with code {code}; the lines above say why",
+            needed,
+            ["make setup   (goes on where it stopped)"],
+        )
 
 
 def output_of(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Standard output; empty if the command cannot be run. For questions, not for work."""
     try:
-        result = subprocess.run([str(part) for part in command], env=env, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        result = subprocess.run(
+            [str(part) for part in command],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
     except OSError:
         return ""
     return result.stdout
@@ -189,10 +219,15 @@ print(json.dumps([sys.executable, sys.version_info[:3], shared]))
 def ask_python(command: str) -> PythonFacts:
     text = output_of([command, "-I", "-c", PYTHON_PROBE])
     if not text:
-        raise Stop(f"'{command}', which does not run as a Python", "a Python that works",
-                   ["make setup PYTHON=/usr/bin/python3"])
+        raise Stop(
+            f"'{command}', which does not run as a Python",
+            "a Python that works",
+            ["make setup PYTHON=/usr/bin/python3"],
+        )
     executable, numbers, shared = json.loads(text)
-    makes_venvs = output_of([command, "-I", "-c", "import venv, ensurepip; print('yes')"]) != ""
+    makes_venvs = (
+        output_of([command, "-I", "-c", "import venv, ensurepip; print('yes')"]) != ""
+    )
     return PythonFacts(executable, tuple(numbers), shared, makes_venvs)
 
 
@@ -212,7 +247,9 @@ def ask_r(r: str, env: Mapping[str, str]) -> RFacts | None:
     found = dict(re.findall(r"^sidebyside (\S+) (\S+)", text, re.MULTILINE))
     if "R" not in found:
         return None
-    numbers = {name: None if value == "-" else version(value) for name, value in found.items()}
+    numbers = {
+        name: None if value == "-" else version(value) for name, value in found.items()
+    }
     return RFacts(version(found["R"]), numbers)
 
 
@@ -222,26 +259,37 @@ def ask_r(r: str, env: Mapping[str, str]) -> RFacts | None:
 
 def query_dpkg(names: Sequence[str]) -> dict[str, str]:
     form = "${Package}\t${db:Status-Status}\t${Version}\n"
-    return installed_versions(output_of(["dpkg-query", "--show", f"--showformat={form}", *names]))
+    return installed_versions(
+        output_of(["dpkg-query", "--show", f"--showformat={form}", *names])
+    )
 
 
 def become_root(missing: Sequence[str]) -> list[str]:
     has_sudo = shutil.which("sudo") is not None
-    without_password = has_sudo and subprocess.run(
-        ["sudo", "-n", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    without_password = (
+        has_sudo
+        and subprocess.run(
+            ["sudo", "-n", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
     prefix = root_prefix(os.geteuid(), has_sudo, without_password, sys.stdin.isatty())
     if prefix == ["sudo"]:
         say("  apt-get must run as root; sudo asks for your password.")
         if subprocess.run(["sudo", "-v"]).returncode != 0:
             prefix = None
     if prefix is None:
-        raise Stop(f"{len(missing)} of Debian's packages are missing, and you are neither root nor may use sudo here",
-                   "an administrator who types the next line, once; after it `make setup` needs no rights",
-                   [administrator_line(missing, has_sudo), CONDA_LINE])
+        raise Stop(
+            f"{len(missing)} of Debian's packages are missing, and you are neither root nor may use sudo here",
+            "an administrator who types the next line, once; after it `make setup` needs no rights",
+            [administrator_line(missing, has_sudo), CONDA_LINE],
+        )
     return prefix
 
 
-def install_packages(wanted: Sequence[str], optional: Sequence[str], python: Version | None) -> None:
+def install_packages(
+    wanted: Sequence[str], optional: Sequence[str], python: Version | None
+) -> None:
     """Install what is missing of `wanted`; judge what apt would give before taking it.
 
     What is also `optional` is left out where it cannot be had.
@@ -255,19 +303,41 @@ def install_packages(wanted: Sequence[str], optional: Sequence[str], python: Ver
     except Stop:
         if not set(missing) <= set(optional):
             raise
-        say(f"  Going on without {', '.join(missing)}: only an administrator could install it.")
+        say(
+            f"  Going on without {', '.join(missing)}: only an administrator could install it."
+        )
         return
     check_disk("/usr", DISK_FOR_SYSTEM)
     # Waiting for the lock: on a fresh machine the daily upgrade is often at work.
-    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q",
-           "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]
+    apt = [
+        *prefix,
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-q",
+        "-o",
+        "Dpkg::Use-Pty=0",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ]
     if run([*apt, "update"]) != 0:
-        say("  The package lists could not be renewed; trying with those that are there.")
+        say(
+            "  The package lists could not be renewed; trying with those that are there."
+        )
     # These decide whether the project can run at all, so they are judged even if some are there.
-    deciding = [name for name in ("python3", "r-base-core", "r-cran-reticulate")
-                if name in missing or (name == "python3" and python is None)]
-    offered = candidates(output_of(["apt-cache", "policy", *missing, *deciding], dict(os.environ, LC_ALL="C")))
-    for name in [name for name in missing if name in optional and not offered.get(name)]:
+    deciding = [
+        name
+        for name in ("python3", "r-base-core", "r-cran-reticulate")
+        if name in missing or (name == "python3" and python is None)
+    ]
+    offered = candidates(
+        output_of(
+            ["apt-cache", "policy", *missing, *deciding], dict(os.environ, LC_ALL="C")
+        )
+    )
+    for name in [
+        name for name in missing if name in optional and not offered.get(name)
+    ]:
         say(f"  Going on without {name}: this distribution does not have it.")
         missing.remove(name)
         offered.pop(name, None)
@@ -275,15 +345,22 @@ def install_packages(wanted: Sequence[str], optional: Sequence[str], python: Ver
         return
     judge_candidates(offered, missing, python)
     say(f"  Installing {len(missing)} packages and what they need.")
-    must_run([*apt, "install", "-y", "--no-install-recommends", *missing], None, "apt-get install",
-             "Debian's packages within reach")
+    must_run(
+        [*apt, "install", "-y", "--no-install-recommends", *missing],
+        None,
+        "apt-get install",
+        "Debian's packages within reach",
+    )
 
 
 def check_disk(folder: str, needed: float) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise Stop(f"{free / 1e9:.1f} GB free where {folder} is", f"{needed / 1e9:.1f} GB",
-                   ["make room and run `make setup` again"])
+        raise Stop(
+            f"{free / 1e9:.1f} GB free where {folder} is",
+            f"{needed / 1e9:.1f} GB",
+            ["make room and run `make setup` again"],
+        )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -291,37 +368,57 @@ def check_disk(folder: str, needed: float) -> None:
 
 
 def fingerprint(*parts: object) -> str:
-    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[
+        :16
+    ]
 
 
 def hash_files(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(paths):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(
+            str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0"
+        )
     return digest.hexdigest()
 
 
 def r_sources() -> list[Path]:
     """The files of r/ that R CMD INSTALL installs; its tests are not among them, nor what Python compiled."""
     folder = ROOT / "r"
-    return [path for path in folder.rglob("*")
-            if path.is_file() and path.relative_to(folder).parts[0] != "tests" and not path.name.startswith(".")
-            and path.suffix != ".pyc"]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.relative_to(folder).parts[0] != "tests"
+        and not path.name.startswith(".")
+        and path.suffix != ".pyc"
+    ]
 
 
 def python_sources() -> list[Path]:
     """The files of python/ that its installation reads."""
     folder = ROOT / "python"
     made = ("build", "__pycache__")
-    return [path for path in folder.rglob("*")
-            if path.is_file() and path.suffix not in (".so", ".pyc")
-            and not any(part in made or part.endswith(".egg-info") for part in path.relative_to(folder).parts)]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.suffix not in (".so", ".pyc")
+        and not any(
+            part in made or part.endswith(".egg-info")
+            for part in path.relative_to(folder).parts
+        )
+    ]
 
 
 def installed_modules(prefix: Path) -> str:
     """The companion as it was installed; its compiled part is easily cleaned away."""
-    found = [path for folder in prefix.glob("lib/python3*/site-packages/sidebyside")
-             for path in folder.glob("*") if path.is_file()]
+    found = [
+        path
+        for folder in prefix.glob("lib/python3*/site-packages/sidebyside")
+        for path in folder.glob("*")
+        if path.is_file()
+    ]
     return fingerprint(*sorted(f"{path.name} {path.stat().st_size}" for path in found))
 
 
@@ -336,7 +433,9 @@ class Stamp:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.values: dict[str, str] = {}
-        with contextlib.suppress(OSError, ValueError):  # absent or cut off: everything is still to do
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # absent or cut off: everything is still to do
             self.values = dict(json.loads(path.read_text()))
 
     def get(self, key: str) -> str | None:
@@ -407,7 +506,14 @@ class Environment:
 
     first_time: str  # what the first set-up takes, in words
 
-    def __init__(self, prefix: Path, r: str, r_library: Path | None, stamp_path: Path, lock_path: Path) -> None:
+    def __init__(
+        self,
+        prefix: Path,
+        r: str,
+        r_library: Path | None,
+        stamp_path: Path,
+        lock_path: Path,
+    ) -> None:
         self.prefix = prefix
         self.python = prefix / "bin" / "python"
         self.r = r
@@ -425,27 +531,56 @@ class Environment:
 
     def shared_steps(self) -> list[Step]:
         return [
-            Step("python companion", "The Python companion (python/)",
-                 lambda: fingerprint(self.base(), hash_files(python_sources())),
-                 self.install_python_companion, lambda: installed_modules(self.prefix)),
-            Step("R companion", "The R companion (r/)",
-                 lambda: fingerprint(self.base(), hash_files(r_sources())),
-                 self.install_r_companion),
+            Step(
+                "python companion",
+                "The Python companion (python/)",
+                lambda: fingerprint(self.base(), hash_files(python_sources())),
+                self.install_python_companion,
+                lambda: installed_modules(self.prefix),
+            ),
+            Step(
+                "R companion",
+                "The R companion (r/)",
+                lambda: fingerprint(self.base(), hash_files(r_sources())),
+                self.install_r_companion,
+            ),
             Step("check", "Do R and Python find each other?", self.base, self.check),
-            Step("data", "MNIST and painted fruits, so that the notebooks need no network",
-                 lambda: fingerprint(ROOT), self.fetch_data, data_listing),
+            Step(
+                "data",
+                "MNIST and painted fruits, so that the notebooks need no network",
+                lambda: fingerprint(ROOT),
+                self.fetch_data,
+                data_listing,
+            ),
         ]
 
     def install_python_companion(self) -> None:
         # Not editable: reticulate before 1.31 does not read the .pth files that such an installation
         # stands on, so Rscript would not find it. The dependencies are there, pinned.
         try:
-            must_run([self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-                      "--no-build-isolation", "--force-reinstall", "./python"], self.env, "pip",
-                     "a python/ that can be installed")
+            must_run(
+                [
+                    self.python,
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-deps",
+                    "--no-build-isolation",
+                    "--force-reinstall",
+                    "./python",
+                ],
+                self.env,
+                "pip",
+                "a python/ that can be installed",
+            )
         finally:
             # What setuptools built there would be packed again, also after its source is gone.
-            for leftover in [ROOT / "python" / "build", *(ROOT / "python").glob("*.egg-info")]:
+            for leftover in [
+                ROOT / "python" / "build",
+                *(ROOT / "python").glob("*.egg-info"),
+            ]:
                 shutil.rmtree(str(leftover), ignore_errors=True)
 
     def install_r_companion(self) -> None:
@@ -456,29 +591,45 @@ class Environment:
             for leftover in self.r_library.glob("00LOCK-*"):
                 shutil.rmtree(str(leftover))
             where = [f"--library={self.r_library}"]
-        must_run([self.r, "CMD", "INSTALL", "--no-test-load", *where, "r"], self.env, "R CMD INSTALL",
-                 "an r/ that can be installed")
+        must_run(
+            [self.r, "CMD", "INSTALL", "--no-test-load", *where, "r"],
+            self.env,
+            "R CMD INSTALL",
+            "an r/ that can be installed",
+        )
 
     def check(self) -> None:
         """Start each language from the other, once, so that what is wrong shows here and not in a notebook."""
         rscript = Path(self.r).with_name("Rscript")
-        for what, command in (("R inside Python", [self.python, "-c", CHECK_PYTHON]),
-                              ("Python inside R", [rscript, "-e", CHECK_R])):
-            result = subprocess.run([str(part) for part in command], env=dict(self.env, KERAS_BACKEND="tensorflow"),
-                                    cwd=str(ROOT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, text=True)
+        for what, command in (
+            ("R inside Python", [self.python, "-c", CHECK_PYTHON]),
+            ("Python inside R", [rscript, "-e", CHECK_R]),
+        ):
+            result = subprocess.run(
+                [str(part) for part in command],
+                env=dict(self.env, KERAS_BACKEND="tensorflow"),
+                cwd=str(ROOT),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
             # TensorFlow's remarks about the processor are of interest only if something is wrong.
             answer = re.findall("^answer: (.*)", result.stdout, re.MULTILINE)
             if result.returncode != 0 or not answer:
                 say(result.stdout)
-                raise Stop(f"starting {what} ended with code {result.returncode}; the lines above say why",
-                           "R, rpy2, reticulate, Python and Keras that work together",
-                           ["rm -rf .venv && make setup" if self.r_library else CONDA_LINE])
+                raise Stop(
+                    f"starting {what} ended with code {result.returncode}; the lines above say why",
+                    "R, rpy2, reticulate, Python and Keras that work together",
+                    ["rm -rf .venv && make setup" if self.r_library else CONDA_LINE],
+                )
             say("  " + answer[0])
 
     def fetch_data(self) -> None:
-        if run([self.python, "-m", "sidebyside.fetch"], self.env) != 0:
-            raise Later("MNIST or the painted fruits are missing; everything else works. `make setup` tries again.")
+        if run([self.python, "-m", "sidebyside.data.fetch"], self.env) != 0:
+            raise Later(
+                "MNIST or the painted fruits are missing; everything else works. `make setup` tries again."
+            )
 
 
 CHECK_PYTHON = """
@@ -491,9 +642,9 @@ print("answer: Python starts", rpy2.robjects.r("R.version.string")[0], "and has 
 """
 
 CHECK_R = (
-    'library(sidebyside); '
+    "library(sidebyside); "
     'stopifnot(reticulate::py_module_available("sidebyside")); '
-    'model <- keras_model_sequential(1); '
+    "model <- keras_model_sequential(1); "
     'through <- if (dialect() == "keras3") "keras3" else "the R companion (keras3 is not needed)"; '
     'cat("\\nanswer: R starts Python", as.character(reticulate::py_version()), "and has Keras through", through, "\\n")'
 )
@@ -502,7 +653,9 @@ CHECK_R = (
 def data_listing() -> str:
     """Names and sizes of what was fetched and painted, so that set-up notices if it was deleted."""
     data = ROOT / "data"
-    files = sorted((data / "mnist").glob("*")) + sorted((data / "painted-fruits").glob("*.json"))
+    files = sorted((data / "mnist").glob("*")) + sorted(
+        (data / "painted-fruits").glob("*.json")
+    )
     return fingerprint(*[f"{path.name} {path.stat().st_size}" for path in files])
 
 
@@ -516,18 +669,31 @@ class AptEnvironment(Environment):
     def __init__(self) -> None:
         # An R that the user put before the distribution's is taken, and left as it is.
         on_path = shutil.which("R")
-        self.own_r = bool(on_path) and os.path.realpath(str(on_path)) != os.path.realpath("/usr/bin/R")
-        super().__init__(VENV, str(on_path) if self.own_r else "/usr/bin/R", VENV / "r-library",
-                         VENV / "sidebyside-setup.json", ROOT / "build" / "setup.lock")
+        self.own_r = bool(on_path) and os.path.realpath(
+            str(on_path)
+        ) != os.path.realpath("/usr/bin/R")
+        super().__init__(
+            VENV,
+            str(on_path) if self.own_r else "/usr/bin/R",
+            VENV / "r-library",
+            VENV / "sidebyside-setup.json",
+            ROOT / "build" / "setup.lock",
+        )
         listed = (ROOT / "apt-packages.txt").read_text()
         self.wanted = read_package_list(listed)
         self.optional = optional_packages(listed)
         if self.own_r:
             self.wanted = [name for name in self.wanted if not name.startswith("r-")]
         self.command = python_command(os.environ, self.stamp.get("base python"))
-        self.from_distribution = os.path.realpath(self.command) == os.path.realpath("/usr/bin/python3")
+        self.from_distribution = os.path.realpath(self.command) == os.path.realpath(
+            "/usr/bin/python3"
+        )
         # A very bare machine may not have the distribution's Python yet; apt brings it.
-        self.facts = None if self.from_distribution and not os.path.exists(self.command) else ask_python(self.command)
+        self.facts = (
+            None
+            if self.from_distribution and not os.path.exists(self.command)
+            else ask_python(self.command)
+        )
 
     def judge_before(self) -> None:
         """Everything that can be known before the first change is made."""
@@ -540,7 +706,9 @@ class AptEnvironment(Environment):
         r = ask_r(self.r, self.env) if os.path.exists(self.r) else None
         if self.own_r:
             judge_r_facts(self.r, r)
-        reticulate = r and r.packages.get("reticulate")  # if there is none, apt is going to bring one
+        reticulate = r and r.packages.get(
+            "reticulate"
+        )  # if there is none, apt is going to bring one
         if python is not None and reticulate:
             requirements_for(reticulate, python.version)
         check_disk(str(ROOT), DISK_FOR_PACKAGES if not VENV.exists() else 0)
@@ -553,39 +721,77 @@ class AptEnvironment(Environment):
 
     def venv_inputs(self) -> str:
         # ROOT, because a virtual environment cannot be moved.
-        return fingerprint(ROOT, self.facts and (self.facts.executable, self.facts.version[:2]))
+        return fingerprint(
+            ROOT, self.facts and (self.facts.executable, self.facts.version[:2])
+        )
 
     def venv_result(self) -> str:
         return fingerprint(self.python.exists(), modified(VENV / "pyvenv.cfg"))
 
     def base(self) -> str:
-        lists = [ROOT / name for name in ("requirements.txt", "requirements-numpy1.txt", "requirements-numpy2.txt")]
-        return fingerprint(self.r, self.packages(), self.venv_inputs(), self.venv_result(), hash_files(lists))
+        lists = [
+            ROOT / name
+            for name in (
+                "requirements.txt",
+                "requirements-numpy1.txt",
+                "requirements-numpy2.txt",
+            )
+        ]
+        return fingerprint(
+            self.r,
+            self.packages(),
+            self.venv_inputs(),
+            self.venv_result(),
+            hash_files(lists),
+        )
 
     def steps(self) -> list[Step]:
         return [
-            Step("packages", "Debian's packages: R and its packages, a compiler, a browser for the tests",
-                 lambda: fingerprint(self.r, *self.wanted), self.install_packages, self.packages),
-            Step("venv", "A virtual environment in .venv", self.venv_inputs, self.make_venv, self.venv_result),
-            Step("requirements", "Python's packages: TensorFlow, Keras, rpy2, Jupyter (about a minute)",
-                 self.base, self.install_requirements),
+            Step(
+                "packages",
+                "Debian's packages: R and its packages, a compiler, a browser for the tests",
+                lambda: fingerprint(self.r, *self.wanted),
+                self.install_packages,
+                self.packages,
+            ),
+            Step(
+                "venv",
+                "A virtual environment in .venv",
+                self.venv_inputs,
+                self.make_venv,
+                self.venv_result,
+            ),
+            Step(
+                "requirements",
+                "Python's packages: TensorFlow, Keras, rpy2, Jupyter (about a minute)",
+                self.base,
+                self.install_requirements,
+            ),
             *self.shared_steps(),
         ]
 
     def install_packages(self) -> None:
-        install_packages(self.wanted, self.optional, self.facts.version if self.facts else None)
+        install_packages(
+            self.wanted, self.optional, self.facts.version if self.facts else None
+        )
         self.facts = ask_python(self.command)
         judge_r_facts(self.r, ask_r(self.r, self.env))
 
     def make_venv(self) -> None:
         if (VENV / "pyvenv.cfg").exists() and not self.venv_is_sound():
-            say("  .venv was made by another Python, in another place, or is broken: made anew.")
+            say(
+                "  .venv was made by another Python, in another place, or is broken: made anew."
+            )
             kept = self.stamp.get("packages")
             shutil.rmtree(str(VENV))
             self.stamp.values = {"packages": kept} if kept else {}
         if not (VENV / "pyvenv.cfg").exists():
-            must_run([self.command, "-m", "venv", VENV], self.env, "venv",
-                     "a Python that can make virtual environments")
+            must_run(
+                [self.command, "-m", "venv", VENV],
+                self.env,
+                "venv",
+                "a Python that can make virtual environments",
+            )
         self.stamp.set("base python", self.command)
 
     def venv_is_sound(self) -> bool:
@@ -599,17 +805,37 @@ class AptEnvironment(Environment):
         if not text:
             return False
         numbers, base_prefix = json.loads(text)
-        base = output_of([self.command, "-I", "-c", "import sys; print(sys.base_prefix)"]).strip()
+        base = output_of(
+            [self.command, "-I", "-c", "import sys; print(sys.base_prefix)"]
+        ).strip()
         made_here = f" {VENV}\n" in (VENV / "pyvenv.cfg").read_text() + "\n"
-        return tuple(numbers) == self.facts.version[:2] and base_prefix == base and made_here
+        return (
+            tuple(numbers) == self.facts.version[:2]
+            and base_prefix == base
+            and made_here
+        )
 
     def install_requirements(self) -> None:
         assert self.facts is not None
         reticulate = judge_r_facts(self.r, ask_r(self.r, self.env))
         chosen = requirements_for(reticulate, self.facts.version)
-        say(f"  Python {dotted(self.facts.version)}; reticulate {dotted(reticulate)}, so {chosen}")
-        must_run([self.python, "-m", "pip", "install", "--disable-pip-version-check", "--requirement", chosen],
-                 self.env, "pip", "PyPI within reach")
+        say(
+            f"  Python {dotted(self.facts.version)}; reticulate {dotted(reticulate)}, so {chosen}"
+        )
+        must_run(
+            [
+                self.python,
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--requirement",
+                chosen,
+            ],
+            self.env,
+            "pip",
+            "PyPI within reach",
+        )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -621,7 +847,13 @@ class CondaEnvironment(Environment):
 
     def __init__(self, prefix: Path) -> None:
         state = prefix / "share" / "sidebyside"
-        super().__init__(prefix, str(prefix / "bin" / "R"), None, state / "setup.json", state / "setup.lock")
+        super().__init__(
+            prefix,
+            str(prefix / "bin" / "R"),
+            None,
+            state / "setup.json",
+            state / "setup.lock",
+        )
 
     def judge_before(self) -> None:
         facts = ask_python(str(self.python))
@@ -629,7 +861,9 @@ class CondaEnvironment(Environment):
         judge_r_facts(self.r, ask_r(self.r, self.env))
 
     def base(self) -> str:
-        installed = sorted(path.name for path in (self.prefix / "conda-meta").glob("*.json"))
+        installed = sorted(
+            path.name for path in (self.prefix / "conda-meta").glob("*.json")
+        )
         return fingerprint(ROOT, *installed)
 
     def steps(self) -> list[Step]:
@@ -642,9 +876,18 @@ class CondaEnvironment(Environment):
 def find_environment() -> Environment:
     release = Path("/etc/os-release")
     os_release = parse_os_release(release.read_text()) if release.exists() else {}
-    route = choose_route(os.environ, platform.system(), platform.machine(), os_release,
-                         shutil.which("apt-get") is not None)
-    return CondaEnvironment(Path(os.environ["CONDA_PREFIX"])) if route == "conda" else AptEnvironment()
+    route = choose_route(
+        os.environ,
+        platform.system(),
+        platform.machine(),
+        os_release,
+        shutil.which("apt-get") is not None,
+    )
+    return (
+        CondaEnvironment(Path(os.environ["CONDA_PREFIX"]))
+        if route == "conda"
+        else AptEnvironment()
+    )
 
 
 @contextlib.contextmanager
@@ -671,13 +914,18 @@ def set_up(quiet: bool) -> Environment:
     environment = find_environment()
     if not is_complete(environment):
         with only_one(environment.lock_path):
-            environment = find_environment()  # the set-up that we may have waited for has changed things
+            environment = (
+                find_environment()
+            )  # the set-up that we may have waited for has changed things
             if not is_complete(environment):
                 environment.judge_before()
                 start = time.monotonic()
                 announce(environment)
                 carry_out(environment.steps(), environment.stamp)
-                say(f"Set-up took {time.monotonic() - start:.0f} s." + ("" if quiet else f" {WHAT_NEXT}"))
+                say(
+                    f"Set-up took {time.monotonic() - start:.0f} s."
+                    + ("" if quiet else f" {WHAT_NEXT}")
+                )
                 return environment
     if not quiet:
         say(f"Set-up is complete; nothing to do. {WHAT_NEXT}")
@@ -704,14 +952,25 @@ def replace_by(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     os.chdir(str(ROOT))
     program = shutil.which(command[0], path=env["PATH"])
     if program is None:
-        raise Stop(f"no program '{command[0]}' in the environment", "a set-up that is complete", ["make setup"])
+        raise Stop(
+            f"no program '{command[0]}' in the environment",
+            "a set-up that is complete",
+            ["make setup"],
+        )
     os.execve(program, list(command), dict(env))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Set up R and Python for the notebooks, once.")
-    parser.add_argument("--exec", nargs=argparse.REMAINDER, metavar="COMMAND", default=[],
-                        help="then run this, with the environment's R and Python")
+    parser = argparse.ArgumentParser(
+        description="Set up R and Python for the notebooks, once."
+    )
+    parser.add_argument(
+        "--exec",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        default=[],
+        help="then run this, with the environment's R and Python",
+    )
     options = parser.parse_args(arguments)
     try:
         environment = set_up(quiet=bool(options.exec))
@@ -721,12 +980,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{problem}", file=sys.stderr, flush=True)
         return 1
     except PermissionError as problem:
-        stop = Stop(f"{problem.filename}, where you may not write ({problem.strerror})", "a folder of your own",
-                    [f"copy {ROOT} to where you may write, and set up there"])
+        stop = Stop(
+            f"{problem.filename}, where you may not write ({problem.strerror})",
+            "a folder of your own",
+            [f"copy {ROOT} to where you may write, and set up there"],
+        )
         print(f"\n{stop}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted. `make setup` goes on where it stopped.", file=sys.stderr, flush=True)
+        print(
+            "\nInterrupted. `make setup` goes on where it stopped.",
+            file=sys.stderr,
+            flush=True,
+        )
         return 130
     return 0
 

@@ -11,13 +11,13 @@ nor Keras.
 
 from __future__ import annotations
 
-from .colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
-from .datasets import load_mnist
-from .exercises import exercise, hashed, translation
-from .figures import alt_text
-from .fruits import fruits_directory
-from .parity import Different, compare, from_r
-from .preflight import check
+from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
+from .data.fruits import fruits_directory
+from .data.mnist import load_mnist
+from .kernel.figures import alt_text
+from .kernel.preflight import check
+from .lesson.compare import Different, compare, from_r
+from .lesson.exercises import exercise, hashed, translation
 
 __all__ = [
     "PYTHON",
@@ -41,13 +41,13 @@ __version__ = "0.1.0"
 
 def load_ipython_extension(shell) -> None:
     """What ``%load_ext sidebyside`` calls."""
-    from .extension import load
+    from .kernel.extension import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell) -> None:
     """What ``%unload_ext sidebyside`` calls. R stays: it cannot be stopped."""
-    from .extension import unload
+    from .kernel.extension import unload
 
     unload(shell)

@@ -146,7 +146,7 @@ attach_dialect <- function() {
 # on the screen.
 load_keras <- function() {
   if (reticulate::py_module_available("sidebyside")) {
-    companion("sidebyside.quiet")$load_keras()
+    companion("sidebyside.kernel.quiet")$load_keras()
   } else {
     import("keras")
   }

@@ -8,7 +8,7 @@ at_least <- 0.01
 #'
 #' @description
 #' Calls a function often enough for R's clock, and several times over. Python
-#' has the same (`sidebyside.costs.cost()`).
+#' has the same (`sidebyside.lesson.costs.cost()`).
 #'
 #' @param f A function that can be called without arguments, many times.
 #' @param times How often it is measured.

@@ -37,6 +37,6 @@ python_light <- "#E69F00"
 #' @export
 alt_text <- function(text) {
   stopifnot(is.character(text), length(text) == 1)
-  companion("sidebyside.figures")$alt_text(text)
+  companion("sidebyside.kernel.figures")$alt_text(text)
   invisible()
 }

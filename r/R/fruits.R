@@ -31,7 +31,7 @@ fruits_directory <- function(classes = NULL) {
   if (!is.null(classes)) {
     classes <- as.list(as.character(classes))
   }
-  fruits <- companion("sidebyside.fruits")
+  fruits <- companion("sidebyside.data.fruits")
   share_environment("FRUITS360_DIR", "FRUITS360_CLASSES", "SIDEBYSIDE_DATA")
   in_one_sentence(fruits$fruits_directory(classes))
 }

@@ -19,6 +19,6 @@
 #' @export
 read_picture <- function(path, size = 20) {
   stopifnot(is.character(path), length(path) == 1)
-  pictures <- companion("sidebyside.pictures")
+  pictures <- companion("sidebyside.lesson.pictures")
   in_one_sentence(pictures$read_picture(path, as.integer(size)))
 }

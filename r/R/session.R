@@ -36,7 +36,7 @@ send_to_python <- function(name) {
   if (inherits(value, "keras_training_history")) {
     value <- value$metrics
   }
-  companion("sidebyside.parity", convert = FALSE)$receive(name, value)
+  companion("sidebyside.lesson.compare", convert = FALSE)$receive(name, value)
   invisible()
 }
 

@@ -29,7 +29,7 @@
 #' }
 #' @export
 load_campaigns <- function(...) {
-  statistics <- companion("sidebyside.statistics")
+  statistics <- companion("sidebyside.statistics.estimates")
   columns <- in_one_sentence(
     statistics$columns_of(companion("sidebyside.timing", FALSE)$load_campaigns(
       ...
@@ -41,14 +41,14 @@ load_campaigns <- function(...) {
 #' @rdname load_campaigns
 #' @export
 main_campaign <- function(runs, device = NULL) {
-  statistics <- companion("sidebyside.statistics")
+  statistics <- companion("sidebyside.statistics.estimates")
   in_one_sentence(statistics$main_campaign(as_table(runs), device))
 }
 
 #' @rdname load_campaigns
 #' @export
 main_campaigns <- function(runs) {
-  statistics <- companion("sidebyside.statistics")
+  statistics <- companion("sidebyside.statistics.estimates")
   unlist(in_one_sentence(statistics$main_campaigns(as_table(runs))))
 }
 
@@ -78,7 +78,7 @@ as_runs <- function(columns) {
 
 # The other way: a table of Python's.
 as_table <- function(runs) {
-  companion("sidebyside.statistics", FALSE)$from_columns(as_columns(runs))
+  companion("sidebyside.statistics.estimates", FALSE)$from_columns(as_columns(runs))
 }
 
 as_columns <- function(runs) {
@@ -190,7 +190,7 @@ multiply <- function(a, b, m) {
 #' @export
 verdict <- function(runs, margin = 0.03, accuracy_margin = 0.005) {
   found <- in_one_sentence(
-    companion("sidebyside.verdict")$from_r(
+    companion("sidebyside.statistics.verdict")$from_r(
       as_columns(runs),
       margin = margin, accuracy_margin = accuracy_margin
     )

@@ -6,15 +6,15 @@ neither Keras nor R.
 
 from __future__ import annotations
 
-from .arms import CannotRun
 from .campaign import Stopped, resume_campaign, run_campaign
 from .collecting import collect
-from .interleaved import Epochs, Interrupted, interleave
 from .loader import NoTimings, load_campaigns
 from .locks import AnotherCampaign
 from .plans import WrongPlan, default_notebook
 from .ratio import Ratio, paired_ratio
 from .report import describe_machines
+from .run.arms import CannotRun
+from .run.interleaved import Epochs, Interrupted, interleave
 from .schema import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
 from .sharing import NotClean, contribute, hand_in
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import psutil
 
+from ..common.errors import Sentence
 from . import plans, schema
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
@@ -63,8 +64,7 @@ def parser() -> argparse.ArgumentParser:
         "--precision",
         type=float,
         metavar="SHARE",
-        help="go on until the 95 %% interval of the ratio is that narrow, "
-        "such as 0.02",
+        help="go on until the 95 %% interval of the ratio is that narrow, such as 0.02",
     )
     add("--budget", type=float, metavar="MINUTES")
     add(
@@ -80,9 +80,7 @@ def parser() -> argparse.ArgumentParser:
     )
     resume.add_argument("campaign", type=Path, help="its folder")
     for command in (run, resume):
-        command.add_argument(
-            "--progress", choices=("live", "lines", "compact", "none")
-        )
+        command.add_argument("--progress", choices=("live", "lines", "compact", "none"))
     status = commands.add_parser("status", help="which campaigns there are")
     status.add_argument("--directory", type=Path)
     show = commands.add_parser("show", help="one campaign in numbers")
@@ -102,9 +100,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         help="its folder (default: your finished one that ended last)",
     )
-    hand.add_argument(
-        "--to", type=Path, default=Path(), help="default: this folder"
-    )
+    hand.add_argument("--to", type=Path, default=Path(), help="default: this folder")
     hand.add_argument("--name", help="how the file's name begins")
     gather = commands.add_parser(
         "collect", help="check what a class handed in, and copy what is good"
@@ -135,15 +131,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(name, _stop)
     try:
         _do(options)
-    except schema.Sentence as problem:
+    except Sentence as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):
             print("\nStopped.", file=sys.stderr)
             print(
-                "`python -m sidebyside.timing status` lists what can be "
-                "resumed.",
+                "`python -m sidebyside.timing status` lists what can be resumed.",
                 file=sys.stderr,
             )
         return 130
@@ -178,9 +173,7 @@ def _do(options: argparse.Namespace) -> None:
                     "(or `make handin`)."
                 )
         case "resume":
-            resume_campaign(
-                options.campaign, progress=options.progress, began=_began()
-            )
+            resume_campaign(options.campaign, progress=options.progress, began=_began())
         case "status":
             print(status_text(options.directory or timings_directory()))
         case "show":

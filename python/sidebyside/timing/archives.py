@@ -75,9 +75,7 @@ def _read(archive: zipfile.ZipFile, path: Path) -> bytes:
         places[place] = entry
     # A Mac adds a folder of its own to what it packs.
     campaigns = [
-        x.parent
-        for x in places
-        if x.name == schema.RUNS and "__MACOSX" not in x.parts
+        x.parent for x in places if x.name == schema.RUNS and "__MACOSX" not in x.parts
     ]
     if len(campaigns) != 1:
         what = f"{len(campaigns)} files {schema.RUNS} in it, expected one"

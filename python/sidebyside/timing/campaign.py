@@ -15,17 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..timed_cells import TimedProgram
-from . import arms as arms_module
+from ..common import files
+from ..common.errors import Sentence
 from . import machine as machine_module
 from . import plans, records, schema
-from .arms import CannotRun, Surroundings
+from .cells import TimedProgram
 from .loader import is_finished, timings_directory
 from .locks import machine_lock
 from .plans import Block, Plan, WrongPlan
-from .processes import Outcome, run_process
 from .progress import Progress, choose
 from .ratio import paired_ratio
+from .run import arms as arms_module
+from .run.arms import CannotRun, Surroundings
+from .run.processes import Outcome, run_process
 
 # How often in a row one place of the plan may be interrupted.
 MOST_ATTEMPTS = 3
@@ -37,7 +39,7 @@ PROGRAMS = "programs.json"
 CURRENT = "current"
 
 
-class Stopped(schema.Sentence, RuntimeError):
+class Stopped(Sentence, RuntimeError):
     """The campaign could not go on; the message says why and what to do."""
 
 
@@ -163,9 +165,7 @@ def resume_campaign(
     folder = Path(path).resolve()
     shown = choose(progress)
     if not (folder / schema.RUNS).is_file():
-        raise WrongPlan(
-            f"{folder} is no campaign: there is no {schema.RUNS} in it"
-        )
+        raise WrongPlan(f"{folder} is no campaign: there is no {schema.RUNS} in it")
     plan = plans.read_plan(folder)
     if is_finished(folder):
         shown.say(f"{plan.campaign} is finished; there is nothing to do.")
@@ -174,9 +174,7 @@ def resume_campaign(
     with machine_lock(plan.campaign, plans.now()), _said_if_full(folder):
         lost = records.repair(folder / schema.RUNS)
         rows = records.read_rows(folder)
-        campaign = Campaign(
-            folder, plan, programs, directory, rows, shown, began
-        )
+        campaign = Campaign(folder, plan, programs, directory, rows, shown, began)
         if lost:
             shown.say(
                 f"The last line of {schema.RUNS} was not written to its "
@@ -192,16 +190,14 @@ def resume_campaign(
 def _said_if_full(folder: Path) -> Iterator[None]:
     try:
         yield
-    except records.DiskFull as problem:
+    except files.DiskFull as problem:
         raise Stopped(
             f"{problem.strerror}. What was measured is safe; make room and "
             f"go on with `python -m sidebyside.timing resume {folder}`"
         ) from problem
 
 
-def _read_programs(
-    folder: Path, plan: Plan
-) -> tuple[dict[str, TimedProgram], Path]:
+def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], Path]:
     path = folder / PROGRAMS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -286,7 +282,7 @@ class Campaign:
         }
         programs = {name: x.stages for name, x in self.programs.items()}
         programs |= {"directory": str(self.directory)}
-        write = records.write_whole
+        write = files.write_whole
         write(self.folder / schema.MACHINE, machine_module.as_text(machine))
         write(self.folder / PROGRAMS, json.dumps(programs, indent=1) + "\n")
         write(self.folder / schema.PLAN, self.plan.as_text())
@@ -355,9 +351,7 @@ class Campaign:
         found: dict[str, Surroundings] = {}
         pool = ThreadPoolExecutor(ASKED_AT_A_TIME + 1)
         try:
-            machine = pool.submit(
-                machine_module.describe_machine if describe else dict
-            )
+            machine = pool.submit(machine_module.describe_machine if describe else dict)
             # By itself: data that is not there yet is made only once.
             found[first] = pool.submit(self._ask, first, tick).result()
             rest = ThreadPoolExecutor(ASKED_AT_A_TIME)
@@ -498,7 +492,7 @@ class Campaign:
         }
         row |= dict.fromkeys(schema.EPOCH_COLUMNS, ())
         # Should this process be killed, this is what is known of the run.
-        records.write_whole(self.current / "run.json", json.dumps(row) + "\n")
+        files.write_whole(self.current / "run.json", json.dumps(row) + "\n")
         program = self._program(arm, block.seed)
         written = arms_module.write_script(arm, program, self.current)
         start = time.monotonic()
@@ -529,7 +523,7 @@ class Campaign:
         # The row's own judgement is in it; one that an earlier row gets now
         # has to be in the file at the same moment.
         if any(x is not row for x in changed):
-            records.write_whole(path, records.table_text(rows))
+            files.write_whole(path, records.table_text(rows))
         else:
             records.append_line(path, records.row_text(row))
         self.rows.append(row)
@@ -593,7 +587,7 @@ class Campaign:
             "disturbed": disturbed,
         }
         text = json.dumps(end, indent=1) + "\n"
-        records.write_whole(self.folder / schema.END, text)
+        files.write_whole(self.folder / schema.END, text)
         for finding in disturbed:
             self.progress.say(f"Meanwhile {finding}.")
         self.progress.say(
@@ -610,9 +604,7 @@ def _facts(surroundings: Surroundings) -> dict[str, Any]:
 # --- from a process to a row
 
 
-def _finished(
-    row: dict[str, Any], outcome: Outcome, folder: Path
-) -> dict[str, Any]:
+def _finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, Any]:
     """The row of a run that has ended."""
     if outcome.reason == "lost":
         message = "the process that kept the program was killed"
@@ -667,9 +659,7 @@ def _stages(folder: Path, started: float) -> dict[str, float]:
     # Within what a clock may drift a stage could end before it began.
     return {
         name: round(max(0.0, end - start), 6)
-        for name, start, end in zip(
-            schema.STAGE_COLUMNS, begin, stamps, strict=True
-        )
+        for name, start, end in zip(schema.STAGE_COLUMNS, begin, stamps, strict=True)
     }
 
 
@@ -719,18 +709,14 @@ def _named(logs: dict[str, list[float]], name: str) -> list[float]:
     if name.endswith("accuracy"):
         for other, values in logs.items():
             validation = other.startswith("val_")
-            if validation == bool(prefix) and other.endswith(
-                ("accuracy", "acc")
-            ):
+            if validation == bool(prefix) and other.endswith(("accuracy", "acc")):
                 return values
     return []
 
 
 def _what_is_known(folder: Path, epochs: int) -> dict[str, Any]:
     """What a run that did not come to its end has left; often nothing."""
-    with contextlib.suppress(
-        _NoResult, OSError, ValueError, KeyError, TypeError
-    ):
+    with contextlib.suppress(_NoResult, OSError, ValueError, KeyError, TypeError):
         return _epochs(folder, epochs)
     return {}
 
@@ -753,9 +739,7 @@ def _judge(block: list[dict[str, Any]]) -> list[dict[str, Any]]:
     complete = [x for x in block if x["state"] in schema.COMPLETE]
     if not complete:
         return []
-    yardstick = next(
-        (x for x in complete if x["arm"] == schema.FIRST_ARM), complete[0]
-    )
+    yardstick = next((x for x in complete if x["arm"] == schema.FIRST_ARM), complete[0])
     changed = []
     for row in complete:
         message = _other_losses(row, yardstick)

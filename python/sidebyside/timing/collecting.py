@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from . import archives, records, schema
+from ..common import files
+from . import archives, schema
 from .distinct import Seen, Work, machine_names, work_of
 from .loader import (
     CutOff,
@@ -119,15 +120,13 @@ def collect(
     if not found:
         what = "is empty" if source.is_dir() else "is not there"
         raise NoTimings(
-            f"{source.absolute()} {what}; put the files that were handed in "
-            "into it"
+            f"{source.absolute()} {what}; put the files that were handed in into it"
         )
     found = _without_copies(found)
     found = _same_work(found, "other-work" in also)
     if "unfinished" in also:
         found = [
-            replace(x, state="ok") if x.state == "unfinished" else x
-            for x in found
+            replace(x, state="ok") if x.state == "unfinished" else x for x in found
         ]
     found = _named(_with_notes(found))
     _write(target, found)
@@ -234,9 +233,7 @@ def _read(path: Path, told: list[warnings.WarningMessage]) -> HandIn:
 
 def _blocks(table: pd.DataFrame) -> int:
     done = table[(table["state"] == "ok") & (table["block"] > 0)]
-    r, python = (
-        set(done["block"][done["arm"] == arm]) for arm in ("r", "python")
-    )
+    r, python = (set(done["block"][done["arm"] == arm]) for arm in ("r", "python"))
     return len(r & python)
 
 
@@ -248,9 +245,7 @@ def _versions(machine: dict[str, Any]) -> str:
     names = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("R", "r"))
     told = [f"{name} {facts[key]}" for name, key in names if key in facts]
     if facts.get("dialect"):
-        told.append(
-            "keras3" if facts["dialect"] == "keras3" else "the companion"
-        )
+        told.append("keras3" if facts["dialect"] == "keras3" else "the companion")
     return ", ".join(told)
 
 
@@ -357,7 +352,7 @@ def _write(target: Path, found: list[HandIn]) -> None:
     for x in found:
         row = [x.campaign, x.machine, x.blocks, x.versions, x.what]
         writer.writerow([x.path, x.state, *row])
-    records.write_whole(target / LIST, text.getvalue())
+    files.write_whole(target / LIST, text.getvalue())
     for x in found:
         if x.state == "ok":
             file = target / f"{x.campaign}.zip"
@@ -370,8 +365,7 @@ def _listed(path: Path) -> list[str]:
         return [
             f"{row['campaign']}.zip"
             for row in csv.DictReader(file)
-            if row.get("state") == "ok"
-            and NAME.fullmatch(row.get("campaign") or "")
+            if row.get("state") == "ok" and NAME.fullmatch(row.get("campaign") or "")
         ]
 
 
@@ -397,8 +391,7 @@ def collected_text(collected: Collected) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(4)] + [0]
     lines = [
         "  ".join(
-            cell.ljust(width)
-            for cell, width in zip(row, widths, strict=True)
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -415,9 +408,7 @@ def collected_text(collected: Collected) -> str:
     lines += ["", f"{len(found)} in {collected.source}: {', '.join(told)}."]
     for state in ON_REQUEST:
         if counts[state]:
-            lines.append(
-                f"`--also {state}` takes those {words[state]} in, too."
-            )
+            lines.append(f"`--also {state}` takes those {words[state]} in, too.")
     return "\n".join([*lines, *_next(collected)])
 
 

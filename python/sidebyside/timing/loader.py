@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..collector import paused
-from ..datasets import data_directory, project_directory
+from ..common.collector import paused
+from ..common.errors import Sentence
+from ..common.files import data_directory, project_directory
 from . import schema
 from .archives import is_archive, read_bytes
 from .distinct import Seen, machine_names, work_in_words, work_of
@@ -35,7 +36,7 @@ class CutOff(UserWarning):
     """The last line of a file was not written to its end; it is left out."""
 
 
-class NoTimings(schema.Sentence, RuntimeError):
+class NoTimings(Sentence, RuntimeError):
     """There are no measurements where they were looked for."""
 
 
@@ -203,9 +204,7 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     for column in ("campaign", "work", "machine"):
         names = [x for t in tables for x in t[column].cat.categories]
         for table in tables:
-            table[column] = table[column].cat.set_categories(
-                list(dict.fromkeys(names))
-            )
+            table[column] = table[column].cat.set_categories(list(dict.fromkeys(names)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -389,9 +388,7 @@ class _Check:
 
     # --- the text
 
-    def _read(
-        self, data: bytes
-    ) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    def _read(self, data: bytes) -> tuple[list[str], dict[str, tuple[str, ...]]]:
         header = data.split(b"\n", 1)[0].decode("utf-8", "replace")
         columns = header.lstrip("\ufeff").strip().split(",")
         expected = list(schema.REQUIRED)
@@ -651,9 +648,7 @@ class _Check:
         self.problems.append(Problem(self.path, int(row) + 2, name, what))
 
 
-def _same_bits(
-    lists: np.ndarray, rows: np.ndarray, others: np.ndarray
-) -> np.ndarray:
+def _same_bits(lists: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Whether the lists of some rows are those of others, bit for bit."""
     # Lists of the same text are one object.
     objects = np.fromiter(map(id, lists), dtype=np.int64, count=len(lists))

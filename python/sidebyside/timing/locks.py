@@ -11,14 +11,14 @@ from typing import Any
 
 import filelock
 
-from . import schema
+from ..common.errors import Sentence
 
 # The same for all users, whatever their TMPDIR; SIDEBYSIDE_TIMING_LOCK names
 # another file.
 LOCK = "/tmp/sidebyside-timing.lock"
 
 
-class AnotherCampaign(schema.Sentence, RuntimeError):
+class AnotherCampaign(Sentence, RuntimeError):
     """Somebody measures on this machine just now; the message says who."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from ..datasets import project_directory
+from ..common.files import project_directory
 
 # Seconds over which other processes are watched.
 WATCHED = 0.3
@@ -117,9 +117,7 @@ def busy_findings() -> list[str]:
     cores = _usable_cores()
     load = load_average()
     if load > BUSY_LOAD * cores:
-        found.append(
-            f"the load of the last minute was {load:.2f} on {cores} cores"
-        )
+        found.append(f"the load of the last minute was {load:.2f} on {cores} cores")
     if busy:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in busy)
         found.append(f"other processes use the processor: {shares}")
@@ -132,9 +130,7 @@ def busy_findings() -> list[str]:
         found.append("the machine runs on its battery")
     slow = [name for name in _governors() if name not in ("performance", "")]
     if slow:
-        found.append(
-            f"the frequency governor is {', '.join(slow)}, not performance"
-        )
+        found.append(f"the frequency governor is {', '.join(slow)}, not performance")
     return found
 
 
@@ -188,18 +184,13 @@ def disturbances(
     found = []
     share = grown["stolen"] / max(seconds * (os.cpu_count() or 1), 1e-9)
     if share > 0.005:
-        found.append(
-            f"other guests of the host took {share:.1%} of the processors"
-        )
+        found.append(f"other guests of the host took {share:.1%} of the processors")
     if grown["throttled"] > 0:
         found.append(
-            f"the processor was slowed down for heat {grown['throttled']:.0f} "
-            "times"
+            f"the processor was slowed down for heat {grown['throttled']:.0f} times"
         )
     if grown["limited"] > 0:
-        found.append(
-            f"the container's limit stopped it {grown['limited']:.0f} times"
-        )
+        found.append(f"the container's limit stopped it {grown['limited']:.0f} times")
     if grown["swapped"] > 0:
         found.append(f"{grown['swapped'] / 1e6:.1f} MB were swapped")
     return found

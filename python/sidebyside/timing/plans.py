@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..datasets import project_directory
-from ..timed_cells import NoProgram, TimedProgram, read_programs
+from ..common.errors import Sentence
+from ..common.files import project_directory
 from . import schema
+from .cells import NoProgram, TimedProgram, read_programs
 
 BLOCKS = 10
 # With a precision instead of a number: how many blocks there are before the
@@ -53,7 +54,7 @@ SEQUENTIAL = "fixed-width sequential design"
 INTERVAL = "95 % interval of the mean log ratio of the blocks (paired log-t)"
 
 
-class WrongPlan(schema.Sentence, ValueError):
+class WrongPlan(Sentence, ValueError):
     """A campaign that cannot be; the message says what to do."""
 
 
@@ -138,9 +139,7 @@ def default_notebook() -> Path:
     """Notebook 03, whose timed cells are the fruit CNN."""
     project = project_directory()
     if project is None:
-        raise WrongPlan(
-            "this installation knows no project folder; name the notebook"
-        )
+        raise WrongPlan("this installation knows no project folder; name the notebook")
     return project / "notebooks" / "03_fruits_cnn.ipynb"
 
 
@@ -180,9 +179,7 @@ def make_plan(
             f"{', '.join(schema.ARMS)}, each once"
         )
     if device not in schema.DEVICES:
-        raise WrongPlan(
-            f"device {device!r}; expected {' or '.join(schema.DEVICES)}"
-        )
+        raise WrongPlan(f"device {device!r}; expected {' or '.join(schema.DEVICES)}")
     if epochs is None:
         epochs = _own_epochs(programs["python"])
     for what, value in (("blocks", blocks), ("epochs", epochs)):
@@ -235,8 +232,7 @@ def read_plan(folder: Path) -> Plan:
     content = checked(folder)
     try:
         order = tuple(
-            Block(x["block"], x["seed"], tuple(x["arms"]))
-            for x in content["order"]
+            Block(x["block"], x["seed"], tuple(x["arms"])) for x in content["order"]
         )
         rule = content["precision"]
         content["precision"] = Precision(**rule) if rule else None
@@ -245,9 +241,7 @@ def read_plan(folder: Path) -> Plan:
     except (KeyError, TypeError) as problem:
         what = f"not a plan of this version ({problem})"
         path = folder / schema.PLAN
-        raise schema.WrongRuns(
-            [schema.Problem(path, None, "", what)]
-        ) from problem
+        raise schema.WrongRuns([schema.Problem(path, None, "", what)]) from problem
 
 
 def now() -> str:

@@ -265,7 +265,5 @@ def choose(progress: str | Progress | None = None) -> Progress:
         "none": Progress,
     }
     if progress not in kinds:
-        raise ValueError(
-            f"progress {progress!r}; expected one of {', '.join(kinds)}"
-        )
+        raise ValueError(f"progress {progress!r}; expected one of {', '.join(kinds)}")
     return kinds[progress]()

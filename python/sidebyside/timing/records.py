@@ -12,25 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..common import files
 from . import schema
 
-# A disk or a quota that is full, or a file that may not grow.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Bytes that have to be free before a run: what a run and its row need, and
 # R's and TensorFlow's temporary files.
 LEAST_FREE = 50_000_000
-
-
-class DiskFull(OSError):
-    """There is no room to write; what is written is whole."""
-
-
-def _full(path: Path, problem: OSError) -> DiskFull:
-    return DiskFull(
-        problem.errno,
-        f"{path} cannot be written, because the disk is full "
-        f"({problem.strerror})",
-    )
 
 
 def check_room(folder: Path) -> None:
@@ -38,36 +25,11 @@ def check_room(folder: Path) -> None:
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize
     if free < LEAST_FREE:
-        raise DiskFull(
+        raise files.DiskFull(
             errno.ENOSPC,
             f"{free / 1e6:.0f} MB are free where {folder} is; a run needs "
             f"{LEAST_FREE / 1e6:.0f} MB",
         )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either whole or as it was, and on the disk."""
-    draft = path.with_name(path.name + ".part")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-        _sync_folder(path.parent)
-    except OSError as problem:
-        draft.unlink(missing_ok=True)
-        if problem.errno in FULL:
-            raise _full(path, problem) from problem
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -86,8 +48,8 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(handle)
         except OSError as problem:
             os.ftruncate(handle, size)
-            if problem.errno in FULL:
-                raise _full(path, problem) from problem
+            if problem.errno in files.FULL:
+                raise files.full(path, problem) from problem
             raise
     finally:
         os.close(handle)
@@ -137,7 +99,7 @@ def repair(path: Path) -> int:
     kept = whole_lines(path)
     lost = path.stat().st_size - len(kept)
     if lost:
-        write_whole(path, kept.decode())
+        files.write_whole(path, kept.decode())
     return lost
 
 
@@ -178,7 +140,7 @@ def note(folder: Path, what: str, **facts: Any) -> None:
 
     path = folder / "events.jsonl"
     if not path.exists():
-        write_whole(path, "")
+        files.write_whole(path, "")
     line = json.dumps({"at": now(), "what": what, **facts})
     append_line(path, line + "\n")
 

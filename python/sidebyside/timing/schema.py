@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..common.errors import Sentence
+
 # What is compared. "python-again" is the Python program once more: what a
 # difference of nothing looks like.
 ARMS = ("python", "r", "python-again", "rpy2")
@@ -120,17 +122,6 @@ class Problem:
         if self.column:
             place += f", column {self.column}"
         return f"{place}: {self.what}"
-
-
-class Sentence(Exception):
-    """What went wrong, in words that need no traceback.
-
-    The command line prints the message; a notebook shows it alone, without
-    the way to it.
-    """
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
 
 
 class WrongRuns(Sentence, ValueError):

@@ -11,7 +11,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from ..datasets import project_directory
+from ..common.errors import Sentence
+from ..common.files import project_directory, write_whole
 from . import archives, records, schema
 from .loader import (
     CONTRIBUTED,
@@ -36,7 +37,7 @@ _COMMON = frozenset(
 )
 
 
-class NotClean(schema.Sentence, RuntimeError):
+class NotClean(Sentence, RuntimeError):
     """Something that names a person or a machine could not be taken out."""
 
 
@@ -81,9 +82,7 @@ def contribute(
     if to is None:
         project = project_directory()
         if project is None:
-            raise WrongPlan(
-                "this installation knows no project folder; say where to"
-            )
+            raise WrongPlan("this installation knows no project folder; say where to")
         to = project / "data" / "timings"
     machine = _read(source / schema.MACHINE)
     secrets = _secrets(machine)
@@ -99,7 +98,7 @@ def contribute(
     _check_clean(files, secrets)
     target.mkdir(parents=True)
     for file, text in files.items():
-        records.write_whole(target / file, text)
+        write_whole(target / file, text)
     read_campaign(target)
     return target
 

@@ -19,7 +19,7 @@ test_that("load_mnist() is MNIST, and what Python's gives", {
   expect_type(mnist$train$x, "integer")
   expect_identical(range(mnist$test$x), c(0L, 255L))
   expect_identical(as.vector(head(mnist$train$y, 5)), c(5L, 0L, 4L, 1L, 9L))
-  known <- reticulate::import("sidebyside.datasets")$MNIST_SHA256
+  known <- reticulate::import("sidebyside.data.mnist")$MNIST_SHA256
   expect_identical(sha256(mnist$train$x), known$x_train)
   expect_identical(sha256(mnist$train$y), known$y_train)
   expect_identical(sha256(mnist$test$x), known$x_test)

@@ -13,7 +13,7 @@ test_that("r_facts() says which versions answer", {
 
 test_that("send_to_python() gives compare() a variable by its name", {
   received <- function() {
-    reticulate::import("sidebyside.parity", convert = FALSE)$`_received`
+    reticulate::import("sidebyside.lesson.compare", convert = FALSE)$`_received`
   }
   sent <- function(value) {
     assign("sent_by_test", value, envir = globalenv())
@@ -36,7 +36,7 @@ test_that("send_to_python() gives compare() a variable by its name", {
 })
 
 test_that("alt_text() leaves its words to the next figure", {
-  figures <- reticulate::import("sidebyside.figures")
+  figures <- reticulate::import("sidebyside.kernel.figures")
   figures$forget_pending()
   on.exit(figures$forget_pending())
   expect_invisible(alt_text("Ten digits,\n  drawn by R."))

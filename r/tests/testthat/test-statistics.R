@@ -9,7 +9,7 @@ made_up <- function(...) {
   folder
 }
 
-statistics <- reticulate::import("sidebyside.statistics")
+statistics <- reticulate::import("sidebyside.statistics.estimates")
 
 test_that("both languages draw the same numbers", {
   for (n in c(2L, 7L, 10L)) {
@@ -65,7 +65,7 @@ test_that("verdict() says in R what it says in Python", {
   folder <- made_up(ratio = 1.15)
   found <- verdict(load_campaigns(folder))
   loaded <- reticulate::import("sidebyside.timing", convert = FALSE)
-  judged <- reticulate::import("sidebyside.verdict")
+  judged <- reticulate::import("sidebyside.statistics.verdict")
   expect_identical(
     found$text, judged$verdict(loaded$load_campaigns(folder))$text
   )

@@ -1,0 +1,716 @@
+"""The folder of fruit images: found, checked, and the same for R and Python."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..common.files import data_directory, project_directory
+from .mnist import WrongData
+
+# The fruits of the comparison of 2018, in the order of its R source.
+CLASSES = (
+    *("Kiwi", "Banana", "Apricot", "Avocado", "Cocos", "Clementine"),
+    *("Mandarine", "Orange", "Limes", "Lemon", "Peach", "Plum"),
+    *("Raspberry", "Strawberry", "Pineapple", "Pomegranate"),
+)
+
+SIZE = (100, 100)  # pixels, of every image of Fruits-360's 100x100 version
+TRAINING = "Training"
+TESTS = ("Test", "Validation")  # "Validation" is what it was called in 2018
+
+# What Keras's image_dataset_from_directory() takes for an image
+# (keras/src/utils/image_dataset_utils.py), and what it can decode.
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG")
+
+LEVELS = 4  # how far below the folder Training and Test are looked for
+MOST_FOLDERS = 5000  # and in how many folders, before giving up
+MOST_BYTES = 20_000_000  # no file of 100 x 100 pixels comes near
+NAMES_SHOWN = 40
+
+# It stands in every folder of painted fruits (painted.MARKER), so that they are
+# called painted wherever they are moved to.
+PAINTED_MARKER = "painted.json"
+PAINTED_ON_REQUEST = "painted"  # a value of FRUITS360_DIR
+
+# What is remembered is forgotten when the checks change.
+CHECKS = 1
+
+Listing = dict[tuple[str, str], list[tuple[str, int, int]]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A folder that holds images in Training and Test."""
+
+    root: Path
+    test: str  # "Test" or "Validation"
+
+    def folder(self, split: str) -> Path:
+        """Where the classes of `split` ("Training", "Test") stand."""
+        return self.root / (TRAINING if split == TRAINING else self.test)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which classes are taken."""
+
+    folders: dict[str, str]  # name of the class: name of its folder
+    missing: tuple[str, ...] = ()  # of the list, when the list was meant
+    others: int = 0  # classes that are there and were not taken
+
+    def renamed(self) -> dict[str, str]:
+        """The classes whose folder has another name."""
+        return {x: y for x, y in self.folders.items() if x != y}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images come from, and what to do when they are not right."""
+
+    folder: Path
+    name: str  # what the line on the screen says
+    mend: str
+
+
+def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
+    """A folder with `Training/<class>/*.jpg` and `Test/<class>/*.jpg`.
+
+    One line on the screen says which of three sources it is, first found
+    wins: the folder that the environment variable `FRUITS360_DIR` names (the
+    word "painted" there asks for painted fruits); `fruits-360/` of the data
+    folder, which `make fruits` writes; fruits painted by this package. All
+    images are checked before they are used, once: it is remembered as long as
+    no file changes.
+
+    Parameters
+    ----------
+    classes
+        Names of classes, or "all" for all that are there. If not given, the
+        environment variable `FRUITS360_CLASSES` ("all", or names with commas
+        between them); if that is not set, those of `CLASSES` that are there.
+        The numbered names of later versions are found by the name of the
+        list: Strawberry is "Strawberry 1".
+
+    Returns
+    -------
+    str
+        The folder itself if it holds just these classes. Otherwise a folder
+        of links to them (copies where links are impossible), with the names
+        of the list. Images are 100 by 100 pixels.
+
+    Raises
+    ------
+    WrongData
+        If the source is not a folder of fruits, if Training and Test differ,
+        if a class is empty, or if a file is no image of 100 by 100 pixels.
+        The message names the file and what to do.
+    ValueError
+        If `classes` names what is not there, or fewer than two.
+    """
+    wanted = wanted_classes(classes)
+    source = _source()
+    layout = find_layout(source.folder, source.name)
+    choice = choose(class_names(layout), wanted, source.name)
+    listing = checked(layout, choice, source)
+    folder = _as_expected(layout, choice)
+    painted = (layout.root / PAINTED_MARKER).exists()
+    print(_line(source, painted, choice, listing), flush=True)
+    return str(folder)
+
+
+# ---- Which classes --------------------------------------------------------
+
+
+def wanted_classes(classes: str | Iterable[str] | None) -> list[str] | None:
+    """The names asked for; ["all"]; or None, which means the list."""
+    if classes is None:
+        classes = os.environ.get("FRUITS360_CLASSES", "").strip() or None
+    if classes is None:
+        return None
+    if isinstance(classes, str):
+        classes = classes.split(",")
+    names = list(classes)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f'classes is {names}, expected names of fruits or "all"')
+    names = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    if [name.lower() for name in names] == ["all"]:
+        return ["all"]
+    if len(names) < 2:
+        raise ValueError(
+            f"{len(names)} class in classes ({', '.join(names) or 'none'}): "
+            'a network needs at least 2 to tell apart; name more, or "all"'
+        )
+    return names
+
+
+def choose(there: Collection[str], wanted: list[str] | None, where: str) -> Choice:
+    """Which of the folders `there` are taken, and under which names."""
+    if wanted == ["all"]:
+        folders = {name: name for name in sorted(there)}
+    else:
+        folders = {}
+        for name in wanted or CLASSES:
+            folder = _folder_of(name, there)
+            if folder is not None:
+                folders[name] = folder
+            elif wanted is not None:
+                raise ValueError(_unknown(name, there, where))
+    _not_twice(folders)
+    if len(folders) < 2:
+        has = ", ".join(folders) or "none"
+        raise WrongData(
+            f"{where} has {has} of the {len(CLASSES)} classes of the list, "
+            "and a network needs at least 2 to tell apart. There are: "
+            f"{_some(sorted(there))}. Choose with classes=... (or "
+            'FRUITS360_CLASSES): names, or "all".'
+        )
+    missing = () if wanted else tuple(x for x in CLASSES if x not in folders)
+    return Choice(folders, missing, len(there) - len(folders))
+
+
+def _folder_of(name: str, there: Collection[str]) -> str | None:
+    """The folder of a class: its name, or its successor's with a number.
+
+    Later versions number every class: what was "Strawberry" is "Strawberry 1"
+    in the version of 2025, and the others are other plants.
+    """
+    if name in there:
+        return name
+    numbered = re.compile(re.escape(name) + r" (\d+)", re.IGNORECASE)
+    found = [(int(m[1]), x) for x in there if (m := numbered.fullmatch(x))]
+    same = sorted(x for x in there if x.lower() == name.lower())
+    if same:
+        return same[0]
+    return min(found)[1] if found else None
+
+
+def _not_twice(folders: dict[str, str]) -> None:
+    by_folder: dict[str, str] = {}
+    for name, folder in folders.items():
+        if folder in by_folder:
+            raise ValueError(
+                f"{by_folder[folder]} and {name} are the same class, "
+                f"'{folder}'; name it once"
+            )
+        by_folder[folder] = name
+
+
+def _unknown(name: str, there: Collection[str], where: str) -> str:
+    lower = {x.lower(): x for x in there}
+    close = difflib.get_close_matches(name.lower(), list(lower), n=3)
+    hint = f" Did you mean {' or '.join(lower[x] for x in close)}?"
+    return (
+        f"There is no class '{name}' in {where}.{hint if close else ''} "
+        f"There are: {_some(sorted(there))}."
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+# ---- Where from -----------------------------------------------------------
+
+
+def _source() -> Source:
+    given = os.environ.get("FRUITS360_DIR", "").strip()
+    if given and given != PAINTED_ON_REQUEST:
+        return Source(
+            Path(os.path.abspath(Path(given).expanduser())),
+            f"FRUITS360_DIR ({given})",
+            "Delete it or put it right; or unset FRUITS360_DIR.",
+        )
+    fetched = data_directory() / "fruits-360"
+    if not given and (fetched.exists() or fetched.is_symlink()):
+        return Source(
+            fetched,
+            f"`make fruits` ({shown(fetched)})",
+            '`make fruits ARGS="--force"` gets the data set again.',
+        )
+    folder = painted_fruits()
+    return Source(
+        folder,
+        shown(folder),
+        f"Remove the folder {folder}, and they are painted again.",
+    )
+
+
+def is_painted(directory: str | Path) -> bool:
+    """Whether what `fruits_directory()` gave are painted fruits."""
+    training = Path(directory) / TRAINING
+    # In a view the classes are links into the real folder.
+    places = {x.resolve().parents[1] for x in training.iterdir()}
+    return any((place / PAINTED_MARKER).exists() for place in places)
+
+
+def painted_fruits() -> Path:
+    """The painted fruits, where they are, or where they can be written.
+
+    In a data folder that only somebody else may write to, as on the server of
+    a class, they are taken as they are if they are whole.
+    """
+    from .painted.painter import is_complete, paint_fruits
+
+    there = Path(os.path.abspath(data_directory() / "painted-fruits"))
+    with contextlib.suppress(OSError):
+        if not _writable(there.parent) and is_complete(there):
+            return there
+    return Path(paint_fruits(own_directory() / "painted-fruits"))
+
+
+def own_directory() -> Path:
+    """Where this package may write: the data folder, or the user's cache."""
+    places = [data_directory()]
+    if not _writable(places[0]):
+        import pooch
+
+        places.append(Path(pooch.os_cache("sidebyside")))
+        if not _writable(places[1]):
+            raise WrongData(
+                f"Neither {places[0]} nor {places[1]} can be written to; set "
+                "SIDEBYSIDE_DATA to a folder that can"
+            )
+    return places[-1]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def shown(path: Path) -> str:
+    """A path as a reader knows it: below the project, or as it is."""
+    project = project_directory()
+    if project is not None and path.is_relative_to(project):
+        return path.relative_to(project).as_posix()
+    return str(path)
+
+
+def _line(source: Source, painted: bool, choice: Choice, listing: Listing) -> str:
+    images = {"Training": 0, "Test": 0}
+    for (split, _), files in listing.items():
+        images[split] += len(files)
+    kind = "painted by this project" if painted else "photographs"
+    parts = [
+        f"Fruits: {kind}, from {source.name}: "
+        f"{len(choice.folders)} classes, {images['Training']:,} Training and "
+        f"{images['Test']:,} Test images"
+    ]
+    renamed = choice.renamed()
+    if renamed:
+        names = [f"{x} is its '{y}'" for x, y in list(renamed.items())[:3]]
+        rest = len(renamed) - len(names)
+        names += [f"{rest} more alike"] if rest else []
+        parts.append(", ".join(names))
+    if choice.missing:
+        parts.append(f"not there: {', '.join(choice.missing)}")
+    if choice.others:
+        others = "other is" if choice.others == 1 else "others are"
+        said = f'{choice.others} {others} there (classes="all" takes all)'
+        parts.append(said)
+    return "; ".join(parts)
+
+
+# ---- Layouts --------------------------------------------------------------
+
+
+def find_layout(folder: Path, name: str) -> Layout:
+    """The folder with Training and Test, at most four levels below `folder`.
+
+    `name` is what the messages call it.
+    """
+    with readable(folder):
+        is_folder, is_there = folder.is_dir(), folder.exists()
+    if not is_folder:
+        found = "is a file" if is_there else "does not exist"
+        unpack = f"; unpack it, or: make fruits ARGS=\"--from '{folder}'\""
+        zipped = unpack if found == "is a file" else ""
+        raise WrongData(
+            f"{name} {found}{zipped}. Expected: a folder that holds "
+            f"{TRAINING} and Test, with a folder of images for each class."
+        )
+    with readable(folder):
+        layouts = {str(x.root): x for x in _layouts(folder, name)}
+    if not layouts:
+        there = sorted(os.listdir(folder))
+        raise WrongData(
+            f"{name} is no folder of Fruits-360: no folder in it holds "
+            f"{TRAINING} and Test (or Validation), {LEVELS} levels down. "
+            f"It holds: {_some(there) or 'nothing'}. Name the folder that "
+            f"{TRAINING} and Test are in."
+        )
+    return layouts[pick_root(list(layouts), name)]
+
+
+def pick_root(roots: list[str], name: str) -> str:
+    """The one data set that is meant, of those in a folder or an archive.
+
+    The data set of today comes in several sizes; the one of 100x100 pixels
+    is the one that the comparison used.
+    """
+    if len(roots) > 1:
+        small = [root for root in roots if "100x100" in root]
+        roots = small if len(small) == 1 else roots
+    if len(roots) > 1:
+        raise WrongData(
+            f"{name} holds more than one data set: "
+            f"{' and '.join(sorted(roots)[:4])}. Name one of them."
+        )
+    return roots[0]
+
+
+def _layouts(folder: Path, name: str) -> Iterator[Layout]:
+    level = [folder]
+    visited = 0
+    for _ in range(LEVELS + 1):
+        below: list[Path] = []
+        for place in level:
+            visited += 1
+            if visited > MOST_FOLDERS:
+                raise WrongData(
+                    f"{name} holds thousands of folders; name the one that "
+                    f"{TRAINING} and Test are in."
+                )
+            try:
+                inside = [x.name for x in os.scandir(place) if x.is_dir()]
+            except OSError:
+                if place == folder:
+                    raise
+                continue  # nothing that was meant, if it cannot be read
+            tests = [test for test in TESTS if test in inside]
+            if TRAINING in inside and tests:
+                yield Layout(place, tests[0])
+                continue
+            below += [
+                place / x
+                for x in sorted(inside)
+                if not x.startswith(".") and x not in ("__MACOSX", TRAINING)
+            ]
+        level = below
+
+
+def class_names(layout: Layout) -> list[str]:
+    """The names of the folders in Training or in Test, as Keras sees them."""
+    names: set[str] = set()
+    for split in ("Training", "Test"):
+        with readable(layout.folder(split)):
+            names.update(
+                x.name
+                for x in os.scandir(layout.folder(split))
+                if x.is_dir() and not x.name.startswith(".")
+            )
+    if not names:
+        raise WrongData(
+            f"{layout.root}: {TRAINING} and {layout.test} hold no folder. "
+            "Expected: one folder of images for each class."
+        )
+    return sorted(names)
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Says in a sentence (WrongData) why `path` cannot be read."""
+    try:
+        yield
+    except PermissionError as problem:
+        raise WrongData(
+            f"{path} cannot be read (permission denied). As its owner: "
+            f"chmod -R u+rX '{path}'"
+        ) from problem
+    except OSError as problem:
+        raise WrongData(f"{path} cannot be read ({problem.strerror}).") from problem
+
+
+# ---- Checks ---------------------------------------------------------------
+
+
+def checked(layout: Layout, choice: Choice, source: Source) -> Listing:
+    """The images of the chosen classes, all of which have been looked at.
+
+    What was looked at is remembered by the names, sizes and times of the
+    files: opening ten thousand images takes a second or two, listing them a
+    tenth of one.
+    """
+    listing = list_images(layout, choice)
+    digest = _digest(layout, listing)
+    if _remembered(layout, choice) != digest:
+        check_images(layout, choice, listing, source.mend)
+        _remember(layout, choice, digest)
+    return listing
+
+
+def list_images(layout: Layout, choice: Choice) -> Listing:
+    """For each ("Training" or "Test", class): names, bytes, times of change.
+
+    Files that Keras does not take for images are left out.
+    """
+    _same_classes(layout, choice)
+    listing: Listing = {}
+    for split in ("Training", "Test"):
+        for name, real in choice.folders.items():
+            folder = layout.folder(split) / real
+            files = []
+            with readable(folder), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        _no_images_below(Path(entry.path))
+                    elif entry.name.lower().endswith(SUFFIXES):
+                        stat = _stat(entry)
+                        size, time = stat.st_size, stat.st_mtime_ns
+                        files.append((entry.name, size, time))
+            if not files:
+                raise WrongData(
+                    f"{folder} holds no image: the class {name} is empty. "
+                    "Fill it, or choose other classes (classes=...)."
+                )
+            listing[split, name] = sorted(files)
+    return listing
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        raise WrongData(
+            f"{entry.path} is a link to a file that is not there. Delete it, "
+            "or bring the file back."
+        ) from None
+
+
+def _same_classes(layout: Layout, choice: Choice) -> None:
+    for here, other in (("Training", "Test"), ("Test", "Training")):
+        for name, real in choice.folders.items():
+            if not (layout.folder(here) / real).is_dir():
+                raise WrongData(
+                    f"{layout.root}: {layout.folder(other).name} has the "
+                    f"class '{real}', {layout.folder(here).name} has not. "
+                    "Both need the same classes: add the folder, or choose "
+                    f"classes without {name}."
+                )
+
+
+def _no_images_below(folder: Path) -> None:
+    """Keras reads folders in a class's folder too; nobody would expect it."""
+    for place, _, files in os.walk(folder):
+        for file in sorted(files):
+            if file.lower().endswith(SUFFIXES):
+                raise WrongData(
+                    f"{Path(place) / file} lies in a folder inside a class's "
+                    "folder, where Keras would read it as one more image. "
+                    f"Move it up, or remove the folder {folder}."
+                )
+
+
+def check_images(
+    layout: Layout,
+    choice: Choice,
+    listing: Listing,
+    mend: str,
+    seen: Callable[[int], object] | None = None,
+) -> None:
+    """Every image opened and decoded; WrongData for the first that fails.
+
+    `seen(1)` is called after each image (for a progress bar).
+    """
+    files = [
+        (layout.folder(split) / choice.folders[name] / file, size)
+        for (split, name), found in listing.items()
+        for file, size, _ in found
+    ]
+
+    def look(file: tuple[Path, int]) -> str | None:
+        problem = image_problem(*file)
+        if seen is not None:
+            seen(1)
+        return problem
+
+    # Pillow lets other threads run while it decodes.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        problems = [problem for problem in pool.map(look, files) if problem]
+    if problems:
+        more = len(problems) - 1
+        others = "file has" if more == 1 else "files have"
+        counted = f" ({more:,} more {others} a problem.)" if more else ""
+        raise WrongData(f"{problems[0]} {mend}{counted}")
+
+
+def image_problem(path: Path, size: int) -> str | None:
+    """What is wrong with an image file of `size` bytes, in a sentence."""
+    from PIL import Image, UnidentifiedImageError
+
+    if size == 0:
+        return f"{path} is empty (0 bytes)."
+    if size > MOST_BYTES:
+        return f"{path} has {size:,} bytes: no image of 100x100 pixels."
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.size != SIZE:
+                width, height = image.size
+                return (
+                    f"{path} is {width}x{height} pixels, expected 100x100 as "
+                    "the others (Fruits-360 comes in several sizes)."
+                )
+            image.load()
+    except UnidentifiedImageError:
+        return f"{path} is no image, whatever its name says."
+    except PermissionError:
+        return f"{path} cannot be read (permission denied)."
+    except (OSError, SyntaxError, ValueError) as problem:
+        return f"{path} is damaged ({problem})."
+    except Image.DecompressionBombError:
+        return f"{path} is far larger than 100x100 pixels."
+    return None
+
+
+def _digest(layout: Layout, listing: Listing) -> str:
+    lines = [f"{CHECKS} {layout.root.resolve()} {layout.test}"]
+    for (split, name), files in listing.items():
+        lines.append(f"{split}/{name}")
+        lines += [f"{file}/{size}/{time}" for file, size, time in files]
+    text = "\n".join(lines).encode(errors="surrogateescape")
+    return hashlib.sha256(text).hexdigest()
+
+
+def _memo(layout: Layout, choice: Choice) -> Path:
+    name = f"{_key(layout, choice)}.json"
+    return own_directory() / "fruits-360-checked" / name
+
+
+def _key(layout: Layout, choice: Choice) -> str:
+    """A short name for a choice of classes of a folder."""
+    folder = str(layout.root.resolve())
+    what = json.dumps([folder, layout.test, sorted(choice.folders.items())])
+    return hashlib.sha256(what.encode()).hexdigest()[:12]
+
+
+def _remembered(layout: Layout, choice: Choice) -> str | None:
+    """The digest of the files when they were last looked at, if known."""
+    try:
+        noted = json.loads(_memo(layout, choice).read_text("utf-8"))
+        return str(noted["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not known, or not legible: look again
+
+
+def _remember(layout: Layout, choice: Choice, digest: str) -> None:
+    # Who cannot remember looks again next time; that is no reason to stop.
+    with contextlib.suppress(OSError, WrongData):
+        memo = _memo(layout, choice)
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        noted = {"folder": str(layout.root), "digest": digest}
+        part = memo.with_name(f"{memo.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            part.write_text(json.dumps(noted), "utf-8")
+            os.replace(part, memo)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+# ---- The folder as Keras should see it ------------------------------------
+
+
+def _as_expected(layout: Layout, choice: Choice) -> Path:
+    """The folder itself, or a view of it: links with the expected names."""
+    exact = layout.test == "Test" and not choice.renamed()
+    if exact and not choice.others:
+        return layout.root
+    view = own_directory() / "fruits-360-views" / _key(layout, choice)
+    links = {
+        (split, name): (layout.folder(split) / real).resolve()
+        for split in ("Training", "Test")
+        for name, real in choice.folders.items()
+    }
+    marker = layout.root / PAINTED_MARKER
+    if not _is_right(view, links):
+        _make_view(view, links, marker if marker.exists() else None)
+    return view
+
+
+def _is_right(view: Path, links: dict[tuple[str, str], Path]) -> bool:
+    try:
+        there = {
+            (split, name)
+            for split in ("Training", "Test")
+            for name in os.listdir(view / split)
+        }
+        return there == set(links) and all(
+            _stands_for(view / split / name, folder)
+            for (split, name), folder in links.items()
+        )
+    except OSError:
+        return False
+
+
+def _stands_for(place: Path, folder: Path) -> bool:
+    if place.is_symlink():
+        return Path(os.readlink(place)) == folder
+    return _files(place) == _files(folder)
+
+
+def _files(folder: Path) -> set[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        return {(x.name, (s := x.stat()).st_size, s.st_mtime_ns) for x in entries}
+
+
+def _make_view(
+    view: Path, links: dict[tuple[str, str], Path], marker: Path | None
+) -> None:
+    """Written aside and renamed, so that nobody sees half of it."""
+    view.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{view.name}-", dir=view.parent))
+    try:
+        for (split, name), folder in links.items():
+            place = part / split / name
+            place.parent.mkdir(exist_ok=True)
+            try:
+                place.symlink_to(folder, target_is_directory=True)
+            except (OSError, NotImplementedError):
+                shutil.copytree(folder, place)
+        if marker is not None:
+            shutil.copyfile(marker, part / marker.name)
+        part.chmod(0o755)
+        try:
+            replace_folder(part, view)
+        except OSError:
+            # Another process was faster, which is as good.
+            if not _is_right(view, links):
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Put the folder `new` in `place`; what was there goes, or stays whole."""
+    old = place.with_name(f".{place.name}.old-{uuid.uuid4().hex[:8]}")
+    try:
+        os.rename(place, old)
+    except FileNotFoundError:
+        os.rename(new, place)
+        return
+    try:
+        os.rename(new, place)
+    except BaseException:
+        os.rename(old, place)
+        raise
+    if old.is_symlink():
+        old.unlink()
+    else:
+        shutil.rmtree(old, ignore_errors=True)

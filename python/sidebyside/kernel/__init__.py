@@ -1,0 +1,1 @@
+"""R inside the notebook's kernel."""

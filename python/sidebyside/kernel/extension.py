@@ -1,0 +1,233 @@
+"""``%load_ext sidebyside``: R in the kernel, ready to be used."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import re
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+
+import psutil
+
+from ..common import collector
+from . import figures, preflight, quiet, rsession, style
+
+# Growth of the process, in bytes, that is worth a collection (30 ms).
+COLLECT_AFTER = 64_000_000
+
+
+def load(shell) -> None:
+    """Start R, load ``%%R``, attach the R companion, say what was found.
+
+    Raises `IPython.core.error.UsageError` (a message without a traceback)
+    that names what is missing and how to get it.
+    """
+    from IPython.core.error import UsageError
+
+    rsession.prepare_environment()
+    try:
+        preflight.require_python_packages()
+        with collector.paused():
+            session = _start_both()
+    except rsession.RUnavailable as problem:
+        raise UsageError(f"sidebyside: {problem}") from None
+    _register_magic(shell)
+    _give_figures_their_text(shell)
+    session.call("prepare_session")
+    print(preflight.one_line(session))
+    style.show(shell)
+
+
+def _start_both() -> rsession.RSession:
+    """R with its companion, and Keras.
+
+    Keras takes seconds to import, R half a second to start, and what
+    reticulate needs of R another one. rpy2 lets Python go on while R works,
+    so they load together; what may print is not among it until R runs.
+    """
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        silent = beside.submit(_import_what_keras_needs)
+        # Importing rpy2 starts an R to ask where its libraries are, and waits.
+        session = rsession.current()
+        preflight.require_r(session)
+        silent.result()
+        keras = beside.submit(quiet.load_keras)
+        session.load_ahead()
+        keras.result()
+    session.attach_companion()
+    return session
+
+
+def _import_what_keras_needs() -> None:
+    """The largest of the modules that Keras imports and that print nothing.
+
+    What goes wrong here goes wrong again where it is used, and is reported
+    there.
+    """
+    for name in ("pandas", "matplotlib.pyplot", "h5py"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
+def unload(shell) -> None:
+    """Take the hooks off. R itself stays in the process."""
+    shell.display_pub.unregister_hook(figures.add_alt_text)
+    shell.events.unregister("pre_run_cell", _forget_pending)
+
+
+def _forget_pending(info=None) -> None:
+    figures.forget_pending()
+
+
+def _give_figures_their_text(shell) -> None:
+    publisher = shell.display_pub
+    if not hasattr(publisher, "register_hook"):
+        return  # plain IPython in a terminal, which shows no pictures
+    # Once: a second hook would give one picture the text of the next.
+    publisher.unregister_hook(figures.add_alt_text)
+    publisher.register_hook(figures.add_alt_text)
+    shell.events.register("pre_run_cell", _forget_pending)
+
+
+class RError(Exception):
+    """An error that R reported, with R's own message."""
+
+
+class RInterrupted(KeyboardInterrupt):
+    """The reader stopped R."""
+
+
+def _register_magic(shell) -> None:
+    from rpy2.ipython import rmagic
+    from rpy2.rinterface_lib._rinterface_capi import RParsingError
+
+    class SideBySideMagics(rmagic.RMagics):
+        """rpy2's ``%%R``, with R's errors shown as R shows them."""
+
+        def eval(self, code):
+            attention = Interrupts()
+            try:
+                with attention:
+                    text, *answer = super().eval(code)
+                    return clean_warnings(text), *answer
+            except rmagic.RInterpreterError as error:
+                message = clean_message(error.err)
+                shown = error.stdout.replace(error.err, "").strip()
+                if shown and shown not in message:
+                    print(shown)
+                # R says nothing when it was interrupted itself.
+                told = message in ("", "Error: KeyboardInterrupt")
+                if attention.interrupted or told:
+                    raise RInterrupted from None
+                raise RError(message) from None
+            except RParsingError:
+                session = rsession.current()
+                found = session.call("parse_problem", code)
+                raise RError(str(found[0])) from None
+
+        @functools.wraps(rmagic.RMagics.R)  # with what IPython noted on it
+        def R(self, line, cell=None, local_ns=None):
+            try:
+                return super().R(line, cell=cell, local_ns=local_ns)
+            finally:
+                self._memory = collect_if_grown(self._memory)
+
+        _memory = memory_now()
+
+    device = rmagic.get_valid_device(rmagic.default.graphics_device_name)[1]
+    options = device._options_new_device
+    # As large as matplotlib's figures (6 x 4 inches).
+    options.width, options.height, options.units = 6.0, 4.0, "in"
+    options.res = 96
+    shell.register_magics(SideBySideMagics)
+    shell.set_custom_exc((RError, RInterrupted), _show_r_error)
+
+
+def memory_now() -> int:
+    """Resident memory of this process in bytes."""
+    return psutil.Process().memory_info().rss
+
+
+def collect_if_grown(before: int) -> int:
+    """Have R collect its garbage if the process has grown since `before`.
+
+    R collects when *R's* memory grows. A Python array that R holds the last
+    reference to is a few bytes to R, and would stay for long.
+    """
+    if memory_now() - before > COLLECT_AFTER:
+        rsession.current().evaluate("invisible(gc())")
+    return memory_now()
+
+
+def clean_message(message: str) -> str:
+    """R's message without what rpy2 and reticulate add."""
+    # An error at the top level of a cell: rpy2's call of eval() shows.
+    message = re.sub(
+        r"^Error in \(function \(expr, envir = parent\.frame\(\).*? :\s+",
+        "Error: ",
+        message.strip(),
+        flags=re.DOTALL,
+    )
+    message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
+    return message.strip()
+
+
+def clean_warnings(text: str) -> str:
+    """R's warnings as R shows them at its own prompt."""
+    # "In addition" to what? To an error that another cell may have had.
+    text = re.sub(r"^In addition: (?=Warning)", "", text, flags=re.MULTILINE)
+    # A warning at the top level of a cell: rpy2's call of eval() shows.
+    return re.sub(
+        r"^(\d+: )?In \(function \(expr, envir = parent\.frame\(\).* :\n  ",
+        r"\1",
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+class Interrupts:
+    """Ctrl-C, or the kernel's stop button, while R is at work.
+
+    In Python code that R has called (a `fit()`) the interrupt is Python's: a
+    KeyboardInterrupt that comes back through R as an error. In R's own code
+    it reaches Python only in rpy2's look for events, where an exception
+    would be lost, so R is told instead.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = False
+
+    def __enter__(self) -> Interrupts:
+        self._before = signal.getsignal(signal.SIGINT)
+        self._in_main_thread = threading.current_thread() is threading.main_thread()
+        if self._in_main_thread:
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self._in_main_thread:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        while frame is not None:
+            if frame.f_code.co_name == "_processevents":
+                from rpy2.rinterface_lib import openrlib
+
+                openrlib.rlib.R_interrupts_pending = 1
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+
+def _show_r_error(shell, kind, error, traceback, tb_offset=None):
+    """In place of a traceback through rpy2, which says nothing of R."""
+    if kind is RInterrupted:
+        kind, error = KeyboardInterrupt, KeyboardInterrupt("R was stopped.")
+    shown = [str(error)]
+    shell._showtraceback(kind, error, shown)
+    return shown

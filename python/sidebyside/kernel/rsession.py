@@ -1,0 +1,242 @@
+"""R inside this process, started once and in the right order."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import importlib
+import os
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# Older ones free Python objects without Python's lock (see _finalizer.c).
+RETICULATE_WITH_SAFE_FINALIZER = (1, 31)
+
+# reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
+PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
+
+NO_R = (
+    "R was not found: there is no R on PATH and R_HOME is not set. `make "
+    "setup` in the project's folder installs it."
+)
+
+
+class RUnavailable(RuntimeError):
+    """R cannot be started; the message says what to do."""
+
+
+def prepare_environment() -> None:
+    """Settings that must stand before Keras and R are first loaded.
+
+    What the reader has set stays.
+    """
+    defaults = {
+        "KERAS_BACKEND": "tensorflow",
+        # TensorFlow's remarks from C++ would fill every first cell. At "2" one
+        # is left that sounds like a failure and is none ("remapper failed",
+        # where a leaky relu follows a convolution). Errors that matter come
+        # as exceptions.
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # R has to join the interpreter it runs in, and not look for another.
+        "RETICULATE_PYTHON": sys.executable,
+        # reticulate >= 1.44 would check, at each start, packages that
+        # set-up has installed already.
+        "RETICULATE_CHECK_REQUIRED_PACKAGES": "0",
+        # Keras draws its tables 76 wide and expects at least that; rich
+        # would give it 115, which is more than half a screen.
+        "JUPYTER_COLUMNS": "80",
+        "MATPLOTLIBRC": str(Path(__file__).with_name("matplotlibrc")),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    library = r_library()
+    if library is not None:
+        known = os.environ.get("R_LIBS", "").split(os.pathsep)
+        if str(library) not in known:
+            paths = [path for path in known if path] + [str(library)]
+            os.environ["R_LIBS"] = os.pathsep.join(paths)
+
+
+def r_library() -> Path | None:
+    """The library that `make setup` put the R companion in, if it is there."""
+    library = Path(sys.prefix) / "r-library"
+    return library if library.is_dir() else None
+
+
+class RSession:
+    """The one R of this process."""
+
+    def __init__(self) -> None:
+        prepare_environment()
+        try:
+            import rpy2.rinterface as rinterface
+        except ImportError as error:
+            raise RUnavailable(
+                f"rpy2 cannot be loaded ({error}). `make setup` in the "
+                "project's folder installs it."
+            ) from error
+        except ValueError as error:
+            raise RUnavailable(NO_R) from error
+        try:
+            rinterface.initr()
+        except Exception as error:
+            # A rpy2 that was compiled for its R looks for it only now.
+            if "R_HOME" in str(error):
+                raise RUnavailable(NO_R) from error
+            raise RUnavailable(f"R did not start: {error}") from error
+        self._r = rinterface
+        self._executable = sys.executable
+        self._leave_quietly()
+
+    def _leave_quietly(self) -> None:
+        """Take rpy2's exit handler off.
+
+        With reticulate in the same process R's orderly end crashes after
+        success (reticulate 1.28) or hangs (1.46). What it would have done for
+        the reader is to remove R's temporary folder, so that is done here.
+        """
+        from rpy2.rinterface_lib import embedded, openrlib
+
+        atexit.unregister(embedded.endr)
+        atexit.register(shutil.rmtree, self.text("tempdir()"), True)
+        # R looks for events once more while Python is already shutting down.
+        library, null = openrlib.rlib, openrlib.ffi.NULL
+        atexit.register(setattr, library, "ptr_R_ProcessEvents", null)
+        atexit.register(self._let_reticulate_rest)
+
+    def _let_reticulate_rest(self) -> None:
+        """Have reticulate's thread call Python no more.
+
+        It asks Python every half a second to look for R's events, and has no
+        end. Once in some fifty times it asked while Python was shutting down,
+        after all was done, and the process ended with a segmentation fault.
+        """
+        path = self.text(
+            'local({ found <- getLoadedDLLs()[["reticulate"]]; '
+            'if (is.null(found)) "" else found[["path"]] })'
+        )
+        if not path:
+            return
+        # Another reticulate may have no such pointer, and other ways.
+        with contextlib.suppress(OSError, ValueError):
+            call = ctypes.c_void_p.in_dll(ctypes.CDLL(path), PENDING_CALL)
+            # A function that does nothing and says 0, as for "it is noted".
+            nothing = ctypes.CDLL(None).isatty
+            call.value = ctypes.cast(nothing, ctypes.c_void_p).value
+
+    def evaluate(self, code: str) -> Any:
+        """Evaluate R code and return rpy2's low-level object."""
+        return self._r.evalr(code)
+
+    def text(self, code: str) -> str:
+        """Evaluate R code that gives one string."""
+        return str(self.evaluate(code)[0])
+
+    def load_ahead(self) -> None:
+        """Load the slow part of reticulate (R's Matrix, 0.7 s) by itself.
+
+        Nothing in it sets environment variables, so Keras may be imported
+        in another thread at the same time.
+        """
+        from rpy2.rinterface_lib import openrlib
+
+        # R asks rpy2 for events all the time, which waits for Python's lock,
+        # which the other thread holds: the two would take turns.
+        library = openrlib.rlib
+        look_for_events = library.ptr_R_ProcessEvents
+        library.ptr_R_ProcessEvents = openrlib.ffi.NULL
+        try:
+            self.evaluate('requireNamespace("Matrix", quietly = TRUE)')
+        finally:
+            library.ptr_R_ProcessEvents = look_for_events
+
+    def attach_companion(self) -> None:
+        """library(sidebyside), and reticulate joined to this interpreter."""
+        if not self._has_package("reticulate"):
+            raise RUnavailable(
+                "The R package reticulate is not installed. `make setup` in "
+                "the project's folder installs it."
+            )
+        if not self._has_package("sidebyside"):
+            raise RUnavailable(
+                "The R companion (R package sidebyside) is not installed. "
+                "`make setup` in the project's folder installs it."
+            )
+        self._make_finalizer_safe()
+        self.evaluate("suppressPackageStartupMessages(library(sidebyside))")
+        problem = self.text("sidebyside:::attach_problem()")
+        if "cannot dynamically load executable" in problem:
+            # reticulate < 1.31 finds the Python it is in by the words that
+            # started it.
+            raise RUnavailable(
+                f"this Python was started as {sys.orig_argv[0]!r}, and this "
+                f"reticulate needs its full path: {sys.executable}."
+            )
+        if problem:
+            raise RUnavailable(f"Keras cannot be loaded from R: {problem}")
+        # reticulate replaces sys.executable and adds the working folder to
+        # sys.path; child processes and imports want them as they were.
+        sys.executable = self._executable
+        if sys.path and sys.path[0] == "":
+            sys.path.pop(0)
+
+    def _make_finalizer_safe(self) -> None:
+        found = self.text('as.character(packageVersion("reticulate"))')
+        version = tuple(int(part) for part in found.split(".")[:2])
+        if version >= RETICULATE_WITH_SAFE_FINALIZER:
+            return
+        flags = sys.getdlopenflags()
+        try:
+            # Visible to libraries loaded later, which is the point of it.
+            sys.setdlopenflags(flags | os.RTLD_GLOBAL)
+            finalizer = importlib.import_module("sidebyside.kernel._finalizer")
+        except ImportError as error:
+            raise RUnavailable(
+                f"reticulate {found} needs a small compiled helper to live "
+                "inside Python, and it was not built (is there a C compiler, "
+                "and python3-dev?). `make setup` builds it."
+            ) from error
+        finally:
+            sys.setdlopenflags(flags)
+        library = ctypes.CDLL(self.text('file.path(R.home("lib"), "libR.so")'))
+        function = ctypes.cast(library.R_ExternalPtrAddr, ctypes.c_void_p)
+        finalizer.use(function.value)
+
+    def _has_package(self, name: str) -> bool:
+        code = f'nzchar(system.file(package = "{name}"))'
+        return bool(self.evaluate(code)[0])
+
+    def has_variable(self, name: str) -> bool:
+        """Whether R's global environment has a variable of this name."""
+        vector = self._r.StrSexpVector([name])
+        exists = self._r.baseenv["exists"]
+        found = exists(vector, envir=self._r.globalenv)
+        return bool(found[0])
+
+    def call(self, function: str, *arguments: str) -> Any:
+        """Call a function of the R companion with strings."""
+        called = self.evaluate(f"sidebyside:::{function}")
+        return called(*(self._r.StrSexpVector([a]) for a in arguments))
+
+    def facts(self) -> dict[str, str]:
+        """Versions as R sees them (the companion's `r_facts()`)."""
+        found = self.call("r_facts")
+        return dict(zip(found.names, found, strict=True))
+
+
+@cache
+def current() -> RSession:
+    """The R of this process, started when it is first asked for.
+
+    Raises `RUnavailable` with what to install.
+    """
+    return RSession()
+
+
+def is_running() -> bool:
+    """Whether `current()` has started R already."""
+    return current.cache_info().currsize > 0

@@ -1,0 +1,185 @@
+"""The timed cells of a notebook, as the two programs that they are.
+
+Some pairs of a notebook carry a tag more: `timed-parameters`, `timed-import`,
+`timed-data`, `timed-build` and `timed-fit`. One after the other, the cells of
+one language are a complete program, and it is this program that the timing
+experiment runs: what is read is what is timed. Nothing here loads Keras or R.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+LANGUAGES = ("r", "python")
+# In the order in which they stand and run. The first holds the values that
+# an experiment may choose (how many epochs, which seed).
+STAGES = ("parameters", "import", "data", "build", "fit")
+TAG = "timed-"
+
+_MAGIC = re.compile(r"^\s*[%!]")
+
+
+class NoProgram(ValueError):
+    """The timed cells of a notebook are no complete program."""
+
+
+@dataclass(frozen=True)
+class TimedProgram:
+    """The timed cells of one language.
+
+    Attributes
+    ----------
+    language
+        "r" or "python".
+    notebook
+        Where the cells stand.
+    stages
+        Stage ("parameters", "import", "data", "build", "fit") to source, in
+        this order, without the `%%R` line. A stage of several cells is their
+        sources, joined by an empty line.
+    """
+
+    language: str
+    notebook: Path
+    stages: dict[str, str]
+
+    def with_parameters(self, **values: float | str) -> TimedProgram:
+        """The same program with other values for its parameters.
+
+        They are assigned after the cell's own values, so the cell stays as
+        it stands. Whole numbers stay whole numbers in R.
+
+        Raises
+        ------
+        NoProgram
+            If the parameters cell does not assign a name, so that the value
+            would have no effect.
+        """
+        own = self.stages["parameters"]
+        known = _assigned(own, self.language)
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise NoProgram(
+                f"{self.notebook.name}: the {TAG}parameters cell of "
+                f"{self.language} sets {', '.join(sorted(known)) or 'nothing'}"
+                f", not {', '.join(unknown)}; set it there first"
+            )
+        lines = [
+            _assignment(name, value, self.language) for name, value in values.items()
+        ]
+        stages = {**self.stages, "parameters": "\n".join([own, *lines])}
+        return TimedProgram(self.language, self.notebook, stages)
+
+    def source(self) -> str:
+        """The whole program, as one script."""
+        return "\n\n".join(self.stages.values()) + "\n"
+
+    def sha256(self) -> str:
+        """What tells two programs apart: the hash of their source."""
+        return hashlib.sha256(self.source().encode()).hexdigest()
+
+
+def read_programs(notebook: str | Path) -> dict[str, TimedProgram]:
+    """Both programs of a notebook: `{"r": ..., "python": ...}`.
+
+    Raises
+    ------
+    NoProgram
+        If the file is no notebook, or if a stage is missing in a language,
+        stands before an earlier one, or holds a line that only Jupyter
+        understands (`%`, `!`). The message names the stage and the language.
+    """
+    notebook = Path(notebook)
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except FileNotFoundError:
+        raise NoProgram(f"{notebook} is not there") from None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise NoProgram(f"{notebook} is not a notebook ({problem})") from problem
+    return programs_of(cells, notebook)
+
+
+def programs_of(cells: list[dict], notebook: Path) -> dict[str, TimedProgram]:
+    """As `read_programs()`, of cells that are at hand.
+
+    `notebook` is what messages call it.
+    """
+    return {name: _program(cells, name, notebook) for name in LANGUAGES}
+
+
+def _program(cells: list[dict], language: str, notebook: Path) -> TimedProgram:
+    where = f"{notebook.name}, {language}"
+    stages: dict[str, str] = {}
+    for cell in cells:
+        tags = cell["metadata"].get("tags", [])
+        timed = [tag.removeprefix(TAG) for tag in tags if tag.startswith(TAG)]
+        if not timed or language not in tags:
+            continue
+        stage = timed[0]
+        if len(timed) > 1 or stage not in STAGES:
+            raise NoProgram(
+                f"{where}: a cell is tagged {', '.join(tags)}; expected one "
+                f"of {', '.join(TAG + stage for stage in STAGES)}"
+            )
+        later = STAGES[STAGES.index(stage) + 1 :]
+        behind = [name for name in later if name in stages]
+        if behind:
+            raise NoProgram(
+                f"{where}: {TAG}{stage} stands after {TAG}{behind[0]}; the "
+                f"order is {', '.join(STAGES)}"
+            )
+        source = _without_magic("".join(cell["source"]), language, where)
+        known = stages.get(stage)
+        stages[stage] = f"{known}\n\n{source}" if known else source
+    missing = [stage for stage in STAGES if stage not in stages]
+    if missing:
+        raise NoProgram(
+            f"{where}: no cell is tagged "
+            f"{' or '.join(TAG + stage for stage in missing)}"
+        )
+    return TimedProgram(language, notebook, stages)
+
+
+def _without_magic(source: str, language: str, where: str) -> str:
+    lines = source.strip().splitlines()
+    if language == "r":
+        if not lines or not lines[0].startswith("%%R"):
+            raise NoProgram(f"{where}: a timed cell does not begin with %%R")
+        lines = lines[1:]
+    for line in lines:
+        # A line of R may begin with %, as in a chain of %in%.
+        if language == "python" and _MAGIC.match(line):
+            raise NoProgram(
+                f"{where}: {line.strip()!r} is for Jupyter only; a timed "
+                "cell has to run in plain Python"
+            )
+    return "\n".join(lines).strip()
+
+
+def _assigned(source: str, language: str) -> set[str]:
+    """The names that the parameters cell sets, at the top level."""
+    if language == "r":
+        return set(re.findall(r"^([A-Za-z.][\w.]*)\s*<-", source, re.M))
+    return {
+        target.id
+        for line in ast.parse(source).body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _assignment(name: str, value: float | str, language: str) -> str:
+    if language == "python":
+        return f"{name} = {value!r}"
+    # json's strings are R's: double quotes, backslashes doubled.
+    text = json.dumps(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        text = text.upper()
+    return f"{name} <- {text}{'L' if whole else ''}"

@@ -1,0 +1,51 @@
+"""The garbage collector is paused, and comes back as it was."""
+
+import gc
+
+import pytest
+from sidebyside.common import collector
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    enabled = gc.isenabled()
+    yield
+    (gc.enable if enabled else gc.disable)()
+
+
+def test_nothing_is_collected_in_the_block():
+    gc.enable()
+    before = [generation["collections"] for generation in gc.get_stats()]
+    with collector.paused():
+        assert not gc.isenabled()
+        kept = [[] for _ in range(100_000)]
+    after = [generation["collections"] for generation in gc.get_stats()]
+    assert len(kept) == 100_000
+    assert after == before
+    assert gc.isenabled()
+
+
+def test_what_was_made_counts_as_old_and_can_still_be_collected():
+    gc.enable()
+    gc.collect()
+    with collector.paused():
+        cycle = []
+        cycle.append(cycle)
+        del cycle
+    assert gc.get_freeze_count() == 0
+    assert gc.get_count()[0] < 1000
+    assert gc.collect() >= 1
+
+
+def test_it_comes_back_after_an_error_too():
+    gc.enable()
+    with pytest.raises(ZeroDivisionError), collector.paused():
+        1 / 0  # noqa: B018
+    assert gc.isenabled()
+
+
+def test_who_has_it_off_keeps_it_off():
+    gc.disable()
+    with collector.paused():
+        pass
+    assert not gc.isenabled()

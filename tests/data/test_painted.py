@@ -1,0 +1,522 @@
+"""Painted fruits: the same every time, what they look like, how they are kept.
+
+What a person sees on the contact sheet no test can see; the tests here ask
+for what follows from it: a fruit of its own colour on white that turns.
+"""
+
+import errno
+import functools
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sidebyside.data.fruits import CLASSES
+from sidebyside.data.painted import painter as painted
+from sidebyside.data.painted.camera import Shot, photograph
+from sidebyside.data.painted.painter import (
+    PAINTED,
+    CannotPaint,
+    contact_sheet,
+    is_complete,
+    paint,
+    paint_fruits,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Two fruits that are quickly made, a few pictures each.
+FEW = {"classes": ("Banana", "Lemon"), "training": 3, "test": 2}
+
+
+@functools.cache
+def painting(name, part="Training", index=0):
+    return paint(name, part=part, index=index)
+
+
+def is_fruit(picture):
+    """Where the picture is not white. (Fuzz can be very light.)"""
+    return (picture < 245).any(axis=-1)
+
+
+def contents(folder):
+    """Every file below a folder and its SHA-256."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def left_over(folder):
+    """What stands in a folder but for the lock."""
+    return sorted(x.name for x in folder.iterdir() if x.suffix != ".lock")
+
+
+def in_a_process_of_its_own(code, **variables):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# --- What is drawn
+
+
+def test_every_fruit_of_the_study_can_be_painted():
+    assert tuple(CLASSES) == PAINTED
+
+
+@pytest.mark.parametrize("name", PAINTED)
+def test_a_fruit_fills_its_picture_and_stands_on_white(name):
+    picture = painting(name)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (100, 100, 3)
+    corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == 255).all()
+    fruit = is_fruit(picture)
+    # A ball that touches the edges covers 0.79 of it, a banana far less.
+    assert (0.12 if name == "Banana" else 0.3) < fruit.mean() < 0.9
+    sides = [fruit.any(axis=0).sum(), fruit.any(axis=1).sum()]
+    assert 90 <= max(sides) <= 100
+    # Nothing shines through: a row of the picture that meets the fruit's
+    # middle is fruit from its first dot to its last.
+    row, column = (int(x.mean()) for x in np.nonzero(fruit))
+    for line in (fruit[row], fruit[:, column]):
+        inside = np.flatnonzero(line)
+        if name not in ("Banana", "Pineapple"):  # bent; leaves
+            assert line[inside[0] : inside[-1] + 1].all()
+
+
+def test_fruits_have_their_colours():
+    def middle(name):
+        picture = painting(name)
+        return picture[is_fruit(picture)].mean(axis=0)
+
+    red, green, blue = middle("Lemon")
+    assert red > green > 2 * blue
+    red, green, blue = middle("Limes")
+    assert green > red > blue
+    red, green, blue = middle("Strawberry")
+    assert red > 2 * green
+    red, green, blue = middle("Plum")
+    assert blue > green
+    assert max(middle("Avocado")) < 110
+    assert max(middle("Cocos")) < 140
+
+
+def test_citrus_fruits_are_neighbours_and_others_are_not():
+    """Mean colours: hard to tell apart, and easy."""
+    names = ("Orange", "Mandarine", "Clementine", "Plum", "Limes")
+    means = {}
+    for name in names:
+        pictures = np.stack([painting(name, index=k) for k in range(4)])
+        means[name] = pictures[is_fruit(pictures)].mean(axis=0)
+
+    def apart(first, second):
+        return np.abs(means[first] - means[second]).max()
+
+    assert apart("Orange", "Mandarine") < 25
+    assert apart("Mandarine", "Clementine") < 35
+    assert apart("Orange", "Plum") > 80
+    assert apart("Orange", "Limes") > 80
+
+
+def test_turning_turns_the_texture_and_not_the_picture():
+    """An egg of revolution keeps its outline; what is on it moves."""
+    fruit = painted._specimen("Peach", 0, 42)
+    front, same, turned = (
+        photograph(fruit, Shot(spin=angle)).astype(int) for angle in (0, 0, 90)
+    )
+    assert (front == same).all()
+    both = is_fruit(front) & is_fruit(turned)
+    either = is_fruit(front) | is_fruit(turned)
+    assert both.sum() > 0.85 * either.sum()
+    assert np.abs(front - turned)[both].mean() > 5
+    # No turn of the picture itself is the turned fruit.
+    for quarter in (1, 2, 3):
+        assert np.abs(np.rot90(front, quarter) - turned)[both].mean() > 5
+    # All the way round it is the fruit that it was.
+    assert (photograph(fruit, Shot(spin=360)) == front).all()
+
+
+def test_light_comes_from_where_it_is_said_to():
+    fruit = painted._specimen("Plum", 0, 42)
+    left, right = (photograph(fruit, Shot(light=(angle, 0))) for angle in (-60, 60))
+    above, below = (photograph(fruit, Shot(light=(0, angle))) for angle in (60, -60))
+    for lit, other in ((left, right), (above, below)):
+        if lit is above:
+            lit, other = (x.transpose(1, 0, 2) for x in (lit, other))
+        assert lit[:, 20:50].mean() > lit[:, 50:80].mean() + 10
+        assert other[:, 20:50].mean() < other[:, 50:80].mean() - 10
+
+
+def test_no_picture_is_there_twice():
+    for name in ("Orange", "Banana"):
+        pictures = [
+            paint(name, part=part, index=index).tobytes()
+            for part in ("Training", "Test")
+            for index in range(12)
+        ]
+        assert len(set(pictures)) == 24
+
+
+# --- The same every time
+
+
+def test_the_same_seed_gives_the_same_bytes_wherever_it_is_painted(tmp_path):
+    here = paint_fruits(tmp_path / "here", **FEW, workers=1)
+    there = paint_fruits(tmp_path / "there", **FEW, workers=2)
+    assert len(contents(here)) == 2 * (3 + 2) + 1
+    assert contents(here) == contents(there)
+
+
+def test_a_picture_does_not_depend_on_what_was_painted_before():
+    code = (
+        "import hashlib; from sidebyside.data.painted.painter import paint;"
+        "print(hashlib.sha256(paint('Mandarine', index=5)).hexdigest())"
+    )
+    alone = in_a_process_of_its_own(code, PYTHONHASHSEED="7").strip()
+    paint("Lemon")
+    np.random.seed(3)  # the global state changes nothing
+    assert hashlib.sha256(paint("Mandarine", index=5)).hexdigest() == alone
+
+
+def test_another_seed_gives_other_fruits(tmp_path):
+    one = contents(paint_fruits(tmp_path / "1", **FEW, seed=1, workers=1))
+    two = contents(paint_fruits(tmp_path / "2", **FEW, seed=2, workers=1))
+    assert one.keys() == two.keys()
+    assert not set(one.values()) & set(two.values())
+
+
+# --- What is refused
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda folder: paint("Apple"),
+        lambda folder: paint_fruits(folder / "a", classes=["Kiwi", "Apple"]),
+        lambda folder: contact_sheet(classes=["Apple"]),
+    ],
+)
+def test_an_unknown_fruit_is_named_and_so_are_the_known_ones(call, tmp_path):
+    with pytest.raises(ValueError, match=r"'Apple'.*Kiwi, Banana.*Pomegranate"):
+        call(tmp_path)
+    assert left_over(tmp_path) == []
+
+
+def test_one_fruit_need_not_be_a_list(tmp_path):
+    """As R hands it over, its numbers too."""
+    folder = paint_fruits(
+        tmp_path / "a", classes="Banana", training=1.0, test=1.0, seed=1.0
+    )
+    assert [x.name for x in (folder / "Test").iterdir()] == ["Banana"]
+
+
+def test_impossible_numbers_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="Training, Test"):
+        paint("Kiwi", part="Validation")
+    with pytest.raises(ValueError, match="from 0"):
+        paint("Kiwi", index=-1)
+    with pytest.raises(ValueError, match="at least one picture"):
+        paint_fruits(tmp_path / "a", test=0)
+    with pytest.raises(ValueError, match="at least one fruit"):
+        paint_fruits(tmp_path / "a", classes=())
+    with pytest.raises(ValueError, match="1 process or more"):
+        paint_fruits(tmp_path / "a", **FEW, workers=-1)
+
+
+@pytest.mark.parametrize("file", ["mine.jpg", "Training/Kiwi/holiday.jpg"])
+def test_what_was_not_painted_is_never_removed(file, tmp_path):
+    folder = tmp_path / "fruits"
+    (folder / file).parent.mkdir(parents=True)
+    (folder / file).write_text("mine")
+    with pytest.raises(CannotPaint, match=f"it holds {file}"):
+        paint_fruits(folder, **FEW, workers=1)
+    assert (folder / file).read_text() == "mine"
+    assert left_over(tmp_path) == ["fruits"]
+
+
+def test_nor_if_it_lies_among_painted_fruits(tmp_path):
+    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    (folder / "Training" / "notes.txt").write_text("mine")
+    paint_fruits(folder, **FEW, workers=1)  # complete: nothing to be done
+    with pytest.raises(CannotPaint, match=r"Training/notes\.txt"):
+        paint_fruits(folder, **FEW, seed=2, workers=1)
+    assert (folder / "Training" / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "fruits").write_text("mine")
+    with pytest.raises(CannotPaint, match="is a file"):
+        paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    with pytest.raises(CannotPaint, match="choose another folder"):
+        paint_fruits(tmp_path / "fruits" / "below", **FEW, workers=1)
+
+
+# --- All or nothing
+
+
+def test_the_layout_is_that_of_fruits_360(tmp_path):
+    told = []
+    folder = paint_fruits(
+        tmp_path / "deep" / "fruits",
+        training=2,
+        test=1,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    for part, count in (("Training", 2), ("Test", 1)):
+        assert sorted(x.name for x in (folder / part).iterdir()) == sorted(PAINTED)
+        for name in PAINTED:
+            files = sorted((folder / part / name).iterdir())
+            assert [x.name for x in files] == [f"{n}_100.jpg" for n in range(count)]
+            with Image.open(files[0]) as image:
+                assert (image.format, image.size) == ("JPEG", (100, 100))
+                stored = np.asarray(image).astype(int)
+            if name in ("Banana", "Kiwi", "Plum"):
+                # JPEG loses a little, but it is the picture.
+                assert np.abs(stored - painting(name, part)).mean() < 4
+    assert told == [(k, 16) for k in range(1, 17)]
+    marker = json.loads((folder / "painted.json").read_text())
+    assert "not photographs" in marker["what"]
+    assert marker["version"] == painted.VERSION
+    assert is_complete(folder)
+
+
+def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
+    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    before = {x: x.stat().st_mtime_ns for x in folder.rglob("*")}
+
+    def never(*_):
+        raise AssertionError("painted again")
+
+    monkeypatch.setattr(painted, "_paint_all", never)
+    paint_fruits(folder, **FEW)
+    # In another order they are the same fruits.
+    paint_fruits(folder, **{**FEW, "classes": FEW["classes"][::-1]})
+    assert {x: x.stat().st_mtime_ns for x in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "version", "counts"])
+def test_what_is_not_complete_is_painted_again(damage, tmp_path):
+    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    whole = contents(folder)
+    picture = folder / "Test" / "Lemon" / "1_100.jpg"
+    marker = folder / "painted.json"
+    if damage == "missing":
+        picture.unlink()
+    elif damage == "cut":
+        picture.write_bytes(picture.read_bytes()[:-100])
+    elif damage == "version":
+        entries = json.loads(marker.read_text())
+        marker.write_text(json.dumps({**entries, "version": 0}))
+    else:
+        paint_fruits(folder, **{**FEW, "test": 1}, workers=1)
+        assert not picture.exists()
+    assert contents(folder) != whole
+    paint_fruits(folder, **FEW, workers=1)
+    assert contents(folder) == whole
+    assert left_over(tmp_path) == ["fruits"]
+
+
+@pytest.mark.parametrize("before", ["nothing", "fruits of another seed"])
+@pytest.mark.parametrize("problem", ["interrupt", "full disk"])
+def test_an_interrupted_painting_leaves_what_was_there(
+    before, problem, tmp_path, monkeypatch
+):
+    folder = tmp_path / "fruits"
+    there = {}
+    if before != "nothing":
+        there = contents(paint_fruits(folder, **FEW, seed=1, workers=1))
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raised = {"interrupt": KeyboardInterrupt(), "full disk": full}[problem]
+    save, saved = Image.Image.save, []
+
+    def fourth_fails(image, *arguments, **options):
+        saved.append(image)
+        if len(saved) == 4:
+            raise raised
+        save(image, *arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "save", fourth_fails)
+    expected = (
+        pytest.raises(KeyboardInterrupt)
+        if problem == "interrupt"
+        else pytest.raises(CannotPaint, match=r"No space left.* MB .*room")
+    )
+    with expected:
+        paint_fruits(folder, **FEW, workers=1)
+    assert len(saved) == 4
+    assert left_over(tmp_path) == (["fruits"] if there else [])
+    assert (contents(folder) if there else {}) == there
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("print('problem: the disk is full')", r"the disk is full\. They need"),
+        ("sys.exit('no luck')", r"failed \(no luck\).*workers=1"),
+        ("import os; os.kill(os.getpid(), 9)", r"failed \(no message\)"),
+    ],
+)
+def test_a_child_that_cannot_go_on_is_heard(code, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(painted, "CHILD", f"import sys; {code}")
+    with pytest.raises(CannotPaint, match=said):
+        paint_fruits(tmp_path / "fruits", **FEW, workers=2)
+    assert left_over(tmp_path) == []
+
+
+def test_without_a_python_for_children_it_paints_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(painted, "python", lambda: str(tmp_path / "python"))
+    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=2)
+    assert is_complete(folder)
+
+
+def test_an_interrupt_ends_the_children(tmp_path, monkeypatch):
+    started, begin = [], subprocess.Popen
+
+    def popen(*arguments, **options):
+        started.append(begin(*arguments, **options))
+        return started[-1]
+
+    def interrupted(done, total):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with pytest.raises(KeyboardInterrupt):
+        paint_fruits(
+            tmp_path / "fruits",
+            classes=("Banana", "Lemon", "Limes", "Plum"),
+            training=1,
+            test=1,
+            workers=2,
+            progress=interrupted,
+        )
+    assert len(started) == 2
+    assert all(child.poll() is not None for child in started)
+    assert left_over(tmp_path) == []
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path):
+    # Also beside a name that is a pattern for others.
+    stale = tmp_path / ".[1] fruits.unfinished-abc" / "new" / "Training"
+    stale.mkdir(parents=True)
+    paint_fruits(tmp_path / "[1] fruits", **FEW, workers=1)
+    assert left_over(tmp_path) == ["[1] fruits"]
+
+
+def test_callers_at_the_same_time_wait_for_the_first(tmp_path, monkeypatch):
+    paint_all, painters = painted._paint_all, []
+
+    def slowly(*arguments):
+        painters.append(threading.get_ident())
+        time.sleep(0.3)
+        paint_all(*arguments)
+
+    monkeypatch.setattr(painted, "_paint_all", slowly)
+    folders = []
+    threads = [
+        threading.Thread(
+            target=lambda: folders.append(
+                paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+            )
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(painters) == 1
+    assert folders == [tmp_path / "fruits"] * 3
+    assert is_complete(tmp_path / "fruits")
+
+
+# --- Where it is called from
+
+
+@pytest.mark.parametrize("executable", ["", "/usr/lib/R/bin/exec/R"])
+def test_a_python_is_found_where_r_is_the_executable(executable, monkeypatch):
+    """reticulate, and R itself, change sys.executable."""
+    found = Path(painted.python())
+    assert found == Path(sys.executable)
+    monkeypatch.setattr(sys, "executable", executable)
+    found = Path(painted.python())
+    assert found == Path(sys.prefix) / "bin" / "python"
+    assert found.exists()
+
+
+def test_importing_it_loads_neither_keras_nor_r():
+    code = (
+        "import sys, sidebyside.data.painted.painter;"
+        "print(sorted({'tensorflow', 'keras', 'rpy2', 'matplotlib', 'scipy'}"
+        " & set(sys.modules)))"
+    )
+    assert in_a_process_of_its_own(code).strip() == "[]"
+
+
+# --- The contact sheet
+
+
+def test_the_contact_sheet_shows_every_fruit(tmp_path):
+    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    sheet = contact_sheet(folder, classes=FEW["classes"], turns=3)
+    again = contact_sheet(classes=FEW["classes"], turns=3)
+    assert sheet.size == again.size
+    # From the files and painted now: the same but for what JPEG loses.
+    apart = np.abs(np.asarray(sheet).astype(int) - np.asarray(again))
+    assert 0 < apart.mean() < 2
+    with pytest.raises(FileNotFoundError):
+        contact_sheet(folder, classes=["Kiwi"], turns=1)
+
+
+def test_the_command_writes_folder_and_sheet(tmp_path, capsys):
+    arguments = ["--classes", *FEW["classes"], "--training", "1", "--test", "1"]
+    done = painted.main(
+        [
+            *("--directory", str(tmp_path / "fruits"), *arguments),
+            *("--workers", "1", "--sheet", str(tmp_path / "sheet.png")),
+        ]
+    )
+    said = capsys.readouterr().out
+    assert done == 0
+    assert "2 of 2" in said
+    assert "not photographs" in said
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 700
+    assert painted.main(["--sheet", "x.png", "--classes", "Apple"]) == 1
+    assert "'Apple'" in capsys.readouterr().err
+    nowhere = str(tmp_path / "none" / "x.png")
+    assert painted.main(["--sheet", nowhere, "--classes", "Lemon"]) == 1
+    assert nowhere in capsys.readouterr().err
+
+
+def test_the_sheet_in_data_is_of_this_version(tmp_path):
+    """Whoever changes a picture paints the committed sheet again."""
+    stored = ROOT / "data" / "painted-contact-sheet.png"
+    assert stored.stat().st_size < 250_000
+    sheet = contact_sheet()
+    with Image.open(stored) as image:
+        assert image.size == sheet.size
+        before = np.asarray(image.convert("RGB")).astype(int)
+    # 256 colours are stored.
+    assert np.abs(before - np.asarray(sheet)).mean() < 3, (
+        "paint it again: python -m sidebyside.data.painted.painter --sheet "
+        + str(stored)
+    )

@@ -1,0 +1,84 @@
+"""Alternative text goes to the next picture of its own cell, in order."""
+
+import pytest
+from sidebyside import alt_text
+from sidebyside.kernel import figures
+
+
+@pytest.fixture(autouse=True)
+def nothing_pending():
+    figures.forget_pending()
+    yield
+    figures.forget_pending()
+
+
+def picture(*mimes, kind="display_data"):
+    """A message of the kernel that shows something."""
+    data = dict.fromkeys(mimes or ["image/png", "text/plain"], "...")
+    return {"msg_type": kind, "content": {"data": data, "metadata": {}}}
+
+
+def metadata(message):
+    return figures.add_alt_text(message)["content"]["metadata"]
+
+
+def test_a_picture_gets_its_text():
+    alt_text("A line rises.")
+    assert metadata(picture()) == {"image/png": {"alt": "A line rises."}}
+
+
+def test_every_format_of_a_picture_gets_it():
+    alt_text("A line.")
+    found = metadata(picture("image/svg+xml", "image/png"))
+    assert found == {
+        "image/svg+xml": {"alt": "A line."},
+        "image/png": {"alt": "A line."},
+    }
+
+
+def test_texts_are_given_in_order_one_a_picture():
+    alt_text("First.")
+    alt_text("Second.")
+    assert metadata(picture()) == {"image/png": {"alt": "First."}}
+    assert metadata(picture()) == {"image/png": {"alt": "Second."}}
+    assert metadata(picture()) == {}
+
+
+def test_what_is_no_picture_takes_no_text():
+    alt_text("A line.")
+    assert metadata(picture("text/html", "text/plain")) == {}
+    assert metadata(picture()) == {"image/png": {"alt": "A line."}}
+
+
+def test_a_message_that_shows_nothing_passes_unchanged():
+    alt_text("A line.")
+    message = {"msg_type": "stream", "content": {"text": "image/png"}}
+    before = {"msg_type": "stream", "content": {"text": "image/png"}}
+    assert figures.add_alt_text(message) == before
+    assert metadata(picture()) == {"image/png": {"alt": "A line."}}
+
+
+def test_other_metadata_of_a_picture_stays():
+    alt_text("A line.")
+    message = picture("image/png")
+    message["content"]["metadata"] = {"image/png": {"width": 300}}
+    assert metadata(message) == {"image/png": {"width": 300, "alt": "A line."}}
+
+
+def test_a_text_never_crosses_into_the_next_cell():
+    alt_text("Of a figure that was never drawn.")
+    figures.forget_pending()  # what the extension does when a cell starts
+    assert metadata(picture()) == {}
+
+
+def test_line_breaks_and_indents_become_single_spaces():
+    alt_text("""A line
+        that  rises.""")
+    assert metadata(picture()) == {"image/png": {"alt": "A line that rises."}}
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "\n"])
+def test_an_empty_text_is_refused(empty):
+    with pytest.raises(ValueError, match="say in a sentence"):
+        alt_text(empty)
+    assert metadata(picture()) == {}

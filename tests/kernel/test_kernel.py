@@ -1,0 +1,464 @@
+"""`%load_ext sidebyside` in real kernels, seen as a reader sees it."""
+
+import base64
+import re
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+# R's own functions only, so that this runs with keras3 and without.
+A_LONG_FIT = """
+x <- matrix(runif(20000 * 20), ncol = 20)
+y <- runif(20000)
+model <- keras_model_sequential(input_shape = 20) |> layer_dense(1)
+model |> compile(loss = "mse")
+model |> fit(x, y, epochs = 1, verbose = 0)
+cat("started\\n")
+model |> fit(x, y, epochs = 100000, batch_size = 16, verbose = 0)
+"""
+
+
+def printed(reply):
+    """What is shown as text: rpy2 shows messages and warnings at the end."""
+    shown = [d["data"]["text/plain"] for d in reply.displays]
+    return reply.stdout + reply.stderr + "".join(shown)
+
+
+def run_and_interrupt(kernel, code, after="started", patience=60):
+    """Run an R cell, and stop it once it has printed a word and gone on."""
+    request = kernel.send("%%R\n" + code)
+    deadline = time.monotonic() + patience
+    seen = ""
+    while after not in seen:
+        assert time.monotonic() < deadline, seen
+        message = kernel.next_message(patience)
+        seen += message["content"].get("text", "")
+    time.sleep(0.7)
+    started = time.monotonic()
+    kernel.interrupt()
+    reply = kernel.finish(request, timeout=30)
+    return reply, time.monotonic() - started
+
+
+# --- loading
+
+
+def test_loading_says_in_one_line_what_was_found(kernel):
+    assert kernel.loaded.stdout.count("\n") == 1
+    number = r"\d+(\.\d+)+"
+    assert re.fullmatch(
+        rf"R {number}, reticulate {number}, "
+        rf"(keras3 {number}|the companion's dialect {number}) \| "
+        rf"Python {number}, TensorFlow {number}, "
+        rf"Keras {number} on tensorflow \| CPU(, GPU(:\d+)?)*\n",
+        kernel.loaded.stdout,
+    )
+
+
+def test_loading_shows_nothing_else(kernel):
+    """Neither TensorFlow's remarks nor R's start-up messages."""
+    assert kernel.loaded.stderr == ""
+    for shown in kernel.loaded.displays:  # the style of pairs, no text
+        assert shown["data"].pop("text/html").startswith("<style>")
+        assert not any(shown["data"].values())
+
+
+def test_r_and_python_are_one_process(kernel):
+    pid = kernel.run("import os; os.getpid()").text
+    assert kernel.r("cat(Sys.getpid())").stdout.strip() == pid
+
+
+def test_loading_twice_is_harmless(kernel):
+    kernel.r("kept <- 42")
+    again = kernel.run("%load_ext sidebyside")
+    assert again.ok
+    assert "already loaded" in again.stdout
+    reloaded = kernel.run("%reload_ext sidebyside")
+    assert reloaded.ok, reloaded.shown
+    assert reloaded.stdout == kernel.loaded.stdout
+    assert kernel.r("cat(kept)").stdout == "42"
+
+
+def test_loading_twice_in_python_registers_each_hook_once(kernel):
+    counted = kernel.run(
+        "import sidebyside\n"
+        "from sidebyside import extension, figures\n"
+        "shell = get_ipython()\n"
+        "sidebyside.load_ipython_extension(shell)\n"
+        "callbacks = shell.events.callbacks['pre_run_cell']\n"
+        "(shell.display_pub._hooks.count(figures.add_alt_text),\n"
+        " callbacks.count(extension._forget_pending))"
+    )
+    assert counted.text == "(1, 1)", counted.shown
+
+
+def test_unloading_takes_the_hooks_off_and_loading_brings_them_back(kernel):
+    """R cannot be stopped, and goes on."""
+    count = (
+        "from sidebyside import figures\n"
+        "get_ipython().display_pub._hooks.count(figures.add_alt_text)"
+    )
+    assert kernel.run("%unload_ext sidebyside").ok
+    assert kernel.run(count).text == "0"
+    assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
+    assert kernel.run("%load_ext sidebyside").ok
+    assert kernel.run(count).text == "1"
+
+
+def test_the_preflight_finds_everything(kernel):
+    reply = kernel.run("import sidebyside; sidebyside.check()")
+    wrong = [line for line in reply.text.splitlines()[1:] if " ok" not in line]
+    assert wrong == []
+    assert reply.result["text/html"].startswith("<table")
+
+
+# --- errors of R
+
+
+def test_an_error_shows_rs_message_and_no_python(kernel):
+    reply = kernel.r("f <- function(x) stop('no such digit: ', x)\nf(7)")
+    assert reply.status == "error"
+    shown = ANSI.sub("", reply.shown)
+    assert "no such digit: 7" in shown
+    assert "f(7)" in shown  # R says where
+    for word in ("Traceback", "rpy2", "File ", "RInterpreterError", "RError"):
+        assert word not in shown
+    assert reply.stderr == ""
+
+
+def test_an_error_at_the_top_of_a_cell_does_not_show_rpy2s_call(kernel):
+    reply = kernel.r("stop('at the top')")
+    assert ANSI.sub("", reply.shown).strip() == "Error: at the top"
+
+
+def test_an_error_of_keras_shows_kerass_message(kernel):
+    reply = kernel.r("keras_model_sequential() |> layer_dense(units = -1)")
+    assert reply.status == "error"
+    assert "units" in reply.shown
+    assert "py_last_error" not in reply.shown
+    assert "rpy2" not in reply.shown
+
+
+def test_what_was_printed_before_an_error_is_shown(kernel):
+    reply = kernel.r("cat('before\\n')\nstop('then')")
+    assert reply.stdout.count("before") == 1
+    assert "then" in reply.shown
+
+
+def test_after_an_error_the_kernel_goes_on(kernel):
+    kernel.r("survivor <- 1:3")
+    kernel.r("stop('boo')")
+    assert kernel.r("sum(survivor)").stdout.strip() == "[1] 6"
+    assert kernel.run("6 * 7").text == "42"
+
+
+def test_code_that_r_cannot_parse_says_where(kernel):
+    reply = kernel.r("x <- c(1, 2\ny <- 3")
+    assert reply.status == "error"
+    shown = ANSI.sub("", reply.shown)
+    assert "Error in parsing this cell" in shown
+    assert "unexpected symbol" in shown
+    assert "2:1" in shown  # line and column
+    assert "Traceback" not in shown
+
+
+def test_an_error_of_python_still_has_its_traceback(kernel):
+    reply = kernel.run("def f():\n    return 1 / 0\nf()")
+    assert reply.error == "ZeroDivisionError"
+    assert "return 1 / 0" in ANSI.sub("", reply.shown)
+
+
+@pytest.mark.parametrize(
+    "code", ["message('a word')", "warning('a word')", "cat('a word\\n')"]
+)
+def test_messages_and_warnings_are_shown(kernel, code):
+    reply = kernel.r(code)
+    assert reply.ok
+    assert "a word" in printed(reply)
+
+
+def test_a_warning_looks_as_at_rs_own_prompt(kernel):
+    reply = kernel.r("warning('at the top')")
+    assert printed(reply) == "Warning message:\nat the top\n"
+    reply = kernel.r("f <- function() warning('inside')\nf()\nwarning('top')")
+    assert printed(reply) == ("Warning messages:\n1: In f() : inside\n2: top\n")
+
+
+# --- interrupting
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        A_LONG_FIT,
+        "cat('started\\n')\nSys.sleep(600)",
+        "cat('started\\n')\nwhile (TRUE) sqrt(2)",
+    ],
+    ids=["fit", "sleep", "loop"],
+)
+def test_an_interrupt_returns_to_the_prompt(kernel, code):
+    reply, seconds = run_and_interrupt(kernel, code)
+    assert reply.status == "error"
+    assert reply.error == "KeyboardInterrupt"
+    assert "rpy2" not in reply.shown
+    assert seconds < 10
+    assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
+    assert kernel.run("1 + 1").text == "2"
+
+
+def test_an_interrupt_of_python_is_pythons(kernel):
+    threading.Timer(1.0, kernel.interrupt).start()
+    reply = kernel.run("import time; time.sleep(60)")
+    assert reply.error == "KeyboardInterrupt"
+    assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
+
+
+# --- figures
+
+
+def pictures(reply):
+    return [d for d in reply.displays if "image/png" in d["data"]]
+
+
+def alts(reply):
+    return [d["metadata"].get("image/png", {}).get("alt") for d in pictures(reply)]
+
+
+def test_a_plot_of_r_is_shown(kernel):
+    reply = kernel.r("plot(1:3)")
+    assert len(pictures(reply)) == 1
+
+
+def test_alternative_text_from_r_is_stored_with_the_picture(kernel):
+    reply = kernel.r("alt_text('Three points rise.')\nplot(1:3)")
+    assert alts(reply) == ["Three points rise."]
+
+
+def test_alternative_text_from_python_is_stored_with_the_picture(kernel):
+    reply = kernel.run(
+        "import matplotlib.pyplot as plt\n"
+        "from sidebyside import alt_text\n"
+        "alt_text('A line rises.')\n"
+        "plt.plot([1, 2, 3])\n"
+        "plt.show()"
+    )
+    assert alts(reply) == ["A line rises."]
+
+
+def test_two_pictures_of_a_cell_get_their_texts_in_order(kernel):
+    reply = kernel.r("alt_text('First.')\nalt_text('Second.')\nplot(1:3)\nplot(3:1)")
+    assert alts(reply) == ["First.", "Second."]
+
+
+def test_a_text_that_no_picture_took_is_gone_with_its_cell(kernel):
+    assert kernel.r("alt_text('Of no picture.')").ok
+    assert alts(kernel.r("plot(1:3)")) == [None]
+
+
+def size(reply):
+    """Width and height in dots, from the head of the PNG file."""
+    png = base64.b64decode(pictures(reply)[0]["data"]["image/png"])
+    return struct.unpack(">II", png[16:24])
+
+
+def test_pythons_pictures_are_about_as_large_as_rs(kernel):
+    """They stand side by side; Jupyter trims Python's."""
+    in_r = size(kernel.r("plot(1:3)"))
+    in_python = size(kernel.run("plt.plot([1, 2, 3]); plt.show()"))
+    assert in_r == (576, 384)  # 6 by 4 inches, 96 dots each
+    assert in_python == pytest.approx(in_r, rel=0.05)
+
+
+# --- values of both languages
+
+
+def test_compare_finds_the_variables_of_both(kernel):
+    kernel.r("a <- c(1, 2.5)\nb <- 'text'\nc <- list(x = 1, y = c(1, 2))")
+    kernel.run("a = [1.0, 2.5]\nb = 'text'\nc = {'y': [1, 2], 'x': 1}")
+    reply = kernel.run("from sidebyside import compare\ncompare('a', 'b', 'c')")
+    assert reply.ok, reply.shown
+    assert reply.stdout.count("equal") == 3
+
+
+def test_compare_sees_the_last_digit_across_the_languages(kernel):
+    kernel.r("a <- 0.1 + 0.2")
+    kernel.run("a = 0.3")
+    assert kernel.run("compare('a')").error == "Different"
+    kernel.run("a = 0.1 + 0.2")
+    assert kernel.run("compare('a')").ok
+
+
+def test_rs_missing_value_is_pythons_nan(kernel):
+    kernel.r("a <- c(1, NA)")
+    kernel.run("a = [1.0, float('nan')]")
+    assert kernel.run("compare('a')").ok
+
+
+def test_a_variable_that_one_language_lacks_is_named(kernel):
+    kernel.run("only_python = 1")
+    kernel.r("only_r <- 1")
+    assert "no R variable 'only_python'" in kernel.run("compare('only_python')").shown
+    assert "no Python variable 'only_r'" in kernel.run("compare('only_r')").shown
+
+
+# --- memory
+
+
+def test_python_objects_that_r_drops_are_freed_and_the_kernel_lives(kernel):
+    """reticulate before 1.31 let go of them without Python's lock."""
+    kernel.run(
+        "freed = 0\n"
+        "class Counted:\n"
+        "    def __del__(self):\n"
+        "        global freed\n"
+        "        freed += 1\n"
+    )
+    reply = kernel.r(
+        "main <- reticulate::import('__main__', convert = FALSE)\n"
+        "kept <- lapply(1:1000, function(i) main$Counted())\n"
+        "for (i in 1:5) invisible(gc())"
+    )
+    assert reply.ok, reply.shown
+    assert kernel.run("freed").text == "0"
+    assert kernel.r("kept <- kept[1:10]\nfor (i in 1:5) invisible(gc())").ok
+    # reticulate may leave the freeing to the next call of Python.
+    kernel.r("invisible(reticulate::py_eval('1'))")
+    assert kernel.run("freed").text == "990"
+    assert kernel.r("kept[[10]]").ok
+
+
+def test_collections_in_the_middle_of_python_calls_are_survived(kernel):
+    reply = kernel.r(
+        "total <- 0\n"
+        "for (i in 1:2000) {\n"
+        "  value <- reticulate::r_to_py(array(runif(1000)))\n"
+        "  total <- total + reticulate::py_to_r(value$size)\n"
+        "  if (i %% 100 == 0) gc()\n"
+        "}\n"
+        "cat(total)"
+    )
+    assert reply.ok, reply.shown
+    assert reply.stdout.strip().endswith("2e+06")
+
+
+def test_an_array_that_r_dropped_does_not_stay(kernel):
+    """To R such an array is a few bytes; the process has to be asked."""
+    memory = "import psutil; psutil.Process().memory_info().rss / 1e6"
+    before = float(kernel.run(memory).text)
+    for _ in range(4):
+        reply = kernel.r(
+            "numpy <- reticulate::import('numpy', convert = FALSE)\n"
+            "ones <- numpy$ones(20000000L)\n"
+            "ones <- NULL"
+        )
+        assert reply.ok, reply.shown
+    assert float(kernel.run(memory).text) - before < 400  # 4 x 160 MB
+
+
+# --- the end
+
+
+def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
+    """The last test of this kernel, which has seen everything above."""
+    kernel.r("stop('the last word')")
+    assert kernel.leave() == 0
+
+
+def test_a_kernel_ends_cleanly_and_soon(start_kernel):
+    """`make bench` has the figure (under 2 s); this is about hanging."""
+    kernel = start_kernel()
+    assert kernel.run("%load_ext sidebyside").ok
+    folder = kernel.r("cat(tempdir())").stdout.strip()
+    started = time.monotonic()
+    assert kernel.leave() == 0
+    assert time.monotonic() - started < 10
+    # R's own end, which would have removed its folder, is not run.
+    assert not Path(folder).exists()
+
+
+# --- what is missing
+
+
+LACKS = """
+from sidebyside.kernel import rsession
+rsession.RSession._has_package = lambda self, name: name != {name!r}
+"""
+
+LACKS_KERAS = """
+from sidebyside.kernel import preflight
+real = preflight._installed
+preflight._installed = lambda name: "" if name == "keras" else real(name)
+"""
+
+LACKS_FINALIZER = """
+import sys
+sys.modules["sidebyside.kernel._finalizer"] = None
+"""
+
+
+def test_what_is_missing_is_named_and_when_mended_the_kernel_goes_on(
+    start_kernel,
+):
+    kernel = start_kernel()
+    kernel.run("from sidebyside import rsession")
+    kernel.run("has_package = rsession.RSession._has_package")
+
+    def refused(*names):
+        reply = kernel.run("%load_ext sidebyside")
+        shown = ANSI.sub("", reply.shown + reply.stderr)
+        assert "Traceback" not in shown
+        assert "make setup" in shown
+        for name in names:
+            assert name in shown
+        assert kernel.run("6 * 7").text == "42"
+
+    kernel.run(LACKS_KERAS)
+    refused("keras", "found none", "3.15")
+    kernel.run("preflight._installed = real")
+
+    kernel.run(LACKS.format(name="reticulate"))
+    refused("R package reticulate is not installed")
+
+    kernel.run(LACKS.format(name="sidebyside"))
+    refused("R companion", "sidebyside")
+    kernel.run("rsession.RSession._has_package = has_package")
+
+    old = (
+        "rsession.current().text("
+        '\'as.character(packageVersion("reticulate") < "1.31")\')'
+    )
+    if kernel.run(old).text == "'TRUE'":
+        kernel.run(LACKS_FINALIZER)
+        refused("compiled helper", "C compiler")
+        kernel.run('del sys.modules["sidebyside.kernel._finalizer"]')
+
+    loaded = kernel.run("%load_ext sidebyside")
+    assert loaded.ok, loaded.shown
+    assert loaded.stdout.startswith("R ")
+    assert kernel.r("cat('R answers\\n')").stdout.strip() == "R answers"
+
+
+# The C library's exit calls sleep(exit status), when Python is gone already.
+LIVES_ON = """
+import ctypes, sys
+from IPython.core.interactiveshell import InteractiveShell
+
+InteractiveShell.instance().run_line_magic("load_ext", "sidebyside")
+library = ctypes.CDLL(None)
+library.on_exit(library.sleep, None)
+sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on_exit()")
+def test_reticulates_thread_does_not_call_a_python_that_is_gone():
+    """It would every half a second: a process that ends slowly was killed."""
+    ended = subprocess.run([sys.executable, "-c", LIVES_ON], check=False)
+    assert ended.returncode == 3

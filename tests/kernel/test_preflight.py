@@ -1,0 +1,362 @@
+"""The table of `sidebyside.check()`, and the sentences in its place."""
+
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from sidebyside.kernel import preflight, rsession
+from sidebyside.kernel.preflight import Preflight, Row
+from sidebyside.kernel.rsession import RUnavailable
+
+GOOD = Row("numpy", "1.26.4", "1.26 or later", True)
+WRONG = Row("keras", "3.10", "3.15 or later", False, "make setup")
+MISSING = Row("rpy2-robjects", "", "3.6.4 or later", False, "make setup")
+
+
+# --- versions
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("1.26.4", (1, 26, 4)),
+        ("1.46.1.9000", (1, 46, 1, 9000)),
+        ("4.2.2-1", (4, 2, 2, 1)),
+        ("2.21.0rc1", (2, 21)),
+        ("3", (3,)),
+        ("", ()),
+    ],
+)
+def test_versions_are_read_up_to_the_first_thing_that_is_no_number(version, expected):
+    assert preflight.version_tuple(version) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "needed", "expected"),
+    [
+        ("1.28", "1.28", True),
+        ("1.28.0", "1.28", True),
+        ("1.41.0.1", "1.38", True),
+        ("1.100", "1.28", True),  # as text it would be smaller
+        ("1.9", "1.28", False),
+        ("1.26.4", "2", False),
+        ("", "1.0", False),
+    ],
+)
+def test_versions_are_compared_as_numbers(version, needed, expected):
+    assert preflight.at_least(version, needed) is expected
+
+
+# --- the table
+
+
+def test_a_row_says_ok_missing_or_wrong():
+    assert [r.verdict for r in (GOOD, MISSING, WRONG)] == ["ok", "missing", "wrong"]
+
+
+def test_the_table_is_true_only_if_every_row_is_good():
+    assert Preflight([GOOD, GOOD])
+    assert not Preflight([GOOD, WRONG])
+    assert not Preflight([MISSING, GOOD])
+
+
+def test_printed_its_columns_are_aligned():
+    lines = repr(Preflight([GOOD, MISSING])).splitlines()
+    assert lines == [
+        "component      found   needed          verdict  mend",
+        "numpy          1.26.4  1.26 or later   ok",
+        "rpy2-robjects  -       3.6.4 or later  missing  make setup",
+    ]
+
+
+def test_shown_its_cells_are_escaped():
+    row = Row("<b>R</b>", "a & b", 'x < "y"', False, "</table>")
+    shown = Preflight([row])._repr_html_()
+    assert "<td>&lt;b&gt;R&lt;/b&gt;</td><td>a &amp; b</td>" in shown
+    assert "x &lt; &quot;y&quot;" in shown
+    assert shown.count("</table>") == 1
+
+
+def test_shown_it_has_a_row_for_each_component_and_a_head():
+    shown = Preflight([GOOD, WRONG, MISSING])._repr_html_()
+    assert shown.count("<tr>") == 4
+    assert shown.count("<th>") == 5
+    assert shown.count("<td>") == 15
+
+
+# --- Python's packages
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Versions of Python packages that a test can change."""
+    versions = dict(preflight.NEEDED_PACKAGES)
+    monkeypatch.setattr(preflight, "_installed", lambda n: versions.get(n, ""))
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    return versions
+
+
+def test_the_versions_that_are_needed_pass(installed):
+    assert all(row.good for row in preflight._package_rows())
+    preflight.require_python_packages()
+
+
+@pytest.mark.parametrize("name", list(preflight.NEEDED_PACKAGES))
+def test_a_package_that_is_missing_is_named_with_its_mend(installed, name):
+    del installed[name]
+    wrong = [row for row in preflight._package_rows() if not row.good]
+    assert [(r.component, r.verdict, r.mend) for r in wrong] == [
+        (name, "missing", "make setup")
+    ]
+    with pytest.raises(RUnavailable) as raised:
+        preflight.require_python_packages()
+    assert str(raised.value) == (
+        f"{name} (found none, needed {preflight.NEEDED_PACKAGES[name]} or "
+        "later). To mend it: `make setup` in the project's folder, then restart "
+        "the kernel."
+    )
+
+
+def test_a_package_that_is_too_old_is_named_with_both_versions(installed):
+    installed["keras"] = "2.15.0"
+    with pytest.raises(RUnavailable, match=r"keras \(found 2.15.0, needed 3.15"):
+        preflight.require_python_packages()
+
+
+def test_tensorflow_counts_under_the_name_of_its_cpu_wheel(installed):
+    installed["tensorflow-cpu"] = installed.pop("tensorflow")
+    preflight.require_python_packages()
+
+
+def test_another_backend_is_wrong(installed, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(RUnavailable, match=r"Keras backend .*unset KERAS_BACKEND"):
+        preflight.require_python_packages()
+
+
+def test_this_environment_has_what_is_needed():
+    preflight.require_python_packages()
+
+
+@pytest.mark.parametrize(
+    ("version", "good"),
+    [((3, 10, 9), False), ((3, 11, 2), True), ((3, 13, 5), True), ((3, 14, 0), False)],
+)
+def test_pythons_outside_the_range_are_wrong(monkeypatch, version, good):
+    monkeypatch.setattr(sys, "version_info", version)
+    row = preflight._python_row()
+    assert row.good is good
+    assert bool(row.mend) is not good
+
+
+# --- R
+
+
+class Session:
+    """An R that has the versions that a test gives it."""
+
+    def __init__(self, r="4.2.2", reticulate="1.28", keras3=""):
+        self.versions = {"R": r, "reticulate": reticulate, "keras3": keras3}
+
+    def text(self, code):
+        return self.versions["R" if "getRversion" in code else "reticulate"]
+
+    def facts(self):
+        dialect = "keras3" if self.versions["keras3"] else "companion"
+        return {**self.versions, "dialect": dialect, "sidebyside": "0.1.0"}
+
+
+def test_the_oldest_r_and_reticulate_pass(installed):
+    preflight.require_r(Session(r="4.2.0", reticulate="1.28"))
+
+
+def test_an_r_that_is_too_old_is_named(installed):
+    with pytest.raises(RUnavailable, match=r"R 4.1.2 was found, 4.2 or later"):
+        preflight.require_r(Session(r="4.1.2"))
+
+
+def test_an_old_reticulate_and_numpy_2_are_named_together(installed):
+    installed["numpy"] = "2.3.1"
+    with pytest.raises(RUnavailable, match=r"reticulate 1.28 cannot use NumPy 2.3.1"):
+        preflight.require_r(Session(reticulate="1.28"))
+    preflight.require_r(Session(reticulate="1.38"))
+
+
+def test_a_missing_reticulate_is_left_to_the_sentence_that_names_it(installed):
+    installed["numpy"] = "2.3.1"
+    preflight.require_r(Session(reticulate=""))
+
+
+def rows_of_r(monkeypatch, session):
+    monkeypatch.setattr(rsession, "current", lambda: session)
+    return {row.component: row for row in preflight._r_rows()}
+
+
+def test_rs_rows_hold_rs_versions(installed, monkeypatch):
+    rows = rows_of_r(monkeypatch, Session())
+    assert all(row.good for row in rows.values())
+    assert rows["R"].found == "4.2.2"
+    assert rows["reticulate"].found == "1.28"
+
+
+def test_numpy_2_is_a_row_of_its_own_where_reticulate_refuses_it(
+    installed, monkeypatch
+):
+    installed["numpy"] = "2.3.1"
+    assert not rows_of_r(monkeypatch, Session())["NumPy for R"].good
+    assert "NumPy for R" not in rows_of_r(monkeypatch, Session(reticulate="1.41"))
+
+
+@pytest.mark.parametrize(
+    ("versions", "component"),
+    [({"r": "4.1.2"}, "R"), ({"reticulate": "1.20"}, "reticulate")],
+)
+def test_what_r_has_too_old_is_wrong(installed, monkeypatch, versions, component):
+    row = rows_of_r(monkeypatch, Session(**versions))[component]
+    assert row.verdict == "wrong"
+    assert row.mend == "make setup"
+
+
+def test_no_r_is_a_row_and_not_an_error(monkeypatch):
+    def nowhere():
+        raise RUnavailable("R was not found: ...")
+
+    monkeypatch.setattr(rsession, "current", nowhere)
+    (row,) = preflight._r_rows()
+    assert (row.component, row.verdict) == ("R", "missing")
+    assert row.mend.startswith("R was not found")
+
+
+def test_a_companion_that_does_not_answer_is_a_row(monkeypatch):
+    class Broken:
+        def facts(self):
+            raise RuntimeError("no package called 'sidebyside'")
+
+    monkeypatch.setattr(rsession, "current", Broken)
+    (row,) = preflight._r_rows()
+    assert (row.component, row.verdict) == ("R companion", "missing")
+
+
+@pytest.mark.parametrize(
+    ("keras3", "named"),
+    [("", "the companion's dialect 0.1.0"), ("1.5.1", "keras3 1.5.1")],
+)
+def test_the_one_line_names_what_answers_keras3s_calls(
+    installed, monkeypatch, keras3, named
+):
+    monkeypatch.setattr(preflight, "devices", lambda: ["CPU", "GPU:0", "GPU:1"])
+    line = preflight.one_line(Session(keras3=keras3))
+    assert line.startswith(f"R 4.2.2, reticulate 1.28, {named} | Python 3.")
+    assert "TensorFlow 2.21, Keras 3.15 on tensorflow" in line
+    assert line.endswith("| CPU, GPU:0, GPU:1")
+
+
+# --- data and machine
+
+
+def test_mnist_is_found_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))
+    row = preflight._data_row()
+    assert (row.verdict, row.mend) == (
+        "missing",
+        "in a cell: !python -m sidebyside.data.fetch",
+    )
+    kept = tmp_path / "mnist" / "mnist.npz"
+    kept.parent.mkdir()
+    kept.touch()
+    assert preflight._data_row().found == "data folder"
+
+
+def test_too_little_memory_is_wrong_and_says_how_much_there_is(monkeypatch):
+    class Memory:
+        available = 1.5e9
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    monkeypatch.setattr(preflight, "devices", list)
+    row = next(r for r in preflight._machine_rows() if r.component == "free memory")
+    assert (row.verdict, row.found, row.needed) == ("wrong", "1.5 GB", "2 GB")
+    assert row.mend
+
+
+# --- a process without what is needed
+
+
+def python(code, **variables):
+    """Run Python code in a process with nothing but these variables."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("R_")}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_r_on_the_path_the_sentence_says_so(tmp_path):
+    done = python(
+        "from sidebyside import rsession\n"
+        "try: rsession.current()\n"
+        "except rsession.RUnavailable as problem: print(problem)",
+        PATH=str(tmp_path),
+    )
+    assert "R was not found" in done.stdout, done.stderr
+    assert "make setup" in done.stdout
+
+
+def test_importing_the_package_loads_neither_r_nor_keras():
+    done = python(
+        "import sys, sidebyside\n"
+        "heavy = {'rpy2', 'keras', 'tensorflow', 'IPython', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+# --- settings
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """A copy of the environment variables, which may be changed."""
+    copy = dict(os.environ)
+    monkeypatch.setattr(os, "environ", copy)
+    return copy
+
+
+def test_what_the_reader_has_set_stays(environment):
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    environment.pop("RETICULATE_PYTHON", None)
+    rsession.prepare_environment()
+    assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert environment["RETICULATE_PYTHON"] == sys.executable
+
+
+def test_the_style_of_figures_is_installed_with_the_package(environment):
+    environment.pop("MATPLOTLIBRC", None)
+    rsession.prepare_environment()
+    assert Path(environment["MATPLOTLIBRC"]).is_file()
+
+
+def test_the_companions_r_library_is_added_once(environment, monkeypatch, tmp_path):
+    monkeypatch.setattr(rsession, "r_library", lambda: tmp_path)
+    environment["R_LIBS"] = "/home/me/R"
+    rsession.prepare_environment()
+    rsession.prepare_environment()
+    assert environment["R_LIBS"] == f"/home/me/R:{tmp_path}"
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(0.4e9, "wrong"), (5e9, "ok")])
+def test_a_full_disk_has_a_way_out(monkeypatch, free, verdict):
+    usage = types.SimpleNamespace(free=free)
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(preflight, "devices", list)
+    rows = {row.component: row for row in preflight._machine_rows()}
+    row = rows["free disk"]
+    assert row.verdict == verdict
+    assert bool(row.mend) is (verdict == "wrong")

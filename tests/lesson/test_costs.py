@@ -1,0 +1,224 @@
+"""Whether the stop-watches count and alternate as they say.
+
+Nothing is timed here but what sleeps, and that only from below.
+"""
+
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sidebyside import PYTHON, R
+from sidebyside.lesson import costs
+from sidebyside.lesson.costs import (
+    AT_LEAST,
+    Turns,
+    cost,
+    enough_calls,
+    r_literal,
+    strip,
+)
+
+# --- one language
+
+
+def test_as_many_measurements_as_asked_for_and_per_call():
+    calls = []
+
+    def f():
+        calls.append(1)
+        time.sleep(0.002)
+
+    seconds = cost(f, times=3, calls=4)
+    assert len(calls) == 12
+    assert seconds.shape == (3,)
+    assert (seconds >= 0.002).all()
+
+
+def test_without_a_number_of_calls_enough_are_made(monkeypatch):
+    monkeypatch.setattr(costs, "_seconds", lambda f, calls: calls * 1e-6)
+    calls = enough_calls(None)
+    assert AT_LEAST <= calls * 1e-6 <= 3 * AT_LEAST
+    assert cost(None, times=2) == pytest.approx([1e-6, 1e-6])
+
+
+def test_what_is_slow_is_called_once(monkeypatch):
+    monkeypatch.setattr(costs, "_seconds", lambda f, calls: calls * 1.0)
+    assert enough_calls(None) == 1
+
+
+def test_a_pause_of_the_machine_does_not_pass_for_slow(monkeypatch):
+    pauses = [2 * AT_LEAST]
+
+    def seconds(f, calls):
+        return pauses.pop() if pauses else calls * 1e-6
+
+    monkeypatch.setattr(costs, "_seconds", seconds)
+    assert enough_calls(None) * 1e-6 >= AT_LEAST
+
+
+@pytest.mark.parametrize("wrong", [{"times": 0}, {"calls": 0}, {"calls": -1}])
+def test_none_at_all_is_refused(wrong):
+    with pytest.raises(ValueError, match="expected 1 or more"):
+        cost(lambda: None, **wrong)
+
+
+# --- what is handed on to R
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (7, "7L"),
+        (-7, "-7L"),
+        (np.int64(7), "7L"),
+        (3_000_000_000, "3000000000"),
+        (0.1, "0.1"),
+        (1e-9, "1e-09"),
+        (float("inf"), "Inf"),
+        (True, "TRUE"),
+        (False, "FALSE"),
+        ("batch", '"batch"'),
+        ('a "b" \\', '"a \\"b\\" \\\\"'),
+    ],
+)
+def test_values_as_r_writes_them(value, written):
+    assert r_literal(value) == written
+
+
+def test_what_r_would_not_understand_is_refused():
+    with pytest.raises(TypeError, match=r"\[1, 2\] is list"):
+        r_literal([1, 2])
+
+
+# --- what was found
+
+
+FOUND = Turns("f", np.array([0.2, 0.4, 0.9]), np.array([0.1, 0.2, 0.3]))
+
+
+def test_medians_and_their_ratio():
+    assert FOUND.medians == (0.4, 0.2)
+    assert FOUND.ratio == 2
+
+
+def test_every_measurement_is_a_point_and_every_median_a_bar():
+    fig, ax = plt.subplots()
+    try:
+        strip(ax, {"one": FOUND, "other": FOUND}, unit="ms", log=True)
+        points = [x for x in ax.lines if x.get_marker() == "o"]
+        bars = [x for x in ax.lines if x.get_marker() == "None"]
+        assert [x.get_color() for x in points] == [R, PYTHON] * 2
+        assert list(points[0].get_xdata()) == [200, 400, 900]
+        assert [x.get_xdata()[0] for x in bars] == [400, 200] * 2
+        assert ax.get_xscale() == "log"
+        assert ax.get_xlabel() == "milliseconds"
+        assert [x.get_text() for x in ax.get_yticklabels()] == ["one", "other"]
+        legend = [x.get_text() for x in ax.get_legend().get_texts()]
+        assert legend == ["R", "Python"]
+    finally:
+        plt.close(fig)
+
+
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(ValueError, match="'minutes', expected s, ms, us"):
+        strip(None, {}, unit="minutes")
+
+
+def test_without_log_the_axis_begins_at_zero():
+    fig, ax = plt.subplots()
+    try:
+        strip(ax, {"one": FOUND})
+        ax.plot([7], [0], "D")  # what is drawn later is not cut off
+        low, high = ax.get_xlim()
+        assert low == 0
+        assert high > 7
+        assert ax.get_xlabel() == "seconds"
+    finally:
+        plt.close(fig)
+
+
+# --- by turns, in a kernel with R
+
+TURNS = """
+import time
+from sidebyside.lesson.costs import by_turns
+seen, prepared = [], []
+def turn(*arguments):
+    prepared.append(arguments)
+    def f():
+        seen.append(time.time())
+        time.sleep(0.01)
+    return f
+"""
+
+TURNS_IN_R = """
+seen <- c()
+prepared <- list()
+turn <- function(...) {
+  prepared[[length(prepared) + 1]] <<- list(...)
+  function() {
+    seen <<- c(seen, as.numeric(Sys.time()))
+    Sys.sleep(0.01)
+  }
+}
+"""
+
+
+@pytest.fixture
+def turns(kernel):
+    for reply in (kernel.run(TURNS), kernel.r(TURNS_IN_R)):
+        assert reply.ok, reply.shown
+    return kernel
+
+
+def test_the_languages_take_turns_at_going_first(turns):
+    turns.run("found = by_turns('turn', times=4, calls=1)")
+    reply = turns.run(
+        "from sidebyside.lesson.compare import from_r\n"
+        "order = sorted([(x, 'R') for x in from_r('seen')]\n"
+        "               + [(x, 'P') for x in seen])\n"
+        "''.join(name for _, name in order)"
+    )
+    assert reply.ok, reply.shown
+    assert reply.text == "'RPPRRPPR'"
+
+
+def test_both_clocks_measure_seconds_per_call(turns):
+    reply = turns.run(
+        "found = by_turns('turn', times=2, calls=3)\n"
+        "print(found.name, found.r.shape, found.python.shape)\n"
+        "print(min(found.r) >= 0.01, min(found.python) >= 0.01, len(seen))"
+    )
+    assert reply.ok, reply.shown
+    assert reply.stdout == "turn (2,) (2,)\nTrue True 6\n"
+
+
+def test_each_language_prepares_once_with_the_same_arguments(turns):
+    reply = turns.run(
+        "by_turns('turn', 7, 0.5, 'batch', True, times=2, calls=1)\nprepared"
+    )
+    assert reply.text == "[(7, 0.5, 'batch', True)]"
+    assert turns.r("cat(length(prepared))").stdout == "1"
+    reply = turns.r('identical(prepared[[1]], list(7L, 0.5, "batch", TRUE))')
+    assert "TRUE" in reply.stdout + reply.text
+
+
+def test_a_function_that_is_not_there_is_named(kernel):
+    kernel.run("from sidebyside.lesson.costs import by_turns")
+    kernel.r("only_in_r <- function() function() 1")
+    kernel.run("def only_in_python(): return lambda: 1")
+    reply = kernel.run("by_turns('only_in_python')")
+    assert reply.error == "NameError"
+    assert "no R function 'only_in_python'" in reply.shown
+    reply = kernel.run("by_turns('only_in_r')")
+    assert "no Python function 'only_in_r'" in reply.shown
+
+
+def test_an_error_of_r_is_told_in_rs_words(kernel):
+    kernel.run("def fails(): return lambda: 1")
+    kernel.r('fails <- function() function() stop("no such fruit")')
+    reply = kernel.run("by_turns('fails', calls=1)")
+    assert reply.error == "RuntimeError"
+    assert "R's fails() failed" in reply.shown
+    assert "no such fruit" in reply.shown

@@ -1,0 +1,218 @@
+"""Notebook 02's instruments: addresses, journeys, costs and the map."""
+
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from sidebyside.lesson.crossings import (
+    Map,
+    _cost,
+    _lost_in_python,
+    address,
+    microseconds,
+)
+
+COSTS = {
+    "kernel_to_r": 12.4,
+    "kernel_to_python": 0.05,
+    "r_to_python": 84.0,
+    "python_to_r": 13.2,
+    "python_to_keras": 61.0,
+    "python_to_tensorflow": 1250.0,
+}
+
+
+@pytest.fixture(scope="module")
+def journeys(kernel):
+    """A kernel in which values of R have gone to Python and come home."""
+    sent = kernel.r(
+        "kinds <- list(matrix = matrix(c(1, 2, 3, 4), 2),\n"
+        "  factor = factor(c('a', 'b')), missing = NA, one = 1.5,\n"
+        "  `function` = function(x) x + 1,\n"
+        "  module = reticulate::import('math'))\n"
+        "seen <- lapply(kinds, reticulate::r_to_py)\n"
+        "home <- lapply(seen, reticulate::py_to_r)\n"
+        "reticulate::py_run_string('import math')\n"
+        "sent <- reticulate::import_main()\n"
+        "sent$seen <- seen"
+    )
+    assert sent.ok, sent.shown
+    assert kernel.run("from sidebyside.lesson.crossings import *").ok
+    return kernel
+
+
+def value(kernel, expression):
+    """What a Python expression is in the kernel."""
+    reply = kernel.run(f"print(repr({expression}))")
+    assert reply.ok, reply.shown
+    return reply.stdout.strip()
+
+
+# --- addresses
+
+
+def test_two_views_of_an_array_lie_at_one_address():
+    array = np.arange(6.0)
+    assert address(array) == address(array.reshape(2, 3))
+    assert address(array) != address(array.copy())
+    assert address(array) != address(array[1:])
+
+
+def test_python_sees_a_matrix_of_r_where_r_has_it(journeys):
+    assert journeys.r(
+        "m <- kinds$matrix + 1\nv <- reticulate::r_to_py(m)\nsent$v <- v"
+    ).ok
+    assert value(journeys, "address(v) == address_in_r('m')") == "True"
+    assert journeys.r("m2 <- reticulate::py_to_r(v)").ok
+    assert value(journeys, "address(v) == address_in_r('m2')") == "False"
+
+
+def test_a_variable_that_r_does_not_have_is_an_error(journeys):
+    reply = journeys.run("address_in_r('no_such_variable')")
+    assert reply.error == "KeyError"
+
+
+# --- journeys
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory", "lost"),
+    [
+        ("matrix", "shared", "nothing"),
+        ("one", "copied", "nothing"),
+        ("factor", "copied", "its class: home comes character; its levels"),
+        ("missing", "copied", "that it is missing: home comes TRUE"),
+        ("function", "a handle", "its class: home comes Python's function"),
+        ("module", "the same object", "nothing"),
+    ],
+)
+def test_what_is_shared_and_lost_from_r(journeys, kind, memory, lost):
+    assert value(journeys, f"trips_from_r(seen).loc['{kind}', 'memory']") == repr(
+        memory
+    )
+    found = value(journeys, f"trips_from_r(seen).loc['{kind}'].iloc[-1]")
+    assert found.strip("\"'") == lost
+
+
+def test_what_lost_its_value_is_seen(journeys):
+    """The table compares what left with what came, and does not just say so."""
+    assert journeys.r("home$matrix[1, 1] <- 5").ok
+    assert value(journeys, "trips_from_r(seen).loc['matrix'].iloc[-1]") == "'its value'"
+    assert journeys.r("home$matrix <- kinds$matrix").ok
+    assert value(journeys, "trips_from_r(seen).loc['matrix'].iloc[-1]") == "'nothing'"
+
+
+def test_what_rpy2_refuses_is_a_row_that_says_so(journeys):
+    assert journeys.run(
+        "import math, datetime, numpy as np\n"
+        "from rpy2.robjects import default_converter, numpy2ri, pandas2ri\n"
+        "both = default_converter + numpy2ri.converter + pandas2ri.converter\n"
+        "table = trips_by_rpy2({'array': np.eye(2), 'date': datetime.date(2020, 1, 1),\n"
+        "    'small': 7, 'large': 2**40, 'module': math}, both)"
+    ).ok
+    assert value(journeys, "list(table['in R'] == 'refused')") == (
+        "[False, True, False, True, True]"
+    )
+    assert value(journeys, "table.loc['array', 'memory']") == "'copied'"
+    assert value(journeys, "table.loc['array'].iloc[-1]") == "'nothing'"
+
+
+def test_the_journey_leaves_nothing_behind_in_r(journeys):
+    reply = journeys.r('cat(exists(".crossing"))')
+    assert reply.stdout.strip() == "FALSE"
+
+
+FRAME = pd.DataFrame({"n": [1, 2]}, index=["1", "2"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        (1.5, 1.5, "nothing"),
+        (1.5, 2.5, "its value"),
+        (1, 1.0, "its type: home comes float"),
+        (np.arange(3.0), np.arange(3.0), "nothing"),
+        (np.arange(3.0), np.zeros(3), "its value"),
+        (np.arange(3), np.arange(3.0), "int64: home comes float64"),
+        (float("nan"), float("nan") + 1, "nothing"),
+        (np.array([1.0, np.nan]), np.array([1.0, np.nan]), "nothing"),
+        (np.array([1.0, np.nan]), np.array([np.nan, 1.0]), "its value"),
+        (pd.Categorical(["a"]), pd.Categorical(["a"]), "nothing"),
+        (pd.Categorical(["a"]), pd.Categorical(["b"]), "its value"),
+        (FRAME, FRAME.copy(), "nothing"),
+        (FRAME, FRAME.astype("int32"), "n: home comes int32"),
+        (FRAME, FRAME + 1, "n: its values"),
+        (FRAME / 0 * 0, FRAME / 0 * 0, "nothing"),
+        (FRAME, FRAME.rename(columns=str.upper), "n: the whole column"),
+        (FRAME, FRAME.reset_index(drop=True), "its row names"),
+    ],
+)
+def test_what_got_lost_in_python(before, after, lost):
+    assert _lost_in_python(before, after) == lost
+
+
+# --- costs
+
+
+def test_a_call_that_sleeps_costs_what_it_sleeps():
+    cost = microseconds(lambda: time.sleep(0.002), number=3, repeats=3)
+    assert 2000 <= cost < 20_000
+
+
+def test_one_slow_repeat_does_not_count():
+    """The first one warms up, and of the others the median is taken."""
+    pauses = iter([0.1, 0, 0, 0.1, 0, 0])
+    cost = microseconds(lambda: time.sleep(next(pauses)), number=1, repeats=5)
+    assert cost < 50_000
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"),
+    [
+        (0.0512, "0.051 µs"),
+        (9.96, "10 µs"),
+        (12.6, "13 µs"),
+        (1250, "1.2 ms"),
+        (123_400, "123 ms"),
+    ],
+)
+def test_costs_are_shown_with_two_digits(cost, shown):
+    assert _cost(cost) == shown
+
+
+# --- the map
+
+
+def test_the_map_is_the_same_for_the_same_costs():
+    assert Map(**COSTS).svg() == Map(**COSTS).svg()
+    assert Map(**COSTS).svg() != Map(**{**COSTS, "r_to_python": 85.0}).svg()
+
+
+def test_the_map_can_be_read_by_who_cannot_see_it():
+    drawing = ElementTree.fromstring(Map(**COSTS).svg())
+    space = "{http://www.w3.org/2000/svg}"
+    assert drawing.get("role") == "img"
+    assert [part.tag for part in drawing[:2]] == [f"{space}title", f"{space}desc"]
+    assert drawing[0].text
+    for cost in COSTS.values():
+        assert _cost(cost) in drawing[1].text
+
+
+def test_the_map_names_who_calls_whom_and_each_cost():
+    drawing = ElementTree.fromstring(Map(**COSTS).svg())
+    texts = " ".join(drawing.itertext())
+    drawn = texts.replace(Map(**COSTS).description, "")
+    for name in ("kernel", "rpy2", "R", "reticulate", "Python", "Keras", "TensorFlow"):
+        assert re.search(rf"\b{name}\b", drawn), name
+    for cost in COSTS.values():
+        assert _cost(cost) in drawn
+
+
+def test_a_page_that_does_not_trust_svg_gets_a_picture():
+    shown = Map(**COSTS)._repr_mimebundle_()
+    assert set(shown) == {"image/svg+xml", "image/png", "text/plain"}
+    assert shown["image/png"].startswith("iVBOR")
+    assert shown["text/plain"] == Map(**COSTS).description

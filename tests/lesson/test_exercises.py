@@ -1,0 +1,518 @@
+"""The exercises of the notebooks: each can be solved, and not by anything.
+
+Exercise and solution stand in the notebook, one below the other; the
+solution is the text that a reader unfolds. It is put into the answer's cell
+here, and the notebook's own check is run on it, on wrong answers and on none.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from sidebyside import exercise, hashed, translation
+from sidebyside.lesson import exercises
+from sidebyside.lesson.exercises import RIGHT, UNANSWERED, WRONG
+from wrong_answers import WRONG_ANSWERS
+
+ROOT = Path(__file__).resolve().parents[2]
+PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+LEVELS = ("easy", "medium", "hard")
+HEADING = re.compile(r"### Exercise (\d), (\w+): (.+)")
+SOLUTION = re.compile(
+    r"<details><summary>Solution</summary>\n\n```(r|python)\n(.*?)\n```\n(.*)\n</details>",
+    re.DOTALL,
+)
+
+
+class NotAnExercise(AssertionError):
+    """A cell is missing, or is not what stands in its place."""
+
+
+@dataclass
+class Exercise:
+    number: int
+    level: str
+    title: str
+    given: list  # the half of a translation that is there
+    answer: dict  # the cell to fill in
+    check: dict
+    language: str  # of the solution
+    solution: str
+    why: str
+
+    @property
+    def translates(self):
+        return bool(self.given)
+
+    def answered(self, code):
+        """The answer's cell with other code in it."""
+        return f"%%R\n{code}" if "r" in tags(self.answer) else code
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def section(cells):
+    """What stands under `## Exercises`, the heading included."""
+    starts = [
+        i
+        for i, cell in enumerate(cells)
+        if cell.cell_type == "markdown" and cell.source.startswith("## Exercises")
+    ]
+    if len(starts) != 1:
+        raise NotAnExercise(f"{len(starts)} cells begin with '## Exercises'")
+    return cells[starts[0] :]
+
+
+def preparation(cells):
+    """What an exercise needs: the first code cell, and what opens the section."""
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    found = [first.source]
+    for cell in section(cells):
+        if "exercise" in tags(cell):
+            break
+        if cell.cell_type == "code":
+            found.append(cell.source)
+    return found
+
+
+def exercises_of(cells):
+    cells = section(cells)
+    starts = [
+        i
+        for i, cell in enumerate(cells)
+        if cell.cell_type == "markdown" and "exercise" in tags(cell)
+    ]
+    return [
+        read_exercise(cells[start:end])
+        for start, end in zip(starts, [*starts[1:], len(cells)], strict=True)
+    ]
+
+
+def read_exercise(cells):
+    task, *rest = cells
+    heading = HEADING.match(task.source)
+    if not heading:
+        raise NotAnExercise(f"not '### Exercise 1, easy: ...': {task.source[:40]!r}")
+    number, level, title = heading.groups()
+    count = next((i for i, c in enumerate(rest) if "check" in tags(c)), len(rest))
+    work, after = rest[:count], rest[count : count + 2]
+    answers = [cell for cell in work if "answer" in tags(cell)]
+    if len(answers) != 1 or not all("exercise" in tags(cell) for cell in work):
+        raise NotAnExercise(f"exercise {number}: {len(answers)} cells to fill in")
+    kinds = [tags(cell) & {"check", "exercise", "solution"} for cell in after]
+    if kinds != [{"check", "exercise"}, {"solution"}]:
+        raise NotAnExercise(f"exercise {number}: no check and solution, but {kinds}")
+    found = SOLUTION.fullmatch(after[1].source)
+    if not found:
+        raise NotAnExercise(f"exercise {number}: the solution is not hidden")
+    given = [cell for cell in work if "answer" not in tags(cell)]
+    return Exercise(
+        int(number), level, title, given, answers[0], after[0], *found.groups()
+    )
+
+
+# --- rules
+
+
+def three_at_three_levels(exercises):
+    found = [(e.number, e.level) for e in exercises]
+    wanted = list(enumerate(LEVELS, 1))
+    return [] if found == wanted else [f"{found}, expected {wanted}"]
+
+
+def one_is_a_translation(exercises):
+    found = [e for e in exercises if e.translates]
+    if len(found) != 1 or "translate" not in found[0].title:
+        return [f"translations: {[e.title for e in found]}"]
+    half = tags(found[0].answer) | tags(found[0].given[0])
+    if not {"pair", "r", "python"} <= half or len(found[0].given) != 1:
+        return [f"{found[0].title!r} is no pair"]
+    return []
+
+
+def solutions_are_in_the_language_of_the_answer(exercises):
+    return [
+        f"exercise {e.number}: answer {sorted(tags(e.answer))}, solution {e.language}"
+        for e in exercises
+        if e.language not in tags(e.answer)
+    ]
+
+
+def answers_are_empty(exercises):
+    """Something to write over, and nothing of the solution."""
+    wrong = []
+    for e in exercises:
+        empty = "NULL" if e.language == "r" else "None"
+        if not re.search(rf"(<-|=) {empty}\b", e.answer.source):
+            wrong.append(f"exercise {e.number}: no {empty} to write over")
+    return wrong
+
+
+def giveaways(exercise):
+    """Lines of the solution that are seen before it is asked for."""
+    seen = "\n".join(c.source for c in [exercise.answer, exercise.check])
+    own = {line.strip() for line in exercise.answer.source.split("\n")}
+    for line in exercise.solution.split("\n"):
+        line = line.strip()
+        value = re.split(r"<-|(?<![=!<>])=(?!=)", line, maxsplit=1)[-1].strip()
+        if line not in own and len(value) > 3 and value in seen:
+            yield value
+
+
+def nothing_is_given_away(exercises):
+    return [
+        f"exercise {e.number}: {value!r} stands in the answer's cell or the check"
+        for e in exercises
+        for value in giveaways(e)
+    ]
+
+
+def saved_unanswered(exercises):
+    """In the notebook as it is committed."""
+    wrong = []
+    for e in exercises:
+        text = "".join(output.get("text", "") for output in e.check.outputs)
+        if not text.startswith(UNANSWERED):
+            wrong.append(f"exercise {e.number} is saved with {text!r}")
+    return wrong
+
+
+RULES = [
+    three_at_three_levels,
+    one_is_a_translation,
+    solutions_are_in_the_language_of_the_answer,
+    answers_are_empty,
+    nothing_is_given_away,
+    saved_unanswered,
+]
+
+
+# --- the notebooks
+
+
+@pytest.fixture(scope="module", params=PATHS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def cells(path):
+    return nbformat.read(path, as_version=4).cells
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_notebook(cells, rule):
+    found = rule(exercises_of(cells))
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.fixture(scope="module")
+def said(path, cells, tmp_path_factory):
+    """What each check says, in one kernel that runs nothing else of the notebook.
+
+    {exercise: {"none": text, "solution": text, wrong answer: text}}
+    """
+    from conftest import Kernel
+
+    kernel = Kernel(tmp_path_factory.mktemp("exercises"))
+    try:
+        for source in preparation(cells):
+            ran = kernel.run(source)
+            assert ran.ok, ran.shown
+        return {e.number: replies(kernel, path, e) for e in exercises_of(cells)}
+    finally:
+        kernel.stop()
+
+
+def replies(kernel, path, exercise):
+    for cell in exercise.given:
+        given = kernel.run(cell.source)
+        assert given.ok, given.shown
+    answers = {"none": exercise.answer.source}
+    for wrong in WRONG_ANSWERS.get((path.stem, exercise.number), []):
+        answers[wrong] = exercise.answered(wrong)
+    answers["solution"] = exercise.answered(exercise.solution)
+    found = {}
+    for name, source in answers.items():
+        ran = kernel.run(source)
+        assert ran.ok, f"{name}: {ran.shown}"
+        checked = kernel.run(exercise.check.source)
+        assert checked.ok, f"the check after {name}: {checked.shown}"
+        assert not checked.stderr, checked.stderr
+        found[name] = checked.stdout
+    return found
+
+
+@pytest.mark.parametrize("number", range(1, len(LEVELS) + 1))
+def test_no_answer_is_not_a_wrong_one(said, number):
+    assert said[number]["none"].startswith(UNANSWERED)
+    assert said[number]["none"].count("\n") == 1
+
+
+@pytest.mark.parametrize("number", range(1, len(LEVELS) + 1))
+def test_the_solution_is_right(said, number):
+    text = said[number]["solution"]
+    assert text.endswith(f"{RIGHT}\n"), text
+    assert "no " not in {line[:3] for line in text.split("\n")}
+
+
+@pytest.mark.parametrize("number", range(1, len(LEVELS) + 1))
+def test_wrong_answers_are_wrong(path, said, number):
+    wrong = WRONG_ANSWERS.get((path.stem, number), [])
+    assert len(wrong) >= 2, f"wrong_answers.py has {len(wrong)} for this exercise"
+    for answer in wrong:
+        text = said[number][answer]
+        assert text.endswith(f"{WRONG}\n"), f"{answer!r} is taken for right:\n{text}"
+
+
+def test_every_wrong_answer_has_its_exercise():
+    stems = {path.stem for path in PATHS}
+    assert {stem for stem, _ in WRONG_ANSWERS} <= stems
+    assert {number for _, number in WRONG_ANSWERS} <= {1, 2, 3}
+
+
+# --- the rules themselves, tried on exercises that break them
+
+
+def cell(source, *its_tags, text=""):
+    made = new_code_cell(source, metadata={"tags": list(its_tags)})
+    if text:
+        made.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+    return made
+
+
+def markdown(source, *its_tags):
+    return new_markdown_cell(source, metadata={"tags": list(its_tags)})
+
+
+def solution(code, language="python", head="<details>"):
+    text = f"{head}<summary>Solution</summary>\n\n```{language}\n{code}\n```\n\nWhy.\n\n</details>"
+    return markdown(text, "solution")
+
+
+EMPTY = f"{UNANSWERED} the cell above is to give x, where None stands now.\n"
+
+
+def one(
+    number,
+    level,
+    answer="x = None",
+    given=(),
+    hidden=None,
+    check="asked(x)",
+    text=EMPTY,
+):
+    title = "translate it" if given else "think"
+    pair = ("pair",) if given else ()
+    return [
+        markdown(f"### Exercise {number}, {level}: {title}\n\nDo it.", "exercise"),
+        *given,
+        cell(answer, *pair, "exercise", "answer", "python"),
+        cell(check, "exercise", "check", text=text),
+        hidden or solution("x = 1 + 2 + 3"),
+    ]
+
+
+GIVEN = [cell("%%R\nx <- 6", "pair", "r", "exercise")]
+
+
+def collection(first=None, second=None, third=None):
+    return [
+        cell("%load_ext sidebyside"),
+        markdown("## Exercises\n\nThree."),
+        cell("import numpy as np"),
+        *(first or one(1, "easy")),
+        *(second or one(2, "medium", given=GIVEN)),
+        *(third or one(3, "hard")),
+        markdown("**Next:**"),
+    ]
+
+
+def test_good_exercises_break_no_rule():
+    found = exercises_of(collection())
+    assert [rule(found) for rule in RULES] == [[]] * len(RULES)
+    assert preparation(collection()) == ["%load_ext sidebyside", "import numpy as np"]
+
+
+BROKEN = [
+    (three_at_three_levels, {"first": one(1, "medium")}, "(1, 'medium')"),
+    (three_at_three_levels, {"third": one(2, "hard")}, "(2, 'hard')"),
+    (one_is_a_translation, {"second": one(2, "medium")}, "[]"),
+    (one_is_a_translation, {"third": one(3, "hard", given=GIVEN)}, "translations"),
+    (
+        solutions_are_in_the_language_of_the_answer,
+        {"first": one(1, "easy", hidden=solution("x <- 1", "r"))},
+        "solution r",
+    ),
+    (answers_are_empty, {"first": one(1, "easy", answer="x = 5")}, "no None"),
+    (
+        nothing_is_given_away,
+        {"first": one(1, "easy", check="asked(x == 1 + 2 + 3)")},
+        "'1 + 2 + 3'",
+    ),
+    (saved_unanswered, {"first": one(1, "easy", text="Right.\n")}, "Right."),
+]
+
+
+@pytest.mark.parametrize(("rule", "cells", "said"), BROKEN)
+def test_a_rule_finds_what_breaks_it(rule, cells, said):
+    found = rule(exercises_of(collection(**cells)))
+    assert len(found) == 1
+    assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (one(1, "easy")[:2], "no check"),
+        (one(1, "easy")[:3], "no check and solution"),
+        (one(1, "easy", hidden=solution("x", head="<details open>")), "not hidden"),
+        ([one(1, "easy")[0], *one(1, "easy")[2:]], "0 cells to fill in"),
+        ([markdown("### Easy", "exercise"), *one(1, "easy")[1:]], "### Exercise 1"),
+    ],
+)
+def test_half_an_exercise_is_none(cells, said):
+    with pytest.raises(NotAnExercise, match=said):
+        exercises_of([markdown("## Exercises"), *cells])
+
+
+def test_a_notebook_without_exercises_is_found():
+    with pytest.raises(NotAnExercise, match="0 cells begin"):
+        exercises_of([markdown("## Try it")])
+
+
+# --- what the checks are made of
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """The variables of a notebook, without one: {"python": {...}, "r": {...}}."""
+    found = {"python": {}, "r": {}}
+
+    def look_in(language):
+        def value(name):
+            if name not in found[language]:
+                raise NameError(name)
+            return found[language][name]
+
+        return value
+
+    monkeypatch.setattr(
+        exercises, "_LANGUAGES", {name: look_in(name) for name in found}
+    )
+    return found
+
+
+@pytest.mark.parametrize("language", ["python", "r"])
+@pytest.mark.parametrize("there", [{}, {"x": None}])
+def test_an_empty_cell_is_unanswered_and_nothing_is_asked(
+    variables, capsys, language, there
+):
+    variables[language] |= there
+
+    @exercise(language=language)
+    def asked(x):
+        yield "never", 1 / 0
+
+    empty = {"python": "None", "r": "NULL"}[language]
+    text = f"{UNANSWERED} the cell above is to give x, where {empty} stands now.\n"
+    assert capsys.readouterr().out == text
+
+
+def test_each_question_gets_a_line_and_a_hint_only_where_it_helps(variables, capsys):
+    variables["python"] |= {"x": 3}
+
+    @exercise
+    def asked(x):
+        yield "a number", x == 3, "not seen"
+        yield "even", x % 2 == 0, "halve it"
+        yield "positive", np.True_
+
+    assert asked is None
+    assert (
+        capsys.readouterr().out
+        == f"yes a number\nno  even (halve it)\nyes positive\n{WRONG}\n"
+    )
+
+
+def test_an_answer_of_which_one_cannot_ask_is_wrong(variables, capsys):
+    variables["python"] |= {"x": "three"}
+
+    @exercise
+    def asked(x):
+        yield "there", True
+        yield "small", x < 5
+
+    said = capsys.readouterr().out
+    assert said.startswith("yes there\nno  what was asked for (TypeError: ")
+    assert said.endswith(f"{WRONG}\n")
+
+
+def test_a_check_that_asks_nothing_is_a_mistake(variables):
+    variables["python"] |= {"x": 1}
+    with pytest.raises(TypeError, match="asked nothing"):
+        exercise(lambda x: iter(()))
+
+
+def test_another_language_is_refused():
+    with pytest.raises(ValueError, match="'julia', expected 'python' or 'r'"):
+        exercise(language="julia")
+
+
+def test_a_translation_says_which_variable_differs(variables, capsys):
+    variables["r"] |= {"x": np.array([1.0, 2.0]), "y": 3.0}
+    variables["python"] |= {"x": np.array([1, 2]), "y": 3.5}
+    translation("x", "y")
+    said = capsys.readouterr().out
+    assert (
+        said
+        == f"yes x: the same in both\nno  y: the same in both (differ, by up to 0.5)\n{WRONG}\n"
+    )
+    translation("x", "y", tolerance=0.5)
+    assert capsys.readouterr().out.endswith(f"{RIGHT}\n")
+
+
+@pytest.mark.parametrize("missing", ["r", "python"])
+def test_a_translation_waits_for_both_halves(variables, capsys, missing):
+    variables["r"] |= {"x": 1.0}
+    variables["python"] |= {"x": 1}
+    variables[missing]["x"] = None
+    translation("x")
+    assert capsys.readouterr().out.startswith(UNANSWERED)
+
+
+def test_a_translation_of_nothing_is_a_mistake():
+    with pytest.raises(TypeError, match="name of a variable"):
+        translation()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (3, 3.0),
+        (np.int64(3), 3),
+        (1 / 3, 0.33333333),
+        ("Two  Words ", "two words"),
+        ([1, 2], np.array([[1.0], [2.0]])),
+        ((True, False), [1, 0]),
+        (-0.0, 0),
+    ],
+)
+def test_a_value_is_known_again(one, other):
+    assert hashed(one) == hashed(other)
+    assert re.fullmatch("[0-9a-f]{8}", hashed(one))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(3, 3.001), ("a", "b"), ([1, 2], [2, 1]), ([12], [1, 2]), (None, 0)],
+)
+def test_another_value_is_not(one, other):
+    assert hashed(one) != hashed(other)

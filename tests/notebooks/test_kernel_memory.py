@@ -1,0 +1,114 @@
+"""tests/kernel_memory.py: a notebook that takes too much fails, and why."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import offline
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TAKE = "x = bytearray(600_000_000); import time; time.sleep(20)"
+IN_A_CHILD = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", "{TAKE}"])
+"""
+NO_GROUPS = """
+import offline
+offline.make_group = lambda limit: None
+"""
+
+needs_namespaces = pytest.mark.skipif(
+    not offline.own_network(), reason="no namespaces on this machine"
+)
+
+
+@pytest.fixture
+def test_notebook(tmp_path):
+    """A function: executes cells as nbval does, in 0.3 GB; the report."""
+
+    def test(*cells, plugins=("kernel_memory",), before=(), options=()):
+        notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+        nbformat.write(notebook, tmp_path / "tiny.ipynb")
+        (tmp_path / "no_groups.py").write_text(NO_GROUPS)
+        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+        command = [*before, sys.executable, "-m", "pytest", "--color=no"]
+        for plugin in plugins:
+            command += ["-p", plugin]
+        command += ["--nbval", "--nbval-current-env", "--kernel-memory=0.3"]
+        places = (str(tmp_path), str(ROOT / "tests"), str(ROOT / "tools"))
+        return subprocess.run(
+            [*command, *options, "tiny.ipynb"],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return test
+
+
+TOO_MUCH = "Cell 1: tiny.ipynb takes more than 0.30 GB of memory"
+
+
+def test_a_notebook_that_takes_too_much_fails_with_a_sentence(test_notebook):
+    found = test_notebook("1", TAKE, "2", "3")
+    assert TOO_MUCH in found.stdout
+    # Not one cell after the other because the kernel is not there.
+    assert "1 failed, 1 passed, 2 skipped" in found.stdout
+    assert "TOO MUCH of 0.30 GB  tiny.ipynb" in found.stdout
+
+
+def test_without_control_groups_it_is_watched(test_notebook):
+    plugins = ("no_groups", "kernel_memory")
+    found = test_notebook("1", TAKE, plugins=plugins)
+    assert TOO_MUCH in found.stdout
+    assert "looking at it (no control groups here)" in found.stdout
+    most = re.search(r"the most seen was (\d\.\d\d) GB", found.stdout)
+    assert float(most[1]) > 0.3
+
+
+def test_what_a_notebook_starts_counts(test_notebook):
+    assert TOO_MUCH in test_notebook("1", IN_A_CHILD).stdout
+
+
+@needs_namespaces
+def test_the_network_is_off_and_the_peak_reported(test_notebook):
+    """As in `make test`: behind tools/offline.py, in two processes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with socket.create_connection(address):
+            pass  # from here it can be reached
+        found = test_notebook(
+            "x = bytearray(100_000_000); import time; time.sleep(0.5)",
+            f"import socket\ntry: socket.create_connection({address})\n"
+            "except ConnectionRefusedError: refused = True",
+            "assert refused",
+            before=(sys.executable, ROOT / "tools/offline.py", "--no-limit"),
+            options=["--numprocesses=2", "--dist=loadfile"],
+        )
+    assert found.returncode == 0, found.stdout
+    assert "network: off\n" in found.stdout
+    peak = re.search(r"(\d\.\d\d) GB of 0.30 GB  tiny.ipynb", found.stdout)
+    assert 0.1 < float(peak[1]) < 0.3
+
+
+def test_make_test_turns_the_network_off():
+    """Not only is it said: here and now there is no way out."""
+    command = ["make", "--dry-run", "test", "ARGS=-k mnist"]
+    said = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    words = "python tools/offline.py --no-limit python -m pytest -k mnist"
+    assert words in said
+    if offline.network() != "off":
+        pytest.skip("pytest was not started by `make test`, or cannot be cut")
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection(("192.0.2.1", 80), timeout=5)

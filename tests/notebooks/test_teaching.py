@@ -1,0 +1,95 @@
+"""notebooks/teaching.md: the plans add up, and what they name is there."""
+
+import re
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEACHING = ROOT / "notebooks" / "teaching.md"
+TEXT = TEACHING.read_text(encoding="utf-8")
+PLANS = re.findall(r"^## ((\d+) minutes: .*)$", TEXT, re.MULTILINE)
+
+
+def rows(heading):
+    """The rows of the table below a heading, cell by cell."""
+    below = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in below.split("\n") if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def headings(name):
+    cells = nbformat.read(ROOT / "notebooks" / name, as_version=4).cells
+    text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    return re.findall(r"^#{2,3} (.+)$", text, re.MULTILINE)
+
+
+def named(text):
+    """(notebook, section) of each `[01](01_mnist.ipynb): *Train*, *Compile*`."""
+    parts = re.split(r"\]\((\d\d_\w+\.ipynb)\)", text)
+    for notebook, after in zip(parts[1::2], parts[2::2], strict=True):
+        for section in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", after):
+            yield notebook, section
+
+
+def test_there_are_three_plans():
+    assert [int(minutes) for _, minutes in PLANS] == [45, 90, 180]
+
+
+@pytest.mark.parametrize(("heading", "minutes"), PLANS, ids=[m for _, m in PLANS])
+def test_the_minutes_of_a_plan_add_up(heading, minutes):
+    assert sum(int(row[0]) for row in rows(heading)) == int(minutes)
+
+
+def test_every_section_that_is_named_is_there():
+    lines = [line for line in TEXT.split("\n") if line.startswith("|")]
+    found = [pair for line in lines for pair in named(line)]
+    assert len(found) > 40
+    assert [f"{n}: {s}" for n, s in found if s not in headings(n)] == []
+
+
+def test_a_section_that_is_not_there_is_found():
+    line = "| 3 | [01](01_mnist.ipynb): *Train*, *Rest* | a **bold** word |"
+    assert list(named(line)) == [
+        ("01_mnist.ipynb", "Train"),
+        ("01_mnist.ipynb", "Rest"),
+    ]
+    assert "Rest" not in headings("01_mnist.ipynb")
+
+
+def test_every_notebook_is_used_in_the_longest_plan():
+    used = {notebook for row in rows(PLANS[-1][0]) for notebook, _ in named(row[1])}
+    assert used == {path.name for path in TEACHING.parent.glob("[0-9][0-9]_*.ipynb")}
+
+
+def test_the_links_are_those_of_the_book(monkeypatch):
+    """For a repository that is called as in the text."""
+    monkeypatch.chdir(ROOT / "book")
+    conf = runpy.run_path(str(ROOT / "book" / "conf.py"))
+    config = SimpleNamespace(
+        repository_url="https://github.com/NAME/REPOSITORY",
+        jupyterhub_url="https://HUB",
+    )
+    env = SimpleNamespace(doc2path=lambda name: f"{name}.ipynb")
+    context = {}
+    app = SimpleNamespace(config=config, env=env)
+    conf["add_links"](app, "notebooks/00_start_here", "", context, object())
+    links = re.findall(r"^https://\S+$", TEXT, re.MULTILINE)
+    assert links == [context["binder_url"], context["hub_url"]]
+
+
+def test_links_lead_somewhere():
+    anchors = {
+        re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-")
+        for line in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        path, _, anchor = target.partition("#")
+        if re.match(r"https?:", target):
+            continue
+        assert not path or (TEACHING.parent / path).exists(), target
+        if not path:
+            assert anchor in anchors, target

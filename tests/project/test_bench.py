@@ -1,0 +1,72 @@
+"""tools/bench.py: what it keeps, and what its exit status says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import bench
+
+
+@pytest.fixture
+def run_bench(monkeypatch, tmp_path, capsys):
+    """The program with benches of our own: its status and its file."""
+    values = {"fit": [1.0, 3.0], "exit": [0.5]}
+
+    def rows(name):
+        return [
+            bench.row(f"{name} {place}", value, "s", 2.0)
+            for place, value in enumerate(values[name])
+        ]
+
+    benches = {name: lambda rounds, name=name: rows(name) for name in values}
+    monkeypatch.setattr(bench, "BENCHES", benches)
+    monkeypatch.setattr(bench, "RESULT", tmp_path / "build" / "bench.json")
+
+    def run(*arguments, **changed):
+        values.update(changed)
+        monkeypatch.setattr(sys, "argv", ["bench.py", *arguments])
+        status = bench.main()
+        found = json.loads(bench.RESULT.read_text())
+        return status, {r["name"]: r["value"] for r in found}, capsys.readouterr()
+
+    return run
+
+
+def test_a_missed_limit_is_the_exit_status(run_bench):
+    status, _, said = run_bench()
+    assert status == 1
+    assert said.err == "Missed: fit 1\n"
+    status, _, said = run_bench(fit=[1.0, 1.5])
+    assert (status, said.err) == (0, "")
+
+
+def test_a_part_does_not_wipe_out_the_rest(run_bench):
+    run_bench()
+    status, found, _ = run_bench("--only", "exit", exit=[0.7])
+    assert status == 0
+    assert found == {"fit 0": 1.0, "fit 1": 3.0, "exit 0": 0.7}
+    # What a bench no longer measures goes with it.
+    _, found, _ = run_bench("--only", "fit", fit=[1.2])
+    assert found == {"fit 0": 1.2, "exit 0": 0.7}
+    _, found, _ = run_bench(fit=[1.1], exit=[])
+    assert found == {"fit 0": 1.1}
+
+
+def test_a_damaged_file_is_written_anew(run_bench):
+    bench.RESULT.parent.mkdir()
+    bench.RESULT.write_text("[{")
+    assert run_bench("--only", "exit")[1] == {"exit 0": 0.5}
+
+
+def test_notebooks_that_fail_say_why(monkeypatch):
+    def fails(command, **options):
+        assert options["capture_output"]
+        return subprocess.CompletedProcess(command, 1, "FAILED 02", "no module x")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    with pytest.raises(RuntimeError, match="FAILED 02no module x"):
+        bench.bench_notebooks()

@@ -1,0 +1,428 @@
+"""Binder: its scripts, with commands that only write down how they were called; and whether what is
+listed for conda, for pip and for apt is what the notebooks and the companions use.
+
+No image is built and no environment is solved here: neither Docker nor conda-forge is asked.
+"""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[2]
+BINDER = ROOT / "binder"
+SCRIPTS = ("postBuild", "start")
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+sys.path.insert(0, str(ROOT / "tools"))
+import setup_decisions as decide  # noqa: E402
+
+# --- the files
+
+
+def test_conda_and_binder_have_one_environment():
+    assert os.readlink(BINDER / "environment.yml") == "../environment.yml"
+    assert not (ROOT / "environment.yml").is_symlink()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_can_be_run(name):
+    assert os.access(BINDER / name, os.X_OK)
+    subprocess.run(["bash", "-n", BINDER / name], check=True)
+
+
+def test_only_what_repo2docker_reads_lies_in_the_folder():
+    """A Dockerfile or an install.R there would change how the image is made."""
+    assert {path.name for path in BINDER.iterdir()} == {
+        "README.md",
+        "environment.yml",
+        "jupyter_config.json",
+        *SCRIPTS,
+    }
+
+
+def test_jupyterlab_opens_a_notebook_that_is_there():
+    settings = json.loads((BINDER / "jupyter_config.json").read_text())
+    for application in ("LabApp", "ServerApp"):
+        opened = settings[application]["default_url"]
+        assert (ROOT / opened.removeprefix("/lab/tree/")).is_file()
+
+
+# --- start
+
+
+def run_start(command, **variables):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "CONDA_PREFIX": "/srv/conda/envs/notebook",
+        **variables,
+    }
+    return subprocess.run(
+        [BINDER / "start", *command], env=environment, capture_output=True, text=True
+    )
+
+
+def test_start_fixes_the_threads_and_becomes_the_command():
+    result = run_start(["env"])
+    found = dict(line.split("=", 1) for line in result.stdout.splitlines())
+    threads = [name for name in found if name.endswith("_THREADS")]
+    assert {
+        "OMP_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    } <= set(threads)
+    assert {found[name] for name in threads} == {"1"}
+    assert found["RETICULATE_PYTHON"] == "/srv/conda/envs/notebook/bin/python"
+    assert found["FRUITS360_DIR"] == "painted"
+
+
+def test_start_keeps_what_was_chosen_before():
+    assert "OMP_NUM_THREADS=4\n" in run_start(["env"], OMP_NUM_THREADS="4").stdout
+
+
+def test_start_passes_arguments_and_the_exit_status_on():
+    result = run_start(
+        [
+            sys.executable,
+            "-c",
+            "import sys; print(sys.argv[1:]); sys.exit(7)",
+            "a b",
+            "*",
+        ]
+    )
+    assert result.stdout == "['a b', '*']\n"
+    assert result.returncode == 7
+
+
+# --- postBuild
+
+COMMAND = """#!/bin/bash
+echo "$(basename "$0") $*" >> "$CALLS"
+case "$(basename "$0") $*" in
+{fails}) echo "that went wrong" >&2; exit 1 ;;
+esac
+exit 0
+"""
+
+
+@pytest.fixture
+def post_build(tmp_path):
+    """A function: runs binder/postBuild where the commands that match a pattern of the shell fail."""
+
+    def run(fails="nothing", conda=True):
+        commands = tmp_path / "commands"
+        commands.mkdir()
+        for name in ("Rscript", "python", "python3"):
+            (commands / name).write_text(COMMAND.format(fails=fails))
+            (commands / name).chmod(0o755)
+        environment = {
+            "PATH": f"{commands}:/usr/bin:/bin",
+            "CALLS": str(tmp_path / "calls"),
+            "HOME": str(tmp_path),
+        }
+        if conda:
+            environment["CONDA_PREFIX"] = str(tmp_path / "conda")
+        # Not as a login shell: that would put this machine's programs before the ones above.
+        result = subprocess.run(
+            ["bash", BINDER / "postBuild"],
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+        )
+        calls = tmp_path / "calls"
+        return result, calls.read_text().splitlines() if calls.exists() else []
+
+    return run
+
+
+def test_a_build_without_trouble_prepares_everything(post_build, tmp_path):
+    result, calls = post_build()
+    assert result.returncode == 0, result.stderr
+    assert "keras3 answers in the R cells" in result.stdout
+    assert calls[0] == "python3 tools/setup.py"
+    assert "python -m sidebyside.data.fetch" in calls
+    assert any("fruits_directory()" in call for call in calls)
+    assert not any("remove.packages" in call for call in calls)
+    assert json.loads(
+        (tmp_path / "conda" / "etc" / "jupyter" / "jupyter_config.json").read_text()
+    )["LabApp"]
+
+
+@pytest.mark.parametrize("fails", ["*install.packages*", "*keras_model_sequential*"])
+def test_without_keras3_the_build_goes_on_and_says_so(post_build, fails):
+    result, calls = post_build(fails)
+    assert result.returncode == 0
+    assert (
+        "keras3 could not be installed from https://packagemanager.posit.co/cran/"
+        in result.stdout
+    )
+    assert "the companion's own dialect answers" in result.stdout
+    assert "keras3 answers in the R cells" not in result.stdout
+    removal = next(i for i, call in enumerate(calls) if "remove.packages" in call)
+    assert "python -m sidebyside.data.fetch" in calls[removal:]
+
+
+@pytest.mark.parametrize(
+    "fails", ["*tools/setup.py*", "*sidebyside.data.fetch*", "*fruits_directory*"]
+)
+def test_without_companions_or_data_there_is_no_image(post_build, fails, tmp_path):
+    result, calls = post_build(fails)
+    assert result.returncode != 0
+    assert "that went wrong" in result.stderr
+    assert re.search(fails.replace("*", ".*"), calls[-1])
+    assert not (tmp_path / "conda").exists()
+
+
+def test_without_an_environment_nothing_is_done(post_build):
+    result, calls = post_build(conda=False)
+    assert result.returncode == 1
+    assert "no conda environment is active" in result.stderr
+    assert calls == []
+
+
+def test_keras3_comes_from_a_dated_snapshot_and_is_tried():
+    text = (BINDER / "postBuild").read_text()
+    assert re.search(
+        r"^SNAPSHOT=https://packagemanager\.posit\.co/cran/\d{4}-\d\d-\d\d$",
+        text,
+        re.MULTILINE,
+    )
+
+
+# --- the lists, against each other and against what is used
+
+
+def listed_for_conda():
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    plain = [entry.split("::")[-1] for entry in listed if isinstance(entry, str)]
+    from_pypi = next(entry["pip"] for entry in listed if isinstance(entry, dict))
+    found = {re.split(r"[=<>]", entry)[0]: entry for entry in plain}
+    return found | {Requirement(entry).name: entry for entry in from_pypi}
+
+
+def listed_for_pip():
+    lines = (
+        line.split("#")[0].strip()
+        for line in (ROOT / "requirements.in").read_text().splitlines()
+    )
+    return {Requirement(line).name for line in lines if line}
+
+
+def listed_for_apt():
+    lines = (
+        line.split("#")[0].strip()
+        for line in (ROOT / "apt-packages.txt").read_text().splitlines()
+    )
+    return {
+        line.removeprefix("r-cran-") for line in lines if line.startswith("r-cran-")
+    }
+
+
+# Where a module's name is not that of the package; and NumPy, which tools/lock.py chooses.
+PACKAGES = {
+    "PIL": "pillow",
+    "IPython": "ipykernel",
+    "cpuinfo": "py-cpuinfo",
+    "rpy2": "rpy2-rinterface",
+    "mpl_toolkits": "matplotlib",
+    "_rinterface_cffi_api": "rpy2-rinterface",
+    "pkg_resources": "setuptools",
+    "jupyter_client": "nbclient",
+    "traitlets": "nbclient",
+    "urllib3": "requests",
+}
+TENSORFLOW = {"tensorflow": "tensorflow-cpu"}
+CONDA_NAMES = {"rpy2-rinterface": "rpy2", "matplotlib": "matplotlib-base"}
+
+
+def imported(code):
+    tree = ast.parse(code)
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"sidebyside"}
+
+
+def without_magics(source):
+    return "\n".join(
+        "" if line.lstrip().startswith(("%", "!", "?")) else line
+        for line in source.splitlines()
+    )
+
+
+def code_cells(path):
+    return [
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text())["cells"]
+        if cell["cell_type"] == "code"
+    ]
+
+
+def used_by_python():
+    """Modules that the notebooks' Python cells and the Python companion import."""
+    found = {}
+    for path in NOTEBOOKS:
+        for source in code_cells(path):
+            if not source.startswith("%%"):
+                found |= dict.fromkeys(imported(without_magics(source)), path.name)
+    for path in (ROOT / "python" / "sidebyside").rglob("*.py"):
+        found |= dict.fromkeys(imported(path.read_text()), path.name)
+    return found
+
+
+def missing_in_python(used, pip, conda):
+    wrong = []
+    for module, where in sorted(used.items()):
+        package = TENSORFLOW.get(module) or PACKAGES.get(module, module)
+        if package not in pip | {"numpy"}:
+            wrong.append(
+                f"{where} imports {module}: {package} is not in requirements.in"
+            )
+        if CONDA_NAMES.get(package, package) not in conda:
+            wrong.append(
+                f"{where} imports {module}: {package} is not in environment.yml"
+            )
+    return wrong
+
+
+def test_what_python_imports_is_listed_for_pip_and_for_conda():
+    assert (
+        missing_in_python(used_by_python(), listed_for_pip(), listed_for_conda()) == []
+    )
+
+
+def test_a_module_that_nobody_listed_is_found():
+    assert (
+        len(
+            missing_in_python(
+                {"torch": "01.ipynb"}, listed_for_pip(), listed_for_conda()
+            )
+        )
+        == 2
+    )
+    code = (
+        "import os.path\nfrom numpy import x\nfrom . import y\nimport scipy.stats as s"
+    )
+    assert imported(code) == {"numpy", "scipy"}
+
+
+# R brings these itself; keras3 and the companion have their own ways.
+WITH_R = {
+    "base",
+    "compiler",
+    "datasets",
+    "graphics",
+    "grDevices",
+    "grid",
+    "methods",
+    "parallel",
+    "splines",
+    "stats",
+    "stats4",
+    "tcltk",
+    "tools",
+    "utils",
+}
+OWN = {"sidebyside", "keras3", "tensorflow"}
+# R packages that others on the list bring on every route.
+BROUGHT = {"jsonlite": "reticulate", "Matrix": "lme4", "nlme": "lme4"}
+R_PACKAGE = re.compile(
+    r"(?:library|require|requireNamespace)\(\s*[\"']?([A-Za-z][\w.]*)|\b([A-Za-z][\w.]*):::?[A-Za-z]"
+)
+
+
+def used_by_r(code):
+    code = re.sub(r"#.*", "", code)
+    return {a or b for a, b in R_PACKAGE.findall(code)} - WITH_R - OWN
+
+
+def missing_in_r(used, *lists):
+    return [
+        package
+        for package in sorted(used)
+        for listed in lists
+        if package.lower() not in listed and BROUGHT.get(package, "") not in listed
+    ]
+
+
+def test_what_r_loads_is_listed_for_apt_and_for_conda():
+    used = set()
+    for path in NOTEBOOKS:
+        for source in code_cells(path):
+            if source.startswith("%%R"):
+                used |= used_by_r(source)
+    description = (ROOT / "r" / "DESCRIPTION").read_text()
+    for part in re.findall(r"(?ms)^(?:Imports|Suggests):(.*?)(?=^\S)", description):
+        used |= (
+            set(
+                re.findall(
+                    r"[A-Za-z][\w.]*(?=[\s,(])", re.sub(r"\(.*?\)", "", part) + ","
+                )
+            )
+            - WITH_R
+            - OWN
+        )
+    from_conda = {
+        name.removeprefix("r-") for name in listed_for_conda() if name.startswith("r-")
+    }
+    assert {"reticulate", "R6", "testthat"} <= used
+    assert missing_in_r(used, listed_for_apt(), from_conda) == []
+
+
+def test_an_r_package_that_nobody_listed_is_found():
+    assert used_by_r("library(zoo)\nmgcv::gam(x)  # plyr::ply\nstats::sd(x)") == {
+        "zoo",
+        "mgcv",
+    }
+    assert missing_in_r({"zoo"}, listed_for_apt(), set()) == ["zoo", "zoo"]
+
+
+def pinned_for_conda(name):
+    return re.search(r"=+([\d.]+)", listed_for_conda()[name])[1]
+
+
+@pytest.mark.parametrize("name", ["jupyterlab", "nbval", "rpy2", "numpy"])
+def test_conda_and_pip_have_the_same_releases_where_both_pin(name):
+    lines = "\n".join(
+        (ROOT / file).read_text()
+        for file in ("requirements.txt", "requirements-numpy2.txt")
+    )
+    locked = re.search(
+        rf"(?m)^{'rpy2-rinterface' if name == 'rpy2' else name}==([\d.]+)", lines
+    )[1]
+    assert f"{locked}.".startswith(f"{pinned_for_conda(name)}.")
+
+
+def test_the_pins_are_of_a_set_that_works_together():
+    """As FACTS has them, read from the packages' own requirements."""
+    r, reticulate = (
+        Version(pinned_for_conda("r-base")),
+        Version(pinned_for_conda("r-reticulate")),
+    )
+    python = Version(pinned_for_conda("python"))
+    assert r.release >= decide.R_MIN
+    assert reticulate >= Version("1.42")  # keras3 1.5.1
+    assert reticulate.release >= decide.RETICULATE_FOR_NUMPY_2
+    assert reticulate.release >= decide.RETICULATE_FOR_PYTHON[python.release]
+    assert decide.PYTHON_MIN <= python.release <= decide.PYTHON_MAX
+    assert Version(pinned_for_conda("numpy")) >= Version("2")
+    assert Version(pinned_for_conda("rpy2")) < Version("3.6.6") or r >= Version("4.5")
+
+
+def test_conda_forge_is_the_only_channel():
+    assert yaml.safe_load((ROOT / "environment.yml").read_text())["channels"] == [
+        "conda-forge",
+        "nodefaults",
+    ]

@@ -1,0 +1,1067 @@
+"""Pairs on the screen: the book and JupyterLab, looked at in a real browser.
+
+Nothing is executed: the pages show what is saved in the notebooks. The screenshots stay in
+build/screenshots.
+"""
+
+import contextlib
+import functools
+import http.server
+import itertools
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+import sidebyside
+from bs4 import BeautifulSoup
+from sidebyside.kernel import style
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+WIDE, NARROW, PHONE = 1400, 600, 360
+
+sys.path.insert(0, str(ROOT / "tools"))
+from screenshot import BROWSERS, find_browser, open_browser  # noqa: E402
+
+pytestmark = pytest.mark.skipif(
+    find_browser() is None and "CI" not in os.environ,
+    reason=f"none of {', '.join(BROWSERS)} is installed (on Debian `make setup` installs chromium)",
+)
+
+DICTIONARY = "book/dictionary"
+
+each_notebook = pytest.mark.parametrize(
+    "notebook", NOTEBOOKS, ids=lambda path: path.stem
+)
+
+
+# ---------------------------------------------------------------------------------------------
+# What is asked of a page, the same for the book and for JupyterLab
+
+# Everything that has to be in its place: the cells, and in the halves of pairs what they hold.
+LOOK = """
+async () => {
+  const R = ".cell-tag-pair.cell-tag-r, .tag_pair.tag_r";
+  const Python = ".cell-tag-pair.cell-tag-python, .tag_pair.tag_python";
+  const inside = `img, .jp-RenderedSVG svg, .cell_output svg, .cell_input, .cell_output,
+                  .jp-InputArea, .jp-OutputArea, .jp-InputArea-editor`;
+  const place = (e) => {
+    const {left, top, right, bottom} = e.getBoundingClientRect();
+    return {left, top, right, bottom};
+  };
+  const lab = document.querySelector(".jp-WindowedPanel-outer");
+  if (lab) {
+    // JupyterLab has the browser leave out what is out of sight; it gets its true size when it is in sight.
+    for (const cell of lab.querySelectorAll(".jp-Notebook-cell")) cell.style.contentVisibility = "visible";
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  }
+  const halves = [];
+  for (const half of document.querySelectorAll(`${R}, ${Python}`)) {
+    const before = getComputedStyle(half, "::before");
+    const next = half.nextElementSibling;
+    halves.push({
+      language: half.matches(R) ? "R" : "Python",
+      place: place(half),
+      next: next && {isPython: next.matches(Python), place: place(next)},
+      input: place(half.querySelector(".cell_input, .jp-InputArea-editor")),
+      inside: [...half.querySelectorAll(inside)].map((e) => ({what: e.className || e.tagName, ...place(e)})),
+      label: before.content,
+      colour: before.borderTopColor,
+    });
+  }
+  const scrolled = lab ?? document.documentElement;
+  return {halves, width: scrolled.clientWidth, contentWidth: scrolled.scrollWidth};
+}
+"""
+
+# Scrolls to a pair with figures, or to any.
+SHOW_A_PAIR = """
+() => {
+  const halves = [...document.querySelectorAll(".cell-tag-pair, .tag_pair")];
+  const shown = halves.find((half) => half.querySelector("img")) ?? halves[0];
+  shown.scrollIntoView({block: "center", behavior: "instant"});
+}
+"""
+
+# Cells that lie on another cell, however little.
+OVERLAPS = """
+() => {
+  const cells = [...document.querySelectorAll(".jp-Notebook-cell, main .cell")].map((e) => e.getBoundingClientRect());
+  const found = [];
+  for (const [i, a] of cells.entries()) for (const b of cells.slice(i + 1)) {
+    const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (width > 1 && height > 1) found.push([i, width, height]);
+  }
+  return found;
+}
+"""
+
+
+# The number of texts that are shown, and those whose colour is too near to that of their ground: less than
+# WCAG 2.2 asks for at level AA (1.4.3), 4.5, or 3 for large text; relative luminance and contrast as defined there.
+CONTRAST = """
+() => {
+  for (const animation of document.getAnimations()) animation.finish();
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  const known = new Map();
+  const rgba = (colour) => {  // of any notation, color-mix() among them
+    if (!known.has(colour)) {
+      context.clearRect(0, 0, 1, 1);
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 1, 1);
+      const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+      known.set(colour, [r, g, b, a / 255]);
+    }
+    return known.get(colour);
+  };
+  const over = (top, below) => below.map((c, i) => top[i] * top[3] + c * (1 - top[3]));
+  const ground = (element) => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) {
+      const colour = rgba(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 0) layers.push(colour);
+      if (colour[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const luminance = (colour) => {
+    const [r, g, b] = colour.map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a, b) => {
+    const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const found = {};
+  const judge = (element, style, text) => {
+    const below = ground(element);
+    const is = contrast(over(rgba(style.color), below), below);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (is < (large ? 3 : 4.5)) {
+      found[`${style.color} on ${below.map(Math.round)}: ${is.toFixed(2)}`] = text.trim().slice(0, 40);
+    }
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let seen = 0;
+  while (texts.nextNode()) {
+    const {data, parentElement: element} = texts.currentNode;
+    if (!data.trim() || !element.checkVisibility() || element.closest("svg, script, style, noscript")) continue;
+    judge(element, getComputedStyle(element), data);
+    seen += 1;
+  }
+  for (const half of document.querySelectorAll(".tag_pair")) {
+    if (half.checkVisibility()) judge(half, getComputedStyle(half, "::before"), "the name of a half");
+  }
+  return {seen, found};
+}
+"""
+
+# What goes beyond the right edge of the window; code, tables and what cells print scroll by themselves.
+WIDER_THAN_THE_WINDOW = """
+() => {
+  const width = document.documentElement.clientWidth;
+  const scrolls = "pre, .pst-scrollable-table-container, .cell_output, .pst-sidebar, dialog";
+  const found = [...document.querySelectorAll("body *")].filter((e) =>
+    e.checkVisibility() && e.getBoundingClientRect().right > width + 1 && !e.closest(scrolls));
+  if (document.documentElement.scrollWidth > width) found.push(document.documentElement);
+  return found.map((e) => `${e.tagName} ${e.className}`);
+}
+"""
+
+
+def check_contrast(page):
+    read = page.evaluate(CONTRAST)
+    assert read["seen"] > 20
+    assert read["found"] == {}
+
+
+def rgb(colour):
+    return "rgb({}, {}, {})".format(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)))
+
+
+def problems(seen, notebook, width, colours):
+    """Everything that is not as it should be with the pairs of a page, as sentences."""
+    found = []
+    tags = [set(cell.metadata.get("tags", [])) for cell in cells_of(notebook)]
+    expected = ["R" if "r" in t else "Python" for t in tags if "pair" in t]
+    if [half["language"] for half in seen["halves"]] != expected:
+        found.append(
+            f"{len(seen['halves'])} halves are shown, {len(expected)} are in the notebook"
+        )
+    if seen["contentWidth"] > seen["width"]:
+        found.append(
+            f"the page is {seen['contentWidth']} wide in a window of {seen['width']}"
+        )
+    for number, half in enumerate(seen["halves"], 1):
+        name, place = f"half {number} ({half['language']})", half["place"]
+        if half["label"] != f'"{half["language"]}"':
+            found.append(f"{name} is labelled {half['label']}")
+        if half["colour"] != rgb(colours[half["language"]]):
+            found.append(f"{name} has a rule in {half['colour']}")
+        for part in half["inside"]:
+            if part["left"] < place["left"] - 1 or part["right"] > place["right"] + 1:
+                found.append(f"{name}: {part['what']} sticks out")
+        used = (half["input"]["right"] - half["input"]["left"]) / (
+            place["right"] - place["left"]
+        )
+        if used < 0.9:
+            found.append(f"{name}: the code has {used:.0%} of the width")
+        if half["language"] == "R" and half["next"] and half["next"]["isPython"]:
+            other = half["next"]["place"]
+            if width >= 900:
+                if (
+                    abs(place["top"] - other["top"]) > 1
+                    or place["right"] > other["left"]
+                ):
+                    found.append(f"{name} is not beside its other half")
+                if (
+                    abs(
+                        (place["right"] - place["left"])
+                        - (other["right"] - other["left"])
+                    )
+                    > 1
+                ):
+                    found.append(f"{name} is not as wide as its other half")
+            elif (
+                other["top"] < place["bottom"] - 1
+                or abs(place["left"] - other["left"]) > 1
+            ):
+                found.append(f"{name} is not above its other half")
+    return found
+
+
+def cells_of(notebook):
+    import nbformat
+
+    return nbformat.read(notebook, as_version=4).cells
+
+
+LIVE = "application/vnd.plotly.v1+json"
+
+
+def alternative_texts(notebook):
+    """What alt_text() has stored with the figures; one that came as PNG and as SVG has it twice."""
+    stored = [
+        [
+            metadata["alt"]
+            for mime, metadata in output.get("metadata", {}).items()
+            if mime.startswith("image/") and "alt" in metadata
+        ]
+        for cell in cells_of(notebook)
+        for output in cell.get("outputs", [])
+    ]
+    return [texts[0] for texts in stored if texts]
+
+
+BOOK_STYLE = "link[href*='_static/style.css']"
+LAB_STYLE = "link[href*='extensions/sidebyside/']"
+
+
+@contextlib.contextmanager
+def without(page, stylesheet):
+    """The page as it is when the style does not reach it."""
+    switch = "([link, off]) => { document.querySelector(link).disabled = off; }"
+    page.evaluate(switch, [stylesheet, True])
+    yield
+    page.evaluate(switch, [stylesheet, False])
+
+
+def check_that_it_can_fail(page, stylesheet, notebook):
+    with without(page, stylesheet):
+        found = problems(page.evaluate(LOOK), notebook, WIDE, LIGHT)
+    assert any("beside" in problem for problem in found)
+    assert any("labelled" in problem for problem in found)
+
+
+LIGHT = {"R": sidebyside.R, "Python": sidebyside.PYTHON}
+DARK = {"R": sidebyside.R_LIGHT, "Python": sidebyside.PYTHON_LIGHT}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with open_browser() as browser:
+        yield browser
+
+
+class Watch:
+    """What a page complained about, and whom it called."""
+
+    def __init__(self, page):
+        self.complaints = []
+        self.urls = []
+        page.on(
+            "console",
+            lambda m: m.type in ("error", "warning") and self.complaints.append(m.text),
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "requestfailed",
+            lambda request: self.complaints.append(f"{request.url} {request.failure}"),
+        )
+        page.on("request", lambda request: self.urls.append(request.url))
+
+
+# ---------------------------------------------------------------------------------------------
+# The book
+
+
+def build_book(folder, *options):
+    """Build as `make book` does, but with each warning an error; return the seconds it took."""
+    start = time.monotonic()
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "--quiet",
+            "--fail-on-warning",
+            "--conf-dir",
+            "book",
+            "--doctree-dir",
+            str(folder / "cache"),
+            *options,
+            ".",
+            str(folder / "book"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return time.monotonic() - start
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("book")
+    seconds = build_book(folder)
+    assert seconds < 60
+    return folder / "book"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(book):
+    """The address of the book on a web server; from the disk the search could not show where it found a word."""
+    handler = functools.partial(Quiet, directory=str(book))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def book_page(browser, site):
+    """Opens a page of the book; at the end it must not have complained or called anybody."""
+    with contextlib.ExitStack() as stack:
+        watches = []
+
+        def open_page(name, width=WIDE, scheme="light"):
+            page = browser.new_page(
+                viewport={"width": width, "height": 1000}, color_scheme=scheme
+            )
+            stack.callback(page.close)
+            watches.append(Watch(page))
+            page.goto(site + name)
+            return page
+
+        yield open_page
+    for watch in watches:
+        assert watch.complaints == []
+        assert [url for url in watch.urls if not url.startswith((site, "data:"))] == []
+
+
+def shot(page, name, **options):
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", **options)
+
+
+OUTPUT_HEIGHTS = """
+() => [...document.querySelectorAll(".tag_pair.tag_r")].flatMap((r) => {
+  const [a, b] = [r, r.nextElementSibling].map((half) => half.querySelector(":scope > .cell_output"));
+  return a && b ? [a.getBoundingClientRect().top - b.getBoundingClientRect().top] : [];
+})
+"""
+
+
+@each_notebook
+def test_book_has_pairs_side_by_side(book_page, notebook):
+    page = book_page(f"notebooks/{notebook.stem}.html")
+    assert problems(page.evaluate(LOOK), notebook, WIDE, LIGHT) == []
+    assert page.evaluate(OVERLAPS) == []
+    assert [gap for gap in page.evaluate(OUTPUT_HEIGHTS) if abs(gap) > 1] == []
+    texts = page.evaluate(
+        "() => [...document.querySelectorAll('.cell_output img')].map((image) => image.alt)"
+    )
+    assert texts == alternative_texts(notebook)
+    shot(page, f"book-{notebook.stem}-{WIDE}", full_page=True)
+    check_that_it_can_fail(page, BOOK_STYLE, notebook)
+    check_contrast(page)
+
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-theme=dark]")
+    assert problems(page.evaluate(LOOK), notebook, WIDE, DARK) == []
+    check_contrast(page)
+    page.evaluate(SHOW_A_PAIR)
+    shot(page, f"book-{notebook.stem}-dark")
+
+    page.emulate_media(color_scheme="light")
+    page.wait_for_selector("html[data-theme=light]")
+    page.set_viewport_size({"width": NARROW, "height": 1000})
+    assert problems(page.evaluate(LOOK), notebook, NARROW, LIGHT) == []
+    assert page.evaluate(OVERLAPS) == []
+    page.evaluate(SHOW_A_PAIR)
+    shot(page, f"book-{notebook.stem}-{NARROW}")
+
+    page.set_viewport_size({"width": PHONE, "height": 740})
+    assert page.evaluate(WIDER_THAN_THE_WINDOW) == []
+    assert problems(page.evaluate(LOOK), notebook, PHONE, LIGHT) == []
+    page.evaluate(SHOW_A_PAIR)
+    shot(page, f"book-{notebook.stem}-{PHONE}")
+
+
+OTHER_PAGES = [
+    "index",
+    DICTIONARY,
+    "notebooks/teaching",
+    "CONTRIBUTING",
+    "data/README",
+    "data/timings/README",
+    "binder/README",
+]
+
+
+@pytest.mark.parametrize("name", OTHER_PAGES)
+def test_the_other_pages_can_be_read_by_day_by_night_and_on_a_phone(book_page, name):
+    page = book_page(f"{name}.html")
+    check_contrast(page)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-theme=dark]")
+    check_contrast(page)
+    shot(page, f"book-{name.replace('/', '-')}-dark")
+    page.set_viewport_size({"width": PHONE, "height": 740})
+    assert page.evaluate(WIDER_THAN_THE_WINDOW) == []
+    shot(page, f"book-{name.replace('/', '-')}-{PHONE}")
+
+
+def test_what_cannot_be_read_or_sticks_out_is_found(book_page):
+    page = book_page("index.html")
+    page.add_style_tag(
+        content=".bd-article p { color: #888; } .bd-article h1 { width: 2000px; }"
+    )
+    assert any(
+        "rgb(136, 136, 136)" in colours for colours in page.evaluate(CONTRAST)["found"]
+    )
+    assert "H1 " in page.evaluate(WIDER_THAN_THE_WINDOW)
+
+
+def shown_halves(page):
+    """Languages whose halves are there, and how much of the width a half has."""
+    return page.evaluate("""() => {
+      const shown = [...document.querySelectorAll("main .tag_pair:not(.tag_exercise)")]
+        .filter((half) => half.checkVisibility());
+      const [half] = shown;
+      const share = half.getBoundingClientRect().width / half.parentElement.getBoundingClientRect().width;
+      return [[...new Set(shown.map((half) => half.matches(".tag_r") ? "R" : "Python"))].join(" "), share > 0.9];
+    }""")
+
+
+def test_one_language_can_be_chosen_and_is_remembered(book_page):
+    page = book_page("notebooks/01_mnist.html")
+    assert shown_halves(page) == ["R Python", False]
+    page.get_by_label("R only").check()
+    assert shown_halves(page) == ["R", True]
+    # Without its other half nobody could do a translation.
+    assert page.locator("main .tag_pair.tag_exercise").count() == 2
+    assert all(
+        half.is_visible() for half in page.locator("main .tag_pair.tag_exercise").all()
+    )
+    assert page.evaluate(OVERLAPS) == []
+    shot(page, "book-r-only")
+    page.goto(page.url.replace("01_mnist", "00_start_here"))
+    assert shown_halves(page) == ["R", True]
+    assert page.get_by_label("R only").is_checked()
+    page.get_by_label("R only").focus()
+    page.keyboard.press("ArrowRight")
+    assert shown_halves(page) == ["Python", True]
+    page.keyboard.press("ArrowRight")
+    assert shown_halves(page) == ["R Python", False]
+    page.evaluate("localStorage.setItem('sidebyside-pairs', 'nonsense')")
+    page.reload()
+    assert shown_halves(page) == ["R Python", False]
+
+
+# What is seen of the solutions of a page's exercises.
+SOLUTIONS = """
+() => [...document.querySelectorAll("details")]
+  .filter((d) => d.querySelector("summary").textContent.trim() === "Solution")
+  .map((d) => d.querySelector("pre").checkVisibility())
+"""
+
+
+def unfold(page):
+    """Click on each solution; what is seen before and after."""
+    before = page.evaluate(SOLUTIONS)
+    for summary in page.locator("summary", has_text="Solution").all():
+        summary.click()
+    return before, page.evaluate(SOLUTIONS)
+
+
+@each_notebook
+def test_solutions_are_hidden_until_they_are_asked_for(book_page, notebook):
+    page = book_page(f"notebooks/{notebook.stem}.html")
+    assert unfold(page) == ([False] * 3, [True] * 3)
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(WIDER_THAN_THE_WINDOW) == []
+    check_contrast(page)
+    shot(page, f"book-{notebook.stem}-exercises")
+
+
+def test_code_is_copied_without_the_line_for_jupyter(book_page):
+    page = book_page("notebooks/01_mnist.html")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expected = [
+        cell.source
+        for cell in cells_of(ROOT / "notebooks" / "01_mnist.ipynb")
+        if cell.cell_type == "code"
+    ]
+    first_r = next(source for source in expected if source.startswith("%%R"))
+    page.get_by_label("Copy R code").first.click()
+    page.get_by_text("Copied").first.wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == first_r.partition("\n")[2]
+    copied = page.evaluate("""async () => {
+      const found = [];
+      for (const button of document.querySelectorAll(".cell .copy-code")) {
+        button.focus();
+        button.click();
+        await Promise.resolve();
+        found.push(await navigator.clipboard.readText());
+      }
+      return found;
+    }""")
+    assert copied == [re.sub(r"^%%R.*\n", "", source) for source in expected]
+    page.get_by_label("Copy Python code").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("import keras\n")
+    assert page.locator(".cell_output .copy-code").count() == 0
+
+
+def test_without_a_clipboard_code_is_copied_too_and_the_button_keeps_the_focus(browser):
+    page = browser.new_page()
+    script = (ROOT / "book" / "static" / "book.js").read_text()
+    code = '<div class="bd-main"><div class="highlight-r"><pre>%%R\nx &lt;- 1\n</pre></div></div>'
+    page.set_content(f"{code}<textarea></textarea><script>{script}</script>")
+    assert page.evaluate("navigator.clipboard === undefined")
+    page.get_by_role("button", name="Copy code").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Copied").first.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Copied"
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+V")
+    assert page.locator("textarea").input_value() == "x <- 1"
+    page.close()
+
+
+def test_everything_can_be_reached_and_seen_with_the_key_tab(book_page):
+    page = book_page("notebooks/00_start_here.html")
+    names, invisible = [], []
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        name, seen = page.evaluate("""() => {
+          for (const animation of document.getAnimations()) animation.finish();
+          const e = document.activeElement;
+          if (e === document.body) return [null, false];
+          const box = (e.closest(".pairs-switch label") ?? e).getBoundingClientRect();
+          const marked = [e, e.closest("label")].some((x) => x && (getComputedStyle(x).outlineStyle !== "none"
+                                                                 || getComputedStyle(x).boxShadow !== "none"));
+          const inSight = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.width > 0;
+          return [e.getAttribute("aria-label") ?? (e.closest("label") ?? e).textContent.trim(), marked && inSight];
+        }""")
+        if name is None:  # past the last
+            break
+        names.append(name)
+        if not seen:
+            invisible.append(name)
+    wanted = [
+        "Skip to main content",
+        "Search",
+        "both",
+        "JupyterLab",
+        "Download",
+        "Copy code",
+        "Copy R code",
+        "Copy Python code",
+    ]
+    places = [
+        next((i for i, name in enumerate(names) if name.startswith(w)), None)
+        for w in wanted
+    ]
+    assert None not in places, names
+    assert places[0] == 0
+    assert places == sorted(places)
+    assert invisible == []
+
+
+def test_the_dictionary_finds_a_word(book_page):
+    page = book_page(f"{DICTIONARY}.html")
+    rows = page.locator("table.dictionary tbody tr")
+    everything = rows.count()
+    assert everything > 50
+    said = page.locator(".dictionary-filter [role=status]")
+    assert said.inner_text() == f"{everything} rows"
+    page.get_by_label("Find in the tables").focus()
+    page.keyboard.type("Layers.Dropout")
+    shown = rows.locator("visible=true")
+    assert [row.split()[:2] for row in shown.all_inner_texts()] == [
+        ["layer_dropout()", "layers.Dropout()"]
+    ]
+    assert said.inner_text() == f"1 of {everything} rows"
+    shot(page, "book-dictionary-found")
+    shown.locator("a").first.click()
+    assert re.search(r"notebooks/01_mnist\.html#[\w-]+$", page.url)
+    assert "layer_dropout" in page.locator(":target").inner_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["index", DICTIONARY, *(f"notebooks/{path.stem}" for path in NOTEBOOKS)]
+)
+def test_a_page_weighs_less_than_two_megabytes(browser, book, site, name):
+    page = browser.new_page()
+    watch = Watch(page)
+    page.goto(f"{site}{name}.html")
+    page.wait_for_load_state("networkidle")
+    page.close()
+    files = {
+        unquote(urlsplit(url).path).lstrip("/")
+        for url in watch.urls
+        if url.startswith(site)
+    }
+    sizes = {file: (book / file).stat().st_size for file in files}
+    assert sum(sizes.values()) < 2e6, sizes
+
+
+def test_no_link_in_the_book_is_dead(book):
+    pages = {
+        path: BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for path in book.rglob("*.html")
+        if "_static" not in path.parts
+    }
+    dead = []
+    for path, page in pages.items():
+        places = [
+            (tag, tag[key])
+            for key in ("href", "src")
+            for tag in page.find_all(attrs={key: True})
+        ]
+        for tag, address in places:
+            parts = urlsplit(address)
+            if parts.scheme or not (parts.path or parts.fragment):
+                continue
+            target = (
+                (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            )
+            if not target.is_file():
+                dead.append(f"{path.name}: {tag.name} {address}")
+            elif (
+                parts.fragment
+                and target in pages
+                and not pages[target].find(id=unquote(parts.fragment))
+            ):
+                dead.append(f"{path.name}: {address}, which has no such place")
+    assert dead == []
+
+
+def test_one_can_leaf_through_the_book(book):
+    about = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
+    order = [
+        "README.html",
+        *(
+            f"notebooks/{stem}.html"
+            for stem in [*(path.stem for path in NOTEBOOKS), *about]
+        ),
+        f"{DICTIONARY}.html",
+    ]
+    for here, there in itertools.pairwise(order):
+        page = BeautifulSoup((book / here).read_text("utf-8"), "html.parser")
+        following = (book / here).parent / page.find("a", class_="right-next")["href"]
+        assert following.resolve() == book / there
+        page = BeautifulSoup((book / there).read_text("utf-8"), "html.parser")
+        previous = (book / there).parent / page.find("a", class_="left-prev")["href"]
+        assert previous.resolve() == book / here
+
+
+def test_the_front_page_is_the_readme(book_page):
+    page = book_page("index.html")
+    title = (ROOT / "README.md").read_text().splitlines()[0].removeprefix("# ")
+    assert title in page.locator("h1").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE
+    shot(page, "book-front")
+
+
+def test_the_book_can_be_searched(book_page):
+    page = book_page("search.html?q=dropout")
+    page.wait_for_selector("#search-results li a[href*='01_mnist']")
+
+
+@each_notebook
+def test_every_notebook_can_be_downloaded(book, notebook):
+    page = BeautifulSoup(
+        (book / "notebooks" / f"{notebook.stem}.html").read_text("utf-8"), "html.parser"
+    )
+    link = page.find("a", download=notebook.name)
+    assert (book / "notebooks" / link["href"]).read_bytes() == notebook.read_bytes()
+    assert "mybinder" not in str(page)  # nobody has said where the repository is
+
+
+@pytest.mark.parametrize("name", ["notebooks/01_mnist", DICTIONARY, "README"])
+def test_a_page_says_how_it_is_opened_at_home(book, name):
+    page = BeautifulSoup((book / f"{name}.html").read_text("utf-8"), "html.parser")
+    command = page.select_one(".open-at-home pre").text
+    assert command == (
+        "make lab ARGS=notebooks/01_mnist.ipynb"
+        if name.startswith("notebooks/")
+        else "make lab"
+    )
+    assert bool(page.select(".pairs-switch")) == name.startswith("notebooks/")
+
+
+def test_with_the_repositorys_address_pages_open_in_binder_and_on_a_hub(tmp_path):
+    build_book(
+        tmp_path,
+        "-D",
+        "repository_url=https://github.com/someone/something",
+        "-D",
+        "jupyterhub_url=https://hub.example.org/",
+    )
+    for name, opened in (
+        ("notebooks/01_mnist", "01_mnist"),
+        (DICTIONARY, "00_start_here"),
+    ):
+        page = BeautifulSoup(
+            (tmp_path / "book" / f"{name}.html").read_text("utf-8"), "html.parser"
+        )
+        binder = page.find("a", string="Open in Binder")["href"]
+        assert (
+            binder
+            == f"https://mybinder.org/v2/gh/someone/something/HEAD?labpath=notebooks/{opened}.ipynb"
+        )
+        hub = urlsplit(page.find("a", string="Open in JupyterLab")["href"])
+        assert (hub.netloc, hub.path) == (
+            "hub.example.org",
+            "/hub/user-redirect/git-pull",
+        )
+        assert parse_qs(hub.query) == {
+            "repo": ["https://github.com/someone/something"],
+            "urlpath": [f"lab/tree/something/notebooks/{opened}.ipynb"],
+        }
+        assert page.find("a", href="https://github.com/someone/something")
+        assert page.select_one(".open-at-home pre").text.startswith(
+            "git clone https://github.com/someone/something\ncd something\nmake lab"
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# JupyterLab
+
+
+@pytest.fixture(scope="module")
+def lab_root(tmp_path_factory):
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, lab_root):
+    """A server with copies of the notebooks, which JupyterLab does not trust, as after `git clone`."""
+    folder, root = tmp_path_factory.mktemp("lab"), lab_root
+    for notebook in NOTEBOOKS:
+        shutil.copy(notebook, root)
+    for name in ("styled.ipynb", "trusted.ipynb"):
+        (root / name).write_text(json.dumps(with_style(NOTEBOOKS[0], name)))
+    settings = {
+        "apputils-extension/notification": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+        },
+        # JupyterLab starts a kernel for each notebook; it need not stay.
+        "notebook-extension/tracker": {"kernelShutdown": True},
+    }
+    for name, values in settings.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    # As binder/postBuild has it: JupyterLab opens a notebook.
+    (folder / "config").mkdir()
+    shutil.copy(ROOT / "binder" / "jupyter_config.json", folder / "config")
+    environment = dict(
+        os.environ,
+        JUPYTER_CONFIG_DIR=str(folder / "config"),
+        JUPYTER_DATA_DIR=str(folder / "data"),
+        JUPYTER_RUNTIME_DIR=str(folder / "runtime"),
+        JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"),
+        JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    subprocess.run(
+        [sys.executable, "-m", "nbformat.sign", root / "trusted.ipynb"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    log = folder / "log.txt"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=output
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/api/status?token={token}", server, log)
+        yield f"{address}/lab?token={token}&reset"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def wait_for(address, server, log):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"JupyterLab does not answer:\n{log.read_text()}")
+
+
+def with_style(notebook, title):
+    """The notebook as it is after `%load_ext sidebyside` has sent its style."""
+    content = json.loads(notebook.read_text())
+    content["metadata"]["title"] = (
+        title  # trust goes by the content, so the copies must differ
+    )
+    cell = next(
+        cell
+        for cell in content["cells"]
+        if "".join(cell["source"]).startswith("%load_ext sidebyside")
+    )
+    cell["outputs"] = [
+        {
+            "output_type": "display_data",
+            "metadata": style.MARK,
+            "data": {"text/html": f"<style>{style.css()}</style>", "text/plain": ""},
+        }
+    ]
+    return content
+
+
+@pytest.fixture(scope="module")
+def lab_window(browser, lab):
+    """JupyterLab, loaded once: that takes seconds."""
+    page = browser.new_page(viewport={"width": WIDE, "height": 900})
+    watch = Watch(page)
+    page.goto(lab)
+    page.wait_for_function(
+        "window.jupyterapp?.shell.layoutModified && document.querySelector('#jp-main-dock-panel')"
+    )
+    page.evaluate("jupyterapp.restored")
+    yield page, watch
+    page.close()
+
+
+@pytest.fixture
+def lab_page(lab_window, lab_root):
+    """Opens a notebook in JupyterLab."""
+    page, watch = lab_window
+    page.set_viewport_size({"width": WIDE, "height": 900})
+
+    def open_notebook(name):
+        page.evaluate(
+            "(path) => jupyterapp.commands.execute('docmanager:open', {path})", name
+        )
+        # It draws what is out of sight later.
+        halves = sum(
+            "pair" in cell.metadata.get("tags", [])
+            for cell in cells_of(lab_root / name)
+        )
+        page.wait_for_function(
+            "(n) => document.querySelectorAll('.cell-tag-pair').length === n",
+            arg=halves,
+        )
+        return page
+
+    yield open_notebook
+    # Without asking whether to save.
+    page.evaluate(
+        "() => { for (const widget of [...jupyterapp.shell.widgets('main')]) widget.dispose(); }"
+    )
+    assert watch.complaints == []
+
+
+@each_notebook
+def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
+    page = lab_page(notebook.name)
+    assert page.evaluate(OVERLAPS) == []
+    assert problems(page.evaluate(LOOK), notebook, WIDE, LIGHT) == []
+    assert page.evaluate(OVERLAPS) == []
+    # A notebook that was not run here is not trusted: pictures, and no plotly. The last ones are drawn later.
+    expected = alternative_texts(notebook)
+    page.wait_for_function(
+        "(n) => document.querySelectorAll('.jp-RenderedImage img').length >= n",
+        arg=len(expected),
+    )
+    texts = page.evaluate(
+        "() => [...document.querySelectorAll('.jp-RenderedImage img')].map((image) => image.alt)"
+    )
+    assert texts == expected
+    page.evaluate(SHOW_A_PAIR)
+    shot(page, f"lab-{notebook.stem}-{WIDE}")
+    check_that_it_can_fail(page, LAB_STYLE, notebook)
+
+    page.set_viewport_size({"width": NARROW, "height": 900})
+    page.evaluate(
+        "jupyterapp.shell.collapseLeft()"
+    )  # the list of files leaves no room for the notebook
+    assert problems(page.evaluate(LOOK), notebook, NARROW, LIGHT) == []
+    assert page.evaluate(OVERLAPS) == []
+    page.evaluate(SHOW_A_PAIR)
+    shot(page, f"lab-{notebook.stem}-{NARROW}")
+
+
+def test_lab_hides_solutions_until_they_are_asked_for(lab_page):
+    page = lab_page("01_mnist.ipynb")
+    # What is out of sight is drawn later.
+    page.wait_for_function("document.querySelectorAll('summary').length === 3")
+    assert unfold(page) == ([False] * 3, [True] * 3)
+    shot(page, "lab-01_mnist-exercises")
+
+
+def test_binders_jupyterlab_opens_the_first_notebook(lab):
+    """Where no address is given; the links give one."""
+    parts = urlsplit(lab)
+    with urllib.request.urlopen(
+        f"{parts.scheme}://{parts.netloc}/?{parts.query}"
+    ) as reply:
+        assert urlsplit(reply.url).path == "/lab/tree/notebooks/00_start_here.ipynb"
+
+
+STYLE_OUTPUT = """
+() => {
+  const [output] = document.querySelectorAll(".jp-OutputArea-child:has(> .jp-RenderedHTMLCommon)");
+  return {height: output.getBoundingClientRect().height, text: output.innerText.trim(),
+          hasStyle: output.querySelector("style") !== null};
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["styled.ipynb", "trusted.ipynb"])
+def test_the_output_with_the_style_takes_no_room(lab_page, name):
+    page = lab_page(name)
+    output = page.evaluate(STYLE_OUTPUT)
+    assert output == {"height": 0, "text": "", "hasStyle": name == "trusted.ipynb"}
+    if name == "trusted.ipynb":
+        with without(page, LAB_STYLE):  # the output alone is enough
+            assert problems(page.evaluate(LOOK), NOTEBOOKS[0], WIDE, LIGHT) == []
+
+
+def test_halves_are_edited_selected_and_moved_like_any_cell(lab_page):
+    page = lab_page("01_mnist.ipynb")
+    half = page.locator(".cell-tag-pair.cell-tag-r").nth(1)
+    half.scroll_into_view_if_needed()
+    half.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\n# typed")
+    assert half.locator(".cm-line").last.inner_text() == "# typed"
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Escape")
+
+    def active():
+        return page.evaluate("""() => {
+          const cells = [...document.querySelectorAll(".jp-Notebook-cell")];
+          const at = cells.findIndex((cell) => cell.classList.contains("jp-mod-active"));
+          return [at, cells[at].matches(".cell-tag-r") ? "R" : cells[at].matches(".cell-tag-python") ? "Python" : ""];
+        }""")
+
+    at, language = active()
+    assert language == "R"
+    page.keyboard.press("j")
+    assert active() == [at + 1, "Python"]
+    page.keyboard.press("Control+Shift+ArrowUp")  # the Python half above its R half
+    assert active() == [at, "Python"]
+    found = problems(
+        page.evaluate(LOOK), ROOT / "notebooks" / "01_mnist.ipynb", WIDE, LIGHT
+    )
+    assert page.evaluate(OVERLAPS) == []
+    assert found  # the order is R first, and one sees that it is not
+    page.keyboard.press("Control+Shift+ArrowDown")
+    assert active() == [at + 1, "Python"]
+    assert (
+        problems(
+            page.evaluate(LOOK), ROOT / "notebooks" / "01_mnist.ipynb", WIDE, LIGHT
+        )
+        == []
+    )
+
+
+SAVE_SETTINGS = """
+([mode]) => jupyterapp.serviceManager.settings.save(
+  "@jupyterlab/notebook-extension:tracker", JSON.stringify({kernelShutdown: true, windowingMode: mode}))
+"""
+
+
+def test_where_lab_places_each_cell_itself_there_is_one_column(
+    browser, lab, lab_window
+):
+    page, _ = lab_window
+    page.evaluate(SAVE_SETTINGS, ["full"])
+    page = browser.new_page(viewport={"width": WIDE, "height": 900})
+    page.goto(lab.replace("/lab?", f"/lab/tree/{NOTEBOOKS[0].name}?"))
+    page.wait_for_function("document.querySelectorAll('.cell-tag-pair').length >= 2")
+    page.wait_for_function(
+        "document.querySelector('.jp-WindowedPanel-viewport').style.transform !== ''"
+    )
+    assert (
+        page.evaluate(
+            "getComputedStyle(document.querySelector('.jp-WindowedPanel-viewport')).display"
+        )
+        == "block"
+    )
+    assert page.evaluate(OVERLAPS) == []
+    shot(page, "lab-windowing-full")
+    page.close()
+
+
+def test_the_style_has_the_companions_colours():
+    written = set(re.findall(r"#[0-9A-F]{6}", style.css()))
+    assert written == {*LIGHT.values(), *DARK.values()}

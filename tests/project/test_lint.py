@@ -1,0 +1,151 @@
+"""The style of all code: ruff for Python, lintr for R, in files and in cells."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from sidebyside.kernel import rsession
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# ruff takes no other limit for one file; the rest of tools/ has 120.
+NARROW = ["tools/run.py"]
+
+# The package by its own settings (r/.lintr), without the generated parts of a
+# check; then the cells, each a file, as narrow as half a screen. Cells use
+# each other's variables, so whether a name is known cannot be asked.
+LINT = """
+arguments <- commandArgs(TRUE)
+library(lintr)
+found <- if (arguments[1] == "package") {
+  Filter(
+    function(x) {
+      # testthat brings its functions along, which lintr does not know.
+      !(x$linter == "object_usage_linter" && startsWith(x$filename, "tests/"))
+    },
+    lint_package(arguments[2])
+  )
+} else {
+  lint_dir(arguments[2], linters = linters_with_defaults(
+    line_length_linter(60),
+    # Classes are named as in Python.
+    object_name_linter(c("snake_case", "symbols", "CamelCase")),
+    # A function that only returns another one stands on its line.
+    brace_linter = NULL,
+    object_usage_linter = NULL
+  ))
+}
+for (x in found) {
+  cat(sprintf("%s:%d: %s [%s]\\n", x$filename, x$line_number, x$message, x$linter))
+}
+"""
+
+
+def ruff(*arguments):
+    """What ruff has to say, a line each; none if all is well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--output-format=json", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return [
+        f"{Path(x['filename']).name}:{x['location']['row']}: {x['message']} "
+        f"[{x['code']}]"
+        for x in json.loads(done.stdout)
+    ]
+
+
+def lintr(kind, folder):
+    """What lintr has to say about a package or a folder of R files."""
+    # The installed companion tells it which functions there are.
+    libraries = [str(rsession.r_library() or ""), os.environ.get("R_LIBS", "")]
+    done = subprocess.run(
+        ["Rscript", "--no-init-file", "-e", LINT, kind, str(folder)],
+        env={**os.environ, "R_LIBS": os.pathsep.join(libraries)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def write_r_cells(notebooks, folder):
+    """Each R cell as a file, on the lines that it has in its cell."""
+    written = 0
+    for path in notebooks:
+        cells = nbformat.read(path, as_version=4).cells
+        for number, cell in enumerate(cells):
+            if cell.cell_type == "code" and cell.source.startswith("%%R"):
+                code = "#" + cell.source.removeprefix("%%R") + "\n"
+                name = f"{path.stem}-cell-{number:03d}.R"
+                (folder / name).write_text(code, encoding="utf-8")
+                written += 1
+    return written
+
+
+def nothing(found):
+    """Shows all that was found, where pytest would cut the list short."""
+    assert not found, "\n" + "\n".join(found)
+
+
+# --- Python
+
+
+@pytest.mark.parametrize("folder", ["python", "tools", "tests", "notebooks"])
+def test_ruff_finds_nothing(folder):
+    nothing(ruff(folder))
+
+
+def test_narrow_files_are_narrow():
+    nothing(ruff("--select=E501", "--config=line-length=80", *NARROW))
+
+
+def test_ruff_reads_pythons_cells_and_passes_rs_over(tmp_path):
+    """Else the test above would say nothing about the notebooks."""
+    cells = [new_code_cell("%%R\nx <- undefined |> f()"), new_code_cell("import os")]
+    path = tmp_path / "a.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    config = f"--config={ROOT / 'ruff.toml'}"
+    assert ruff(config, str(path)) == ["a.ipynb:1: `os` imported but unused [F401]"]
+
+
+def test_the_package_has_its_own_width(tmp_path):
+    config = f"--config={ROOT / 'python' / 'ruff.toml'}"
+    (tmp_path / "a.py").write_text(f'x = "{"y" * 80}"\n')
+    assert len(ruff(config, str(tmp_path))) == 1
+
+
+# --- R
+
+
+def test_lintr_finds_nothing_in_the_package():
+    nothing(lintr("package", ROOT / "r"))
+
+
+def test_lintr_finds_nothing_in_the_cells(tmp_path):
+    assert write_r_cells(NOTEBOOKS, tmp_path) > 0
+    nothing(lintr("cells", tmp_path))
+
+
+def test_lintr_reads_cells_with_their_own_width(tmp_path):
+    """A cell with three mistakes, on the lines where it has them."""
+    cell = f'%%R -w 5\nx = 1\ny <- c(x,2)\nz <- "{"z" * 60}"'
+    path = tmp_path / "a.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell)]), path)
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    assert write_r_cells([path], folder) == 1
+    found = [line.split(":")[1] for line in lintr("cells", folder)]
+    assert found == ["2", "3", "4"]

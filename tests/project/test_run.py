@@ -1,0 +1,190 @@
+"""tools/run.py, on notebooks of a few cells."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write(path, *cells):
+    """A notebook of these cells; a string is code, `(code, tag)` tagged."""
+    made = []
+    for i, cell in enumerate(cells):
+        source, *tags = [cell] if isinstance(cell, str) else cell
+        metadata = {"tags": tags} if tags else {}
+        made.append(new_code_cell(source, id=f"cell-{i}", metadata=metadata))
+    made.append(new_markdown_cell("The end.", id="end"))
+    nbformat.write(new_notebook(cells=made), path)
+    return path
+
+
+def run(*arguments):
+    """tools/run.py in a process of its own."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "run.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def row(done, name):
+    """The row of one notebook in the table."""
+    (line,) = [x for x in done.stdout.splitlines() if re.match(rf"{name}  ", x)]
+    return re.split(r"  +", line)
+
+
+@pytest.fixture(autouse=True)
+def summary(monkeypatch):
+    """The figures that `make bench` reads stay those of the last `make run`."""
+    path = ROOT / "build" / "run.json"
+    before = path.read_text() if path.exists() else None
+    yield path
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def good_run(tmp_path_factory):
+    """One run of two notebooks that work, for all that is asked about it."""
+    folder = tmp_path_factory.mktemp("good")
+    first = write(
+        folder / "00_first.ipynb",
+        "x = 6 * 7\nprint(x)",
+        ("assert x == 42", "check"),
+        ("assert x > 0", "check"),
+    )
+    second = write(folder / "01_second.ipynb", "block = bytearray(300_000_000)")
+    before = first.read_bytes()
+    output = folder / "executed"
+    done = run(first, second, "--output", output)
+    return done, first, before, output
+
+
+def test_what_works_ends_with_0_and_a_table(good_run):
+    done, *_ = good_run
+    assert done.returncode == 0, done.stderr
+    heads = re.split(
+        r"  +", next(x for x in done.stdout.splitlines() if x.startswith("notebook "))
+    )
+    assert heads == ["notebook", "minutes", "peak memory", "checks passed"]
+    _, minutes, memory, checks, verdict = row(done, "00_first.ipynb")
+    assert float(minutes) < 1
+    assert checks == "2 of 2"
+    assert verdict == "ok"
+    assert memory.endswith(" GB")
+    assert row(done, "01_second.ipynb")[3] == "0 of 0"
+
+
+def test_a_run_that_works_does_not_warn(good_run):
+    """A reader who runs this for the first time takes a warning seriously."""
+    assert good_run[0].stderr == ""
+
+
+def test_it_says_where_the_executed_notebooks_are(good_run):
+    done, _, _, output = good_run
+    assert f"Executed notebooks: {output}" in done.stdout
+    names = sorted(path.name for path in output.iterdir())
+    assert names == ["00_first.ipynb", "01_second.ipynb"]
+
+
+def test_peak_memory_is_the_kernels(good_run):
+    """The second notebook holds 0.3 GB that the first does not."""
+    done, *_ = good_run
+    first, second = (
+        float(row(done, name)[2].split()[0])
+        for name in ("00_first.ipynb", "01_second.ipynb")
+    )
+    assert 0 < first < 1
+    assert second - first == pytest.approx(0.3, abs=0.05)
+
+
+def test_the_copy_has_outputs_and_the_source_is_left_alone(good_run):
+    _, first, before, output = good_run
+    assert first.read_bytes() == before
+    executed = nbformat.read(output / "00_first.ipynb", 4)
+    assert executed.cells[0].outputs[0].text == "42\n"
+    assert [c.get("execution_count") for c in executed.cells[:3]] == [1, 2, 3]
+
+
+def test_nothing_that_changes_with_each_run_is_written(good_run):
+    """Times and versions would fill every diff."""
+    text = (good_run[3] / "00_first.ipynb").read_text()
+    notebook = json.loads(text)
+    assert notebook["metadata"]["language_info"] == {"name": "python"}
+    assert '"execution":' not in text
+    assert "T00:" not in text
+
+
+def test_a_failure_ends_with_1_and_the_others_are_run(tmp_path):
+    bad = write(
+        tmp_path / "00_bad.ipynb",
+        "print('before')",
+        ("assert 1 == 1", "check"),
+        ("assert 1 == 2, 'not equal'", "check"),
+        "print('never')",
+    )
+    good = write(tmp_path / "01_good.ipynb", "1")
+    done = run(bad, good, "--output", tmp_path / "executed")
+    assert done.returncode == 1
+    assert row(done, "00_bad.ipynb")[3:] == ["1 of 2", "failed"]
+    assert row(done, "01_good.ipynb")[4] == "ok"
+    assert "00_bad.ipynb failed:" in done.stdout
+    assert "not equal" in done.stdout
+    # What was executed until then helps to find out why.
+    executed = nbformat.read(tmp_path / "executed" / "00_bad.ipynb", 4)
+    assert executed.cells[0].outputs[0].text == "before\n"
+    assert executed.cells[3].outputs == []
+
+
+def test_in_place_replaces_what_works_and_never_what_fails(tmp_path):
+    good = write(tmp_path / "00_good.ipynb", "print('new')")
+    bad = write(tmp_path / "01_bad.ipynb", "print('new')", "1 / 0")
+    before = bad.read_bytes()
+    done = run("--in-place", good, bad)
+    assert done.returncode == 1
+    assert nbformat.read(good, 4).cells[0].outputs[0].text == "new\n"
+    assert bad.read_bytes() == before
+    assert sorted(x.name for x in tmp_path.iterdir()) == [good.name, bad.name]
+
+
+def test_a_kernel_that_dies_is_a_failure_and_not_a_wait(tmp_path):
+    dead = write(tmp_path / "00_dead.ipynb", "import os; os._exit(139)", "1")
+    done = run(dead, "--output", tmp_path / "executed")
+    assert done.returncode == 1
+    assert row(done, "00_dead.ipynb")[2:] == ["-", "0 of 0", "failed"]
+
+
+def test_an_intended_error_is_no_failure(tmp_path):
+    meant = write(tmp_path / "00_meant.ipynb", ("1 / 0", "raises-exception"), "2")
+    done = run(meant, "--output", tmp_path / "executed")
+    assert done.returncode == 0, done.stdout
+    assert row(done, "00_meant.ipynb")[4] == "ok"
+
+
+def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path):
+    done = run(tmp_path / "no.ipynb")
+    assert done.returncode == 2
+    assert "no.ipynb is no file; expected a notebook" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_old_outputs_do_not_survive(tmp_path):
+    path = write(tmp_path / "00_old.ipynb", "pass")
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="old\n")
+    ]
+    nbformat.write(notebook, path)
+    assert run("--in-place", path).returncode == 0
+    assert nbformat.read(path, 4).cells[0].outputs == []

@@ -1,0 +1,865 @@
+"""What tools/setup.py decides, asked about machines that are not here; no network, no root."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tools"
+
+
+def load(name):
+    """Import a file of tools/ under a name of its own: `setup` alone could be anybody's."""
+    sys.path.insert(0, str(TOOLS))
+    try:
+        spec = importlib.util.spec_from_file_location(
+            f"sidebyside_tools_{name}", TOOLS / f"{name}.py"
+        )
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return module
+    finally:
+        sys.path.remove(str(TOOLS))
+
+
+setup = load("setup")
+decide = sys.modules["setup_decisions"]
+lock = load("lock")
+Stop = decide.Stop
+
+DEBIAN = {"ID": "debian", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
+MINT = {"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}
+FEDORA = {"ID": "fedora", "PRETTY_NAME": "Fedora Linux 42"}
+
+
+def lines_of(path):
+    """The lines of a list of packages, without comments and empty ones."""
+    lines = (
+        line.split("#")[0].strip() for line in (ROOT / path).read_text().splitlines()
+    )
+    return [line for line in lines if line]
+
+
+# --- versions
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("4.2.2", (4, 2, 2)),
+        ("4.2.2.20221110-2", (4, 2, 2, 20221110)),
+        ("1.28+dfsg-1", (1, 28)),
+        ("1.41.0.1+dfsg-1", (1, 41, 0, 1)),
+        ("1:3.11.2-1+b1", (3, 11, 2)),
+    ],
+)
+def test_versions_of_debian_and_cran_are_read(text, expected):
+    assert decide.version(text) == expected
+
+
+def test_what_is_no_version_is_an_error():
+    with pytest.raises(ValueError, match="not a version"):
+        decide.version("(none)")
+
+
+# --- Python
+
+
+@pytest.mark.parametrize("good", [(3, 11, 2), (3, 12, 3), (3, 13, 5)])
+def test_supported_pythons_pass(good):
+    decide.judge_python("/usr/bin/python3", good)
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [((3, 10, 12), "too old"), ((3, 9, 2), "too old"), ((3, 14, 0), "too new")],
+)
+def test_other_pythons_stop_with_what_was_found_and_what_to_type(bad, word):
+    with pytest.raises(Stop) as stopped:
+        decide.judge_python("/usr/bin/python3", bad)
+    message = str(stopped.value)
+    assert word in message
+    assert decide.dotted(bad) in message
+    assert "Python 3.11 to 3.13" in message
+    assert "make setup PYTHON=" in message
+
+
+def test_the_distributions_python_is_the_default_not_the_one_on_path(tmp_path):
+    assert (
+        decide.python_command({"PATH": str(tmp_path)}, remembered=None)
+        == "/usr/bin/python3"
+    )
+
+
+def test_the_python_of_the_existing_environment_is_kept():
+    assert decide.python_command({}, remembered=sys.executable) == sys.executable
+
+
+def test_a_remembered_python_that_is_gone_is_forgotten(tmp_path):
+    assert (
+        decide.python_command({}, remembered=str(tmp_path / "gone"))
+        == "/usr/bin/python3"
+    )
+
+
+def test_PYTHON_wins():
+    assert (
+        decide.python_command({"PYTHON": sys.executable}, remembered="/usr/bin/python3")
+        == sys.executable
+    )
+
+
+def test_a_PYTHON_that_is_not_there_stops():
+    with pytest.raises(Stop, match="no such program"):
+        decide.python_command({"PYTHON": "/no/such/python"}, remembered=None)
+
+
+def test_a_python_without_shared_library_stops():
+    facts = decide.PythonFacts(
+        "/opt/python", (3, 12, 1), has_shared_library=False, makes_venvs=True
+    )
+    with pytest.raises(Stop, match="no shared library"):
+        decide.judge_other_python("/opt/python", facts)
+
+
+def test_a_python_without_venv_stops_and_names_debians_package():
+    facts = decide.PythonFacts(
+        "/usr/bin/python3.12", (3, 12, 1), has_shared_library=True, makes_venvs=False
+    )
+    with pytest.raises(Stop) as stopped:
+        decide.judge_other_python("/usr/bin/python3.12", facts)
+    assert "python3.12-venv" in str(stopped.value)
+
+
+def test_this_python_answers_the_probe():
+    facts = setup.ask_python(sys.executable)
+    assert facts.version == sys.version_info[:3]
+    assert facts.makes_venvs
+
+
+def test_a_program_that_is_no_python_stops():
+    with pytest.raises(Stop, match="does not run as a Python"):
+        setup.ask_python("/bin/false")
+
+
+# --- reticulate and NumPy
+
+
+@pytest.mark.parametrize(
+    ("reticulate", "python", "expected"),
+    [
+        ((1, 28), (3, 11, 2), "requirements-numpy1.txt"),  # Debian 12
+        ((1, 34, 0), (3, 12, 3), "requirements-numpy1.txt"),  # Ubuntu 24.04
+        ((1, 37, 1), (3, 12, 3), "requirements-numpy1.txt"),
+        ((1, 38), (3, 12, 3), "requirements-numpy2.txt"),
+        ((1, 41, 0, 1), (3, 13, 5), "requirements-numpy2.txt"),  # Debian 13
+    ],
+)
+def test_numpy_follows_reticulate(reticulate, python, expected):
+    assert decide.requirements_for(reticulate, python) == expected
+    assert (ROOT / expected).exists()
+
+
+@pytest.mark.parametrize(
+    ("reticulate", "python", "needed"),
+    [
+        ((1, 28), (3, 12, 1), "reticulate 1.33"),  # "No module named 'imp'"
+        ((1, 34, 0), (3, 13, 0), "reticulate 1.40"),
+    ],
+)
+def test_an_old_reticulate_and_a_new_python_stop(reticulate, python, needed):
+    with pytest.raises(Stop) as stopped:
+        decide.requirements_for(reticulate, python)
+    assert decide.dotted(python) in str(stopped.value)
+    assert needed in str(stopped.value)
+
+
+def test_numpy_1_is_never_chosen_for_a_python_without_it():
+    first = decide.RETICULATE_FOR_PYTHON[(3, 13)]
+    assert decide.requirements_for(first, (3, 13, 0)) == "requirements-numpy2.txt"
+
+
+# --- R
+
+
+def r_facts(**changes):
+    packages = dict.fromkeys(decide.R_PACKAGES, (1, 0))
+    packages["reticulate"] = (1, 41)
+    packages.update(changes.pop("packages", {}))
+    return decide.RFacts(changes.pop("version", (4, 5, 0)), packages)
+
+
+def test_a_complete_r_gives_reticulates_version():
+    assert decide.judge_r_facts("/usr/bin/R", r_facts()) == (1, 41)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (r_facts(version=(4, 1, 2)), ["R 4.1.2", "too old", "R 4.2 or newer"]),
+        (
+            r_facts(packages={"reticulate": (1, 24)}),
+            ["reticulate 1.24", "too old", "reticulate 1.28"],
+        ),
+        (
+            r_facts(packages={"zeallot": None}),
+            ["without zeallot", 'install.packages(c("zeallot"))', "PATH=/usr/bin"],
+        ),
+        (None, ["does not run"]),
+    ],
+)
+def test_an_r_that_will_not_do_stops(facts, words):
+    with pytest.raises(Stop) as stopped:
+        decide.judge_r_facts("/usr/local/bin/R", facts)
+    for word in words:
+        assert word in str(stopped.value)
+
+
+# --- the route
+
+
+def make_conda(prefix, *, without=()):
+    """A folder that looks like a conda environment made from environment.yml."""
+    files = {
+        "R": "bin/R",
+        "Python": "bin/python",
+        "reticulate": "lib/R/library/reticulate/DESCRIPTION",
+        "TensorFlow": "lib/python3.12/site-packages/tensorflow/__init__.py",
+        "Keras": "lib/python3.12/site-packages/keras/__init__.py",
+        "rpy2": "lib/python3.12/site-packages/rpy2/rinterface.py",
+    }
+    for name, file in files.items():
+        if name not in without:
+            path = prefix / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    return {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": "some"}
+
+
+@pytest.mark.parametrize(
+    "os_release", [DEBIAN, MINT, {"ID": "ubuntu", "ID_LIKE": "debian"}]
+)
+def test_debian_and_its_relatives_take_apt(os_release):
+    assert decide.choose_route({}, "Linux", "x86_64", os_release, has_apt=True) == "apt"
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "os_release"),
+    [("Linux", "x86_64", DEBIAN), ("Linux", "x86_64", FEDORA), ("Darwin", "arm64", {})],
+)
+def test_a_complete_conda_environment_is_taken_everywhere(
+    tmp_path, system, machine, os_release
+):
+    environ = make_conda(tmp_path)
+    assert (
+        decide.choose_route(environ, system, machine, os_release, has_apt=False)
+        == "conda"
+    )
+
+
+def test_a_foreign_conda_environment_stops_and_names_both_ways_on_debian(tmp_path):
+    environ = make_conda(tmp_path, without=["R", "rpy2"])
+    with pytest.raises(Stop) as stopped:
+        decide.choose_route(environ, "Linux", "x86_64", DEBIAN, has_apt=True)
+    message = str(stopped.value)
+    assert "'some' is active, without R, rpy2" in message
+    assert "conda env create -f environment.yml" in message
+    assert "conda deactivate && make setup" in message
+
+
+def test_a_foreign_conda_environment_elsewhere_names_one_way(tmp_path):
+    with pytest.raises(Stop) as stopped:
+        decide.choose_route(
+            {"CONDA_PREFIX": str(tmp_path)}, "Darwin", "arm64", {}, has_apt=False
+        )
+    assert "deactivate" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("system", "os_release", "found"),
+    [
+        ("Darwin", {}, "macOS"),
+        ("Linux", FEDORA, "Fedora Linux 42"),
+        ("Linux", {}, "Linux"),
+    ],
+)
+def test_anything_else_stops_and_names_conda(system, os_release, found):
+    with pytest.raises(Stop) as stopped:
+        decide.choose_route({}, system, "x86_64", os_release, has_apt=False)
+    message = str(stopped.value)
+    assert message.startswith("Set-up stopped.")
+    assert found in message
+    assert "conda env create -f environment.yml" in message
+
+
+def test_a_processor_without_tensorflow_stops():
+    with pytest.raises(Stop, match="armv7l"):
+        decide.choose_route({}, "Linux", "armv7l", DEBIAN, has_apt=True)
+
+
+def test_os_release_is_read_with_quotes_and_comments():
+    text = "# a comment\nID=ubuntu\nID_LIKE=\"debian\"\nPRETTY_NAME='Ubuntu 24.04'\n\n"
+    assert decide.parse_os_release(text) == {
+        "ID": "ubuntu",
+        "ID_LIKE": "debian",
+        "PRETTY_NAME": "Ubuntu 24.04",
+    }
+
+
+# --- Debian's packages
+
+
+def test_only_packages_that_are_fully_installed_count():
+    output = "gcc\tinstalled\t4:12.2.0-3\nr-base-core\tconfig-files\t4.2.2\npython3-venv\tnot-installed\t\n"
+    assert decide.installed_versions(output) == {"gcc": "4:12.2.0-3"}
+
+
+POLICY = """r-base-core:
+  Installed: (none)
+  Candidate: {r}
+  Version table:
+     4.2.2 500
+r-cran-reticulate:
+  Installed: (none)
+  Candidate: {reticulate}
+"""
+
+
+def test_candidates_of_apt_are_read():
+    found = decide.candidates(POLICY.format(r="4.2.2.20221110-2", reticulate="(none)"))
+    assert found == {"r-base-core": "4.2.2.20221110-2", "r-cran-reticulate": ""}
+
+
+@pytest.mark.parametrize(
+    ("r", "reticulate", "python", "word"),
+    [
+        (
+            "4.1.2-1ubuntu2",
+            "1.28",
+            (3, 11, 0),
+            "R 4.1.2, which is too old",
+        ),  # Ubuntu 22.04
+        ("4.2.2", "1.24-1", (3, 11, 0), "reticulate 1.24, which is too old"),
+        (
+            "4.2.2",
+            "(none)",
+            (3, 11, 0),
+            "do not have r-cran-reticulate",
+        ),  # Ubuntu without universe
+        (
+            "4.2.2",
+            "1.28",
+            (3, 13, 0),
+            "do not work together",
+        ),  # another Python on Debian 12
+    ],
+)
+def test_what_apt_offers_is_judged_before_it_is_installed(r, reticulate, python, word):
+    offered = decide.candidates(POLICY.format(r=r, reticulate=reticulate))
+    with pytest.raises(Stop) as stopped:
+        decide.judge_candidates(offered, ["r-base-core", "r-cran-reticulate"], python)
+    assert word in str(stopped.value)
+
+
+def test_debians_own_offers_pass():
+    for r, reticulate, python in (
+        ("4.2.2.20221110-2", "1.28+dfsg-1", (3, 11, 2)),
+        ("4.5.0-3", "1.41.0.1+dfsg-1", (3, 13, 5)),
+    ):
+        offered = decide.candidates(POLICY.format(r=r, reticulate=reticulate))
+        decide.judge_candidates(offered, ["r-base-core", "r-cran-reticulate"], python)
+
+
+@pytest.mark.parametrize(
+    ("uid", "has_sudo", "without_password", "terminal", "expected"),
+    [
+        (0, False, False, False, []),
+        (1000, True, True, False, ["sudo", "-n"]),
+        (1000, True, False, True, ["sudo"]),
+        (1000, True, False, False, None),
+        (1000, False, False, True, None),
+    ],
+)
+def test_how_to_become_root(uid, has_sudo, without_password, terminal, expected):
+    assert decide.root_prefix(uid, has_sudo, without_password, terminal) == expected
+
+
+def test_without_rights_the_line_for_an_administrator_is_printed(monkeypatch):
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    with pytest.raises(Stop) as stopped:
+        setup.become_root(["r-base-core", "gcc"])
+    assert (
+        "su -c 'apt-get update && apt-get install -y --no-install-recommends r-base-core gcc'"
+        in str(stopped.value)
+    )
+
+
+def test_the_line_for_an_administrator_uses_sudo_where_it_is():
+    assert decide.administrator_line(["gcc"], has_sudo=True) == (
+        "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc"
+    )
+    assert "sudo" not in decide.administrator_line(["gcc"], has_sudo=False)
+
+
+OPTIONAL = "gcc\nchromium  # optional\n"
+
+
+def test_optional_packages_are_marked_in_the_list():
+    assert decide.optional_packages(OPTIONAL) == ["chromium"]
+    assert decide.read_package_list(OPTIONAL) == ["gcc", "chromium"]
+    assert decide.optional_packages((ROOT / "apt-packages.txt").read_text()) == [
+        "chromium"
+    ]
+
+
+def test_set_up_goes_on_without_an_optional_package_where_nobody_may_install_it(
+    monkeypatch, capsys
+):
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {"gcc": "12.2"})
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
+    assert "Going on without chromium" in capsys.readouterr().out
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+    with pytest.raises(Stop, match="2 of Debian's packages are missing"):
+        setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
+
+
+def test_set_up_goes_on_without_an_optional_package_that_the_distribution_does_not_have(
+    monkeypatch, capsys
+):
+    commands = []
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+    monkeypatch.setattr(setup, "become_root", lambda missing: [])
+    monkeypatch.setattr(
+        setup, "run", lambda command, env=None: commands.append(list(command)) or 0
+    )
+    policy = "gcc:\n  Candidate: 12.2\nchromium:\n  Candidate: (none)\n"
+    monkeypatch.setattr(setup, "output_of", lambda command, env=None: policy)
+    setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
+    assert "Going on without chromium" in capsys.readouterr().out
+    assert commands[-1][-2:] == ["--no-install-recommends", "gcc"]
+
+
+# --- environment variables
+
+
+def test_the_commands_see_the_environments_python_and_r_library(tmp_path):
+    env = setup.child_environment(
+        {
+            "PATH": "/usr/bin",
+            "R_LIBS": "/home/me/R",
+            "PYTHONPATH": "/opt/ros",
+            "HOME": "/home/me",
+        },
+        tmp_path,
+        tmp_path / "r-library",
+    )
+    assert env["PATH"] == f"{tmp_path}/bin:/usr/bin"
+    assert env["R_LIBS"] == f"{tmp_path}/r-library:/home/me/R"
+    assert env["RETICULATE_PYTHON"] == f"{tmp_path}/bin/python"
+    assert env["HOME"] == "/home/me"
+    assert "PYTHONPATH" not in env
+
+
+def test_the_r_library_is_named_once_however_often_set_up_calls_set_up(tmp_path):
+    once = setup.child_environment({}, tmp_path, tmp_path / "r-library")
+    twice = setup.child_environment(once, tmp_path, tmp_path / "r-library")
+    assert twice["R_LIBS"] == once["R_LIBS"]
+
+
+def test_conda_keeps_rs_own_library(tmp_path):
+    env = setup.child_environment({"R_LIBS": "/home/me/R"}, tmp_path, None)
+    assert env["R_LIBS"] == "/home/me/R"
+    assert "VIRTUAL_ENV" not in env
+
+
+# --- steps and the stamp
+
+
+class Recorder:
+    """A step whose inputs, result and success a test can change."""
+
+    def __init__(self, name):
+        self.name = name
+        self.inputs = "inputs"
+        self.result = "result"
+        self.runs = 0
+        self.error = None
+
+    def work(self):
+        self.runs += 1
+        if self.error:
+            raise self.error
+
+    def step(self):
+        return setup.Step(
+            self.name, self.name, lambda: self.inputs, self.work, lambda: self.result
+        )
+
+
+def carry_out(recorders, stamp_path):
+    setup.carry_out(
+        [recorder.step() for recorder in recorders], setup.Stamp(stamp_path)
+    )
+
+
+def test_a_step_runs_once_and_again_when_its_inputs_or_its_result_change(tmp_path):
+    recorder = Recorder("r")
+    stamp = tmp_path / "new" / "stamp.json"
+    carry_out([recorder], stamp)
+    carry_out([recorder], stamp)
+    assert recorder.runs == 1
+    recorder.inputs = "edited"
+    carry_out([recorder], stamp)
+    assert recorder.runs == 2
+    recorder.result = "deleted"
+    carry_out([recorder], stamp)
+    assert recorder.runs == 3
+
+
+def test_what_is_edited_while_a_step_runs_counts_as_not_done(tmp_path):
+    recorder = Recorder("r")
+    recorder.work = lambda: setattr(recorder, "inputs", "edited meanwhile")
+    carry_out([recorder], tmp_path / "stamp.json")
+    assert not recorder.step().is_done(setup.Stamp(tmp_path / "stamp.json"))
+
+
+def test_a_failure_keeps_what_was_done_and_goes_on_there(tmp_path):
+    first, second = Recorder("first"), Recorder("second")
+    second.error = Stop("no network", "PyPI", ["make setup"])
+    with pytest.raises(Stop):
+        carry_out([first, second], tmp_path / "stamp.json")
+    second.error = None
+    carry_out([first, second], tmp_path / "stamp.json")
+    assert (first.runs, second.runs) == (1, 2)
+
+
+def test_what_can_come_later_stops_nothing_and_is_tried_again(tmp_path, capsys):
+    data, after = Recorder("data"), Recorder("after")
+    data.error = setup.Later("MNIST could not be fetched")
+    carry_out([data, after], tmp_path / "stamp.json")
+    assert after.runs == 1
+    assert "MNIST could not be fetched" in capsys.readouterr().out
+    carry_out([data, after], tmp_path / "stamp.json")
+    assert (data.runs, after.runs) == (2, 1)
+
+
+def test_a_stamp_that_was_cut_off_means_everything_is_to_do(tmp_path):
+    path = tmp_path / "stamp.json"
+    path.write_text('{"packages": "abc')
+    assert setup.Stamp(path).values == {}
+
+
+def test_the_stamp_is_plain_json(tmp_path):
+    setup.Stamp(tmp_path / "stamp.json").set("venv", "abc")
+    assert json.loads((tmp_path / "stamp.json").read_text()) == {"venv": "abc"}
+    assert [path.name for path in tmp_path.iterdir()] == ["stamp.json"]
+
+
+def test_rs_tests_are_not_reinstalled():
+    names = {path.relative_to(ROOT / "r").as_posix() for path in setup.r_sources()}
+    assert "DESCRIPTION" in names
+    assert not any(name.startswith("tests/") for name in names)
+
+
+def test_what_python_compiles_is_no_source(tmp_path, monkeypatch):
+    """`make book` imports r/inst/python; the R companion is not installed anew for that."""
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    for name in ("r/inst/python/a.py", "r/inst/python/__pycache__/a.cpython-311.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert setup.r_sources() == [tmp_path / "r/inst/python/a.py"]
+
+
+def test_a_second_set_up_waits_for_the_first(tmp_path):
+    """The second one gets the lock only when the first has let go."""
+    lock_path = tmp_path / "setup.lock"
+    program = (
+        f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n"
+        "import setup\nfrom pathlib import Path\n"
+        f"with setup.only_one(Path({str(lock_path)!r})): print('in')\n"
+    )
+    with setup.only_one(lock_path):
+        other = subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+        )
+        assert "waiting" in other.stdout.readline()
+    assert other.communicate(timeout=30)[0] == "in\n"
+    assert other.returncode == 0
+
+
+# --- what one sees
+
+
+def on_a_terminal(code, tmp_path, term="xterm"):
+    """What a program that uses tools/setup.py writes to a terminal; its log goes to tmp_path."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n"
+        f"import setup\nfrom pathlib import Path\nsetup.LOG = Path({str(tmp_path / 'setup.log')!r})\n"
+        + code
+    )
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=theirs,
+        stderr=theirs,
+        env=dict(os.environ, TERM=term, COLUMNS="80"),
+    ):
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+TALKS = (
+    "setup.run(['bash', '-c', 'for i in $(seq 60); do echo line $i; done; exit {}'])"
+)
+
+
+def left_to_read(shown):
+    """What stays on the screen: of lines that are written over, the last."""
+    return [line.rpartition("\r\033[K")[2] for line in shown.strip("\n").split("\n")]
+
+
+def test_on_a_terminal_the_latest_line_takes_the_place_of_the_one_before(tmp_path):
+    shown = on_a_terminal(TALKS.format(0) + "; setup.say('after')", tmp_path)
+    assert "\r\033[K    line 59\r\033[K    line 60\r\033[K" in shown
+    assert [line for line in left_to_read(shown)[1:] if line] == ["after"]
+    log = (tmp_path / "setup.log").read_text().splitlines()
+    assert log[0].startswith("$ bash -c ")
+    assert log[1:] == [f"line {i}" for i in range(1, 61)]
+
+
+def test_on_a_terminal_a_failure_shows_the_last_lines_and_where_all_are(tmp_path):
+    left = left_to_read(on_a_terminal(TALKS.format(3), tmp_path))
+    assert "line 60" in left
+    assert f"line {61 - setup.LINES_OF_A_FAILURE}" in left
+    assert f"line {60 - setup.LINES_OF_A_FAILURE}" not in left
+    assert left[-1] == f"  All that was printed: {tmp_path / 'setup.log'}"
+
+
+def test_a_line_is_cut_at_the_width_of_the_terminal(tmp_path):
+    shown = on_a_terminal(
+        "setup.show_in_one_place('x' * 300); setup.show_in_one_place('')", tmp_path
+    )
+    assert max(map(len, re.findall(" *x+", shown))) < 80
+
+
+def test_elsewhere_everything_is_printed(tmp_path):
+    shown = on_a_terminal(TALKS.format(0), tmp_path, term="dumb")
+    assert [f"line {i}" for i in range(1, 61)] == shown.splitlines()[1:]
+    assert not (tmp_path / "setup.log").exists()
+
+
+def test_the_first_set_up_says_what_it_takes_and_a_later_one_does_not(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(setup, "on_terminal", lambda: False)
+    stamp = setup.Stamp(tmp_path / "stamp.json")
+    environment = types.SimpleNamespace(
+        stamp=stamp, first_time=setup.AptEnvironment.first_time
+    )
+    setup.announce(environment)
+    assert (
+        capsys.readouterr().out
+        == f"Setting up in {ROOT}, once: {decide.FIRST_SET_UP}.\n"
+    )
+    stamp.set("venv", "done")
+    setup.announce(environment)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_of_somebody_else_is_a_message_with_a_way_out(monkeypatch, capsys):
+    def refuse(quiet):
+        raise PermissionError(13, "Permission denied", "/srv/main/build/setup.lock")
+
+    monkeypatch.setattr(setup, "set_up", refuse)
+    assert setup.main([]) == 1
+    complaint = capsys.readouterr().err
+    assert (
+        "found:   /srv/main/build/setup.lock, where you may not write (Permission denied)"
+        in complaint
+    )
+    assert "to do:   copy " in complaint
+
+
+# --- the program as a whole
+
+
+def run_setup(*arguments, **variables):
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("CONDA_PREFIX", "PYTHON")
+    }
+    return subprocess.run(
+        [sys.executable, str(TOOLS / "setup.py"), *arguments],
+        env={**environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_foreign_conda_environment_ends_with_one_message_and_code_1(tmp_path):
+    result = run_setup(CONDA_PREFIX=str(tmp_path), CONDA_DEFAULT_ENV="base")
+    assert result.returncode == 1
+    assert "found:   the conda environment 'base' is active" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(
+    not shutil.which("apt-get"),
+    reason="elsewhere set-up stops for want of apt, before it asks Python",
+)
+def test_a_python_that_is_too_old_ends_with_one_message_and_code_1(tmp_path):
+    """A stub answers the probe as Python 3.9 would."""
+    stub = tmp_path / "python3.9"
+    stub.write_text("#!/bin/sh\necho '[\"/opt/python3.9\", [3, 9, 2], true]'\n")
+    stub.chmod(0o755)
+    result = run_setup(PYTHON=str(stub))
+    assert result.returncode == 1
+    assert "is Python 3.9.2, which is too old" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- the lists agree with each other
+
+
+def locked():
+    return {
+        Requirement(line).name: Requirement(line)
+        for line in lines_of("requirements.txt")
+    }
+
+
+def test_everything_in_requirements_in_is_locked_within_what_it_asks():
+    pins = locked()
+    for line in lines_of("requirements.in"):
+        wanted = Requirement(line)
+        assert wanted.name in pins, f"{wanted.name} is not locked: run `make lock`"
+        release = str(pins[wanted.name].specifier).removeprefix("==")
+        assert wanted.specifier.contains(release), (
+            f"{wanted} is locked at {release}: run `make lock`"
+        )
+
+
+def test_the_lock_has_one_pin_a_package_no_address_and_no_numpy():
+    lines = lines_of("requirements.txt")
+    assert len(locked()) == len(lines)
+    assert all(
+        re.match(r"[\w.-]+==[\w.]+( ; platform_machine == '\w+')?$", line)
+        for line in lines
+    )
+    assert "numpy" not in locked()
+
+
+def test_one_tensorflow_for_each_processor():
+    pins = locked()
+    assert str(pins["tensorflow-cpu"].marker) == 'platform_machine == "x86_64"'
+    assert str(pins["tensorflow"].marker) == 'platform_machine == "aarch64"'
+    assert {name for name, pin in pins.items() if pin.marker} == {
+        "tensorflow",
+        "tensorflow-cpu",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "numpy"),
+    [
+        ("requirements-numpy1.txt", lock.NUMPY_1),
+        ("requirements-numpy2.txt", lock.NUMPY_2),
+    ],
+)
+def test_the_two_small_lists_add_numpy_and_nothing_else(file, numpy):
+    assert lines_of(file) == ["-r requirements.txt", f"numpy=={numpy}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "keras==3.15.1 ; (platform_machine == 'aarch64' and sys_platform == 'linux') or "
+            "(platform_machine == 'x86_64' and sys_platform == 'linux')",
+            "keras==3.15.1",
+        ),
+        (
+            "tensorflow==2.21.0 ; python_full_version < '3.13' and platform_machine == 'aarch64'",
+            "tensorflow==2.21.0 ; platform_machine == 'aarch64'",
+        ),
+        ("six==1.17.0", "six==1.17.0"),
+    ],
+)
+def test_a_lock_line_keeps_what_it_says_about_the_processor_only(line, expected):
+    assert lock.without_environment(line) == expected
+
+
+def conda_dependencies():
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    plain = [entry for entry in listed if isinstance(entry, str)]
+    from_pypi = next(entry["pip"] for entry in listed if isinstance(entry, dict))
+    return plain, from_pypi
+
+
+def test_conda_and_apt_bring_the_same_r_packages():
+    plain, _ = conda_dependencies()
+    from_conda = {
+        re.sub(r"^conda-forge::r-|=.*", "", entry) for entry in plain if "::r-" in entry
+    }
+    from_conda -= {"base", "tensorflow"}  # what keras3 stands on; Debian has neither
+    from_apt = {
+        name.removeprefix("r-cran-")
+        for name in lines_of("apt-packages.txt")
+        if name.startswith("r-cran-")
+    }
+    assert from_conda == from_apt
+
+
+def test_conda_and_pip_bring_the_same_python_packages():
+    plain, from_pypi = conda_dependencies()
+    names = {re.split(r"[=<>]", entry)[0] for entry in plain} | {
+        Requirement(entry).name for entry in from_pypi
+    }
+    for line in lines_of("requirements.in"):
+        name = Requirement(line).name
+        # conda has rpy2 in one piece, and matplotlib without a window system under another name
+        name = {
+            "rpy2-rinterface": "rpy2",
+            "rpy2-robjects": "rpy2",
+            "matplotlib": "matplotlib-base",
+        }.get(name, name)
+        assert name in names
+
+
+def test_pins_that_conda_takes_from_pypi_are_those_of_requirements_in():
+    pinned = {
+        Requirement(line).name: Requirement(line).specifier
+        for line in lines_of("requirements.in")
+    }
+    _, from_pypi = conda_dependencies()
+    for entry in map(Requirement, from_pypi):
+        assert entry.specifier == pinned[entry.name]
+
+
+def test_binder_would_not_add_rstudio():
+    plain, _ = conda_dependencies()
+    assert not [entry for entry in plain if entry.startswith("r-")]

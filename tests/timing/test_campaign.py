@@ -1,0 +1,1007 @@
+"""The experiment with programs that do next to nothing: design and safety."""
+
+import errno
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from sidebyside.timing import (
+    AnotherCampaign,
+    CannotRun,
+    NotClean,
+    Stopped,
+    WrongPlan,
+    campaign,
+    contribute,
+    load_campaigns,
+    loader,
+    machine,
+    plans,
+    progress,
+    ratio,
+    records,
+    report,
+    resume_campaign,
+    run_campaign,
+    schema,
+    sharing,
+)
+from sidebyside.timing.__main__ import main
+from sidebyside.timing.run import arms, processes
+from timing_fakes import Fakes, is_alive, run_with_hook, wait_for, write_notebook
+
+PYTHONS = ("python", "python-again")
+
+
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    """A fake notebook, and a lock of its own."""
+    monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
+    monkeypatch.setenv("SIDEBYSIDE_FAKE", str(tmp_path))
+    monkeypatch.setattr(machine, "WATCHED", 0.01)
+    # py-cpuinfo takes a second; one test asks it.
+    monkeypatch.setattr(machine, "_processor", lambda: {"name": "Fake"})
+    return Fakes(tmp_path)
+
+
+@pytest.fixture
+def run(fakes):
+    """`run_campaign()` with two arms and one block, where nothing is said."""
+
+    def run(name="one", **options):
+        options = {
+            "notebook": fakes.notebook,
+            "blocks": 1,
+            "arms": PYTHONS,
+            "directory": fakes.campaigns,
+            "progress": "none",
+            **options,
+        }
+        return run_campaign(name, **options)
+
+    return run
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+def make_plan(fakes, **options):
+    options = {
+        "blocks": 10,
+        "epochs": None,
+        "arms": schema.ARMS,
+        "device": "cpu",
+        "seed": 1,
+        "precision": None,
+        "budget": None,
+        "timeout": 10,
+        "notebook_sha256": "0",
+        **options,
+    }
+    programs = plans.programs_of(fakes.notebook)
+    return plans.make_plan("one", fakes.notebook, programs, **options)
+
+
+# --- the design
+
+
+def test_blocks_are_randomised_and_complete(fakes):
+    plan = make_plan(fakes)
+    assert [x.block for x in plan.order] == list(range(11))
+    assert all(sorted(x.arms) == sorted(schema.ARMS) for x in plan.order)
+    assert len({x.arms for x in plan.order}) > 3
+    assert len({x.seed for x in plan.order}) == 11
+    assert plan.epochs == 2
+    assert plan.order == make_plan(fakes).order
+    assert plan.order != make_plan(fakes, seed=2).order
+
+
+def test_every_arm_is_as_often_in_every_place(fakes):
+    """In the long run: 1000 blocks, of which chance alone gives 250 +- 14."""
+    plan = make_plan(fakes, blocks=1000)
+    places = Counter((a, p) for x in plan.order for p, a in enumerate(x.arms))
+    assert len(places) == 16
+    assert all(190 < count < 310 for count in places.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"arms": ("python", "julia")}, "julia; expected some of"),
+        ({"arms": ("r", "r")}, "each once"),
+        ({"arms": ()}, "none"),
+        ({"device": "tpu"}, "expected cpu or gpu"),
+        ({"blocks": 0}, "blocks is 0"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"precision": 0.0}, "precision is 0"),
+        ({"precision": 0.1, "arms": ("r",)}, "two arms"),
+        ({"budget": math.nan}, "budget is nan"),
+        ({"timeout": 0}, "timeout is 0"),
+    ],
+)
+def test_what_makes_no_plan_gets_a_sentence(fakes, options, words):
+    with pytest.raises(WrongPlan, match=words):
+        make_plan(fakes, **options)
+
+
+def test_a_notebook_that_cannot_be_timed_gets_a_sentence(fakes, run):
+    write_notebook(fakes.notebook, python={"parameters": "seed = 1"})
+    with pytest.raises(WrongPlan, match="sets no whole number `epochs`"):
+        run()
+    with pytest.raises(WrongPlan, match="sets seed, not epochs"):
+        run(epochs=2)
+    with pytest.raises(WrongPlan, match="becomes a folder"):
+        run("../one")
+    with pytest.raises(WrongPlan, match="is not there"):
+        run(notebook=fakes.folder / "none.ipynb")
+    assert not fakes.campaigns.exists()
+
+
+def test_a_campaign_of_all_arms(fakes, run):
+    """The plan and the machine are written before the first run."""
+    place = fakes.campaigns / "one"
+    fakes.training(
+        1,
+        f"assert os.path.exists({str(place / 'plan.json')!r})\n"
+        f"assert os.path.exists({str(place / 'machine.json')!r})\n",
+    )
+    # Whatever the reader's shell has set: all arms get the same.
+    folder = run(arms=schema.ARMS, epochs=3, seed=5)
+    assert folder == place
+    table = load_campaigns(folder)
+    assert table["state"].tolist() == ["ok"] * 8
+    assert table["run"].tolist() == list(range(1, 9))
+    plan = read(folder, "plan.json")
+    planned = [arm for block in plan["order"] for arm in block["arms"]]
+    assert table["arm"].tolist() == planned
+    assert sorted(planned[:4]) == sorted(schema.ARMS)
+    for block, rows in table.groupby("block"):
+        seed = plan["order"][block]["seed"]
+        assert set(rows["seed"]) == {seed}
+        # R and Python said the same number to the last bit.
+        assert set(rows["loss"]) == {(seed / 3, seed / 4, seed / 5)}
+    assert (table["epoch_seconds"] == (0.25, 0.25, 0.25)).all()
+    stages = table[list(schema.STAGE_COLUMNS)].sum(axis=1)
+    assert (stages <= table["process_seconds"]).all()
+    assert (table["start_seconds"] > 0).all()
+    assert (table["peak_memory_mb"] > 5).all()
+    end = read(folder, "end.json")
+    assert end["complete"]
+    assert end["reason"] == "all blocks were run"
+    overhead = end["overhead"]
+    assert 0 < overhead["children_seconds"] < overhead["seconds"]
+    found = read(folder, "machine.json")
+    assert found["arms"]["r"]["r"] == found["arms"]["rpy2"]["r"]
+    assert sorted(os.listdir(folder)) == [
+        *("end.json", "events.jsonl", "machine.json"),
+        *("plan.json", "programs.json", "runs.csv"),
+    ]
+
+
+def test_a_campaign_that_is_there_is_not_run_over(run):
+    folder = run()
+    with pytest.raises(WrongPlan, match="is finished; choose another name"):
+        run()
+    (folder / "end.json").unlink()
+    with pytest.raises(WrongPlan, match="is not finished; choose another"):
+        run()
+
+
+def test_the_environment_is_the_same_and_nothing_else(fakes, run, monkeypatch):
+    monkeypatch.setenv("R_SESSION_TMPDIR", "/tmp/of/a/kernel")
+    monkeypatch.setenv("MY_TOKEN", "secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("FRUITS360_DIR", "fruits")
+    fakes.training(
+        3, f"open({str(fakes.folder / 'env')!r}, 'w').write(repr(dict(os.environ)))"
+    )
+    run()
+    found = eval((fakes.folder / "env").read_text())
+    assert found["OMP_NUM_THREADS"] == "1"
+    assert found["FRUITS360_DIR"] == os.path.abspath("fruits")
+    assert found["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert not {"R_SESSION_TMPDIR", "MY_TOKEN", "SIDEBYSIDE_TIMING_LOCK"} & found.keys()
+    assert found["TMPDIR"].startswith(str(fakes.campaigns))
+
+
+# --- arms that are not alike
+
+
+def test_arms_that_differ_are_refused():
+    one = arms.Surroundings({"keras": "3.15", "cores": 2, "executable": "a"}, {}, "")
+    other = arms.Surroundings({"keras": "3.14", "cores": 2, "executable": "b"}, {}, "")
+    assert arms.differences({"python": one, "r": one}) == []
+    assert arms.differences({"python": one, "r": other}) == [
+        "keras: 3.15 in python, 3.14 in r"
+    ]
+
+
+# A Keras that trains nothing, and tells its callbacks.
+KERAS = """\
+import time
+class callbacks:
+    class Callback:
+        pass
+class Model:
+    variables = ()
+    def fit(self, x=None, epochs=1, callbacks=None):
+        for epoch in range(epochs):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch)
+            time.sleep(0.001)
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, {"loss": 0.5 / (epoch + 1), "val_acc": 1})
+        return self
+"""
+
+
+@pytest.fixture
+def keras(fakes, monkeypatch):
+    """A fake Keras that every Python finds first."""
+    folder = fakes.folder / "site"
+    (folder / "keras").mkdir(parents=True)
+    (folder / "keras" / "__init__.py").write_text(KERAS)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+def test_only_one_arm_with_keras_is_refused(fakes, run, keras):
+    write_notebook(fakes.notebook, python={"import": "import os, keras"})
+    with pytest.raises(
+        CannotRun, match=r"Keras is loaded in python .*, not r"
+    ) as caught:
+        run(arms=("python", "r"))
+    assert str(keras / "keras" / "__init__.py") in str(caught.value)
+    # Nothing was measured, and nothing is left.
+    assert list(fakes.campaigns.iterdir()) == []
+
+
+def test_an_arm_that_cannot_run_says_why(fakes, run):
+    write_notebook(fakes.notebook, python={"import": "import os, no_such_thing"})
+    with pytest.raises(CannotRun, match="No module named 'no_such_thing'"):
+        run()
+
+
+# --- the ear
+
+
+def test_epochs_are_stamped_where_keras_trains(fakes, run, keras):
+    write_notebook(
+        fakes.notebook,
+        python={
+            "import": "import os, keras",
+            "fit": "history = keras.Model().fit(epochs=epochs)",
+        },
+    )
+    table = load_campaigns(run(epochs=3))
+    assert set(table["loss"]) == {(0.5, 0.25, 0.5 / 3)}
+    assert set(table["val_accuracy"]) == {(1.0, 1.0, 1.0)}
+    assert set(table["accuracy"]) == {()}
+    assert all(len(x) == 3 and min(x) > 0 for x in table["epoch_seconds"])
+
+
+def test_the_ear_takes_callbacks_in_any_form(fakes, keras, tmp_path):
+    code = """
+import keras
+class Own(keras.callbacks.Callback):
+    on_epoch_begin = on_epoch_end = lambda *_: None
+model = keras.Model()
+model.fit(None, 1, [Own()]); model.fit(callbacks=(Own(),)); model.fit(callbacks=Own())
+try:
+    model.fit(epochs=1, callbacks=3)
+except AttributeError:
+    pass
+"""
+    done = run_with_hook(code, tmp_path, PYTHONPATH=f"{arms.HOOK}:{keras}")
+    assert done.returncode == 0, done.stderr
+    assert [len(x["logs"]) for x in read(tmp_path, "fits.json")] == [1, 1, 1]
+
+
+def test_the_ear_leaves_another_sitecustomize_its_work(fakes, keras, tmp_path):
+    (keras / "sitecustomize.py").write_text("import sys; sys.was_called = __file__\n")
+    code = "import sys; print(sys.was_called, 'keras' in sys.modules)"
+    done = run_with_hook(code, tmp_path, PYTHONPATH=f"{arms.HOOK}:{keras}")
+    assert done.stdout.split() == [str(keras / "sitecustomize.py"), "False"]
+
+
+# --- runs that go wrong
+
+
+def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd):
+    """Warm-up: runs 1 and 2."""
+    fakes.training(3, "import sys; sys.exit('the disk says,\\n\"no\"')")
+    fakes.training(
+        4, "import subprocess, time; subprocess.Popen(['sleep', '987']); time.sleep(60)"
+    )
+    fakes.training(5, "os.kill(os.getpid(), 6)")
+    fakes.training(6, "losses.pop()")
+    folder = run(blocks=2, timeout=2, progress="lines")
+    table = load_campaigns(folder)
+    assert table["state"].tolist() == [
+        "ok",
+        "ok",
+        "crashed",
+        "timeout",
+        "crashed",
+        "crashed",
+    ]
+    assert table["exit_code"].tolist() == [0, 0, 1, -9, -6, 0]
+    messages = table["message"].tolist()
+    assert messages[2].endswith('the disk says, | "no"')
+    assert messages[3].startswith("stopped after 2.")
+    assert messages[4].startswith("ended by signal 6")
+    assert messages[5] == "loss has 1 values, expected one for each of 2 epochs"
+    # What it had started is gone too, wherever it was.
+    assert subprocess.run(["pgrep", "-f", "sleep 987"], check=False).returncode == 1
+    shown = capfd.readouterr().out
+    assert "crashed: exit code 1" in shown
+    assert "timeout: stopped after 2." in shown
+    told = report.show_text(folder)
+    assert "Of 6 runs: 3 crashed, 1 timeout." in told
+    assert "run 4" in told
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_loss_that_is_not_its_partners(fakes, run, capfd, last):
+    """Judged against the `python` run, though that may be the last."""
+    for seed in range(20):
+        order = make_plan(fakes, arms=PYTHONS, blocks=1, seed=seed).order[1].arms
+        if (order[-1] == "python") is last:
+            break
+    number = 3 + order.index("python-again")
+    fakes.training(number, "import math; losses[1] = math.nextafter(losses[1], 1e9)")
+    folder = run(seed=seed)
+    table = load_campaigns(folder)
+    wrong = table[table["state"] == "wrong-loss"]
+    assert wrong["run"].tolist() == [number]
+    assert wrong["arm"].tolist() == ["python-again"]
+    message = wrong["message"].item()
+    partner = 3 + order.index("python")
+    assert message.startswith("epoch 2: loss ")
+    assert message.endswith(f"in run {partner} (python)")
+    assert message in capfd.readouterr().out
+
+
+def test_without_its_python_run_a_block_is_judged_by_its_first(fakes):
+    def row(number, arm, loss, state="ok"):
+        return {
+            "run": number,
+            "arm": arm,
+            "loss": (loss,),
+            "val_loss": (),
+            "state": state,
+        }
+
+    rows = [row(1, "r", 0.5), row(2, "python", 0.0, "crashed"), row(3, "rpy2", 0.6)]
+    changed = campaign._judge(rows)
+    assert [x["run"] for x in changed] == [3]
+    rows.append({**row(4, "python", math.nan), "loss": (math.nan,)})
+    campaign._judge(rows)
+    assert [x["state"] for x in rows] == ["wrong-loss", "crashed", "wrong-loss", "ok"]
+
+
+def outcome(**facts):
+    known = {"exit_code": 0, "started": 1e9, "seconds": 2.0, "cpu_seconds": 1.0}
+    return processes.Outcome(**{"reason": "", **known, **facts})
+
+
+def test_a_clock_that_is_set_makes_no_measurement(fakes, run, monkeypatch):
+    """The place is tried again, and after three times the campaign stops."""
+    real = campaign.run_process
+    drifts = [0.0, 0.0, -3600.0]
+
+    def run_process(*arguments, **options):
+        found = real(*arguments, **options)
+        drift = drifts.pop(0) if drifts else 0.0
+        return processes.Outcome(**{**vars(found), "drift": drift})
+
+    monkeypatch.setattr(campaign, "run_process", run_process)
+    table = load_campaigns(run())
+    assert table["state"].tolist() == ["ok", "ok", "interrupted", "ok", "ok"]
+    assert table["position"].tolist() == [1, 2, 1, 1, 2]
+    assert table["message"][2].startswith("the system's clock was set by -3600.000 s")
+    drifts[:] = [5.0] * 3
+    with pytest.raises(Stopped, match=r"3 times in a row.*clock was set by \+5"):
+        run("two")
+    assert len(load_campaigns(fakes.campaigns / "two")) == 3
+
+
+def test_a_keeper_that_is_killed_loses_one_run(fakes, run, monkeypatch):
+    real = campaign.run_process
+    found = [processes.Outcome("lost")]
+    monkeypatch.setattr(
+        campaign, "run_process", lambda *a, **o: found.pop() if found else real(*a, **o)
+    )
+    table = load_campaigns(run())
+    assert table["state"].tolist() == ["interrupted", *["ok"] * 4]
+    assert table["exit_code"].isna().tolist() == [True, *[False] * 4]
+
+
+# --- the keeper
+
+
+def keep(folder, code, timeout=30.0, **options):
+    return processes.run_process(
+        [sys.executable, "-c", code],
+        environment={"PATH": os.environ["PATH"]},
+        folder=folder,
+        directory=folder,
+        timeout=timeout,
+        **options,
+    )
+
+
+def test_time_and_memory_are_those_of_the_program(tmp_path):
+    """Not of this process, which has hundreds of megabytes."""
+    code = "import time; x = bytearray(60_000_000); time.sleep(0.3); print(len(x)); 1/0"
+    found = keep(tmp_path, code)
+    assert found.exit_code == 1
+    assert 0.3 <= found.seconds < 5
+    assert 65e6 < found.peak_bytes < 100e6
+    assert abs(found.drift) < 0.05
+    assert 0 < found.cpu_seconds < 3
+    assert (tmp_path / "stdout").read_text() == "60000000\n"
+    assert "ZeroDivisionError" in arms.last_words(tmp_path)
+
+
+def test_a_program_that_is_not_there(tmp_path):
+    found = processes.run_process(
+        ["/no/such/program"],
+        environment={},
+        folder=tmp_path,
+        directory=tmp_path,
+        timeout=5,
+    )
+    assert found.exit_code == 127
+    assert "/no/such/program" in arms.last_words(tmp_path)
+
+
+def test_nothing_outlives_a_program(tmp_path):
+    """Not even what has made itself a session of its own."""
+    code = (
+        "import subprocess\n"
+        "p = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
+        "print(p.pid)"
+    )
+    assert keep(tmp_path, code).exit_code == 0
+    assert not is_alive(int((tmp_path / "stdout").read_text()))
+
+
+def test_a_program_does_not_outlive_its_killed_keeper(tmp_path):
+    code = (
+        "import os, signal, time\n"
+        "print(os.getpid(), flush=True)\n"
+        "os.kill(os.getppid(), signal.SIGKILL)\n"
+        "time.sleep(100)"
+    )
+    assert keep(tmp_path, code).reason == "lost"
+    pid = int((tmp_path / "stdout").read_text())
+    assert wait_for(lambda: not is_alive(pid), 5)
+
+
+def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "TICK", 0.3)
+
+    def tick():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep(
+            tmp_path,
+            "import os, time; print(os.getpid(), flush=True); time.sleep(100)",
+            tick=tick,
+        )
+    assert not is_alive(int((tmp_path / "stdout").read_text()))
+
+
+def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
+    grep = ["/bin/sh", "-c", "grep SigIgn /proc/self/status"]
+    processes.run_process(
+        grep,
+        environment={"PATH": os.environ["PATH"]},
+        folder=tmp_path,
+        directory=tmp_path,
+        timeout=5,
+    )
+    ignored = int((tmp_path / "stdout").read_text().split()[1], 16)
+    # Python ignores these two. (Others may be ignored by whoever started us.)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        assert not ignored >> (number - 1) & 1, number
+
+
+# --- a campaign that is ended from outside
+
+
+def start_and_hang(fakes, name="one"):
+    """A campaign in whose third run the program hangs, and that one's pid."""
+    pid = fakes.folder / "pid"
+    fakes.training(
+        3,
+        f"import time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(100)",
+    )
+    process = fakes.start(name)
+    assert wait_for(lambda: pid.exists() and pid.read_text()), process.communicate()
+    (fakes.folder / "3").unlink()
+    return process, int(pid.read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_campaign_that_is_stopped_leaves_no_process(fakes, number):
+    process, pid = start_and_hang(fakes)
+    process.send_signal(number)
+    shown, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "can be resumed" in shown
+    assert not is_alive(pid)
+    table = load_campaigns(fakes.campaigns / "one")
+    assert table["state"].tolist() == ["ok", "ok", "interrupted"]
+    assert table["message"][2] == "the campaign was stopped by its user"
+
+
+def test_killed_in_the_middle_and_resumed(fakes, capfd):
+    process, pid = start_and_hang(fakes)
+    with pytest.raises(AnotherCampaign, match=f"'one', process {process.pid}"):
+        run_campaign("two", notebook=fakes.notebook, directory=fakes.campaigns)
+    assert "under way on this machine: one" in report.status_text(fakes.campaigns)
+    process.kill()
+    process.communicate(timeout=20)
+    assert wait_for(lambda: not is_alive(pid), 10)
+    folder = fakes.campaigns / "one"
+    # As a power cut may leave it: a row that is not whole.
+    with (folder / "runs.csv").open("a") as file:
+        file.write("one,3,1,1,pyth")
+    assert main(["status", "--directory", str(fakes.campaigns)]) == 0
+    assert "not finished, 2 of 4 runs" in capfd.readouterr().out
+    assert main(["resume", str(folder), "--progress", "lines"]) == 0
+    shown = capfd.readouterr().out
+    assert "14 bytes are cut off" in shown
+    assert "Run 3 (" in shown and "run again" in shown
+    table = load_campaigns(folder)
+    assert table["state"].tolist() == ["ok", "ok", "interrupted", "ok", "ok"]
+    assert table["message"][2] == "the campaign was killed during this run"
+    assert read(folder, "end.json")["complete"]
+    assert main(["status", "--directory", str(fakes.campaigns)]) == 0
+    assert "finished: all blocks were run" in capfd.readouterr().out
+    # Nothing is to be done twice.
+    before = (folder / "runs.csv").read_bytes()
+    assert main(["resume", str(folder)]) == 0
+    assert (folder / "runs.csv").read_bytes() == before
+    (folder / "runs.csv").write_bytes(before.replace(b",cpu,", b",tpu,"))
+    assert main(["status", "--directory", str(fakes.campaigns)]) == 0
+    assert "one: damaged: " in capfd.readouterr().out
+
+
+def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
+    folder = run(blocks=2)
+    (folder / "end.json").unlink()
+    text = (folder / "machine.json").read_text()
+    found = machine.machine_id()
+    (folder / "machine.json").write_text(text.replace(found, "0" * 12))
+    with pytest.raises(Stopped, match=f"machine {'0' * 12}, and this is {found}"):
+        resume_campaign(folder, progress="none")
+    (folder / "machine.json").write_text(text)
+    known = arms.Surroundings({"keras": "9"}, {}, "")
+    monkeypatch.setattr(arms, "ask", lambda *a, **o: known)
+    with pytest.raises(Stopped, match="keras: none, now 9"):
+        resume_campaign(folder, progress="none")
+    programs = folder / "programs.json"
+    programs.write_text(programs.read_text().replace("0.25", "0.26"))
+    with pytest.raises(Stopped, match="not what the campaign began with"):
+        resume_campaign(folder, progress="none")
+    with pytest.raises(WrongPlan, match="is no campaign"):
+        resume_campaign(fakes.folder)
+
+
+def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):
+    """A campaign keeps its programs."""
+    monkeypatch.setattr(campaign.Campaign, "_measure_place", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run()
+    monkeypatch.undo()
+    monkeypatch.setenv("SIDEBYSIDE_FAKE", str(fakes.folder))
+    monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(fakes.folder / "lock"))
+    fakes.notebook.write_text("{}")
+    folder = resume_campaign(fakes.campaigns / "one", progress="none")
+    assert load_campaigns(folder)["state"].tolist() == ["ok"] * 4
+
+
+# --- disks that are full
+
+
+def test_a_full_disk_stops_a_campaign_cleanly(fakes, run, monkeypatch):
+    whole = records.append_line
+    rows = []
+
+    def append_line(path, line):
+        rows.append(line)
+        if path.name == "runs.csv" and len(rows) > 3:
+            raise records.DiskFull(errno.ENOSPC, "no room")
+        whole(path, line)
+
+    monkeypatch.setattr(records, "append_line", append_line)
+    with pytest.raises(
+        Stopped, match=r"no room\. What was measured is safe; make room"
+    ):
+        run()
+    monkeypatch.setattr(records, "append_line", whole)
+    assert len(load_campaigns(fakes.campaigns / "one")) == 2
+    folder = resume_campaign(fakes.campaigns / "one", progress="none")
+    states = load_campaigns(folder)["state"].tolist()
+    assert states == ["ok", "ok", "interrupted", "ok", "ok"]
+
+
+def test_no_run_is_begun_without_room(fakes, run, monkeypatch):
+    monkeypatch.setattr(records, "LEAST_FREE", 2**62)
+    with pytest.raises(Stopped, match="MB are free where"):
+        run()
+    assert fakes.trainings() == 0
+
+
+def test_a_line_is_written_whole_or_not_at_all(tmp_path):
+    """By a file that may not grow beyond 100 bytes."""
+    path = tmp_path / "runs.csv"
+    path.write_text("header\n" + "x" * 60 + "\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        records.append_line(path, "y" * 20 + "\n")
+        with pytest.raises(records.DiskFull, match="the disk is full"):
+            records.append_line(path, "z" * 20 + "\n")
+        with pytest.raises(records.DiskFull):
+            records.write_whole(path, "w" * 200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == "header\n" + "x" * 60 + "\n" + "y" * 20 + "\n"
+    assert os.listdir(tmp_path) == ["runs.csv"]
+
+
+# --- GPUs
+
+
+def test_without_a_gpu_the_cpu_is_measured_and_it_is_said(fakes, run, capfd):
+    folder = run(device="gpu")
+    assert "TensorFlow sees no GPU here; the CPU is measured" in capfd.readouterr().out
+    assert set(load_campaigns(folder)["device"]) == {"cpu"}
+    assert read(folder, "plan.json")["device"] == "cpu"
+
+
+def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(fakes, tmp_path):
+    row = {"device": "gpu", "epochs": 1}
+    stages = {"stamps": [1e9 + x for x in range(1, 6)], "history": {}}
+    (tmp_path / "stages.json").write_text(json.dumps(stages))
+    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], "devices": ["/device:CPU:0"]}
+    (tmp_path / "fits.json").write_text(json.dumps([fit]))
+    found = campaign._finished(row, outcome(seconds=9.0), tmp_path)
+    assert found["state"] == "crashed"
+    assert "its variables lie on /device:CPU:0" in found["message"]
+    fit["devices"] = ["/device:GPU:0"]
+    (tmp_path / "fits.json").write_text(json.dumps([fit]))
+    found = campaign._finished(row, outcome(seconds=9.0), tmp_path)
+    assert found["state"] == "ok"
+    assert found["start_seconds"] == 1.0
+    assert found["epoch_seconds"] == (0.5,)
+
+
+def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    cpu = arms.environment(tmp_path, "cpu", probe=False)
+    gpu = arms.environment(tmp_path, "gpu", probe=False)
+    assert (cpu["CUDA_VISIBLE_DEVICES"], gpu["CUDA_VISIBLE_DEVICES"]) == ("-1", "3")
+    assert gpu["TF_DETERMINISTIC_OPS"] == "1"
+
+
+# --- the ratio, and campaigns that go by it
+
+
+def rows_of(*pairs, block=1):
+    return [
+        {"block": number, "arm": arm, "state": "ok", "fit_seconds": seconds}
+        for number, pair in enumerate(pairs, block)
+        for arm, seconds in zip(("r", "python"), pair, strict=True)
+    ]
+
+
+def test_the_ratio_is_the_paired_one_of_the_blocks():
+    """By hand: logs of 1, 2 and 4 have mean log 2 and sd log 2."""
+    found = ratio.paired_ratio(rows_of((3, 3), (6, 3), (20, 5)), ("r", "python"))
+    assert found.estimate == pytest.approx(2.0)
+    # t(0.975, 2) = 4.302653
+    half = 4.302653 * math.log(2) / math.sqrt(3)
+    assert found.high == pytest.approx(2.0 * math.exp(half), rel=1e-6)
+    assert found.low == pytest.approx(2.0 / math.exp(half), rel=1e-6)
+    assert found.half_width == pytest.approx(math.exp(half) - 1, rel=1e-6)
+    assert found.blocks == 3
+
+
+def test_warm_up_and_failures_do_not_count_in_the_ratio():
+    rows = rows_of((50, 5), (4, 2), (3, 1), block=0)
+    rows[-1]["state"] = "wrong-loss"
+    found = ratio.paired_ratio(rows, ("r", "python"))
+    assert (found.estimate, found.blocks) == (pytest.approx(2.0), 1)
+    assert math.isnan(found.half_width)
+    assert str(found) == "2.000"
+    assert ratio.paired_ratio(rows[:2], ("r", "python")) is None
+
+
+@pytest.fixture
+def made_up(monkeypatch, fakes):
+    """Campaigns whose runs take what a function says, and no time."""
+
+    def use(seconds):
+        def measure(self, block, position):
+            row = {
+                "campaign": self.plan.campaign,
+                "run": len(self.rows) + 1,
+                "block": block.block,
+                "position": position,
+                "arm": block.arms[position - 1],
+                "device": "cpu",
+                "seed": block.seed,
+                "epochs": 2,
+                "state": "ok",
+                "exit_code": 0,
+                "started": plans.now(),
+                "process_seconds": 100.0,
+                **dict.fromkeys(schema.STAGE_COLUMNS, 0.5),
+                **dict.fromkeys(schema.EPOCH_COLUMNS, ()),
+                "loss": (0.5, 0.25),
+                "message": "",
+            }
+            return row | {"fit_seconds": seconds(block.block, row["arm"])}
+
+        monkeypatch.setattr(campaign.Campaign, "_measure", measure)
+
+    return use
+
+
+def test_a_precision_is_reached(run, made_up):
+    """The ratio of block n is 1 + or - 5 %, so its interval narrows."""
+    made_up(
+        lambda block, arm: (
+            10 * (1 + 0.05 * (-1) ** block if arm == "python-again" else 1)
+        )
+    )
+    folder = run(precision=0.02, blocks=None)
+    plan = read(folder, "plan.json")
+    assert plan["precision"]["rule"] == "fixed-width sequential design"
+    assert "fixed-width sequential design" in plan["design"]
+    assert plan["blocks"] == 200
+    rows = records.read_rows(folder)
+    blocks = max(x["block"] for x in rows)
+    pair = ("python-again", "python")
+    reached = ratio.paired_ratio(rows, pair)
+    assert reached.half_width <= 0.02
+    before = ratio.paired_ratio([x for x in rows if x["block"] < blocks], pair)
+    assert before.half_width > 0.02
+    assert (
+        f"after {blocks} blocks the interval's half-width is"
+        in read(folder, "end.json")["reason"]
+    )
+
+
+def test_a_precision_is_not_looked_at_before_ten_blocks(run, made_up):
+    made_up(lambda *_: 10.0)
+    rows = records.read_rows(run(precision=0.02, blocks=None))
+    assert max(x["block"] for x in rows) == plans.LEAST_BLOCKS
+
+
+def test_a_budget_ends_a_campaign_between_blocks(run, made_up):
+    made_up(lambda *_: 10.0)
+    folder = run(blocks=50, budget=1e-9)
+    assert read(folder, "end.json")["reason"] == "the budget of 1e-09 minutes is spent"
+    assert read(folder, "end.json")["complete"]
+    assert len(load_campaigns(folder)) == 0
+
+
+# --- what is seen of it
+
+
+class Ticks(progress.Lines):
+    """Looks at a campaign as each of its runs begins."""
+
+    def begin_run(self, block, arm):
+        self.seen = [*getattr(self, "seen", []), (block, arm, self.expected())]
+
+
+def test_the_expected_end_is_that_of_the_runs_to_come(run, made_up, capfd):
+    made_up(lambda *_: 10.0)
+    shown = Ticks()
+    run(blocks=2, progress=shown)
+    # 100 s each; the first run knows of none before it.
+    assert [x[2] for x in shown.seen] == [None, 500, 400, 300, 200, 100]
+    text = capfd.readouterr().out
+    assert "fit, python-again/python: 1.000 [1.000, 1.000]" in text
+    assert "about 3 min 20 s to go" in text
+
+
+def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
+    made_up(lambda *_: 10.0)
+    run(blocks=2, progress="compact")
+    lines = capfd.readouterr().out.splitlines()
+    blocks = [x for x in lines if x.startswith(("warm-up", "block"))]
+    assert len(blocks) == 3
+    assert blocks[2].startswith("block 2 of 2")
+    assert "(fit, python-again/python: 1.000 [1.000, 1.000])" in blocks[2]
+
+
+def test_a_terminal_sees_block_arm_and_expected_end(run, made_up, monkeypatch):
+    import io
+
+    from rich.console import Console
+
+    made_up(lambda *_: 10.0)
+    shown = progress.Live()
+    screen = io.StringIO()
+    shown.console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(shown._live, "console", shown.console)
+    run(blocks=2, progress=shown)
+    text = screen.getvalue()
+    for words in (
+        "block 2 of 2, python",
+        "expected end",
+        "1.000 [1.000, 1.000] (95 % interval)",
+    ):
+        assert words in text
+
+
+def test_a_progress_that_is_unknown(run):
+    with pytest.raises(ValueError, match="expected one of live, lines"):
+        run(progress="loud")
+
+
+# --- sharing
+
+
+def test_a_contributed_copy_names_nobody(fakes, run, monkeypatch):
+    monkeypatch.setenv("USER", "ada-l")
+    monkeypatch.setattr("socket.gethostname", lambda: "engine.example.org")
+    fakes.training(
+        3,
+        "import sys; sys.exit('/home/ada-l/fruits/Kiwi/1.jpg of ada-l on "
+        "engine.example.org, C:\\\\Users\\\\ada-l\\\\x.jpg; see https://keras.io/api/')",
+    )
+    folder = run("of-ada-l")
+    told = read(folder, "machine.json")
+    told["data"] = "painted, in /home/ada-l/side by side/data (16 classes)"
+    (folder / "machine.json").write_text(json.dumps(told))
+    target = contribute(folder, fakes.folder / "shared")
+    found = read(target, "machine.json")
+    assert target.name == f"contributed-of-x-{found['id']}"
+    table = load_campaigns(target)
+    message = table["message"][2]
+    assert message.endswith("1.jpg of ... on ..., x.jpg; see https://keras.io/api/")
+    assert set(os.listdir(target)) == {
+        "plan.json",
+        "machine.json",
+        "runs.csv",
+        "end.json",
+    }
+    text = "".join(x.read_text() for x in target.iterdir())
+    for word in ("ada-l", "engine", "/home", str(fakes.folder), sys.prefix):
+        assert word not in text, word
+    # What was measured is as it was.
+    before = load_campaigns(folder)
+    same = [x for x in schema.COLUMNS if x not in ("campaign", "message")]
+    assert table[same].equals(before[same])
+    with pytest.raises(WrongPlan, match="is there already"):
+        contribute(folder, fakes.folder / "shared")
+    named = contribute(folder, fakes.folder / "shared", name="reference-cpu")
+    assert set(load_campaigns(named)["campaign"]) == {"reference-cpu"}
+
+
+def test_what_cannot_be_cleaned_is_not_shared(fakes, run, monkeypatch):
+    folder = run()
+    monkeypatch.setattr(sharing, "clean", lambda text, secrets: text)
+    monkeypatch.setattr(sharing, "_secrets", lambda *_: ["randomised"])
+    with pytest.raises(NotClean, match=r"'randomised' in plan\.json"):
+        contribute(folder, fakes.folder / "shared")
+    assert not (fakes.folder / "shared").exists()
+    (folder / "end.json").unlink()
+    with pytest.raises(WrongPlan, match="is not finished"):
+        contribute(folder, fakes.folder / "shared")
+
+
+# --- the machine
+
+
+def test_the_machine_has_an_anonymous_name_that_stays():
+    found = machine.describe_machine()
+    assert found["id"] == machine.machine_id() == machine.machine_id()
+    assert len(found["id"]) == 12
+    assert found["cpu"]["usable"] >= 1
+    assert found["packages"]["keras"]
+    json.dumps(found)
+
+
+def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
+    monkeypatch.setattr(machine, "load_average", lambda: 1e3)
+    monkeypatch.setattr(machine, "_others_at_work", lambda: [("stress", 1.5)])
+    monkeypatch.setattr(machine, "_governors", lambda: ["powersave"])
+    monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 1e6)
+    found = "; ".join(machine.busy_findings())
+    for words in (
+        "load of the last minute was 1000.00",
+        "stress 150%",
+        "powersave",
+        "GB of memory",
+    ):
+        assert words in found
+
+
+def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):
+    """The programs run elsewhere, in the folder of their notebook."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    folder = run(directory="../there")
+    assert folder == tmp_path.resolve() / "there" / "one"
+    assert [row["state"] for row in records.read_rows(folder)] == ["ok"] * 4
+    monkeypatch.chdir(tmp_path)
+    assert resume_campaign("there/one", progress="none") == folder
+
+
+def test_a_battery_is_said_and_its_lack_is_no_error(monkeypatch):
+    class Battery:
+        power_plugged = False
+
+    monkeypatch.setattr(machine.psutil, "sensors_battery", Battery, raising=False)
+    assert machine._on_battery()
+    Battery.power_plugged = True
+    assert not machine._on_battery()
+
+    def no_such_folder():
+        raise FileNotFoundError("/sys/class/power_supply")
+
+    monkeypatch.setattr(
+        machine.psutil, "sensors_battery", no_such_folder, raising=False
+    )
+    assert not machine._on_battery()
+
+
+def test_another_process_at_work_is_seen(fakes, monkeypatch):
+    monkeypatch.setattr(machine, "WATCHED", 0.3)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        found = machine._others_at_work()
+        busy.kill()
+    assert found[0][1] > 0.1
+
+
+def test_disturbances_are_what_the_counters_say():
+    before = dict.fromkeys(("stolen", "throttled", "limited", "swapped"), 0.0)
+    assert machine.disturbances(before, before, 100.0) == []
+    after = dict.fromkeys(before, 50.0 * os.cpu_count())
+    found = "; ".join(machine.disturbances(before, after, 100.0))
+    for words in (
+        "took 50.0% of the processors",
+        "slowed down for heat",
+        "limit",
+        "MB were swapped",
+    ):
+        assert words in found
+
+
+# --- the command
+
+
+def test_the_command_shows_and_contributes(fakes, run, capfd):
+    folder = run()
+    assert main(["show", str(folder)]) == 0
+    shown = capfd.readouterr().out
+    assert "python-again over python, fit:" in shown
+    assert "All 4 runs are ok." in shown
+    assert main(["contribute", str(folder), "--to", str(fakes.folder / "to")]) == 0
+    assert "git add data/timings/contributed-one-" in capfd.readouterr().out
+    assert main(["show", str(fakes.folder)]) == 1
+    assert "the file is not there" in capfd.readouterr().err
+
+
+def test_campaigns_go_to_the_data_folder(fakes, monkeypatch):
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(fakes.folder / "data"))
+    assert loader.timings_directory() == fakes.folder / "data" / "timings"
+    assert "There is no campaign" in report.status_text(loader.timings_directory())

@@ -1,0 +1,208 @@
+"""The timed cells of a notebook are two programs.
+
+The last tests take those of notebook 03 out, run each in a process of its
+own, `python` and `Rscript`, and compare what came out.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, writes
+from sidebyside.timing.cells import STAGES, NoProgram, read_programs
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / "notebooks" / "03_fruits_cnn.ipynb"
+
+
+def cell(source, *tags):
+    return new_code_cell(source, metadata={"tags": list(tags)})
+
+
+def pair(stage, r, python):
+    return [
+        cell("%%R\n" + r, "pair", "r", f"timed-{stage}"),
+        cell(python, "pair", "python", f"timed-{stage}"),
+    ]
+
+
+GOOD = {
+    "parameters": ("epochs <- 10L\nseed <- 42L", "epochs = 10\nseed = 42"),
+    "import": ("library(stats)", "import math"),
+    "data": ("x <- 1", "x = 1"),
+    "build": ("y <- x", "y = x"),
+    "fit": ("z <- y + epochs", "z = y + epochs"),
+}
+
+
+def cells_of(stages):
+    return [one for name, halves in stages.items() for one in pair(name, *halves)]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(cells):
+        path = tmp_path / "some.ipynb"
+        path.write_text(writes(new_notebook(cells=cells)))
+        return path
+
+    return write
+
+
+def test_both_programs_are_read_in_order(write):
+    programs = read_programs(write(cells_of(GOOD)))
+    assert list(programs) == ["r", "python"]
+    assert tuple(programs["r"].stages) == STAGES
+    assert programs["r"].source().startswith("epochs <- 10L\nseed <- 42L\n\nlibr")
+    assert programs["python"].source().endswith("z = y + epochs\n")
+    assert "%%R" not in programs["r"].source()
+
+
+def test_cells_without_the_tags_are_not_part_of_it(write):
+    cells = [cell("print(1)"), *cells_of(GOOD), cell("%matplotlib inline")]
+    assert "print" not in read_programs(write(cells))["python"].source()
+
+
+def test_a_stage_may_have_several_cells(write):
+    cells = cells_of(GOOD)
+    cells[8:8] = pair("build", "more <- 1", "more = 1")
+    assert read_programs(write(cells))["python"].stages["build"] == "y = x\n\nmore = 1"
+
+
+def test_parameters_are_set_after_the_notebook_s_own(write):
+    programs = read_programs(write(cells_of(GOOD)))
+    r = programs["r"].with_parameters(epochs=1, seed=7)
+    python = programs["python"].with_parameters(epochs=1, seed=7)
+    assert r.stages["parameters"].endswith("epochs <- 1L\nseed <- 7L")
+    assert python.stages["parameters"].endswith("epochs = 1\nseed = 7")
+    assert programs["r"].stages["parameters"] == GOOD["parameters"][0]
+    assert r.stages["fit"] == GOOD["fit"][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "in_r", "in_python"),
+    [
+        (3, "3L", "3"),
+        (0.5, "0.5", "0.5"),
+        ('a "b" \\', '"a \\"b\\" \\\\"', "'a \"b\" \\\\'"),
+        (True, "TRUE", "True"),
+    ],
+)
+def test_values_are_written_in_each_language(write, value, in_r, in_python):
+    programs = read_programs(write(cells_of(GOOD)))
+    for name, text in (("r", f"seed <- {in_r}"), ("python", f"seed = {in_python}")):
+        changed = programs[name].with_parameters(seed=value)
+        assert changed.stages["parameters"].splitlines()[-1] == text
+
+
+def test_a_parameter_that_the_cell_does_not_set_is_refused(write):
+    for program in read_programs(write(cells_of(GOOD))).values():
+        with pytest.raises(NoProgram, match=r"sets epochs, seed, not rounds"):
+            program.with_parameters(rounds=1)
+
+
+def test_another_program_has_another_hash(write):
+    one = read_programs(write(cells_of(GOOD)))["r"]
+    other = read_programs(write(cells_of({**GOOD, "data": ("x <- 2", "x = 1")})))
+    assert one.sha256() != other["r"].sha256()
+    assert len(one.sha256()) == 64
+
+
+BAD = [
+    (lambda c: c[:8], "some.ipynb, r: no cell is tagged timed-fit"),
+    (lambda c: [*c[2:], *c[:2]], "timed-parameters stands after timed-import"),
+    (lambda c: [*c, *pair("train", "1", "1")], "timed-train; expected one of"),
+    (lambda c: [*c, *pair("fit", "1", "%time 1")], "'%time 1' is for Jupyter"),
+    (lambda c: [*c, *pair("fit", "1", "!ls")], "'!ls' is for Jupyter only"),
+    (lambda c: [*c, cell("1", "r", "timed-fit")], "does not begin with %%R"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), BAD)
+def test_what_is_no_program_is_said(write, change, said):
+    with pytest.raises(NoProgram) as raised:
+        read_programs(write(change(cells_of(GOOD))))
+    assert said in str(raised.value)
+
+
+def test_what_is_no_notebook_is_said(tmp_path):
+    with pytest.raises(NoProgram, match="is not there"):
+        read_programs(tmp_path / "gone.ipynb")
+    (tmp_path / "text.ipynb").write_text("text")
+    with pytest.raises(NoProgram, match="is not a notebook"):
+        read_programs(tmp_path / "text.ipynb")
+    with pytest.raises(NoProgram, match="is not a notebook"):
+        read_programs(tmp_path)
+
+
+# --- the programs of notebook 03
+
+# Every digit of each metric, printed alike by both.
+PYTHON_SAYS = """
+import json
+print(json.dumps(history.history))
+"""
+R_SAYS = r"""
+digits <- lapply(history$metrics, sprintf, fmt = "%.17g")
+fields <- vapply(digits, paste, "", collapse = ", ")
+cat("{", paste0('"', names(fields), '": [', fields, "]", collapse = ", "), "}\n")
+"""
+
+
+def run(program, says, folder, suffix, command, **environment):
+    script = folder / f"program{suffix}"
+    script.write_text(program.source() + says)
+    done = subprocess.run(
+        [*command, str(script)],
+        cwd=folder,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout.splitlines()
+    return json.loads(said[-1]), said
+
+
+def run_both(folder, epochs, **environment):
+    """The histories of R and Python, and what R said about the directory."""
+    programs = {
+        name: program.with_parameters(epochs=epochs)
+        for name, program in read_programs(NOTEBOOK).items()
+    }
+    in_r, said = run(
+        programs["r"], R_SAYS, folder, ".R", ["Rscript", "--vanilla"], **environment
+    )
+    in_python, also_said = run(
+        programs["python"], PYTHON_SAYS, folder, ".py", [sys.executable], **environment
+    )
+    assert said[0] == also_said[0]
+    return in_r, in_python, said[0]
+
+
+def test_one_epoch_on_painted_fruits_is_the_same_in_both(tmp_path):
+    in_r, in_python, said = run_both(tmp_path, 1)
+    assert "painted" in said
+    assert "photograph" not in said
+    assert sorted(in_python) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert [len(values) for values in in_python.values()] == [1, 1, 1, 1]
+    assert in_r == in_python
+
+
+def test_photographs_are_learned_equally_well_in_both(tmp_path, photographs):
+    """Half the epochs of the notebook are enough for 0.97."""
+    in_r, in_python, said = run_both(
+        tmp_path,
+        5,
+        FRUITS360_DIR=photographs,
+        FRUITS360_CLASSES="all",
+        SIDEBYSIDE_DATA=str(tmp_path / "data"),
+    )
+    assert "painted" not in said
+    assert in_r == in_python
+    assert in_python["val_accuracy"][-1] >= 0.97

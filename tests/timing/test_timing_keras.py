@@ -1,0 +1,84 @@
+"""The experiment with the real program, and from inside a notebook."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sidebyside.timing import ARMS, load_campaigns, plans, run_campaign
+from timing_fakes import Fakes
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_fruits_cnn.ipynb"
+
+
+@pytest.fixture
+def fruits(tmp_path, monkeypatch):
+    """Three classes of noise, in the layout of Fruits-360."""
+    chance = np.random.default_rng(1)
+    for part, count in (("Training", 16), ("Test", 4)):
+        for level, name in enumerate(["Banana", "Kiwi", "Lemon"]):
+            folder = tmp_path / "fruits" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = chance.integers(0, 80, (100, 100, 3)) + 80 * level
+                picture = Image.fromarray(pixels.astype("uint8"))
+                picture.save(folder / f"{number}_100.jpg")
+    monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "fruits"))
+    monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
+
+
+def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
+    """One run of each, to the same losses; the warm-up is enough for that."""
+    whole = plans._order
+    monkeypatch.setattr(plans, "_order", lambda *arguments: whole(*arguments)[:1])
+    folder = run_campaign(
+        "one",
+        notebook=NOTEBOOK,
+        epochs=1,
+        directory=tmp_path,
+        progress="lines",
+    )
+    table = load_campaigns(folder)
+    assert table["message"].tolist() == [""] * 4
+    assert table["state"].tolist() == ["ok"] * 4
+    assert sorted(table["arm"]) == sorted(ARMS)
+    for column in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert len(set(table[column])) == 1, column
+        assert len(table[column][0]) == 1, column
+    for _, row in table.iterrows():
+        # The epoch, by Python's clock, lies within the fit, by the arm's own.
+        assert 0 < row["epoch_seconds"][0] < row["fit_seconds"]
+        assert row["import_seconds"] > row["start_seconds"] > 0
+        assert 100 < row["peak_memory_mb"] < 2000
+    machine = json.loads((folder / "machine.json").read_text())
+    assert "3 classes, 48 Training and 12 Test images" in machine["data"]
+    for arm in ARMS:
+        facts = machine["arms"][arm]
+        assert facts["keras"] == importlib.metadata.version("keras")
+        assert facts["backend"] == "tensorflow"
+        assert ("reticulate" in facts) is (arm in ("r", "rpy2"))
+    assert machine["arms"]["r"]["dialect"] in ("companion", "keras3")
+
+
+def test_a_campaign_runs_inside_a_notebook_with_r(tmp_path, monkeypatch, start_kernel):
+    """Where Keras and R are loaded, and reticulate has been at work."""
+    monkeypatch.setenv("SIDEBYSIDE_FAKE", str(tmp_path))
+    monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
+    fakes = Fakes(tmp_path)
+    kernel = start_kernel()
+    assert kernel.run("%load_ext sidebyside").ok
+    reply = kernel.run(
+        "from sidebyside.timing import run_campaign\n"
+        f"folder = run_campaign('one', notebook={str(fakes.notebook)!r}, blocks=1,\n"
+        "    arms=('python', 'r', 'rpy2'), directory="
+        f"{str(fakes.campaigns)!r})"
+    )
+    assert reply.ok, reply.shown
+    lines = reply.stdout.splitlines()
+    assert [x[:7] for x in lines if " s  " in x] == ["warm-up", "block 1"]
+    table = load_campaigns(fakes.campaigns)
+    assert table["state"].tolist() == ["ok"] * 6
+    # Of the program alone, though the kernel has taken half a gigabyte.
+    assert (table["peak_memory_mb"] < 200).all()
