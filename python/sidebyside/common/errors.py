@@ -22,6 +22,8 @@ def printable(text: object, most: int = 200) -> str:
     Text longer than `most` characters is cut in the middle.
     """
     text = str(text)
+    if text.isprintable() and len(text) <= most:
+        return text
     if len(text) > most:
         half = (most - 5) // 2
         text = f"{text[:half]} ... {text[-half:]}"
