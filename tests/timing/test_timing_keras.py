@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sidebyside.timing import ARMS, load_campaigns, plans, run_campaign
-from sidebyside.timing.schema import STAGE_COLUMNS
+from sidebyside.timing import ARMS, load_campaigns, plan, run_campaign
+from sidebyside.timing.format import STAGE_COLUMNS
 from timing_fakes import Fakes
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_fruits_cnn.ipynb"
@@ -98,8 +98,8 @@ def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
     known = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{known}".rstrip(os.pathsep))
     monkeypatch.setenv("SIDEBYSIDE_WATCHED", str(watched))
-    whole = plans._order
-    monkeypatch.setattr(plans, "_order", lambda *arguments: whole(*arguments)[:1])
+    whole = plan._order
+    monkeypatch.setattr(plan, "_order", lambda *arguments: whole(*arguments)[:1])
     folder = run_campaign(
         "one",
         notebook=NOTEBOOK,

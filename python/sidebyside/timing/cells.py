@@ -53,7 +53,8 @@ class TimedProgram:
     def with_parameters(self, **values: float | str) -> TimedProgram:
         """The same program with other values for its parameters.
 
-        They are assigned after the cell's own values, which stay there. Whole numbers stay whole numbers in R.
+        They are assigned after the cell's own values, which stay there. Whole
+        numbers stay whole numbers in R.
 
         Raises
         ------
