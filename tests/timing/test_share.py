@@ -28,14 +28,14 @@ from sidebyside.timing import (
     load_campaigns,
     locks,
     machine,
-    plans,
+    plan,
     schema,
     sharing,
 )
 from sidebyside.timing import __main__ as command
 from sidebyside.timing.distinct import Seen, machine_names
 
-SHORT = plans.SHORT
+SHORT = plan.SHORT
 
 
 def short(seed=1, **options):

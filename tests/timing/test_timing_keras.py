@@ -127,12 +127,17 @@ def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
         row["arm"]: stages_of(file, row)
         for file, (_, row) in zip(files, table.iterrows(), strict=True)
     }
-    # The same work falls into the same stage in every arm.
+    # The same work falls into the same stage in every arm. (What the start of the
+    # rpy2 arm loads is known: it has R to start.)
     assert {x["devices"] for x in seen.values()} == {"data_seconds"}
     for arm in ARMS[1:]:
         both = seen[arm].keys() & seen["python"].keys()
         assert len(both) > 500
-        other = {x for x in both if seen[arm][x] != seen["python"][x]}
+        other = {
+            name: (seen[arm][name], seen["python"][name])
+            for name in both
+            if seen[arm][name] not in (seen["python"][name], STAGE_COLUMNS[0])
+        }
         assert not other, (arm, other)
     machine = json.loads((folder / "machine.json").read_text())
     assert "3 classes, 48 Training and 12 Test images" in machine["data"]

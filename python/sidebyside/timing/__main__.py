@@ -154,8 +154,7 @@ def _do(options: argparse.Namespace) -> None:
             if options.short:
                 _make_short(options)
             chosen = {x.name: getattr(options, x.name) for x in fields(Settings)}
-            if options.arms is None:
-                del chosen["arms"]
+            chosen["arms"] = ARMS if options.arms is None else options.arms
             run_campaign(
                 options.name or f"{kind}{options.device}-{stamp}",
                 notebook=options.notebook,
