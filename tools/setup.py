@@ -462,7 +462,7 @@ class Environment:
         raise NotImplementedError
 
     def shared_steps(
-        self, python: str | None = None, r: str | None = None
+        self, python: tuple[str, ...] = (), r: tuple[str, ...] = ()
     ) -> list[Step]:
         """`python`, `r`: the steps that bring what the two companions need."""
         return [

@@ -198,8 +198,8 @@ def choose_route(
         name = os_release.get("PRETTY_NAME") or {"Darwin": "macOS"}.get(system, system)
         raise Stop(
             f"{name} ({machine}) and no active conda environment",
-            "Debian 12 or newer, Ubuntu 24.04 or newer (WSL too), or a conda environment "
-            "made from environment.yml",
+            "Debian 12 or newer, Ubuntu 24.04 or newer (WSL too), or a conda "
+            "environment made from environment.yml",
             [CONDA_LINE],
         )
     if machine not in MACHINES:
