@@ -19,7 +19,7 @@ TOOLS = ROOT / "tools"
 
 
 def load(name):
-    """Import a file of tools/ under a name of its own: `setup` alone could be anybody's."""
+    """Import a file of tools/ under a name of its own, since others have a `setup`."""
     sys.path.insert(0, str(TOOLS))
     try:
         spec = importlib.util.spec_from_file_location(
@@ -320,7 +320,11 @@ def test_os_release_is_read_with_quotes_and_comments():
 
 
 def test_only_packages_that_are_fully_installed_count():
-    output = "gcc\tinstalled\t4:12.2.0-3\nr-base-core\tconfig-files\t4.2.2\npython3-venv\tnot-installed\t\n"
+    output = (
+        "gcc\tinstalled\t4:12.2.0-3\n"
+        "r-base-core\tconfig-files\t4.2.2\n"
+        "python3-venv\tnot-installed\t\n"
+    )
     assert decide.installed_versions(output) == {"gcc": "4:12.2.0-3"}
 
 
@@ -719,7 +723,7 @@ def test_rs_tests_are_not_reinstalled():
 
 
 def test_what_python_compiles_is_no_source(tmp_path, monkeypatch):
-    """`make book` imports r/inst/python; the R companion is not installed anew for that."""
+    """`make book` imports r/inst/python; that does not make the R companion stale."""
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     for name in ("r/inst/python/a.py", "r/inst/python/__pycache__/a.cpython-311.pyc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -797,7 +801,7 @@ def test_a_folder_of_somebody_else_is_a_message_with_a_way_out(monkeypatch, caps
     assert setup.main([]) == 1
     complaint = capsys.readouterr().err
     assert (
-        "found:   /srv/main/build/setup.lock, where you may not write (Permission denied)"
+        "/srv/main/build/setup.lock, where you may not write (Permission denied)"
         in complaint
     )
     assert "to do:   copy " in complaint
@@ -925,7 +929,7 @@ def test_conda_and_pip_bring_the_same_python_packages():
     }
     for line in lines_of("requirements.in"):
         name = Requirement(line).name
-        # conda has rpy2 in one piece, and matplotlib without a window system under another name
+        # conda has rpy2 in one piece, and matplotlib without a window system
         name = {
             "rpy2-rinterface": "rpy2",
             "rpy2-robjects": "rpy2",
