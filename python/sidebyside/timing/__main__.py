@@ -194,7 +194,7 @@ def _make_short(options: argparse.Namespace) -> None:
     if told:
         raise WrongPlan(
             f"--short sets how much is measured, so that everybody in a class "
-            f"measures the same; leave out --short or --{told[0]}"
+            f"measures the same; leave it out, or --{told[0]}"
         )
     options.blocks, options.arms = SHORT.blocks, SHORT.arms
 
