@@ -942,7 +942,10 @@ def test_a_budget_ends_a_campaign_between_blocks(fakes, run, made_up, monkeypatc
         run(blocks=50, budget=60, began=began - 1800)
     folder = fakes.campaigns / "one"
     monkeypatch.setattr(campaign.Campaign, "_measure", measure)
-    resume_campaign(folder, progress="none", began=time.monotonic() - 1801)
+    shown = progress.Progress()
+    resume_campaign(folder, progress=shown, began=time.monotonic() - 1801)
+    # What the display counts from: both sessions.
+    assert shown.spent >= 3601
     assert read(folder, "end.json")["reason"] == "the budget of 60 minutes is spent"
     assert read(folder, "end.json")["complete"]
     # The block that had begun was measured to its end.
