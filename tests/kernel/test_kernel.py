@@ -89,7 +89,7 @@ def test_loading_twice_is_harmless(kernel):
 def test_loading_twice_in_python_registers_each_hook_once(kernel):
     counted = kernel.run(
         "import sidebyside\n"
-        "from sidebyside import extension, figures\n"
+        "from sidebyside.kernel import extension, figures\n"
         "shell = get_ipython()\n"
         "sidebyside.load_ipython_extension(shell)\n"
         "callbacks = shell.events.callbacks['pre_run_cell']\n"
@@ -102,7 +102,7 @@ def test_loading_twice_in_python_registers_each_hook_once(kernel):
 def test_unloading_takes_the_hooks_off_and_loading_brings_them_back(kernel):
     """R cannot be stopped, and goes on."""
     count = (
-        "from sidebyside import figures\n"
+        "from sidebyside.kernel import figures\n"
         "get_ipython().display_pub._hooks.count(figures.add_alt_text)"
     )
     assert kernel.run("%unload_ext sidebyside").ok
@@ -407,7 +407,7 @@ def test_what_is_missing_is_named_and_when_mended_the_kernel_goes_on(
     start_kernel,
 ):
     kernel = start_kernel()
-    kernel.run("from sidebyside import rsession")
+    kernel.run("from sidebyside.kernel import rsession")
     kernel.run("has_package = rsession.RSession._has_package")
 
     def refused(*names):
