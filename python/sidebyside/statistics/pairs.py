@@ -212,8 +212,7 @@ def complete_pairs(
         )
     if lost:
         left_out.append(
-            f"{lost} of {tried} blocks without a complete pair of {arm} and "
-            f"{reference}"
+            f"{lost} of {tried} blocks without a complete pair of {arm} and {reference}"
         )
     return Pairs(arm, reference, device, column, table.reset_index(), tuple(left_out))
 
