@@ -233,10 +233,7 @@ def _usable(done: pd.DataFrame, column: str) -> tuple[pd.DataFrame, list[str]]:
         )
     twice = good.duplicated(["campaign", "block", "arm"], keep="last")
     if twice.any():
-        left_out.append(
-            f"{twice.sum()} of the runs, because a later run is of the same arm and "
-            "block"
-        )
+        left_out.append(f"earlier runs of the same arm and block ({twice.sum()})")
     return good[~twice], left_out
 
 
