@@ -59,7 +59,7 @@ SECONDS = {
     "test_offline.py": 10,
     "test_exercises.py": 90,
     "test_timing_class.py": 10,
-    "test_statistics.py": 15,
+    "test_estimates.py": 15,
 }
 
 

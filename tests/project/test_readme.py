@@ -194,8 +194,8 @@ def test_the_machine_is_that_of_the_campaign(tmp_path):
     (folder / "machine.json").write_text(json.dumps(machine), encoding="utf-8")
     assert readme.timings([folder]).endswith(
         "from one: A processor, 8 cores, 16 GB of memory, A card, Some system, R 4.5.1 "
-        "with reticulate 1.46 and keras3 1.5.1, Python 3.12.1, TensorFlow 2.20.0, Keras "
-        "3.12.0, 22 November 2026."
+        "with reticulate 1.46 and keras3 1.5.1, Python 3.12.1, TensorFlow 2.20.0, "
+        "Keras 3.12.0, 22 November 2026."
     )
 
 
