@@ -176,7 +176,7 @@ def choose(there: Collection[str], wanted: list[str] | None, where: str) -> Choi
         raise WrongData(
             f"{where} has {has} of the {len(CLASSES)} classes of the list, "
             "and a network needs at least 2 to tell apart. There are: "
-            f"{_some(sorted(there))}. Choose with classes=... (or "
+            f"{some(sorted(there))}. Choose with classes=... (or "
             'FRUITS360_CLASSES): names, or "all".'
         )
     missing = () if wanted else tuple(x for x in CLASSES if x not in folders)
@@ -216,11 +216,11 @@ def _unknown(name: str, there: Collection[str], where: str) -> str:
     hint = f" Did you mean {' or '.join(printable(lower[x]) for x in close)}?"
     return (
         f"There is no class '{name}' in {where}.{hint if close else ''} "
-        f"There are: {_some(sorted(there))}."
+        f"There are: {some(sorted(there))}."
     )
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
     more = len(names) - NAMES_SHOWN
     shown = ", ".join(printable(name) for name in names[:NAMES_SHOWN])
     return f"{shown} and {more} more" if more > 0 else shown
@@ -356,7 +356,7 @@ def find_layout(folder: Path, name: str) -> Layout:
         raise WrongData(
             f"{name} is no folder of Fruits-360: no folder in it holds "
             f"{TRAINING} and Test (or Validation), {LEVELS} levels down. "
-            f"It holds: {_some(there) or 'nothing'}. Name the folder that "
+            f"It holds: {some(there) or 'nothing'}. Name the folder that "
             f"{TRAINING} and Test are in."
         )
     return layouts[pick_root(list(layouts), name)]
@@ -485,7 +485,7 @@ def _same_classes(layout: Layout, choice: Choice) -> None:
     for here, other in (("Training", "Test"), ("Test", "Training")):
         for name, real in choice.folders.items():
             if not (layout.folder(here) / real).is_dir():
-                raise _only_in(
+                raise only_in(
                     printable(layout.root),
                     layout.folder(other).name,
                     layout.folder(here).name,
@@ -494,7 +494,7 @@ def _same_classes(layout: Layout, choice: Choice) -> None:
                 )
 
 
-def _only_in(where: str, has: str, lacks: str, folder: str, name: str) -> WrongData:
+def only_in(where: str, has: str, lacks: str, folder: str, name: str) -> WrongData:
     return WrongData(
         f"{where}: {has} has the class '{folder}', {lacks} does not. Both need the "
         f"same classes: add the folder, or choose classes without {name}."
@@ -568,6 +568,13 @@ def _as_expected(layout: Layout, choice: Choice) -> Path:
     if not _is_right(view, links):
         _make_view(view, links, marker if marker.exists() else None)
     return view
+
+
+def _key(layout: Layout, choice: Choice) -> str:
+    """A short name for a choice of classes of a folder."""
+    folder = str(layout.root.resolve())
+    what = json.dumps([folder, layout.test, sorted(choice.folders.items())])
+    return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
 def _is_right(view: Path, links: dict[tuple[str, str], Path]) -> bool:
