@@ -410,6 +410,7 @@ def variables(monkeypatch):
     monkeypatch.setattr(
         exercises, "_LANGUAGES", {name: look_in(name) for name in found}
     )
+    monkeypatch.setattr(exercises, "described_in_r", look_in("r"))
     return found
 
 
@@ -493,8 +494,14 @@ def test_a_translation_waits_for_both_halves(variables, capsys, missing):
 
 
 def test_a_translation_of_nothing_is_a_mistake():
-    with pytest.raises(TypeError, match="name of a variable"):
+    with pytest.raises(ValueError, match="name of a variable"):
         translation()
+
+
+def test_a_translation_that_is_a_function_is_not_an_error(variables, capsys):
+    variables["r"]["x"], variables["python"]["x"] = 1.0, print
+    translation("x")
+    assert capsys.readouterr().out.endswith(f"{WRONG}\n")
 
 
 @pytest.mark.parametrize(
