@@ -55,7 +55,7 @@ def _start_both() -> rsession.RSession:
         session = rsession.current()
         preflight.require_r(session)
         silent.result()
-        keras = beside.submit(quiet.load_keras)
+        keras = beside.submit(quiet.load_keras, list_devices=True)
         session.load_ahead()
         keras.result()
     session.attach_companion()

@@ -101,7 +101,7 @@ test_that("its errors are Python's sentences, and nothing else", {
     writeLines("no image", file)
     expect_error(
       fruits_directory(),
-      paste0("^", file, " is no image, whatever its name says\\.")
+      paste0("^", file, " is not an image, whatever its name says\\.")
     )
   })
 })
