@@ -1,12 +1,9 @@
 """Measure speed and memory against the project's limits (`make bench`).
 
-Prints a table and writes build/bench.json, a list of {name, value, unit,
-limit, holds, bench}; the limit is null where there is none. With --only, what
-the other benches have found before stays in the file. The exit status is 1 if
-a limit is missed. Every figure that has one
-is a ratio or a difference of things measured in this one run, alternated and
-repeated, so that a noisy machine disturbs both sides alike; medians are
-reported. Nothing here is a test: tests are never timed.
+Prints a table and writes build/bench.json, a list of {name, value, unit, limit,
+holds, bench}. With --only, the other rows of the file stay. The exit status is 1
+if a limit is missed. What is compared is measured in turns and repeated, so that a
+noisy machine disturbs both sides alike; medians are reported. Tests are never timed.
 """
 
 from __future__ import annotations
@@ -34,19 +31,14 @@ class Row:
     name: str
     value: float
     unit: str
-    limit: float | None
+    limit: float
     holds: bool
     bench: str = ""
 
 
 def row(name: str, value: float, unit: str, limit: float) -> Row:
-    """A figure and the most that it may be."""
+    """A measured value and the most that it may be."""
     return Row(name, round(value, 3), unit, limit, value <= limit)
-
-
-def figure(name: str, value: float, unit: str) -> Row:
-    """A figure that nothing limits: it is there to be known."""
-    return Row(name, round(value, 3), unit, None, True)
 
 
 def numbers_printed(command: list[str], count: int) -> list[float]:
@@ -71,7 +63,7 @@ def number_printed(command: list[str]) -> float:
 def alternate(
     one: Callable[[], float], other: Callable[[], float], rounds: int
 ) -> list[tuple[float, float]]:
-    """Measure two things by turns, changing which of them goes first."""
+    """Measure two things in turns, changing which of them goes first."""
     pairs = []
     for number in range(rounds):
         if number % 2:
@@ -259,7 +251,7 @@ def bench_notebooks() -> list[Row]:
         command, capture_output=True, text=True, check=False, cwd=PROJECT
     )
     if result.returncode:
-        # Which notebook it was stands in the one, why in the other.
+        # stdout names the notebook, stderr says why.
         said = result.stdout[-2000:] + result.stderr[-2000:]
         raise RuntimeError(f"{command} failed:\n{said}")
     minutes = (time.monotonic() - started) / 60
@@ -444,90 +436,19 @@ def bench_campaign(rounds: int) -> list[Row]:
         folder = run_campaign(
             "bench",
             blocks=rounds,
-            arms=("python", "r", "python-again"),
+            arms=("python", "r"),
             directory=place,
             progress="compact",
         )
         runs = load_campaigns(folder).to_dict("records")
         end = json.loads((folder / "end.json").read_text(encoding="utf-8"))
     whole = paired_ratio(runs, ("r", "python"), "process_seconds")
-    again = paired_ratio(runs, ("python-again", "python"), "process_seconds")
-    print(f"  whole process, R over Python: {whole}")
-    print(f"  whole process, Python over Python: {again}", flush=True)
+    print(f"  whole process, R over Python: {whole}", flush=True)
     share = end["overhead"]["share"]
     return [
         row("whole process, R over Python", whole.estimate, "ratio", 1.25),
         row("a campaign's own share of its time", 100 * share, "%", 1.0),
     ]
-
-
-def bench_kernels(rounds: int) -> list[Row]:
-    """A class on one server: memory and processors of many kernels.
-
-    tools/bench_kernels.py says what they do. The lessons go by turns, the
-    small ones first and then the large ones first; medians are reported.
-    """
-    import bench_kernels as many
-
-    os.environ["FRUITS360_DIR"] = "painted"
-    free, one = "threads as they come", "one thread"
-    wide = f"{many.WIDE} threads"
-    ways = {
-        free: many.free_threads(),
-        one: many.threads(1),
-        wide: many.threads(many.WIDE),
-    }
-    # Not counted: from now on all files that are read are in memory.
-    alone = many.lesson(1, ways[free])
-    counts = many.sizes(alone.train.peak)
-    crowd = min(8, counts[-1])
-    plan = [(n, free) for n in counts]
-    plan += [(1, one), (crowd, one), (crowd, wide)]
-    found: dict[tuple[int, str], list[many.Lesson]] = {key: [] for key in plan}
-    for number in range(min(rounds, 3)):
-        for key in plan if number % 2 == 0 else plan[::-1]:
-            found[key].append(many.lesson(key[0], ways[key[1]]))
-            print(f"  {many.described(found[key][-1], key[1])}", flush=True)
-
-    def median(key: tuple[int, str], phase: str, what: str) -> float:
-        return statistics.median(
-            getattr(getattr(lesson, phase), what) for lesson in found[key]
-        )
-
-    rows = [figure("JupyterLab's server", many.server_memory() / 1e9, "GB")]
-    lessons = [each for n in counts for each in found[n, free]]
-    for name, of in (
-        ("after %load_ext", lambda each: each.load.after.once / 1e9),
-        ("at most, training", lambda each: each.train.peak / 1e9),
-        ("after training", lambda each: each.train.after.once / 1e9),
-    ):
-        more, together = many.line(lessons, of)
-        rows.append(figure(f"one more kernel, {name}", more, "GB"))
-        name = f"{many.CLASS} kernels, {name} (extrapolated)"
-        rows.append(figure(name, together, "GB"))
-    training = f"data and {many.EPOCHS} epochs of 01, R and Python"
-    for phase, name in (("load", "%load_ext"), ("train", training)):
-        for key in plan:
-            label = f"{name}, {key[0]} at once, {key[1]}"
-            rows.append(figure(label, median(key, phase, "seconds"), "s"))
-            label += ", processor time of each"
-            rows.append(figure(label, median(key, phase, "processor"), "s"))
-        # With one thread the processor time is the time that a kernel takes
-        # which has a core to itself, whatever else this machine does.
-        for what, waits in (
-            ("with a core to itself", median((1, one), phase, "processor")),
-            ("alone here", median((1, free), phase, "seconds")),
-        ):
-            busy = median((crowd, one), phase, "processor")
-            cores = many.cores_for_class(waits, busy)
-            label = f"{name}: cores for {many.CLASS} in twice the time of one"
-            rows.append(figure(f"{label} {what}", cores, "cores"))
-    for notebook in ("01_mnist.ipynb", "03_fruits_cnn.ipynb"):
-        whole = many.processor_of(notebook, ways[one])
-        name = f"all of {notebook}, {one}"
-        rows.append(figure(name, whole.seconds, "s"))
-        rows.append(figure(f"{name}, processor time", whole.processor, "s"))
-    return rows
 
 
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
@@ -540,7 +461,6 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "loader": bench_loader,
     "turns": bench_turns,
     "campaign": bench_campaign,
-    "kernels": bench_kernels,
     "notebooks": lambda rounds: bench_notebooks(),
 }
 
@@ -564,8 +484,8 @@ def table(rows: list[Row]) -> str:
         (
             r.name,
             f"{r.value:.2f} {r.unit}",
-            "" if r.limit is None else f"{r.limit:g} {r.unit}",
-            "" if r.limit is None else "holds" if r.holds else "MISSED",
+            f"{r.limit:g} {r.unit}",
+            "holds" if r.holds else "MISSED",
         )
         for r in rows
     ]
