@@ -24,6 +24,7 @@ def run_bench(monkeypatch, tmp_path, capsys):
 
     benches = {name: lambda rounds, name=name: rows(name) for name in values}
     monkeypatch.setattr(bench, "BENCHES", benches)
+    monkeypatch.setattr(bench, "machine", lambda: "here")
     monkeypatch.setattr(bench, "RESULT", tmp_path / "build" / "bench.json")
 
     def run(*arguments, **changed):
@@ -40,6 +41,11 @@ def test_a_missed_limit_is_the_exit_status(run_bench):
     status, _, said = run_bench()
     assert status == 1
     assert said.err == "Missed: fit 1\n"
+    assert [line.split()[-1] for line in said.out.splitlines() if " 2 s" in line] == [
+        "holds",
+        "MISSED",
+        "holds",
+    ]
     status, _, said = run_bench(fit=[1.0, 1.5])
     assert (status, said.err) == (0, "")
 
