@@ -28,14 +28,14 @@ from sidebyside.timing import (
     load_campaigns,
     locks,
     machine,
-    plans,
+    plan,
     schema,
     sharing,
 )
 from sidebyside.timing import __main__ as command
 from sidebyside.timing.distinct import Seen, machine_names
 
-SHORT = plans.SHORT
+SHORT = plan.SHORT
 
 
 def short(seed=1, **options):
@@ -369,9 +369,9 @@ def test_the_running_system_has_an_anonymous_name(monkeypatch):
 def test_whoever_shares_a_machine_hears_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
     with (
-        locks.machine_lock("hers", "now"),
+        locks.machine_lock("hers"),
         pytest.raises(AnotherCampaign, match=r"'hers'.* take turns, or measure on"),
-        locks.machine_lock("his", "now"),
+        locks.machine_lock("his"),
     ):
         pass
 
