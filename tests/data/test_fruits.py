@@ -277,7 +277,7 @@ def test_two_data_sets_are_one_too_many(tmp_path, monkeypatch):
     one = make_fruits(tmp_path / "given" / "one")
     two = make_fruits(tmp_path / "given" / "two")
     monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "given"))
-    assert f"{one} and {two}. Name one" in refused("holds more than one data set")
+    assert f"{one}, {two}. Name one" in refused("holds more than one data set")
 
 
 def test_numbered_names_are_found_by_the_names_of_the_list(
@@ -561,6 +561,14 @@ def test_links_in_a_circle_end(given):
         (given / "Training" / "Kiwi" / f"again {number}").symlink_to(".")
     (given / "Test").rename(given / "Tests")
     refused("is no folder of Fruits-360")
+
+
+def test_a_link_back_is_not_another_data_set(tmp_path, monkeypatch):
+    make_fruits(tmp_path / "given" / "below" / "fruits")
+    (tmp_path / "given" / "again").symlink_to(".")
+    monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "given"))
+    folder = Path(fruits_directory())
+    assert folder.resolve() == tmp_path / "given" / "below" / "fruits"
 
 
 def test_names_of_strangers_are_not_printed_raw(given, capsys):

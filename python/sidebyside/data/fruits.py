@@ -222,7 +222,7 @@ def _unknown(name: str, there: Collection[str], where: str) -> str:
 
 def some(names: list[str]) -> str:
     more = len(names) - NAMES_SHOWN
-    shown = ", ".join(printable(name) for name in names[:NAMES_SHOWN])
+    shown = ", ".join(printable(name, 100) for name in names[:NAMES_SHOWN])
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -374,19 +374,22 @@ def pick_root(roots: list[str], name: str) -> str:
     if len(roots) > 1:
         raise WrongData(
             f"{name} holds more than one data set: "
-            f"{' and '.join(sorted(roots)[:4])}. Name one of them."
+            f"{some(sorted(roots))}. Name one of them."
         )
     return roots[0]
 
 
 def _layouts(folder: Path, name: str) -> Iterator[Layout]:
     level = [folder]
-    visited = 0
+    visited: set[str] = set()
     for _ in range(LEVELS + 1):
         below: list[Path] = []
         for place in level:
-            visited += 1
-            if visited > MOST_FOLDERS:
+            real = os.path.realpath(place)
+            if real in visited:  # a link leads back to it
+                continue
+            visited.add(real)
+            if len(visited) > MOST_FOLDERS:
                 raise WrongData(
                     f"{name} holds thousands of folders; name the one that "
                     f"{TRAINING} and Test are in."
