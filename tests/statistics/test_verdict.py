@@ -13,7 +13,7 @@ import sidebyside.statistics
 from made_up import ARMS, made_up_campaign, with_state, write_campaign
 from scipy import stats
 from sidebyside.statistics import CannotSay, verdict, write_report
-from sidebyside.statistics.estimates import Interval, Mean
+from sidebyside.statistics.estimates import Interval, Mean, blocks_needed
 from sidebyside.statistics.pairs import columns_of
 from sidebyside.statistics.report import flat, machines_of
 from sidebyside.statistics.statements import (
@@ -123,6 +123,11 @@ def test_noise_asks_for_more_blocks():
     wanted = re.search(r"(\d+) blocks", verdict(few).finding().meaning())
     more = made_up_campaign(1, sd=0.06, blocks=2 * int(wanted[1]))
     assert verdict(more).finding().outcome == "same"
+    rows = few[few["block"] > 0].pivot(
+        index="block", columns="arm", values="fit_seconds"
+    )
+    sd = np.log(rows["r"] / rows["python"]).std()
+    assert int(wanted[1]) == blocks_needed(sd)
     noise = verdict(made_up_campaign(1, sd=20.0)).finding()
     assert "100,000" in noise.meaning()
 
@@ -432,6 +437,13 @@ def test_different_work_is_not_pooled():
     assert (accuracy.of, accuracy.blocks) == ("", 20)
     with pytest.raises(CannotSay, match=r"no result for r, .*, other,"):
         found.finding(campaign="other")
+
+
+def test_accuracies_of_different_work_are_said_once_only_if_all_are_identical():
+    same = made_up_campaign(campaign="same").assign(work="a")
+    other = made_up_campaign(campaign="other", accuracy_gap=0.01, accuracy_sd=0.001)
+    found = verdict(pd.concat([same, other.assign(work="b")])).accuracies
+    assert {a.of: a.identical for a in found} == {"same": True, "other": False}
 
 
 def test_what_most_machines_did_comes_first():
