@@ -61,6 +61,7 @@ SECONDS = {
     "00_start_here.ipynb": 10,
     "test_offline.py": 10,
     "test_share.py": 10,
+    "test_estimates.py": 15,
 }
 
 
