@@ -26,7 +26,7 @@ from PIL import Image
 from sidebyside import fruits_directory
 from sidebyside.common.archives import BadArchive
 from sidebyside.common.errors import NoData, WrongData
-from sidebyside.data import fetch_fruits
+from sidebyside.data import fetch_fruits, fruits
 from sidebyside.data.fetch_fruits import fetch, main
 from sidebyside.data.fruits import CLASSES
 
@@ -373,6 +373,28 @@ def test_hostile_archives_are_answered_and_nothing_is_written_elsewhere(
     # What is left beside the archives: empty folders of refused runs, and locks.
     left = {x for x in set(folder.rglob("*")) - before if x.is_file()}
     assert {x.suffix for x in left} <= {".lock"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path),
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: path.mkdir(),
+        lambda path: path.write_bytes(bytes(fruits.MOST_BYTES + 1)),
+        lambda path: path.with_name("\x1b[31m.jpg").write_bytes(JPEG),
+    ],
+)
+def test_a_hostile_folder_gets_a_sentence(archive, data, tmp_path, make):
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "unpacked")
+    [place] = (tmp_path / "unpacked").glob("*/*/Training/Kiwi")
+    make(place / "8_100.jpg")
+    said = refused("unpacked", origin=tmp_path / "unpacked")
+    assert said.isprintable()
+    assert left_in(data) == []
 
 
 @pytest.mark.parametrize("lacks", ["Test", "Training"])
