@@ -28,6 +28,7 @@ from sidebyside.statistics.pairs import measured
 from sidebyside.statistics.statements import AccuracyGap, Control, TimeRatio
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import WrongRuns, load_campaigns
+from sidebyside.timing.format import read_end, read_machine
 from sidebyside.timing.loader import REFERENCE, NoTimings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,10 +167,7 @@ def timings(folders: Sequence[Path]) -> str:
 
 def duration(folder: Path) -> str:
     """How long the campaign took, if its end.json says so."""
-    end = folder / "end.json"
-    if not end.is_file():
-        return ""
-    overhead = json.loads(end.read_text(encoding="utf-8")).get("overhead", {})
+    overhead = (read_end(folder) or {}).get("overhead", {})
     if "seconds" not in overhead:
         return ""
     return f" (all runs together: {overhead['seconds'] / 60:.0f} minutes)"
@@ -252,8 +250,7 @@ def campaign_sentences(found: Verdict, say_device: bool) -> Iterable[str]:
 
 def machine_line(folder: Path, runs: pd.DataFrame) -> str:
     """On what a campaign was measured, and when."""
-    file = folder / "machine.json"
-    machine: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    machine = read_machine(folder)
     cpu, arms = machine.get("cpu", {}), machine.get("arms", {})
     python, r = arms.get("python", {}), arms.get("r", {})
     gpus = [gpu.get("name", "a GPU") for gpu in machine.get("gpu", [])]

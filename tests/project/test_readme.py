@@ -203,7 +203,8 @@ def test_how_long_a_campaign_took_is_that_of_its_end(tmp_path):
     folder = reference(tmp_path) / "reference-one"
     assert "all runs together" not in readme.timings([folder])
     (folder / "end.json").write_text(
-        json.dumps({"complete": True, "overhead": {"seconds": 200.0}}), encoding="utf-8"
+        json.dumps({"complete": True, "overhead": {"seconds": 200.0, "share": 0.1}}),
+        encoding="utf-8",
     )
     assert (
         "**One**, 4 epochs (all runs together: 3 minutes). Training"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..timing.schema import EPOCH_COLUMNS, FIRST_ARM
+from ..timing.format import EPOCH_COLUMNS, FIRST_ARM
 
 REFERENCE = FIRST_ARM
 NEEDED = ("campaign", "run", "block", "arm", "device", "state")

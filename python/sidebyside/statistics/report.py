@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import io
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.files import data_directory, write_whole
-from ..timing.archives import read_bytes
+from ..timing.format import read_machine
 from .estimates import LEVEL
 from .pairs import REFERENCE
 from .statements import CONTROL, NAMES, PHASES
@@ -88,10 +87,7 @@ def machines_of(runs: Any) -> dict[str, dict]:
     for campaign in dict.fromkeys(runs["campaign"]):
         beside = data_directory() / "timings" / str(campaign)
         try:
-            path = Path(folders.get(campaign, beside)) / "machine.json"
-            found[campaign] = json.loads(read_bytes(path))
-        except FileNotFoundError:
-            continue
+            found[campaign] = read_machine(folders.get(campaign, beside))
         except (OSError, ValueError) as problem:
             found[campaign] = {"machine.json": f"not readable: {problem}"}
     return found
