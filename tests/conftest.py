@@ -57,10 +57,10 @@ SECONDS = {
     "test_verdict.py": 15,
     "test_run.py": 15,
     "test_lint.py": 15,
-    "test_statistics.py": 15,
     "00_start_here.ipynb": 10,
     "test_offline.py": 10,
     "test_share.py": 10,
+    "test_estimates.py": 15,
 }
 
 
