@@ -26,7 +26,7 @@ from PIL import Image
 from sidebyside import fruits_directory
 from sidebyside.common.archives import BadArchive
 from sidebyside.common.errors import NoData, WrongData
-from sidebyside.data import fetch_fruits
+from sidebyside.data import fetch_fruits, fruits
 from sidebyside.data.fetch_fruits import fetch, main
 from sidebyside.data.fruits import CLASSES
 
@@ -199,7 +199,7 @@ def test_layouts_and_names_of_other_versions(data, tmp_path):
     assert classes_of(tmp_path / "old", "Test") == ["Kiwi", "Lemon"]
     two = {**members("one"), **members("two")}
     refused(
-        "one and two. Name one", to=tmp_path / "2", origin=pack(tmp_path / "2.zip", two)
+        "one, two. Name one", to=tmp_path / "2", origin=pack(tmp_path / "2.zip", two)
     )
 
 
@@ -373,6 +373,28 @@ def test_hostile_archives_are_answered_and_nothing_is_written_elsewhere(
     # What is left beside the archives: empty folders of refused runs, and locks.
     left = {x for x in set(folder.rglob("*")) - before if x.is_file()}
     assert {x.suffix for x in left} <= {".lock"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path),
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: path.mkdir(),
+        lambda path: path.write_bytes(bytes(fruits.MOST_BYTES + 1)),
+        lambda path: path.with_name("\x1b[31m.jpg").write_bytes(JPEG),
+    ],
+)
+def test_a_hostile_folder_gets_a_sentence(archive, data, tmp_path, make):
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "unpacked")
+    [place] = (tmp_path / "unpacked").glob("*/*/Training/Kiwi")
+    make(place / "8_100.jpg")
+    said = refused("unpacked", origin=tmp_path / "unpacked")
+    assert said.isprintable()
+    assert left_in(data) == []
 
 
 @pytest.mark.parametrize("lacks", ["Test", "Training"])
@@ -575,6 +597,9 @@ class Kaggle(ThreadingHTTPServer):
     """What of Kaggle's programming interface `make fruits` uses."""
 
     daemon_threads = True
+
+    def handle_error(self, *_):
+        """Not said on the screen: the client may hang up in the middle."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)

@@ -418,6 +418,7 @@ def cut(path):
         ),
         (lambda path: path.write_bytes(b""), r"is empty \(0 bytes\)"),
         (cut, "is damaged"),
+        (lambda path: os.truncate(path, fruits.MOST_BYTES + 1), "has more than 1 MB"),
         (lambda path: make_image(path, (64, 48)), "is 64x48 pixels, expected 100x100"),
         (
             lambda path: Image.new("RGB", (100, 100)).save(path, format="WEBP"),
@@ -432,7 +433,7 @@ def cut(path):
             "in a folder inside a class's folder",
         ),
     ],
-    ids=["text", "empty", "cut", "size", "webp", "link", "nested"],
+    ids=["text", "empty", "cut", "large", "size", "webp", "link", "nested"],
 )
 @pytest.mark.parametrize("place", ["Training/Plum/0_100.jpg", "Test/Kiwi/7_100.jpg"])
 def test_a_file_that_is_no_such_image(given, spoil, expected, place):

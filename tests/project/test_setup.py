@@ -758,6 +758,33 @@ def test_after_a_failure_no_step_begins_and_those_at_work_finish(tmp_path):
     assert last.runs == 0
 
 
+def test_an_interruption_ends_the_command_at_work_and_no_other_begins(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(setup, "LOG", tmp_path / "setup.log")
+    monkeypatch.setattr(setup, "interrupted", threading.Event())
+    begun, codes = threading.Event(), []
+
+    def work():
+        begun.set()
+        codes.append(setup.run(["sleep", "60"]))
+        codes.append(setup.run(["true"]))
+
+    def interrupt(running, return_when):
+        assert begun.wait(20)
+        while not setup.at_work:
+            pass
+        raise KeyboardInterrupt
+
+    recorder = Recorder("slow")
+    recorder.work = work
+    monkeypatch.setattr(setup, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out([recorder], tmp_path / "stamp.json")
+    assert codes == [-15]
+    assert not recorder.step().is_done(setup.Stamp(tmp_path / "stamp.json"))
+
+
 def test_a_done_step_frees_those_that_wait_for_it(tmp_path):
     first, second = Recorder("first"), Recorder("second", after=("first",))
     carry_out([first], tmp_path / "stamp.json")

@@ -247,11 +247,11 @@ def _may_be_replaced(to: Path, force: bool) -> None:
     if not inside or (force and TRAINING in inside):
         return
     kind = "images that this command did not put there"
-    mend = 'to replace them: make fruits ARGS="--force"; or choose another --to'
+    advice = 'to replace them: make fruits ARGS="--force"; or choose another --to'
     if TRAINING not in inside:
         kind = f"something else ({fruits.some(inside[:5])})"
-        mend = "choose an empty folder with --to, or empty this one"
-    raise NoData(f"{to} holds {kind}. It is left alone; {mend}.")
+        advice = "choose an empty folder with --to, or empty this one"
+    raise NoData(f"{to} holds {kind}. It is left alone; {advice}.")
 
 
 def _not_inside_each_other(to: Path, origin: Path | None) -> None:

@@ -261,7 +261,8 @@ def _pandas(value: Any) -> Any:
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
-        columns = [read(value.iloc[:, i]) for i in range(value.shape[1])]
+        plain = value.reset_index(drop=True)  # the labels are those of all columns
+        columns = [read(plain.iloc[:, i]) for i in range(value.shape[1])]
         names = tuple(map(str, value.columns))
         rows = value.index
         labels = tuple(rows) if rows.inferred_type == "string" else None
