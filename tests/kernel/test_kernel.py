@@ -89,7 +89,7 @@ def test_loading_twice_is_harmless(kernel):
 def test_loading_twice_in_python_registers_each_hook_once(kernel):
     counted = kernel.run(
         "import sidebyside\n"
-        "from sidebyside import extension, figures\n"
+        "from sidebyside.kernel import extension, figures\n"
         "shell = get_ipython()\n"
         "sidebyside.load_ipython_extension(shell)\n"
         "callbacks = shell.events.callbacks['pre_run_cell']\n"
@@ -102,7 +102,7 @@ def test_loading_twice_in_python_registers_each_hook_once(kernel):
 def test_unloading_takes_the_hooks_off_and_loading_brings_them_back(kernel):
     """R cannot be stopped, and goes on."""
     count = (
-        "from sidebyside import figures\n"
+        "from sidebyside.kernel import figures\n"
         "get_ipython().display_pub._hooks.count(figures.add_alt_text)"
     )
     assert kernel.run("%unload_ext sidebyside").ok
@@ -211,6 +211,13 @@ def test_an_interrupt_returns_to_the_prompt(kernel, code):
     assert seconds < 10
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("1 + 1").text == "2"
+
+
+def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
+    """Some releases of R leave the last message where it is."""
+    kernel.r("stop('an earlier one')")
+    kernel.r("invisible()")
+    assert kernel.r("cat(geterrmessage())").stdout == ""
 
 
 def test_an_interrupt_of_python_is_pythons(kernel):
@@ -407,7 +414,7 @@ def test_what_is_missing_is_named_and_when_mended_the_kernel_goes_on(
     start_kernel,
 ):
     kernel = start_kernel()
-    kernel.run("from sidebyside import rsession")
+    kernel.run("from sidebyside.kernel import rsession")
     kernel.run("has_package = rsession.RSession._has_package")
 
     def refused(*names):

@@ -1,15 +1,24 @@
 """The table of `sidebyside.check()`, and the sentences in its place."""
 
+import ast
 import os
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+from sidebyside.common import python as which
+from sidebyside.common import versions
 from sidebyside.kernel import preflight, rsession
 from sidebyside.kernel.preflight import Preflight, Row
 from sidebyside.kernel.rsession import RUnavailable
+
+ROOT = Path(__file__).resolve().parents[2]
 
 GOOD = Row("numpy", "1.26.4", "1.26 or later", True)
 WRONG = Row("keras", "3.10", "3.15 or later", False, "make setup")
@@ -20,34 +29,59 @@ MISSING = Row("rpy2-robjects", "", "3.6.4 or later", False, "make setup")
 
 
 @pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        ("1.26.4", (1, 26, 4)),
-        ("1.46.1.9000", (1, 46, 1, 9000)),
-        ("4.2.2-1", (4, 2, 2, 1)),
-        ("2.21.0rc1", (2, 21)),
-        ("3", (3,)),
-        ("", ()),
-    ],
-)
-def test_versions_are_read_up_to_the_first_thing_that_is_no_number(version, expected):
-    assert preflight.version_tuple(version) == expected
-
-
-@pytest.mark.parametrize(
     ("version", "needed", "expected"),
     [
         ("1.28", "1.28", True),
         ("1.28.0", "1.28", True),
         ("1.41.0.1", "1.38", True),
+        ("1.46.1.9000", "1.46", True),
         ("1.100", "1.28", True),  # as text it would be smaller
         ("1.9", "1.28", False),
         ("1.26.4", "2", False),
+        ("2.21.0rc1", "2.21", False),
+        ("4.2.2-1", "4.2.2", True),  # as R may write it
         ("", "1.0", False),
+        ("unknown", "1.0", False),
     ],
 )
 def test_versions_are_compared_as_numbers(version, needed, expected):
     assert preflight.at_least(version, needed) is expected
+
+
+def requirements():
+    """The specifiers of pyproject.toml and of requirements.in, by package."""
+    project = tomllib.loads((ROOT / "python" / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "requirements.in").read_text().splitlines()
+    wanted = [line.split("#")[0].strip() for line in lines]
+    pinned = [Requirement(line) for line in wanted if line]
+    return project, pinned
+
+
+def test_the_required_versions_are_those_that_pip_is_told():
+    """pip reads its own files, so they repeat what common/versions.py says."""
+    project, pinned = requirements()
+    named = {
+        r.name: str(r.specifier) for r in map(Requirement, project["dependencies"])
+    }
+    oldest, newest = versions.PYTHON
+    end = f"{newest.split('.')[0]}.{int(newest.split('.')[1]) + 1}"
+    assert SpecifierSet(project["requires-python"]) == SpecifierSet(
+        f">={oldest},<{end}"
+    )
+    for name, needed in versions.PACKAGES.items():
+        if name != "tensorflow":  # its CPU build has another name
+            assert named[name] == f">={needed}"
+        for requirement in pinned:
+            if requirement.name in (name, f"{name}-cpu"):
+                (exact,) = requirement.specifier
+                assert Version(exact.version) >= Version(needed)
+
+
+def test_the_constants_can_be_read_by_an_old_python_without_the_package():
+    """tools/setup_decisions.py does so, before anything is installed."""
+    source = Path(versions.__file__).read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 8))
+    assert all(isinstance(node, ast.Assign | ast.Expr) for node in tree.body)
 
 
 # --- the table
@@ -58,15 +92,15 @@ def test_a_row_says_ok_missing_or_wrong():
 
 
 def test_the_table_is_true_only_if_every_row_is_good():
-    assert Preflight([GOOD, GOOD])
-    assert not Preflight([GOOD, WRONG])
-    assert not Preflight([MISSING, GOOD])
+    assert Preflight((GOOD, GOOD))
+    assert not Preflight((GOOD, WRONG))
+    assert not Preflight((MISSING, GOOD))
 
 
 def test_printed_its_columns_are_aligned():
-    lines = repr(Preflight([GOOD, MISSING])).splitlines()
+    lines = repr(Preflight((GOOD, MISSING))).splitlines()
     assert lines == [
-        "component      found   needed          verdict  mend",
+        "component      found   needed          verdict  fix",
         "numpy          1.26.4  1.26 or later   ok",
         "rpy2-robjects  -       3.6.4 or later  missing  make setup",
     ]
@@ -74,14 +108,14 @@ def test_printed_its_columns_are_aligned():
 
 def test_shown_its_cells_are_escaped():
     row = Row("<b>R</b>", "a & b", 'x < "y"', False, "</table>")
-    shown = Preflight([row])._repr_html_()
+    shown = Preflight((row,))._repr_html_()
     assert "<td>&lt;b&gt;R&lt;/b&gt;</td><td>a &amp; b</td>" in shown
     assert "x &lt; &quot;y&quot;" in shown
     assert shown.count("</table>") == 1
 
 
 def test_shown_it_has_a_row_for_each_component_and_a_head():
-    shown = Preflight([GOOD, WRONG, MISSING])._repr_html_()
+    shown = Preflight((GOOD, WRONG, MISSING))._repr_html_()
     assert shown.count("<tr>") == 4
     assert shown.count("<th>") == 5
     assert shown.count("<td>") == 15
@@ -93,10 +127,10 @@ def test_shown_it_has_a_row_for_each_component_and_a_head():
 @pytest.fixture
 def installed(monkeypatch):
     """Versions of Python packages that a test can change."""
-    versions = dict(preflight.NEEDED_PACKAGES)
-    monkeypatch.setattr(preflight, "_installed", lambda n: versions.get(n, ""))
+    found = dict(versions.PACKAGES)
+    monkeypatch.setattr(preflight, "_installed", lambda n: found.get(n, ""))
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    return versions
+    return found
 
 
 def test_the_versions_that_are_needed_pass(installed):
@@ -104,20 +138,17 @@ def test_the_versions_that_are_needed_pass(installed):
     preflight.require_python_packages()
 
 
-@pytest.mark.parametrize("name", list(preflight.NEEDED_PACKAGES))
-def test_a_package_that_is_missing_is_named_with_its_mend(installed, name):
+@pytest.mark.parametrize("name", list(versions.PACKAGES))
+def test_a_package_that_is_missing_is_named_with_its_fix(installed, name):
     del installed[name]
     wrong = [row for row in preflight._package_rows() if not row.good]
-    assert [(r.component, r.verdict, r.mend) for r in wrong] == [
+    assert [(r.component, r.verdict, r.fix) for r in wrong] == [
         (name, "missing", "make setup")
     ]
     with pytest.raises(RUnavailable) as raised:
         preflight.require_python_packages()
-    assert str(raised.value) == (
-        f"{name} (found none, needed {preflight.NEEDED_PACKAGES[name]} or "
-        "later). To mend it: `make setup` in the project's folder, then restart "
-        "the kernel."
-    )
+    assert f"{name} (found none, needed {versions.PACKAGES[name]}" in str(raised.value)
+    assert "`make setup`" in str(raised.value)
 
 
 def test_a_package_that_is_too_old_is_named_with_both_versions(installed):
@@ -143,13 +174,13 @@ def test_this_environment_has_what_is_needed():
 
 @pytest.mark.parametrize(
     ("version", "good"),
-    [((3, 10, 9), False), ((3, 11, 2), True), ((3, 13, 5), True), ((3, 14, 0), False)],
+    [("3.10.9", False), ("3.11.2", True), ("3.13.5", True), ("3.14.0", False)],
 )
 def test_pythons_outside_the_range_are_wrong(monkeypatch, version, good):
-    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr("platform.python_version", lambda: version)
     row = preflight._python_row()
     assert row.good is good
-    assert bool(row.mend) is not good
+    assert bool(row.fix) is not good
 
 
 # --- R
@@ -217,7 +248,7 @@ def test_numpy_2_is_a_row_of_its_own_where_reticulate_refuses_it(
 def test_what_r_has_too_old_is_wrong(installed, monkeypatch, versions, component):
     row = rows_of_r(monkeypatch, Session(**versions))[component]
     assert row.verdict == "wrong"
-    assert row.mend == "make setup"
+    assert row.fix == "make setup"
 
 
 def test_no_r_is_a_row_and_not_an_error(monkeypatch):
@@ -227,7 +258,7 @@ def test_no_r_is_a_row_and_not_an_error(monkeypatch):
     monkeypatch.setattr(rsession, "current", nowhere)
     (row,) = preflight._r_rows()
     assert (row.component, row.verdict) == ("R", "missing")
-    assert row.mend.startswith("R was not found")
+    assert row.fix.startswith("R was not found")
 
 
 def test_a_companion_that_does_not_answer_is_a_row(monkeypatch):
@@ -261,7 +292,7 @@ def test_mnist_is_found_where_it_is(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))
     row = preflight._data_row()
-    assert (row.verdict, row.mend) == (
+    assert (row.verdict, row.fix) == (
         "missing",
         "in a cell: !python -m sidebyside.data.fetch",
     )
@@ -279,7 +310,7 @@ def test_too_little_memory_is_wrong_and_says_how_much_there_is(monkeypatch):
     monkeypatch.setattr(preflight, "devices", list)
     row = next(r for r in preflight._machine_rows() if r.component == "free memory")
     assert (row.verdict, row.found, row.needed) == ("wrong", "1.5 GB", "2 GB")
-    assert row.mend
+    assert row.fix
 
 
 # --- a process without what is needed
@@ -300,7 +331,7 @@ def python(code, **variables):
 
 def test_without_r_on_the_path_the_sentence_says_so(tmp_path):
     done = python(
-        "from sidebyside import rsession\n"
+        "from sidebyside.kernel import rsession\n"
         "try: rsession.current()\n"
         "except rsession.RUnavailable as problem: print(problem)",
         PATH=str(tmp_path),
@@ -319,6 +350,18 @@ def test_importing_the_package_loads_neither_r_nor_keras():
 
 
 # --- settings
+
+
+def test_the_python_is_found_although_another_program_claims_to_be_it(monkeypatch):
+    """reticulate changes sys.executable, and inside R it is R."""
+    assert Path(which.interpreter()).samefile(sys.executable)
+    monkeypatch.setattr(sys, "executable", "/usr/lib/R/bin/exec/R")
+    assert Path(which.interpreter()).parent == Path(sys.prefix) / "bin"
+
+
+def test_without_a_folder_of_programs_python_itself_is_asked(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert which.interpreter() == sys.executable
 
 
 @pytest.fixture
@@ -359,4 +402,11 @@ def test_a_full_disk_has_a_way_out(monkeypatch, free, verdict):
     rows = {row.component: row for row in preflight._machine_rows()}
     row = rows["free disk"]
     assert row.verdict == verdict
-    assert bool(row.mend) is (verdict == "wrong")
+    assert bool(row.fix) is (verdict == "wrong")
+
+
+def test_a_reticulate_with_a_safe_finalizer_is_left_alone():
+    asked = []
+    session = types.SimpleNamespace(text=lambda code: asked.append(code) or "1.31")
+    rsession.RSession.make_finalizer_safe(session)
+    assert len(asked) == 1  # its version, and nothing of R's library

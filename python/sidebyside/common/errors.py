@@ -6,9 +6,35 @@ from __future__ import annotations
 class Sentence(Exception):
     """What went wrong, in words that need no traceback.
 
-    The command line prints the message; a notebook shows it alone, without
-    the way to it.
+    The command line prints the message, and a notebook shows it alone.
     """
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
+
+
+class NoData(Sentence):
+    """A data set could not be had from any of its sources."""
+
+
+class WrongData(Sentence, ValueError):
+    """Something is there, but it is not the data set."""
+
+
+def printable(text: object, most: int = 200) -> str:
+    """A stranger's text, safe to print: on one line and without commands.
+
+    A terminal obeys escape sequences, and a file may be called by one. What
+    is not printable (control characters, line ends, changes of direction,
+    undecodable bytes) is shown as Python would write it: `\\x1b`, `\\n`.
+    Text longer than `most` characters is cut in the middle.
+    """
+    text = str(text)
+    if text.isprintable() and len(text) <= most:
+        return text
+    if len(text) > most:
+        half = (most - 5) // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return "".join(
+        x if x.isprintable() else x.encode("unicode_escape").decode() for x in text
+    )

@@ -6,9 +6,15 @@ import errno
 import importlib.metadata
 import json
 import os
+import stat
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from .errors import Sentence, printable
 
 # A disk or a quota that is full, or a file that may not grow.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -17,7 +23,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def project_directory() -> Path | None:
     """The project's folder that this package was installed from, if any.
 
-    pip notes it when a package is installed from a folder (PEP 610).
+    pip records it when a package is installed from a folder (PEP 610).
     """
     try:
         noted = importlib.metadata.distribution("sidebyside").read_text(
@@ -70,19 +76,90 @@ def full(path: Path, problem: OSError) -> DiskFull:
     )
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either whole or as it was, and on the disk."""
-    draft = path.with_name(path.name + ".part")
+class NotAFile(Sentence, OSError):
+    """There is something at this path that is not a file with bytes in it."""
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of somebody else's for reading, without ever waiting.
+
+    Opening a pipe waits for somebody to write into it, and a device may never
+    end: `NotAFile` says so at once. Other problems are the usual `OSError`.
+    """
+    _refuse_special(path, os.stat(path).st_mode)
+    # It may have been exchanged since, so look at what was really opened.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        _refuse_special(path, os.fstat(handle).st_mode)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _refuse_special(path: Path, mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kind = next((kind for is_it, kind in _KINDS if is_it(mode)), "something else")
+    raise NotAFile(f"{printable(path)} is {kind}; expected a file.")
+
+
+class TooLarge(Sentence, OSError):
+    """A file has more bytes than its kind ever has."""
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """The bytes of a file of somebody else's.
+
+    Raises `NotAFile`, `TooLarge` if there are more than `most`, or `OSError`.
+    """
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge(
+            f"{printable(path)} has more than {most / 1e6:g} MB, "
+            "which no such file has."
+        )
+    return data
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that is either whole or as it was, and on the disk."""
+    with written_whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the name `path` at the end of the block.
+
+    Until then, and after any error in the block, `path` is as it was. A
+    failure of the power leaves the old file or the new one, never half of
+    it: the bytes are on the disk before they get the name, and the name is
+    on the disk when the block has ended. Raises `DiskFull` or `OSError`.
+    """
+    # With the process's number, because two of them may write at once.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
         _sync_folder(path.parent)
-    except OSError as problem:
-        draft.unlink(missing_ok=True)
-        if problem.errno in FULL:
+    except BaseException as problem:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if isinstance(problem, OSError) and problem.errno in FULL:
             raise full(path, problem) from problem
         raise
 

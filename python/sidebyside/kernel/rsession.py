@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Older ones free Python objects without Python's lock (see _finalizer.c).
-RETICULATE_WITH_SAFE_FINALIZER = (1, 31)
+from packaging.version import Version
+
+from ..common import versions
 
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
@@ -136,6 +137,14 @@ class RSession:
         """Evaluate R code that gives one string."""
         return str(self.evaluate(code)[0])
 
+    def forget_error(self) -> None:
+        """Empty R's last error message.
+
+        An interrupt sets none in some releases of R, and the message of an
+        earlier error would be taken for its own.
+        """
+        self.evaluate('.Internal(seterrmessage(""))')
+
     def load_ahead(self) -> None:
         """Load the slow part of reticulate (R's Matrix, 0.7 s) by itself.
 
@@ -166,7 +175,7 @@ class RSession:
                 "The R companion (R package sidebyside) is not installed. "
                 "`make setup` in the project's folder installs it."
             )
-        self._make_finalizer_safe()
+        self.make_finalizer_safe()
         self.evaluate("suppressPackageStartupMessages(library(sidebyside))")
         problem = self.text("sidebyside:::attach_problem()")
         if "cannot dynamically load executable" in problem:
@@ -184,10 +193,14 @@ class RSession:
         if sys.path and sys.path[0] == "":
             sys.path.pop(0)
 
-    def _make_finalizer_safe(self) -> None:
+    def make_finalizer_safe(self) -> None:
+        """Have an old reticulate free Python objects with Python's lock.
+
+        Call it before reticulate is loaded; `attach_companion()` does. Raises
+        `RUnavailable` if the compiled helper is missing. See _finalizer.c.
+        """
         found = self.text('as.character(packageVersion("reticulate"))')
-        version = tuple(int(part) for part in found.split(".")[:2])
-        if version >= RETICULATE_WITH_SAFE_FINALIZER:
+        if Version(found) >= Version(versions.RETICULATE_WITH_SAFE_FINALIZER):
             return
         flags = sys.getdlopenflags()
         try:

@@ -103,7 +103,7 @@ from sidebyside.kernel.rsession import RSession
 session = RSession()
 # Before reticulate is loaded, as attach_companion() does it; the program
 # attaches the companion itself.
-session._make_finalizer_safe()
+session.make_finalizer_safe()
 session.evaluate("source")(sys.argv[1])
 """
 

@@ -7,10 +7,11 @@ import json
 import os
 import select
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ...common.python import interpreter
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -52,20 +53,6 @@ class Outcome:
     drift: float = 0.0
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
-
-
-def interpreter() -> str:
-    """The Python that this package is installed for.
-
-    Not `sys.executable`: inside a kernel that holds R it may be what
-    reticulate has made of it, and inside R it is R.
-    """
-    folder = Path(sys.prefix) / "bin"
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    for name in ("python", "python3", f"python{version}"):
-        if (folder / name).exists():
-            return str(folder / name)
-    return sys.executable
 
 
 def run_process(

@@ -1,0 +1,205 @@
+"""Zip files of strangers, read in bounded memory and time.
+
+The one place that reads archives: photographs (`make fruits --from`), hand-ins
+of the timing experiment, and `.npz` caches. Nothing is ever unpacked to a
+place that an archive chooses: members are read into memory, each up to a
+limit, and the caller writes them where they belong.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import Sentence, printable
+from .files import open_regular
+
+# zipfile takes about 0.8 kB of memory for each entry.
+MOST_ENTRIES = 500_000
+# Bytes of the central directory for each entry; 46 and the name are usual.
+ENTRY_BYTES = 300
+# zipfile decompresses these two piece by piece, but the others (bzip2, LZMA)
+# without any limit. Nearly every program writes these.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class BadArchive(Sentence):
+    """A zip file that is damaged, or made to do harm. A whole sentence."""
+
+
+def is_archive(path: Path) -> bool:
+    """Whether this is a file that calls itself a zip file."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+class Archive:
+    """An open zip file.
+
+    `members` has the files in it (folders are left out) by their normalised
+    names: parts with "/" between them, never absolute, never with "..". The
+    names may still hold unprintable characters: use `printable()`. Of each,
+    `file_size` and `compress_size` are what the zip file states, in bytes.
+    """
+
+    def __init__(self, opened: zipfile.ZipFile, name: str, size: int):
+        self._opened = opened
+        self.name = name
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        packed = 0
+        for entry in opened.infolist():
+            place = _place(entry, name)
+            if entry.orig_filename.endswith(("/", "\\")):
+                continue
+            if place in self.members:
+                raise BadArchive(
+                    f"{name} is refused: {printable(place)} is in it twice."
+                )
+            self.members[place] = entry
+            packed += entry.compress_size
+        if packed > size:
+            raise BadArchive(
+                f"{name} is refused: its entries overlap, or their sizes are wrong "
+                f"({packed:,} bytes in a file of {size:,})."
+            )
+
+    def read(self, member: str, most: int) -> bytes:
+        """The bytes of a member, which may be `most` at most.
+
+        Raises `KeyError` if there is none of that name, and `BadArchive` if
+        it is larger, damaged, encrypted, or packed in an unusual way.
+        """
+        entry = self.members[member]
+        shown = printable(member)
+        if entry.flag_bits & 0x41:
+            raise BadArchive(
+                f"{self.name} is locked with a password. Unpack it yourself and "
+                "name the folder."
+            )
+        if entry.compress_type not in METHODS:
+            raise BadArchive(
+                f"{self.name} is refused: {shown} is packed by method "
+                f"{entry.compress_type}, expected an ordinary zip file (stored or "
+                "deflated). Unpack it yourself, or pack it again."
+            )
+        if entry.file_size > most:
+            raise BadArchive(
+                f"{self.name} is refused: {shown} would unpack to "
+                f"{entry.file_size:,} bytes, expected {most:,} at most."
+            )
+        try:
+            with self._opened.open(entry) as file:
+                # One more than stated: zipfile then compares the checksum.
+                data = file.read(entry.file_size + 1)
+        except Exception as problem:  # whatever bytes can make zipfile raise
+            raise BadArchive(
+                f"{self.name} is damaged: {shown} cannot be read whole "
+                f"({_reason(problem)}). Get the archive again."
+            ) from problem
+        if len(data) != entry.file_size:
+            raise BadArchive(
+                f"{self.name} is damaged: {shown} has {len(data):,} bytes, and "
+                f"{entry.file_size:,} are stated. Get the archive again."
+            )
+        return data
+
+
+@contextmanager
+def open_archive(
+    path: Path, *, name: str | None = None, most_entries: int = MOST_ENTRIES
+) -> Iterator[Archive]:
+    """Open a zip file of somebody else's.
+
+    Parameters
+    ----------
+    path
+        The file. A pipe or a device is refused before it is opened.
+    name
+        What the messages call it; its path, if not given.
+    most_entries
+        More files and folders than this are refused before a list is made.
+
+    Raises
+    ------
+    BadArchive
+        In one sentence, if it is no zip file, is damaged, or if it would do
+        harm: entries that lead out of the folder, links, entries without a
+        name or of the same name, too many entries, entries that overlap.
+    OSError
+        If the file cannot be opened (`NotAFile` if it is a pipe, ...).
+    """
+    shown = printable(path) if name is None else name
+    with open_regular(path) as raw:
+        guarded = _Guarded(raw.fileno(), shown, most_entries)
+        try:
+            opened = zipfile.ZipFile(guarded)
+        except BadArchive:
+            raise
+        except Exception as problem:  # whatever bytes can make zipfile raise
+            raise BadArchive(
+                f"{shown} is damaged, or not a zip file ({_reason(problem)}). Get it "
+                "again, or unpack it yourself and name the folder."
+            ) from problem
+        with opened:
+            guarded.listing = False
+            yield Archive(opened, shown, guarded.seek(0, io.SEEK_END))
+
+
+class _Guarded(io.FileIO):
+    """A file that gives zipfile no more of a central directory than allowed.
+
+    zipfile reads the whole directory at once, as large as the file says that
+    it is, and makes an object for each entry in it.
+    """
+
+    def __init__(self, handle: int, name: str, most: int):
+        super().__init__(handle, "rb", closefd=False)
+        self.shown = name
+        self.most = most
+        self.listing = True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.listing and size > max(self.most * ENTRY_BYTES, 1 << 16):
+            raise self._refusal(f"a list of contents of {size / 1e6:,.0f} MB")
+        data = super().read(size)
+        if self.listing:
+            entries = data.count(zipfile.stringCentralDir)
+            if entries > self.most:
+                raise self._refusal(f"{entries:,} files and folders")
+        return data
+
+    def _refusal(self, found: str) -> BadArchive:
+        return BadArchive(
+            f"{self.shown} is refused: it has {found}, expected {self.most:,} files "
+            "and folders at most. Unpack it yourself and name the folder."
+        )
+
+
+def _place(entry: zipfile.ZipInfo, name: str) -> str:
+    """The normalised name of an entry; `BadArchive` if it would do harm."""
+    path = entry.orig_filename
+    parts = [part for part in re.split(r"[\\/]", path) if part not in ("", ".")]
+    why = None
+    if not parts and not path.endswith(("/", "\\")):
+        why = "has no name"
+    elif (
+        path[0] in "/\\" or ".." in parts or "\0" in path or re.match("[A-Za-z]:", path)
+    ):
+        why = "leads out of the folder"
+    elif stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        why = "is a link or a device"
+    if why:
+        raise BadArchive(
+            f"{name} is refused: in it, the entry '{printable(path)}' {why}."
+        )
+    place = "/".join(parts)
+    # Nearly always the same text, which then needs no memory of its own.
+    return entry.filename if entry.filename == place else place
+
+
+def _reason(problem: Exception) -> str:
+    return printable(str(problem) or type(problem).__name__)

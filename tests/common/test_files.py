@@ -1,0 +1,280 @@
+"""Files that are whole or not there, files of strangers, and where data is kept."""
+
+import errno
+import os
+import resource
+import socket
+from pathlib import Path
+
+import numpy as np
+import pooch
+import pytest
+from sidebyside.common import files
+from sidebyside.common.errors import printable
+from sidebyside.common.files import (
+    DiskFull,
+    NotAFile,
+    TooLarge,
+    open_regular,
+    read_at_most,
+    write_whole,
+    written_whole,
+)
+
+# --- files that are whole or not there
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("é\r\n\n", "é\r\n\n".encode()), (b"\xff\0", b"\xff\0"), ("", b"")],
+)
+def test_what_is_written_is_what_was_given(tmp_path, content, expected):
+    path = tmp_path / "x"
+    path.write_text("a longer text that was there before")
+    write_whole(path, content)
+    assert path.read_bytes() == expected
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_arrays_are_written_whole_too(tmp_path):
+    with written_whole(tmp_path / "x.npz") as file:
+        np.savez_compressed(file, a=np.arange(5))
+    with np.load(tmp_path / "x.npz") as stored:
+        assert stored["a"].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What is asked of the operating system, in order, and done."""
+    done = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(handle):
+        # Where the handle leads, and how much has arrived there.
+        what = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        size = what.stat().st_size if what.is_file() else None
+        done.append(("fsync", what, size))
+        fsync(handle)
+
+    def noted_replace(old, new):
+        done.append(("replace", Path(old), Path(new)))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    return done
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_at_the_end(tmp_path, steps):
+    path = tmp_path / "x"
+    write_whole(path, "12345")
+    (_, draft, size), renamed, folder = steps
+    assert size == 5
+    assert draft != path
+    assert draft.parent == tmp_path
+    assert renamed == ("replace", draft, path)
+    assert folder == ("fsync", tmp_path, None)
+
+
+def test_nobody_sees_the_draft_under_the_name(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+    with written_whole(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("failure", [OSError(5, "I/O"), ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", ["old", None])
+def test_a_failure_leaves_what_was_there_and_no_draft(tmp_path, failure, before):
+    path = tmp_path / "x"
+    if before:
+        path.write_text(before)
+    with (
+        pytest.raises(failure if isinstance(failure, type) else OSError),
+        written_whole(path) as file,
+    ):
+        file.write(b"half")
+        raise failure
+    assert [x.read_text() for x in tmp_path.iterdir()] == ([before] if before else [])
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failure_of_the_disk_at_the_end_leaves_no_draft(
+    tmp_path, monkeypatch, failing
+):
+    def fails(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, failing, fails)
+    with pytest.raises(OSError, match="Input/output") as raised:
+        write_whole(tmp_path / "x", "text")
+    assert not isinstance(raised.value, DiskFull)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said(tmp_path):
+    """A file that may not grow beyond 100 bytes stands in for one."""
+    path = tmp_path / "x"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(DiskFull, match="disk is full"):
+            write_whole(path, "x" * 200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [x.read_text() for x in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_every_way_in_which_a_disk_is_full(tmp_path, number):
+    with pytest.raises(DiskFull) as raised, written_whole(tmp_path / "x"):
+        raise OSError(number, "no room")
+    assert raised.value.errno == number
+
+
+# --- files of strangers
+
+
+@pytest.fixture
+def special(tmp_path):
+    """What is not a file, by the word for it."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket"])
+@pytest.mark.parametrize("read", [open_regular, lambda path: read_at_most(path, 9)])
+def test_what_is_not_a_file_is_refused_at_once(special, kind, read):
+    with pytest.raises(NotAFile, match=f"is a {kind}; expected a file"):
+        read(special / kind)
+
+
+def test_a_file_that_becomes_a_pipe_is_refused_too(special, monkeypatch):
+    regular = os.stat(__file__)
+    monkeypatch.setattr(os, "stat", lambda path: regular)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(NotAFile, match="is a pipe"):
+        open_regular(special / "pipe")
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"12345")
+    assert read_at_most(path, 5) == b"12345"
+    with pytest.raises(TooLarge):
+        read_at_most(path, 4)
+    with pytest.raises(FileNotFoundError):
+        read_at_most(tmp_path / "y", 4)
+
+
+# --- text of strangers
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Zoë's Äpfel 1.jpg", "Zoë's Äpfel 1.jpg"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("a\r\nb\tc", "a\\r\\nb\\tc"),
+        ("\u202egpj.exe\u2028", "\\u202egpj.exe\\u2028"),
+        ("\x9b31m", "\\x9b31m"),
+        (b"\xff.jpg".decode("utf-8", "surrogateescape"), "\\udcff.jpg"),
+        (Path("a/b"), "a/b"),
+    ],
+)
+def test_text_of_strangers_is_safe_to_print(text, shown):
+    assert printable(text) == shown
+    printable(text).encode()
+
+
+def test_long_text_keeps_its_ends():
+    assert printable("x" * 10, most=10) == "x" * 10
+    shown = printable("begin" + "x" * 10_000 + "end", most=50)
+    assert len(shown) <= 50
+    assert shown.startswith("begin")
+    assert shown.endswith("end")
+
+
+# --- where downloads are kept
+
+
+class Installed:
+    """What importlib.metadata says of an installed package."""
+
+    def __init__(self, noted):
+        self.noted = noted
+
+    def read_text(self, name):
+        assert name == "direct_url.json"
+        return self.noted
+
+
+def install_from(monkeypatch, noted):
+    monkeypatch.setattr(
+        files.importlib.metadata, "distribution", lambda _: Installed(noted)
+    )
+
+
+def test_SIDEBYSIDE_DATA_wins(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))
+    assert files.data_directory() == tmp_path
+
+
+def test_SIDEBYSIDE_DATA_may_name_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SIDEBYSIDE_DATA", "~/data")
+    assert files.data_directory() == tmp_path / "data"
+
+
+def test_the_project_it_was_installed_from_is_found(monkeypatch, tmp_path):
+    project = tmp_path / "a project"
+    (project / "data").mkdir(parents=True)
+    url = (project / "python").as_uri()
+    assert "%20" in url
+    install_from(monkeypatch, f'{{"dir_info": {{}}, "url": "{url}"}}')
+    monkeypatch.delenv("SIDEBYSIDE_DATA", raising=False)
+    assert files.project_directory() == project
+    assert files.data_directory() == project / "data"
+
+
+def test_a_project_that_is_gone_is_not_made_anew(monkeypatch, tmp_path):
+    install_from(monkeypatch, f'{{"url": "{(tmp_path / "python").as_uri()}"}}')
+    assert files.project_directory() is None
+
+
+def test_a_project_that_may_not_be_entered_is_none(monkeypatch, tmp_path):
+    """As Python below 3.14 has it; a test as root may enter everything."""
+    (tmp_path / "data").mkdir()
+    install_from(monkeypatch, f'{{"url": "{(tmp_path / "python").as_uri()}"}}')
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert files.project_directory() is None
+
+
+def test_elsewhere_the_users_cache_is_taken(monkeypatch, tmp_path):
+    install_from(monkeypatch, None)  # installed from an index
+    monkeypatch.delenv("SIDEBYSIDE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert files.project_directory() is None
+    assert files.data_directory() == Path(pooch.os_cache("sidebyside"))
+    assert tmp_path in files.data_directory().parents
+
+
+def test_keras_keeps_its_downloads_below_its_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert files.keras_cache() == tmp_path / "datasets"
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.keras_cache() == tmp_path / ".keras" / "datasets"
