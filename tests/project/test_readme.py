@@ -145,11 +145,12 @@ def test_a_biased_experiment_is_a_warning_in_the_readme(tmp_path):
 
 def test_only_completed_runs_are_in_the_medians(tmp_path):
     """A run with a wrong loss came to its end, and its clocks were read."""
-    runs = made_up_campaign(campaign="reference-one", blocks=3, sd=0.0)
-    runs.loc[(runs["arm"] == "r") & (runs["block"] > 1), "state"] = "wrong-loss"
-    only = runs[(runs["arm"] == "r") & (runs["block"] == 1)]["fit_seconds"].iloc[0]
-    assert readme.seconds(runs, "r", "cpu", "fit_seconds") == f"{only:.1f}"
-    assert runs[runs["block"] > 0]["fit_seconds"].round(1).nunique() == 3
+    runs = made_up_campaign(campaign="reference-one", blocks=3)
+    of_r = (runs["arm"] == "r") & (runs["block"] > 0)
+    slowest = runs[of_r]["fit_seconds"].max()
+    runs.loc[of_r & (runs["fit_seconds"] < slowest), "state"] = "wrong-loss"
+    assert f"{runs[of_r]['fit_seconds'].median():.1f}" != f"{slowest:.1f}"
+    assert readme.seconds(runs, "r", "cpu", "fit_seconds") == f"{slowest:.1f}"
 
 
 def test_without_a_control_the_table_says_so(tmp_path):
