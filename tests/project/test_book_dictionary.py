@@ -1,4 +1,4 @@
-"""The book's dictionary: what is matched, what is not, and whether its rules are true."""
+"""The book's dictionary: what is matched, what is not, whether its rules are true."""
 
 import ast
 import importlib.util
@@ -45,7 +45,7 @@ def write(path, *cells):
 
 @pytest.fixture
 def rows(tmp_path):
-    """A function: the rows of a table that would be made from a notebook with these cells."""
+    """A function: the rows of a table, made from a notebook with these cells."""
 
     def made(what, *cells):
         write(tmp_path / "01_one.ipynb", *cells)
