@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import cpuinfo
+
 PROJECT = Path(__file__).resolve().parents[1]
 RESULT = PROJECT / "build" / "bench.json"
 
@@ -41,42 +43,48 @@ def row(name: str, value: float, unit: str, limit: float) -> Row:
     return Row(name, round(value, 3), unit, limit, value <= limit)
 
 
-def numbers_printed(command: list[str], count: int) -> list[float]:
-    """Run a program whose last words are numbers; show its remarks."""
+def numbers(command: list[str], count: int = 1) -> list[float]:
+    """Run a program whose last words are `count` numbers; show its remarks."""
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=PROJECT
     )
     words = result.stdout.split()
     if result.returncode or len(words) < count:
-        raise RuntimeError(f"{command[:3]} failed:\n{result.stderr[-2000:]}")
+        # Both: tools/run.py names the notebook on one and says why on the other.
+        said = result.stdout[-2000:] + result.stderr[-2000:]
+        raise RuntimeError(f"{command[:3]} failed:\n{said}")
     for line in result.stdout.splitlines():
         if line.startswith("each round"):
             print(f"  {line}", flush=True)
     return [float(word) for word in words[-count:]]
 
 
-def number_printed(command: list[str]) -> float:
-    """Run a program whose last word is a number, of seconds say."""
-    return numbers_printed(command, 1)[0]
+def python(code: str, *arguments: object) -> list[str]:
+    """The command that runs this code."""
+    return [sys.executable, "-c", code, *map(str, arguments)]
 
 
-def alternate(
-    one: Callable[[], float], other: Callable[[], float], rounds: int
-) -> list[tuple[float, float]]:
-    """Measure two things in turns, changing which of them goes first."""
-    pairs = []
+def rscript(code: str) -> list[str]:
+    return ["Rscript", "-e", code]
+
+
+def seconds(name: str, command: list[str], rounds: int, limit: float) -> list[Row]:
+    """Median of the seconds that a program prints."""
+    taken = [numbers(command)[0] for _ in range(rounds)]
+    return [row(name, statistics.median(taken), "s", limit)]
+
+
+def beyond(
+    name: str, base: list[str], whole: list[str], rounds: int, limit: float
+) -> list[Row]:
+    """Median of what `whole` takes beyond `base`; which goes first changes."""
+    differences = []
     for number in range(rounds):
-        if number % 2:
-            second = other()
-            pairs.append((one(), second))
-        else:
-            pairs.append((one(), other()))
-    return pairs
-
-
-def median_difference(pairs: list[tuple[float, float]]) -> float:
-    """Median of the second minus the first of each pair."""
-    return statistics.median(b - a for a, b in pairs)
+        taken = {}
+        for which in (base, whole) if number % 2 else (whole, base):
+            taken[which is whole] = numbers(which)[0]
+        differences.append(taken[True] - taken[False])
+    return [row(name, statistics.median(differences), "s", limit)]
 
 
 IMPORT_KERAS = """
@@ -110,28 +118,6 @@ start <- Sys.time()
 library(sidebyside)
 cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
 """
-
-
-def bench_load_extension(rounds: int) -> list[Row]:
-    """What `%load_ext sidebyside` costs beyond importing Keras."""
-    pairs = alternate(
-        lambda: number_printed([sys.executable, "-c", IMPORT_KERAS]),
-        lambda: number_printed([sys.executable, "-c", LOAD_EXTENSION]),
-        rounds,
-    )
-    name = "%load_ext sidebyside beyond importing Keras"
-    return [row(name, median_difference(pairs), "s", 1.0)]
-
-
-def bench_library(rounds: int) -> list[Row]:
-    """What library(sidebyside) costs beyond reticulate and Keras."""
-    pairs = alternate(
-        lambda: number_printed(["Rscript", "-e", R_WITHOUT]),
-        lambda: number_printed(["Rscript", "-e", R_WITH]),
-        rounds,
-    )
-    name = "library(sidebyside) beyond reticulate and Keras"
-    return [row(name, median_difference(pairs), "s", 0.3)]
 
 
 # Both languages in one process, as in a notebook: the same data in each
@@ -234,8 +220,7 @@ def bench_fit(rounds: int) -> list[Row]:
     By the clock, and as processor time, which other programs on the machine
     disturb much less.
     """
-    command = [sys.executable, "-c", FIT, str(rounds)]
-    clock, processor = numbers_printed(command, 2)
+    clock, processor = numbers(python(FIT, rounds), 2)
     name = "fit on MNIST, R over Python (5 epochs, one process)"
     return [
         row(name, clock, "ratio", 1.05),
@@ -246,24 +231,12 @@ def bench_fit(rounds: int) -> list[Row]:
 def bench_notebooks() -> list[Row]:
     """Time and memory of `make run`, from a run of it."""
     started = time.monotonic()
-    command = [sys.executable, str(PROJECT / "tools" / "run.py")]
-    result = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PROJECT
-    )
-    if result.returncode:
-        # stdout names the notebook, stderr says why.
-        said = result.stdout[-2000:] + result.stderr[-2000:]
-        raise RuntimeError(f"{command} failed:\n{said}")
+    numbers([sys.executable, "tools/run.py"], count=0)
     minutes = (time.monotonic() - started) / 60
     outcomes = json.loads((PROJECT / "build" / "run.json").read_text(encoding="utf-8"))
     peaks = {o["name"]: o["peak_bytes"] / 1e9 for o in outcomes}
     return [
-        row(
-            "peak memory of the kernel of 01_mnist",
-            peaks["01_mnist.ipynb"],
-            "GB",
-            1.5,
-        ),
+        row("peak memory of the kernel of 01", peaks["01_mnist.ipynb"], "GB", 1.5),
         row("all notebooks, after set-up", minutes, "min", 8.0),
     ]
 
@@ -281,29 +254,13 @@ print(time.perf_counter() - start)
 """
 
 
-def bench_exit(rounds: int) -> list[Row]:
-    """How long a kernel with R in it takes to leave, with exit code 0."""
-    command = [sys.executable, "-c", KERNEL_EXIT]
-    taken = [number_printed(command) for _ in range(rounds)]
-    name = "a kernel that loaded R exits (code 0)"
-    return [row(name, statistics.median(taken), "s", 2.0)]
-
-
-def bench_setup(rounds: int) -> list[Row]:
-    """A second `make setup`."""
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        subprocess.run(
-            ["make", "setup"],
-            check=True,
-            capture_output=True,
-            cwd=PROJECT,
-            env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"},
-        )
-        taken.append(time.perf_counter() - started)
-    return [row("a second `make setup`", statistics.median(taken), "s", 2.0)]
-
+SECOND_SETUP = """
+import os, subprocess, time
+environment = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}
+start = time.perf_counter()
+subprocess.run(["make", "setup"], check=True, capture_output=True, env=environment)
+print(time.perf_counter() - start)
+"""
 
 PAINT = """
 import tempfile, time
@@ -325,28 +282,10 @@ print(time.perf_counter() - start)
 """
 
 
-def bench_fruits(rounds: int) -> list[Row]:
-    """The painted fruits, and what finding the folder takes in a cell."""
-    paint = [sys.executable, "-c", PAINT]
-    find = [sys.executable, "-c", FIND_FRUITS]
-    painted = [number_printed(paint) for _ in range(min(rounds, 3))]
-    found = [number_printed(find) for _ in range(rounds)]
-    return [
-        row("2,560 painted fruits", statistics.median(painted), "s", 20.0),
-        row(
-            "fruits_directory(), images checked before",
-            statistics.median(found),
-            "s",
-            0.3,
-        ),
-    ]
-
-
 LOAD_RUNS = """
 import json, random, tempfile, time
 from pathlib import Path
-from sidebyside.timing import load_campaigns, schema
-from sidebyside.timing.records import table_text
+from sidebyside.timing import format, load_campaigns
 ARMS = ["python", "r", "python-again", "rpy2"]
 chance, rows, order = random.Random(1), [], []
 for block in range(25_000):
@@ -355,7 +294,7 @@ for block in range(25_000):
     order.append({"block": block, "seed": seed, "arms": arms})
     shared = {
         name: tuple(chance.random() for _ in range(10))
-        for name in schema.EPOCH_COLUMNS
+        for name in format.EPOCH_COLUMNS
     }
     for position, arm in enumerate(arms, 1):
         rows.append(shared | {
@@ -364,7 +303,7 @@ for block in range(25_000):
             "epochs": 10, "state": "ok", "exit_code": 0,
             "started": "2026-11-22T09:30:00.250Z",
             "process_seconds": 20 + chance.random(),
-            **dict.fromkeys(schema.STAGE_COLUMNS, chance.random()),
+            **dict.fromkeys(format.STAGE_COLUMNS, chance.random()),
             "cpu_seconds": 30 * chance.random(),
             "peak_memory_mb": 800 + chance.random(),
             "load_before": chance.random(),
@@ -372,9 +311,9 @@ for block in range(25_000):
 with tempfile.TemporaryDirectory() as place:
     folder = Path(place) / "large"
     folder.mkdir()
-    (folder / schema.RUNS).write_text(table_text(rows))
-    (folder / schema.MACHINE).write_text(json.dumps({"id": "m1"}))
-    (folder / schema.PLAN).write_text(json.dumps({
+    format.write_rows(folder, rows)
+    format.write_machine(folder, {"id": "m1"})
+    (folder / format.PLAN).write_text(json.dumps({
         "campaign": "large", "device": "cpu", "arms": ARMS, "epochs": 10,
         "order": order,
     }))
@@ -386,15 +325,7 @@ print(seconds)
 """
 
 
-def bench_loader(rounds: int) -> list[Row]:
-    """100,000 rows of measurements read and checked."""
-    command = [sys.executable, "-c", LOAD_RUNS]
-    taken = [number_printed(command) for _ in range(min(rounds, 3))]
-    name = "100,000 rows of measurements loaded and checked"
-    return [row(name, statistics.median(taken), "s", 3.0)]
-
-
-def bench_turns(_rounds: int) -> list[Row]:
+def bench_turns() -> list[Row]:
     """Fit of the fruit network, R over Python, epochs by turns.
 
     Two processes, `Rscript` and `python`, run the timed cells of notebook 03
@@ -452,14 +383,38 @@ def bench_campaign(rounds: int) -> list[Row]:
 
 
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
-    "setup": bench_setup,
-    "load_ext": bench_load_extension,
-    "library": bench_library,
-    "exit": bench_exit,
+    "setup": lambda rounds: seconds(
+        "a second `make setup`", python(SECOND_SETUP), rounds, 2.0
+    ),
+    "load_ext": lambda rounds: beyond(
+        "%load_ext sidebyside beyond importing Keras",
+        python(IMPORT_KERAS),
+        python(LOAD_EXTENSION),
+        rounds,
+        1.0,
+    ),
+    "library": lambda rounds: beyond(
+        "library(sidebyside) beyond reticulate and Keras",
+        rscript(R_WITHOUT),
+        rscript(R_WITH),
+        rounds,
+        0.3,
+    ),
+    "exit": lambda rounds: seconds(
+        "a kernel that loaded R exits (code 0)", python(KERNEL_EXIT), rounds, 2.0
+    ),
     "fit": bench_fit,
-    "fruits": bench_fruits,
-    "loader": bench_loader,
-    "turns": bench_turns,
+    "fruits": lambda rounds: [
+        *seconds("2,560 painted fruits", python(PAINT), min(rounds, 3), 20.0),
+        *seconds("fruits_directory()", python(FIND_FRUITS), rounds, 0.3),
+    ],
+    "loader": lambda rounds: seconds(
+        "100,000 rows of measurements loaded and checked",
+        python(LOAD_RUNS),
+        min(rounds, 3),
+        3.0,
+    ),
+    "turns": lambda rounds: bench_turns(),
     "campaign": bench_campaign,
     "notebooks": lambda rounds: bench_notebooks(),
 }
@@ -467,13 +422,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
 
 def machine() -> str:
     """The machine in a few words."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
+    model = cpuinfo.get_cpu_info().get("brand_raw") or platform.machine()
     return f"{model}, {os.cpu_count()} cores, {platform.platform()}"
 
 

@@ -120,6 +120,7 @@ def locale_is_utf8() -> bool:
 
 # The commands at work, so that an interruption ends them all.
 at_work: set[subprocess.Popen] = set()
+interrupted = threading.Event()
 
 
 def run(
@@ -132,6 +133,8 @@ def run(
     If it fails, its last lines are shown here: nobody reads two thousand lines of apt
     and pip, and those of several commands are mixed in the log.
     """
+    if interrupted.is_set():
+        raise Stop("an interruption", "patience", ["make setup"])
     arguments = [str(part) for part in command]
     LOG.parent.mkdir(parents=True, exist_ok=True)
     last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
@@ -154,7 +157,7 @@ def run(
                 last.append(line.rstrip())
         finally:
             at_work.discard(child)
-    if child.returncode != 0 and show_failure:
+    if child.returncode != 0 and show_failure and not interrupted.is_set():
         say("\n".join([f"  $ {' '.join(arguments)[:150]}", *last]))
         say(f"  Everything that was printed: {LOG}")
     return child.returncode
@@ -423,6 +426,7 @@ def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
                         future.result()
                         finished.add(step.name)
         except KeyboardInterrupt:
+            interrupted.set()
             for child in list(at_work):
                 with contextlib.suppress(OSError):  # apt-get belongs to root
                     child.terminate()

@@ -384,7 +384,7 @@ SANITIZED = [
     ("Hello from R, in process 21212 \n", "Hello from R, in process 7 \n"),
     (
         "Fruits: painted by this project, from data/painted-fruits: 16 classes",
-        "Fruits: painted by this project, from /root/.cache/a/painted-fruits: 16 classes",
+        "Fruits: painted by this project, from /root/a/painted-fruits: 16 classes",
     ),
     ("MNIST from Keras's cache\n", "MNIST from the project's data folder\n"),
     ("15 components checked; all ok", "16 components checked; all ok"),

@@ -70,7 +70,9 @@ def test_the_exit_status_is_the_commands():
 
 
 def test_what_stays_below_the_limit_ends_well():
-    result = run("--memory", "0.3", *python(HOLD.format(100, 1)))
+    result = run(
+        "--memory", "0.3", *python(HOLD.format(100, 1) + "; del x; time.sleep(1)")
+    )
     assert result.returncode == 0, result.stderr
     peak = float(result.stdout.rpartition("Peak: ")[2].split()[0])
     assert 0.1 <= peak < 0.2
@@ -86,6 +88,8 @@ def test_children_count_too():
     hold = HOLD.format(400, 30)
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
     assert run("--memory", "0.3", *python(code)).returncode == 1
+    grandchild = f"import subprocess, sys; subprocess.run({python(code)!r})"
+    assert run("--memory", "0.3", *python(grandchild)).returncode == 1
 
 
 def test_what_processes_share_counts_once():

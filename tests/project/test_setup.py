@@ -201,6 +201,8 @@ def r_facts(**changes):
 
 def test_a_complete_r_gives_reticulates_version():
     assert decide.judge_r_facts("/usr/bin/R", r_facts()) == (1, 41)
+    oldest = r_facts(version=decide.R_MIN, packages={"reticulate": (1, 28)})
+    assert decide.judge_r_facts("/usr/bin/R", oldest) == decide.RETICULATE_MIN
 
 
 @pytest.mark.parametrize(
@@ -546,6 +548,83 @@ def test_where_uvs_cache_would_be(tmp_path):
     assert setup.uv_cache(gone) == tmp_path / "there"
 
 
+# --- the virtual environment, and whether the languages find each other
+
+
+@pytest.fixture
+def venv(monkeypatch, tmp_path):
+    """An AptEnvironment, its .venv, and what Python answers there and at its base."""
+    folder = tmp_path / ".venv"
+    folder.mkdir()
+    (folder / "pyvenv.cfg").write_text(f"command = /usr/bin/python3 -m venv {folder}\n")
+    answers = {"there": '[[3, 11], "/usr"]', "base": "/usr\n"}
+    monkeypatch.setattr(setup, "VENV", folder)
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+    environment = setup.AptEnvironment()
+    environment.facts = decide.PythonFacts("/usr/bin/python3", (3, 11, 2), True, True)
+    monkeypatch.setattr(
+        setup,
+        "output_of",
+        lambda command, env=None: answers[
+            "there" if str(command[0]).startswith(str(folder)) else "base"
+        ],
+    )
+    return environment, folder, answers
+
+
+@pytest.mark.parametrize(
+    ("changes", "moved", "sound"),
+    [
+        ({}, False, True),
+        ({"there": '[[3, 12], "/usr"]'}, False, False),
+        ({"base": "/opt/python\n"}, False, False),
+        ({"there": ""}, False, False),
+        ({}, True, False),
+    ],
+)
+def test_a_venv_of_another_python_or_place_is_not_sound(venv, changes, moved, sound):
+    environment, folder, answers = venv
+    answers.update(changes)
+    if moved:
+        config = folder / "pyvenv.cfg"
+        config.write_text(config.read_text().replace(str(folder), "/elsewhere/.venv"))
+    assert environment.venv_is_sound() is sound
+
+
+def test_a_venv_made_again_forgets_all_but_debians_packages(venv, monkeypatch):
+    environment, folder, answers = venv
+    answers["there"] = ""
+    made = []
+    monkeypatch.setattr(setup, "must_run", lambda command, *rest: made.append(command))
+    environment.stamp.values = {"apt R": "x", "requirements": "y", "data": "z"}
+    environment.make_venv()
+    assert made == [[environment.command, "-m", "venv", folder]]
+    kept = setup.Stamp(environment.stamp.path).values
+    assert kept == {"apt R": "x", "base python": environment.command}
+
+
+@pytest.mark.parametrize(
+    ("prints", "code", "ends"),
+    [("answer: yes", 0, True), ("answer: yes", 1, False), ("hello", 0, False)],
+)
+def test_a_language_has_to_answer_and_to_end_well(
+    monkeypatch, tmp_path, capsys, prints, code, ends
+):
+    rscript = tmp_path / "Rscript"
+    rscript.write_text(f"#!/bin/sh\necho noise\necho '{prints}'\nexit {code}\n")
+    rscript.chmod(0o755)
+    environment = setup.CondaEnvironment(tmp_path)
+    environment.python, environment.r = sys.executable, str(tmp_path / "R")
+    monkeypatch.setattr(setup, "CHECK_PYTHON", "print('answer: Python')")
+    if ends:
+        environment.check()
+        assert capsys.readouterr().out == "  Python\n  yes\n"
+    else:
+        with pytest.raises(Stop, match=f"Python inside R ended with code {code}"):
+            environment.check()
+        assert prints in capsys.readouterr().out
+
+
 # --- environment variables
 
 
@@ -677,6 +756,33 @@ def test_after_a_failure_no_step_begins_and_those_at_work_finish(tmp_path):
     assert beside.step().is_done(stamp)
     assert not bad.step().is_done(stamp)
     assert last.runs == 0
+
+
+def test_an_interruption_ends_the_command_at_work_and_no_other_begins(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(setup, "LOG", tmp_path / "setup.log")
+    monkeypatch.setattr(setup, "interrupted", threading.Event())
+    begun, codes = threading.Event(), []
+
+    def work():
+        begun.set()
+        codes.append(setup.run(["sleep", "60"]))
+        codes.append(setup.run(["true"]))
+
+    def interrupt(running, return_when):
+        assert begun.wait(20)
+        while not setup.at_work:
+            pass
+        raise KeyboardInterrupt
+
+    recorder = Recorder("slow")
+    recorder.work = work
+    monkeypatch.setattr(setup, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out([recorder], tmp_path / "stamp.json")
+    assert codes == [-15]
+    assert not recorder.step().is_done(setup.Stamp(tmp_path / "stamp.json"))
 
 
 def test_a_done_step_frees_those_that_wait_for_it(tmp_path):
