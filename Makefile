@@ -72,5 +72,5 @@ lint:  ## check the style of the Python code and of the notebooks' Python cells
 docs:  ## regenerate r/NAMESPACE and r/man from the roxygen comments
 	$(IN_ENV) Rscript -e 'roxygen2::roxygenise("r")'
 
-lock:  ## pin requirements.in again (UPGRADE=1: to the newest releases)
-	@$(or $(wildcard .venv/bin/python),python3) tools/lock.py $(if $(UPGRADE),--upgrade)
+lock:  ## pin requirements.in again, with hashes (UPGRADE=1: the newest releases)
+	$(IN_ENV) env UPGRADE=$(UPGRADE) tools/lock.sh

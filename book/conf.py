@@ -1,7 +1,8 @@
-"""The book: README.md, the notebooks and a dictionary as a web site, built by `make book`.
+"""The book: README.md, the notebooks and a dictionary as a web site (`make book`).
 
-Sphinx reads the repository itself, so that a link that works on GitHub works in the book. Nothing
-is executed: the pages show the outputs that are saved in the notebooks. To execute them anew:
+Sphinx reads the repository itself, so that a link that works on GitHub works in the
+book. Nothing is executed: the pages show the outputs that are saved in the
+notebooks. To execute them again:
 
     make book ARGS="-E -D nb_execution_mode=force"
 """
@@ -17,14 +18,16 @@ from myst_nb.core.render import NbElementRenderer
 from pygments.lexers import SLexer
 from pygments.token import Name
 
-# --- CONFIGURE: where the repository is published, for example "https://github.com/NAME/REPOSITORY".
-# With it every page gets a link to Binder and the header one to the repository; without it there
-# are neither, and pages say how to open them on one's own machine only. Or:
+# --- CONFIGURE: where the repository is published, for example
+# "https://github.com/NAME/REPOSITORY". With it, every page gets a link to Binder and
+# the header a link to the repository. Without it, pages only say how to open them on
+# your own machine. Or:
 # make book ARGS="-D repository_url=https://github.com/NAME/REPOSITORY"
 repository_url = ""
 
-# --- CONFIGURE: a JupyterHub with nbgitpuller that readers have an account on, if there is one, for
-# example "https://hub.example.org". With it (and the address above) pages open in its JupyterLab.
+# --- CONFIGURE: a JupyterHub with nbgitpuller on which readers have an account, if
+# there is one, for example "https://hub.example.org". With it (and the address above)
+# pages open in its JupyterLab.
 jupyterhub_url = ""
 
 # --- what is read
@@ -83,7 +86,7 @@ html_theme_options = {
     "article_header_end": ["page-tools.html"],
     "footer_start": ["sphinx-version"],
     "footer_end": ["theme-version"],
-    # Of those with enough contrast for every word (tests/test_browser.py measures it on the pages).
+    # These have enough contrast for every word (tests/project/test_browser.py).
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "github-dark-high-contrast",
 }
@@ -92,7 +95,7 @@ FIRST_NOTEBOOK = "notebooks/00_start_here"
 
 
 def contents():
-    """The table of contents, in reading order: notebooks, what is about all of them, the rest."""
+    """The table of contents: notebooks in reading order, then the other pages."""
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     about = sorted((ROOT / "notebooks").glob("*.md"))
     pages = [
@@ -104,7 +107,7 @@ def contents():
 
 
 def prepare(app, docname, source):
-    """Give the front page its table of contents; leave out what is of no use in a book."""
+    """Give the front page its contents; leave out what a book has no use for."""
     if docname == root_doc:
         source[0] += contents()
     elif is_notebook(app.env, docname):
@@ -120,7 +123,7 @@ def prepare(app, docname, source):
 
 
 def without_live(output):
-    """Of a figure that came live and as a picture, the picture: plotly's program alone is 4 MB a page."""
+    """The picture of a figure that is also live: plotly's program is 4 MB a page."""
     data = output.get("data", {})
     if any(mime.startswith("image/") for mime in data):
         output["data"] = {
@@ -149,7 +152,7 @@ render_image = NbElementRenderer.render_image
 
 
 def render_image_with_its_text(self, data):
-    """MyST-NB's, and the alternative text that sidebyside's alt_text() has stored with the figure."""
+    """MyST-NB's, with the alternative text that alt_text() stored with the figure."""
     images = render_image(self, data)
     text = data.output_metadata.get(data.mime_type, {}).get("alt")
     if text:

@@ -1,7 +1,7 @@
 """Formulas as MathML, which browsers draw by themselves.
 
-Sphinx's own way is MathJax, a megabyte from somebody else's server on every page with a formula;
-the book asks nobody. Docutils translates LaTeX.
+Sphinx's own way is MathJax, a megabyte from another server on every page with a
+formula. The book calls no other server. Docutils translates LaTeX.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """A pytest plugin: every notebook that nbval executes has 2 GB of memory.
 
-That is what Binder gives. The kernel, R in it and every process that it
-starts count together. tools/offline.py has the means: a control group for
-each kernel, or, where there can be none, a look at the memory five times a
-second. A notebook that takes too much fails with a sentence that says so;
-what the others took at most stands at the end of pytest's report.
+That is what Binder gives. The kernel, R in it and every process that it starts
+count together (tools/offline.py measures them five times a second). A notebook
+that takes too much fails with a sentence that says so; the end of pytest's
+report lists the peaks of all.
 """
 
 import sys
@@ -22,16 +21,13 @@ import offline
 
 
 class LimitedManager(KernelManager):
-    """Starts kernels that have a limit of memory (`limited`)."""
+    """Starts kernels that have a limit of memory (`watch`)."""
 
     most = offline.BINDER
 
     def start_kernel(self, **arguments):
         super().start_kernel(**arguments)
-        # Python has hardly begun to start there: a megabyte or two is
-        # counted as ours.
-        self.limited = offline.Limit(self.most)
-        self.limited.hold(self.provisioner.pid)
+        self.watch = offline.Watch(self.provisioner.pid, self.most)
 
 
 class LimitedKernel(nbval.kernel.RunningKernel):
@@ -42,7 +38,7 @@ class LimitedKernel(nbval.kernel.RunningKernel):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.limited = self.km.limited
+        self.watch = self.km.watch
 
     def get_message(self, stream, timeout=None):
         end = time.monotonic() + (float("inf") if timeout is None else timeout)
@@ -58,15 +54,14 @@ class LimitedKernel(nbval.kernel.RunningKernel):
 
     def stop(self):
         super().stop()
-        self.limited.close()
+        self.watch.close()
 
 
-def sentence(notebook, limited):
+def sentence(notebook, watch):
     return (
-        f"{notebook} takes more than {limited.limit / 1e9:.2f} GB of memory, "
-        "which is the limit for its kernel and all that it starts. It was "
-        f"held by {limited.means}, and a process was ended; the most seen "
-        f"was {limited.peak / 1e9:.2f} GB."
+        f"{notebook} takes more than {watch.limit / 1e9:.2f} GB of memory, "
+        "which is the limit for its kernel and all that it starts. They were "
+        f"ended at {watch.peak / 1e9:.2f} GB."
     )
 
 
@@ -99,7 +94,7 @@ def pytest_report_header():
 # --- each notebook, in the process that executes it
 
 # By the notebook's name: what its kernel took. In the process that reports,
-# [peak, too much?, means]; in those that execute, the limits themselves.
+# [peak, too much?]; in those that execute, the watches themselves.
 seen = pytest.StashKey[dict]()
 
 
@@ -108,25 +103,25 @@ def pytest_runtest_call(item):
     """A cell after which too much was taken fails, whatever it gave."""
     if not isinstance(item, nbval.plugin.IPyNbCell):
         return (yield)
-    limited = item.parent.kernel.limited
+    watch = item.parent.kernel.watch
     taken = item.config.stash[seen]
-    if limited is taken.get(item.path.name) and limited.exceeded():
+    if watch is taken.get(item.path.name) and watch.exceeded:
         pytest.skip("the memory of its kernel is used up")
-    taken[item.path.name] = limited
+    taken[item.path.name] = watch
     try:
         return (yield)
     finally:
-        if limited.exceeded():
-            item.raise_cell_error(sentence(item.path.name, limited))
+        if watch.exceeded:
+            item.raise_cell_error(sentence(item.path.name, watch))
 
 
 def pytest_sessionfinish(session):
     """Tell the process that reports (pytest-xdist), if we are another."""
     taken = session.config.stash[seen]
-    for name, limited in taken.items():
-        if isinstance(limited, offline.Limit):
-            limited.close()  # a kernel that died was never stopped
-            taken[name] = [limited.peak, limited.ended, limited.means]
+    for name, watch in taken.items():
+        if isinstance(watch, offline.Watch):
+            watch.close()  # a kernel that died was never stopped
+            taken[name] = [watch.peak, watch.exceeded]
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["kernel_memory"] = taken
 
@@ -146,6 +141,6 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     terminalreporter.section("memory of the notebooks")
     most = LimitedManager.most / 1e9
-    for name, (peak, too_much, means) in sorted(taken.items()):
+    for name, (peak, too_much) in sorted(taken.items()):
         found = "TOO MUCH" if too_much else f"{peak / 1e9:.2f} GB"
-        terminalreporter.line(f"{found:>8} of {most:.2f} GB  {name}, held by {means}")
+        terminalreporter.line(f"{found:>8} of {most:.2f} GB  {name}")

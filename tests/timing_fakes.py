@@ -13,7 +13,9 @@ PYTHON = {
     "parameters": "epochs = 2\nseed = 42",
     "import": "import os",
     "data": "folder = os.environ['SIDEBYSIDE_FAKE']",
-    "build": "epoch_seconds = [0.25] * epochs\nlosses = [seed / (i + 3) for i in range(epochs)]",
+    "build": """\
+epoch_seconds = [0.25] * epochs
+losses = [seed / (i + 3) for i in range(epochs)]""",
     # The n-th training does what the file `n` says.
     "fit": """\
 number = len(os.listdir(folder + "/done")) + 1

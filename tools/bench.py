@@ -1,12 +1,9 @@
 """Measure speed and memory against the project's limits (`make bench`).
 
-Prints a table and writes build/bench.json, a list of {name, value, unit,
-limit, holds, bench}; the limit is null where there is none. With --only, what
-the other benches have found before stays in the file. The exit status is 1 if
-a limit is missed. Every figure that has one
-is a ratio or a difference of things measured in this one run, alternated and
-repeated, so that a noisy machine disturbs both sides alike; medians are
-reported. Nothing here is a test: tests are never timed.
+Prints a table and writes build/bench.json, a list of {name, value, unit, limit,
+holds, bench}. With --only, the other rows of the file stay. The exit status is 1
+if a limit is missed. What is compared is measured in turns and repeated, so that a
+noisy machine disturbs both sides alike; medians are reported. Tests are never timed.
 """
 
 from __future__ import annotations
@@ -23,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import cpuinfo
+
 PROJECT = Path(__file__).resolve().parents[1]
 RESULT = PROJECT / "build" / "bench.json"
 
@@ -34,57 +33,58 @@ class Row:
     name: str
     value: float
     unit: str
-    limit: float | None
+    limit: float
     holds: bool
     bench: str = ""
 
 
 def row(name: str, value: float, unit: str, limit: float) -> Row:
-    """A figure and the most that it may be."""
+    """A measured value and the most that it may be."""
     return Row(name, round(value, 3), unit, limit, value <= limit)
 
 
-def figure(name: str, value: float, unit: str) -> Row:
-    """A figure that nothing limits: it is there to be known."""
-    return Row(name, round(value, 3), unit, None, True)
-
-
-def numbers_printed(command: list[str], count: int) -> list[float]:
-    """Run a program whose last words are numbers; show its remarks."""
+def numbers(command: list[str], count: int = 1) -> list[float]:
+    """Run a program whose last words are `count` numbers; show its remarks."""
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=PROJECT
     )
     words = result.stdout.split()
     if result.returncode or len(words) < count:
-        raise RuntimeError(f"{command[:3]} failed:\n{result.stderr[-2000:]}")
+        # Both: tools/run.py names the notebook on one and says why on the other.
+        said = result.stdout[-2000:] + result.stderr[-2000:]
+        raise RuntimeError(f"{command[:3]} failed:\n{said}")
     for line in result.stdout.splitlines():
         if line.startswith("each round"):
             print(f"  {line}", flush=True)
     return [float(word) for word in words[-count:]]
 
 
-def number_printed(command: list[str]) -> float:
-    """Run a program whose last word is a number, of seconds say."""
-    return numbers_printed(command, 1)[0]
+def python(code: str, *arguments: object) -> list[str]:
+    """The command that runs this code."""
+    return [sys.executable, "-c", code, *map(str, arguments)]
 
 
-def alternate(
-    one: Callable[[], float], other: Callable[[], float], rounds: int
-) -> list[tuple[float, float]]:
-    """Measure two things by turns, changing which of them goes first."""
-    pairs = []
+def rscript(code: str) -> list[str]:
+    return ["Rscript", "-e", code]
+
+
+def seconds(name: str, command: list[str], rounds: int, limit: float) -> list[Row]:
+    """Median of the seconds that a program prints."""
+    taken = [numbers(command)[0] for _ in range(rounds)]
+    return [row(name, statistics.median(taken), "s", limit)]
+
+
+def beyond(
+    name: str, base: list[str], whole: list[str], rounds: int, limit: float
+) -> list[Row]:
+    """Median of what `whole` takes beyond `base`; which goes first changes."""
+    differences = []
     for number in range(rounds):
-        if number % 2:
-            second = other()
-            pairs.append((one(), second))
-        else:
-            pairs.append((one(), other()))
-    return pairs
-
-
-def median_difference(pairs: list[tuple[float, float]]) -> float:
-    """Median of the second minus the first of each pair."""
-    return statistics.median(b - a for a, b in pairs)
+        taken = {}
+        for which in (base, whole) if number % 2 else (whole, base):
+            taken[which is whole] = numbers(which)[0]
+        differences.append(taken[True] - taken[False])
+    return [row(name, statistics.median(differences), "s", limit)]
 
 
 IMPORT_KERAS = """
@@ -120,158 +120,15 @@ cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
 """
 
 
-def bench_load_extension(rounds: int) -> list[Row]:
-    """What `%load_ext sidebyside` costs beyond importing Keras."""
-    pairs = alternate(
-        lambda: number_printed([sys.executable, "-c", IMPORT_KERAS]),
-        lambda: number_printed([sys.executable, "-c", LOAD_EXTENSION]),
-        rounds,
-    )
-    name = "%load_ext sidebyside beyond importing Keras"
-    return [row(name, median_difference(pairs), "s", 1.0)]
-
-
-def bench_library(rounds: int) -> list[Row]:
-    """What library(sidebyside) costs beyond reticulate and Keras."""
-    pairs = alternate(
-        lambda: number_printed(["Rscript", "-e", R_WITHOUT]),
-        lambda: number_printed(["Rscript", "-e", R_WITH]),
-        rounds,
-    )
-    name = "library(sidebyside) beyond reticulate and Keras"
-    return [row(name, median_difference(pairs), "s", 0.3)]
-
-
-# Both languages in one process, as in a notebook: the same data in each
-# language's own arrays, the same network, by turns.
-FIT = """
-import statistics, sys, time
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-shell.run_line_magic("load_ext", "sidebyside")
-
-def r(code):
-    shell.run_cell_magic("R", "", code)
-
-r('''
-c(c(x, y), c(x_test, y_test)) %<-% load_mnist()
-x <- array_reshape(x, c(60000, 784)) / 255
-y <- to_categorical(y, 10)
-build <- function() {
-  set_random_seed(1)
-  model <- keras_model_sequential(input_shape = 784)
-  model |>
-    layer_dense(units = 256, activation = "relu") |>
-    layer_dropout(rate = 0.4) |>
-    layer_dense(units = 128, activation = "relu") |>
-    layer_dropout(rate = 0.3) |>
-    layer_dense(units = 10, activation = "softmax")
-  model |> compile(
-    loss = "categorical_crossentropy",
-    optimizer = optimizer_rmsprop(),
-    metrics = "accuracy"
-  )
-  model
-}
-''')
-import keras
-from keras import layers
-from sidebyside import load_mnist
-(x, y), _ = load_mnist()
-x = x.reshape(60000, 784) / 255
-y = keras.utils.to_categorical(y, 10)
-
-def build():
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((784,))])
-    model.add(layers.Dense(256, activation="relu"))
-    model.add(layers.Dropout(0.4))
-    model.add(layers.Dense(128, activation="relu"))
-    model.add(layers.Dropout(0.3))
-    model.add(layers.Dense(10, activation="softmax"))
-    model.compile(
-        loss="categorical_crossentropy",
-        optimizer=keras.optimizers.RMSprop(),
-        metrics=["accuracy"],
-    )
-    return model
-
-EPOCHS = 5
-
-def clocks():
-    return time.perf_counter(), time.process_time()
-
-def since(start):
-    return [now - then for now, then in zip(clocks(), start)]
-
-def in_r():
-    r("model <- build()")
-    start = clocks()
-    r(f'''
-    history <- model |> fit(x, y, epochs = {EPOCHS}, batch_size = 128,
-      validation_split = 0.2, verbose = 0)
-    ''')
-    return since(start)
-
-def in_python():
-    model = build()
-    start = clocks()
-    model.fit(x, y, epochs=EPOCHS, batch_size=128, validation_split=0.2,
-              verbose=0)
-    return since(start)
-
-rounds = int(sys.argv[1])
-in_r(), in_python()  # the first training of a process is slower
-wall, processor = [], []
-for number in range(rounds):
-    if number % 2:
-        python, taken = in_python(), in_r()
-    else:
-        taken, python = in_r(), in_python()
-    wall.append(taken[0] / python[0])
-    processor.append(taken[1] / python[1])
-print("each round, by the clock:", *(f"{x:.2f}" for x in wall))
-print("each round, processor time:", *(f"{x:.2f}" for x in processor))
-print(statistics.median(wall), statistics.median(processor))
-"""
-
-
-def bench_fit(rounds: int) -> list[Row]:
-    """R's fit() over Python's, conversion of R's data included.
-
-    By the clock, and as processor time, which other programs on the machine
-    disturb much less.
-    """
-    command = [sys.executable, "-c", FIT, str(rounds)]
-    clock, processor = numbers_printed(command, 2)
-    name = "fit on MNIST, R over Python (5 epochs, one process)"
-    return [
-        row(name, clock, "ratio", 1.05),
-        row(f"{name}, processor time", processor, "ratio", 1.05),
-    ]
-
-
 def bench_notebooks() -> list[Row]:
     """Time and memory of `make run`, from a run of it."""
     started = time.monotonic()
-    command = [sys.executable, str(PROJECT / "tools" / "run.py")]
-    result = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PROJECT
-    )
-    if result.returncode:
-        # Which notebook it was stands in the one, why in the other.
-        said = result.stdout[-2000:] + result.stderr[-2000:]
-        raise RuntimeError(f"{command} failed:\n{said}")
+    numbers([sys.executable, "tools/run.py"], count=0)
     minutes = (time.monotonic() - started) / 60
     outcomes = json.loads((PROJECT / "build" / "run.json").read_text(encoding="utf-8"))
     peaks = {o["name"]: o["peak_bytes"] / 1e9 for o in outcomes}
     return [
-        row(
-            "peak memory of the kernel of 01_mnist",
-            peaks["01_mnist.ipynb"],
-            "GB",
-            1.5,
-        ),
+        row("peak memory of the kernel of 01", peaks["01_mnist.ipynb"], "GB", 1.5),
         row("all notebooks, after set-up", minutes, "min", 8.0),
     ]
 
@@ -289,29 +146,13 @@ print(time.perf_counter() - start)
 """
 
 
-def bench_exit(rounds: int) -> list[Row]:
-    """How long a kernel with R in it takes to leave, with exit code 0."""
-    command = [sys.executable, "-c", KERNEL_EXIT]
-    taken = [number_printed(command) for _ in range(rounds)]
-    name = "a kernel that loaded R exits (code 0)"
-    return [row(name, statistics.median(taken), "s", 2.0)]
-
-
-def bench_setup(rounds: int) -> list[Row]:
-    """A second `make setup`."""
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        subprocess.run(
-            ["make", "setup"],
-            check=True,
-            capture_output=True,
-            cwd=PROJECT,
-            env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"},
-        )
-        taken.append(time.perf_counter() - started)
-    return [row("a second `make setup`", statistics.median(taken), "s", 2.0)]
-
+SECOND_SETUP = """
+import os, subprocess, time
+environment = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}
+start = time.perf_counter()
+subprocess.run(["make", "setup"], check=True, capture_output=True, env=environment)
+print(time.perf_counter() - start)
+"""
 
 PAINT = """
 import tempfile, time
@@ -326,35 +167,16 @@ FIND_FRUITS = """
 import os, time
 os.environ["FRUITS360_DIR"] = "painted"
 from sidebyside import fruits_directory
-fruits_directory()
 start = time.perf_counter()
 fruits_directory()
 print(time.perf_counter() - start)
 """
 
 
-def bench_fruits(rounds: int) -> list[Row]:
-    """The painted fruits, and what finding the folder takes in a cell."""
-    paint = [sys.executable, "-c", PAINT]
-    find = [sys.executable, "-c", FIND_FRUITS]
-    painted = [number_printed(paint) for _ in range(min(rounds, 3))]
-    found = [number_printed(find) for _ in range(rounds)]
-    return [
-        row("2,560 painted fruits", statistics.median(painted), "s", 20.0),
-        row(
-            "fruits_directory(), images checked before",
-            statistics.median(found),
-            "s",
-            0.3,
-        ),
-    ]
-
-
 LOAD_RUNS = """
 import json, random, tempfile, time
 from pathlib import Path
-from sidebyside.timing import load_campaigns, schema
-from sidebyside.timing.records import table_text
+from sidebyside.timing import format, load_campaigns
 ARMS = ["python", "r", "python-again", "rpy2"]
 chance, rows, order = random.Random(1), [], []
 for block in range(25_000):
@@ -363,7 +185,7 @@ for block in range(25_000):
     order.append({"block": block, "seed": seed, "arms": arms})
     shared = {
         name: tuple(chance.random() for _ in range(10))
-        for name in schema.EPOCH_COLUMNS
+        for name in format.EPOCH_COLUMNS
     }
     for position, arm in enumerate(arms, 1):
         rows.append(shared | {
@@ -372,7 +194,7 @@ for block in range(25_000):
             "epochs": 10, "state": "ok", "exit_code": 0,
             "started": "2026-11-22T09:30:00.250Z",
             "process_seconds": 20 + chance.random(),
-            **dict.fromkeys(schema.STAGE_COLUMNS, chance.random()),
+            **dict.fromkeys(format.STAGE_COLUMNS, chance.random()),
             "cpu_seconds": 30 * chance.random(),
             "peak_memory_mb": 800 + chance.random(),
             "load_before": chance.random(),
@@ -380,9 +202,9 @@ for block in range(25_000):
 with tempfile.TemporaryDirectory() as place:
     folder = Path(place) / "large"
     folder.mkdir()
-    (folder / schema.RUNS).write_text(table_text(rows))
-    (folder / schema.MACHINE).write_text(json.dumps({"id": "m1"}))
-    (folder / schema.PLAN).write_text(json.dumps({
+    format.write_rows(folder, rows)
+    format.write_machine(folder, {"id": "m1"})
+    (folder / format.PLAN).write_text(json.dumps({
         "campaign": "large", "device": "cpu", "arms": ARMS, "epochs": 10,
         "order": order,
     }))
@@ -394,15 +216,7 @@ print(seconds)
 """
 
 
-def bench_loader(rounds: int) -> list[Row]:
-    """100,000 rows of measurements read and checked."""
-    command = [sys.executable, "-c", LOAD_RUNS]
-    taken = [number_printed(command) for _ in range(min(rounds, 3))]
-    name = "100,000 rows of measurements loaded and checked"
-    return [row(name, statistics.median(taken), "s", 3.0)]
-
-
-def bench_turns(_rounds: int) -> list[Row]:
+def bench_turns() -> list[Row]:
     """Fit of the fruit network, R over Python, epochs by turns.
 
     Two processes, `Rscript` and `python`, run the timed cells of notebook 03
@@ -444,16 +258,14 @@ def bench_campaign(rounds: int) -> list[Row]:
         folder = run_campaign(
             "bench",
             blocks=rounds,
-            arms=("python", "r", "python-again"),
+            arms=("python", "r"),
             directory=place,
             progress="compact",
         )
         runs = load_campaigns(folder).to_dict("records")
         end = json.loads((folder / "end.json").read_text(encoding="utf-8"))
     whole = paired_ratio(runs, ("r", "python"), "process_seconds")
-    again = paired_ratio(runs, ("python-again", "python"), "process_seconds")
-    print(f"  whole process, R over Python: {whole}")
-    print(f"  whole process, Python over Python: {again}", flush=True)
+    print(f"  whole process, R over Python: {whole}", flush=True)
     share = end["overhead"]["share"]
     return [
         row("whole process, R over Python", whole.estimate, "ratio", 1.25),
@@ -461,99 +273,46 @@ def bench_campaign(rounds: int) -> list[Row]:
     ]
 
 
-def bench_kernels(rounds: int) -> list[Row]:
-    """A class on one server: memory and processors of many kernels.
-
-    tools/bench_kernels.py says what they do. The lessons go by turns, the
-    small ones first and then the large ones first; medians are reported.
-    """
-    import bench_kernels as many
-
-    os.environ["FRUITS360_DIR"] = "painted"
-    free, one = "threads as they come", "one thread"
-    wide = f"{many.WIDE} threads"
-    ways = {
-        free: many.free_threads(),
-        one: many.threads(1),
-        wide: many.threads(many.WIDE),
-    }
-    # Not counted: from now on all files that are read are in memory.
-    alone = many.lesson(1, ways[free])
-    counts = many.sizes(alone.train.peak)
-    crowd = min(8, counts[-1])
-    plan = [(n, free) for n in counts]
-    plan += [(1, one), (crowd, one), (crowd, wide)]
-    found: dict[tuple[int, str], list[many.Lesson]] = {key: [] for key in plan}
-    for number in range(min(rounds, 3)):
-        for key in plan if number % 2 == 0 else plan[::-1]:
-            found[key].append(many.lesson(key[0], ways[key[1]]))
-            print(f"  {many.described(found[key][-1], key[1])}", flush=True)
-
-    def median(key: tuple[int, str], phase: str, what: str) -> float:
-        return statistics.median(
-            getattr(getattr(lesson, phase), what) for lesson in found[key]
-        )
-
-    rows = [figure("JupyterLab's server", many.server_memory() / 1e9, "GB")]
-    lessons = [each for n in counts for each in found[n, free]]
-    for name, of in (
-        ("after %load_ext", lambda each: each.load.after.once / 1e9),
-        ("at most, training", lambda each: each.train.peak / 1e9),
-        ("after training", lambda each: each.train.after.once / 1e9),
-    ):
-        more, together = many.line(lessons, of)
-        rows.append(figure(f"one more kernel, {name}", more, "GB"))
-        name = f"{many.CLASS} kernels, {name} (extrapolated)"
-        rows.append(figure(name, together, "GB"))
-    training = f"data and {many.EPOCHS} epochs of 01, R and Python"
-    for phase, name in (("load", "%load_ext"), ("train", training)):
-        for key in plan:
-            label = f"{name}, {key[0]} at once, {key[1]}"
-            rows.append(figure(label, median(key, phase, "seconds"), "s"))
-            label += ", processor time of each"
-            rows.append(figure(label, median(key, phase, "processor"), "s"))
-        # With one thread the processor time is the time that a kernel takes
-        # which has a core to itself, whatever else this machine does.
-        for what, waits in (
-            ("with a core to itself", median((1, one), phase, "processor")),
-            ("alone here", median((1, free), phase, "seconds")),
-        ):
-            busy = median((crowd, one), phase, "processor")
-            cores = many.cores_for_class(waits, busy)
-            label = f"{name}: cores for {many.CLASS} in twice the time of one"
-            rows.append(figure(f"{label} {what}", cores, "cores"))
-    for notebook in ("01_mnist.ipynb", "03_fruits_cnn.ipynb"):
-        whole = many.processor_of(notebook, ways[one])
-        name = f"all of {notebook}, {one}"
-        rows.append(figure(name, whole.seconds, "s"))
-        rows.append(figure(f"{name}, processor time", whole.processor, "s"))
-    return rows
-
-
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
-    "setup": bench_setup,
-    "load_ext": bench_load_extension,
-    "library": bench_library,
-    "exit": bench_exit,
-    "fit": bench_fit,
-    "fruits": bench_fruits,
-    "loader": bench_loader,
-    "turns": bench_turns,
+    "setup": lambda rounds: seconds(
+        "a second `make setup`", python(SECOND_SETUP), rounds, 2.0
+    ),
+    "load_ext": lambda rounds: beyond(
+        "%load_ext sidebyside beyond importing Keras",
+        python(IMPORT_KERAS),
+        python(LOAD_EXTENSION),
+        rounds,
+        1.0,
+    ),
+    "library": lambda rounds: beyond(
+        "library(sidebyside) beyond reticulate and Keras",
+        rscript(R_WITHOUT),
+        rscript(R_WITH),
+        rounds,
+        0.3,
+    ),
+    "exit": lambda rounds: seconds(
+        "a kernel that loaded R exits (code 0)", python(KERNEL_EXIT), rounds, 2.0
+    ),
+    "fruits": lambda rounds: [
+        *seconds("2,560 painted fruits", python(PAINT), min(rounds, 3), 20.0),
+        *seconds("fruits_directory()", python(FIND_FRUITS), rounds, 0.3),
+    ],
+    "loader": lambda rounds: seconds(
+        "100,000 rows of measurements loaded and checked",
+        python(LOAD_RUNS),
+        min(rounds, 3),
+        3.0,
+    ),
+    "turns": lambda rounds: bench_turns(),
     "campaign": bench_campaign,
-    "kernels": bench_kernels,
     "notebooks": lambda rounds: bench_notebooks(),
 }
 
 
 def machine() -> str:
     """The machine in a few words."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
+    model = cpuinfo.get_cpu_info().get("brand_raw") or platform.machine()
     return f"{model}, {os.cpu_count()} cores, {platform.platform()}"
 
 
@@ -564,8 +323,8 @@ def table(rows: list[Row]) -> str:
         (
             r.name,
             f"{r.value:.2f} {r.unit}",
-            "" if r.limit is None else f"{r.limit:g} {r.unit}",
-            "" if r.limit is None else "holds" if r.holds else "MISSED",
+            f"{r.limit:g} {r.unit}",
+            "holds" if r.holds else "MISSED",
         )
         for r in rows
     ]

@@ -1,13 +1,14 @@
-"""Write what is computed in README.md anew (part of `make readme`).
+"""Update the computed parts of README.md (part of `make readme`).
 
-Two regions of the README, each between two HTML comments, are written here and not by hand:
+Two regions of the README, each between two HTML comments, are written here:
 
-    timings         what the reference campaigns (data/timings/reference-*) say: a table, the outcome in
-                    words, the machine; all by sidebyside's own loader, statistics and verdict
-    reading order   the last column of the table of notebooks: the minutes of each notebook's opening table
+    timings         what the reference campaigns (data/timings/reference-*) say: a
+                    table, the outcome in words, the machine
+    reading order   the last column of the table of notebooks: the minutes of each
+                    notebook's opening table
 
-The picture is taken by tools/screenshot.py, which needs a browser and the book; this needs neither.
-Nothing is written if something is missing or if nothing has changed.
+tools/screenshot.py takes the picture (book/static/pair.png). Nothing is written if
+something is missing or if nothing has changed.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sidebyside.statistics.estimates import CannotSay, Interval, measured
-from sidebyside.statistics.verdict import CONTROL, PHASES, Verdict, verdict
+from sidebyside.statistics import CannotSay, verdict
+from sidebyside.statistics.estimates import Interval
+from sidebyside.statistics.pairs import measured
+from sidebyside.statistics.statements import AccuracyGap, Control, TimeRatio
+from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import WrongRuns, load_campaigns
+from sidebyside.timing.format import read_end, read_machine
 from sidebyside.timing.loader import REFERENCE, NoTimings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,17 +46,17 @@ MINUTES = re.compile(r"^\| Minutes on two cores \| *(\d+)\b", re.MULTILINE)
 
 
 class CannotWrite(Exception):
-    """Something that the README is made from is not there, or is not as it should be."""
+    """Something that the README is made from is missing or wrong."""
 
 
-# ---------------------------------------------------------------------------------------------
-# Regions
+# --- regions
 
 
 def put(text: str, region: str, content: Callable[[str], str]) -> str:
     """The text with one region replaced by what `content` makes of it.
 
-    Raises `CannotWrite` if the two comments around the region are not there, once each and in order.
+    Raises `CannotWrite` unless the two comments around the region are there, once
+    each and in order.
     """
     begin, end = BEGIN.format(region), END.format(region)
     if (
@@ -60,19 +65,19 @@ def put(text: str, region: str, content: Callable[[str], str]) -> str:
         or text.index(begin) > text.index(end)
     ):
         raise CannotWrite(
-            f"the README has no region '{region}': expected the line {begin} and, below it, the line {end}, once each"
+            f"the README has no region '{region}': expected the line {begin} and, "
+            f"below it, the line {end}, once each"
         )
     head, rest = text.split(begin)
     inside, tail = rest.split(end)
     return f"{head}{begin}\n\n{content(inside).strip()}\n\n{end}{tail}"
 
 
-# ---------------------------------------------------------------------------------------------
-# The table of notebooks
+# --- the table of notebooks
 
 
 def minutes_of(notebooks: Path) -> dict[str, str]:
-    """Name of each notebook -> its minutes on two cores, the first number that its opening table gives."""
+    """Name of each notebook -> the minutes that its opening table gives."""
     found = {}
     for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         opening = "".join(
@@ -81,8 +86,8 @@ def minutes_of(notebooks: Path) -> dict[str, str]:
         match = MINUTES.search(opening)
         if match is None:
             raise CannotWrite(
-                f"{path.name} does not say its minutes: expected '| Minutes on two cores | 2 |' or the "
-                "like in its first cell"
+                f"{path.name} does not say its minutes: expected '| Minutes on two "
+                "cores | 2 |' or the like in its first cell"
             )
         found[path.stem] = match[1]
     return found
@@ -93,23 +98,23 @@ def reading_order(table: str, minutes: Mapping[str, str]) -> str:
     listed = [name for _, name in ROW.findall(table)]
     if listed != list(minutes):
         raise CannotWrite(
-            f"the README's table lists the notebooks {', '.join(listed) or '(none)'}; there are "
-            f"{', '.join(minutes) or 'none'}. Give each its row, in this order"
+            f"the README's table lists the notebooks {', '.join(listed) or '(none)'}; "
+            f"there are {', '.join(minutes) or 'none'}. Give each a row, in this order"
         )
     return ROW.sub(lambda row: f"{row[1]} {minutes[row[2]]} |", table)
 
 
-# ---------------------------------------------------------------------------------------------
-# What was measured
+# --- what was measured
 
 
 def reference_campaigns(place: Path) -> list[Path]:
-    """The campaigns that belong to the project, the one that was measured first first."""
+    """The project's own campaigns, in the order in which they were measured."""
     found = [runs.parent for runs in place.glob(f"{REFERENCE}*/runs.csv")]
     if not found:
         raise CannotWrite(
             f"there are no reference campaigns: expected {place}/{REFERENCE}*/runs.csv "
-            "(`make timings` makes a campaign; data/timings/README.md says how they are named)"
+            "(data/timings/README.md says how such a campaign is made and "
+            "named)"
         )
     return sorted(
         found, key=lambda folder: (load_campaigns(folder)["started"].min(), folder.name)
@@ -117,7 +122,7 @@ def reference_campaigns(place: Path) -> list[Path]:
 
 
 def timings(folders: Sequence[Path]) -> str:
-    """A table of campaigns, what they say in words, and on what they were measured (Markdown)."""
+    """Campaigns as a table, what they say, and on which machine (Markdown)."""
     if not folders:
         raise CannotWrite("no campaigns were named")
     try:
@@ -125,66 +130,47 @@ def timings(folders: Sequence[Path]) -> str:
         together = verdict(load_campaigns(*folders))
     except CannotSay as problem:
         raise CannotWrite(
-            f"the campaigns {', '.join(x.name for x in folders)} have nothing to compare: "
-            f"{problem}"
+            f"the campaigns {', '.join(x.name for x in folders)} have nothing to "
+            f"compare: {problem}"
         ) from None
     devices = {f.device for f in together.findings}
     rows, said, machines = [], [], {}
     for folder, answer in found.items():
         name = plain_name(str(answer.runs["campaign"].iloc[0]))
         rows += campaign_rows(name, answer, len(devices) > 1)
+        sentences = " ".join(campaign_sentences(answer, len(devices) > 1))
         said.append(
-            f"- **{name[0].upper()}{name[1:]}**, {answer.runs['epochs'].max()} epochs{duration(folder)}. "
-            + " ".join(campaign_sentences(answer, len(devices) > 1))
+            f"- **{name[0].upper()}{name[1:]}**, {answer.runs['epochs'].max()} "
+            f"epochs{duration(folder)}. {sentences}"
         )
-        machines.setdefault(machine_line(folder, answer.runs), []).append(
-            link(folder, name)
-        )
-    said += [
-        f"- {sentence}"
-        for sentence in together.sentences
-        if sentence.startswith("Test accuracy")
-    ]
+        machine = machine_line(folder, answer.runs)
+        machines.setdefault(machine, []).append(link(folder, name))
+    said += [f"- {s.words()}" for s in together.statements if type(s) is AccuracyGap]
     head = ("what", "R", "Python", "R / Python", "Python / Python", "blocks")
     table = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
     lines = [f"| {' | '.join(row)} |" for row in table]
     note = (
-        "R, Python: median seconds. The ratios are means over the blocks, in each of which every program ran once, "
-        "with their 95 % intervals. Python / Python is the control: the same program measured against itself, "
-        "which shows how small a difference the experiment can see. A difference of up to "
+        "R, Python: median seconds. The ratios are means over the blocks, in each of "
+        "which every program ran once, with their 95 % intervals. Python / Python is "
+        "the control: the same program measured against itself, which shows how small "
+        "a difference the experiment can see. A difference of up to "
         f"{100 * together.margin:g} % is taken not to matter."
     )
     if "gpu" not in devices:
-        note += " **CPU only:** on a GPU nothing was measured."
+        note += " **CPU only:** nothing was measured on a GPU."
     sources = " ".join(
         f"{' and '.join(links)}: {machine}." for machine, links in machines.items()
     )
-    return "\n".join(
-        [
-            *lines,
-            "",
-            note,
-            "",
-            *said,
-            "",
-            f"Measured by `make timings`, computed by `make readme` from {sources}",
-        ]
-    )
+    source = f"Measured by `make timings`, computed by `make readme` from {sources}"
+    return "\n".join([*lines, "", note, "", *said, "", source])
 
 
 def duration(folder: Path) -> str:
-    """How long the campaign took, where its end says so."""
-    end = folder / "end.json"
-    took = (
-        json.loads(end.read_text(encoding="utf-8")).get("overhead", {})
-        if end.is_file()
-        else {}
-    )
-    return (
-        f" (all runs together: {took['seconds'] / 60:.0f} minutes)"
-        if "seconds" in took
-        else ""
-    )
+    """How long the campaign took, if its end.json says so."""
+    overhead = (read_end(folder) or {}).get("overhead", {})
+    if "seconds" not in overhead:
+        return ""
+    return f" (all runs together: {overhead['seconds'] / 60:.0f} minutes)"
 
 
 def plain_name(campaign: str) -> str:
@@ -193,20 +179,16 @@ def plain_name(campaign: str) -> str:
 
 
 def link(folder: Path, name: str) -> str:
-    """To the measurements, where they are part of the project."""
-    inside = folder.resolve().is_relative_to(ROOT)
-    return (
-        f"[{name}]({(folder.resolve() / 'runs.csv').relative_to(ROOT).as_posix()})"
-        if inside
-        else name
-    )
+    """To the measurements, if they are part of the project."""
+    folder = folder.resolve()
+    if not folder.is_relative_to(ROOT):
+        return name
+    return f"[{name}]({(folder / 'runs.csv').relative_to(ROOT).as_posix()})"
 
 
-def phase(column: str, device: str, say_device: bool) -> str:
-    """As in "whole process, CPU"."""
-    return PHASES[column].removeprefix("the ") + (
-        f", {device.upper()}" if say_device else ""
-    )
+def phase(found: TimeRatio, say_device: bool) -> str:
+    """As in "whole process, CPU" or "whole process"."""
+    return found.phase if say_device else found.phase.partition(",")[0]
 
 
 def campaign_rows(
@@ -214,30 +196,33 @@ def campaign_rows(
 ) -> Iterable[tuple[str, ...]]:
     """One row for training and one for the whole process."""
     controls = {
-        (f.device, f.column): f.interval for f in found.findings if f.arm == CONTROL
+        (f.device, f.column): ratio(f.interval)
+        for f in found.findings
+        if isinstance(f, Control)
     }
     for f in found.findings:
         if f.arm == "r":
-            control = controls.get((f.device, f.column))
             yield (
-                f"{name}: {phase(f.column, f.device, say_device)}",
+                f"{name}: {phase(f, say_device)}",
                 seconds(found.runs, "r", f.device, f.column),
                 seconds(found.runs, "python", f.device, f.column),
                 ratio(f.interval),
-                NOT_MEASURED if control is None else ratio(control),
+                controls.get((f.device, f.column), NOT_MEASURED),
                 str(f.blocks),
             )
 
 
 def seconds(runs: pd.DataFrame, arm: str, device: str, column: str) -> str:
-    """The median of the runs that count; `column` may be "rest", what of the process is not training."""
+    """The median of the completed runs of a column.
+
+    The column "rest" is what of the process is not training.
+    """
     rows = measured(runs, device)
-    rows = rows[rows["arm"] == arm]
-    values = (
-        rows["process_seconds"] - rows["fit_seconds"]
-        if column == "rest"
-        else rows[column]
-    )
+    rows = rows[(rows["arm"] == arm) & (rows["state"] == "ok")]
+    if column == "rest":
+        values = rows["process_seconds"] - rows["fit_seconds"]
+    else:
+        values = rows[column]
     return f"{values.median():.1f}"
 
 
@@ -246,36 +231,26 @@ def ratio(interval: Interval) -> str:
 
 
 def campaign_sentences(found: Verdict, say_device: bool) -> Iterable[str]:
-    """The verdict's own words on each phase, without the numbers of the table; its warnings first."""
-    yield from (
-        sentence for sentence in found.sentences if sentence.startswith("Warning")
-    )
+    """Warnings, then what R's ratios mean, without the numbers of the table."""
+    yield from (s.words() for s in found.statements if s.warning)
     for f in found.findings:
         if f.arm != "r":
             continue
-        # The verdict says a ratio, and in the next sentence what it means.
-        start = f"For {PHASES[f.column]} on the {f.device.upper()} R takes "
-        meaning = next(
-            after
-            for before, after in zip(found.sentences, found.sentences[1:], strict=False)
-            if before.startswith(start)
-        )
-        if meaning.startswith("That"):
-            meaning = meaning[0].lower() + meaning[1:]
-        what = phase(f.column, f.device, say_device)
-        yield f"{what[0].upper()}{what[1:]}: {meaning}"
+        what = phase(f, say_device)
+        yield f"{what[0].upper()}{what[1:]}: {f.meaning()}"
         if f.column == "process_seconds":
             r, python = (
                 seconds(found.runs, arm, f.device, "rest") for arm in ("r", "python")
             )
-            yield f"What comes before and after training took {r} s in R, {python} s in Python."
+            yield (
+                f"What comes before and after training took {r} s in R, {python} s in "
+                "Python."
+            )
 
 
 def machine_line(folder: Path, runs: pd.DataFrame) -> str:
     """On what a campaign was measured, and when."""
-    machine: dict[str, Any] = json.loads(
-        (folder / "machine.json").read_text(encoding="utf-8")
-    )
+    machine = read_machine(folder)
     cpu, arms = machine.get("cpu", {}), machine.get("arms", {})
     python, r = arms.get("python", {}), arms.get("r", {})
     gpus = [gpu.get("name", "a GPU") for gpu in machine.get("gpu", [])]
@@ -311,11 +286,11 @@ def dialect(r: Mapping[str, Any]) -> str:
     )
 
 
-# ---------------------------------------------------------------------------------------------
+# --- the program
 
 
 def renewed(text: str, campaigns: Path = TIMINGS, notebooks: Path = NOTEBOOKS) -> str:
-    """The README's text with both regions as they are made now.
+    """The README's text with both regions updated.
 
     Raises `CannotWrite`, `WrongRuns` or `NoTimings`, each with a sentence.
     """
@@ -326,7 +301,7 @@ def renewed(text: str, campaigns: Path = TIMINGS, notebooks: Path = NOTEBOOKS) -
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description="Write what is computed in README.md anew: timings and minutes."
+        description="Update the computed parts of README.md: timings and minutes."
     )
     parser.add_argument(
         "--readme", type=Path, default=README, help="another file with the same regions"
@@ -346,9 +321,8 @@ def main() -> int:
         return 1
     if after != before:
         chosen.readme.write_text(after, encoding="utf-8")
-    print(
-        f"{chosen.readme.name}: timings and minutes {'written anew' if after != before else 'are as they were'}"
-    )
+    state = "updated" if after != before else "unchanged"
+    print(f"{chosen.readme.name}: timings and minutes {state}")
     return 0
 
 

@@ -17,8 +17,8 @@ PICTURE = ROOT / "book" / "static" / "pair.png"
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
-# No sandbox: it does not work as root, nor in most containers, and only our own pages are
-# opened. The rest keeps the browser from calling its maker.
+# No sandbox: it works neither as root nor in most containers, and only our own pages
+# are opened. The rest keeps the browser from calling its maker.
 OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -34,9 +34,11 @@ FIND_PAIR = """
 () => {
   for (const r of document.querySelectorAll("main .tag_pair.tag_r")) {
     const python = r.nextElementSibling;
-    if (!python?.matches(".tag_python") || !r.querySelector("img") || !python.querySelector("img")) continue;
+    if (!python?.matches(".tag_python")) continue;
+    if (!r.querySelector("img") || !python.querySelector("img")) continue;
     const [a, b] = [r, python].map((half) => half.getBoundingClientRect());
-    return {x: a.left, y: a.top + scrollY, width: b.right - a.left, height: Math.max(a.bottom, b.bottom) - a.top};
+    const height = Math.max(a.bottom, b.bottom) - a.top;
+    return {x: a.left, y: a.top + scrollY, width: b.right - a.left, height};
   }
 }
 """
@@ -53,7 +55,8 @@ def open_browser() -> Iterator[Browser]:
     program = find_browser()
     if program is None:
         raise SystemExit(
-            f"None of {', '.join(BROWSERS)} is installed; `make setup` installs chromium on Debian."
+            f"None of {', '.join(BROWSERS)} is installed; "
+            "`make setup` installs chromium on Debian."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -78,7 +81,8 @@ def main() -> None:
 
     if not (BOOK / chosen.page).is_file():
         raise SystemExit(
-            f"{BOOK / chosen.page} is not there; `make book` makes it, `make picture` does both."
+            f"{BOOK / chosen.page} does not exist; `make book` makes it, "
+            "`make picture` does both."
         )
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:

@@ -1,19 +1,21 @@
 """Set up R and Python for the notebooks, once.
 
     python3 tools/setup.py                      set up what is missing
-    python3 tools/setup.py --exec COMMAND ...   the same, then run COMMAND in the environment
+    python3 tools/setup.py --exec COMMAND ...   the same, then run COMMAND there
 
-There are two routes. On Debian and Ubuntu R comes from apt (apt-packages.txt) and Python's
-packages go into .venv from the pinned lists. Inside an active conda environment made from
-environment.yml only the two companions are installed. On anything else set-up stops, before
-it has changed anything, with one message: what was found, what is needed, what to type.
+There are two routes. On Debian and Ubuntu R comes from apt (apt-packages.txt) and
+Python's packages go into .venv from the locked lists. Inside an active conda
+environment made from environment.yml only the two companions are installed. On
+anything else set-up stops, before it has changed anything, with one message: what was
+found, what is needed, what to type.
 
-Every step leaves a fingerprint of what it depended on in a stamp file. A step runs again only
-when its fingerprint changes, so a second set-up takes a fraction of a second.
+Every step leaves a fingerprint of what it depended on in a stamp file. A step runs
+again only when its fingerprint changes, so a second set-up takes a fraction of a
+second. Steps that do not need each other run at the same time.
 
-What is decided is in setup_decisions.py, what is done is here. Both use the standard library
-only and run on Python 3.8, because they are started by whatever python3 the machine has, and a
-Python that is too old deserves a sentence.
+What is decided is in setup_decisions.py, what is done is here. Both use the standard
+library only and run on Python 3.8, because they are started by whatever python3 the
+machine has, and a Python that is too old deserves a sentence.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -44,13 +48,10 @@ from setup_decisions import (
     PythonFacts,
     RFacts,
     Stop,
-    Version,
     administrator_line,
-    candidates,
     choose_route,
     dotted,
     installed_versions,
-    judge_candidates,
     judge_other_python,
     judge_python,
     judge_r_facts,
@@ -59,7 +60,7 @@ from setup_decisions import (
     python_command,
     read_package_list,
     requirements_for,
-    root_prefix,
+    uv_variables,
     version,
 )
 
@@ -69,12 +70,12 @@ LOG = ROOT / "build" / "setup.log"
 
 LINES_OF_A_FAILURE = 25
 
-# Measured on Debian 12 and 13, with room for what pip unpacks on the way.
+# Measured on Debian 12 and 13, with room for what is unpacked on the way.
 DISK_FOR_PACKAGES = 3.0e9
 DISK_FOR_SYSTEM = 1.6e9
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Running things
 
 
@@ -85,14 +86,14 @@ def say(text: str = "") -> None:
 def child_environment(
     environ: Mapping[str, str], prefix: Path, r_library: Path | None
 ) -> dict[str, str]:
-    """The variables with which R and Python of the project find each other, and nothing else."""
+    """The variables with which the project's R and Python find each other."""
     env = dict(environ)
     # Another Python's modules must not be taken for the pinned ones.
     env.pop("PYTHONHOME", None)
     env.pop("PYTHONPATH", None)
     env["PYTHONNOUSERSITE"] = "1"
     env["PATH"] = os.pathsep.join([str(prefix / "bin"), env.get("PATH", os.defpath)])
-    # Rscript: reticulate looks at this first, and newer ones would otherwise build a Python of their own.
+    # reticulate looks at this first; newer ones would otherwise build their own Python.
     env["RETICULATE_PYTHON"] = str(prefix / "bin" / "python")
     if r_library is not None:
         env["VIRTUAL_ENV"] = str(prefix)
@@ -108,32 +109,36 @@ def child_environment(
 
 
 def locale_is_utf8() -> bool:
-    """Whether the user's locale exists and is UTF-8; R would print <U+00E9> for é in another."""
+    """Whether the user's locale exists and is UTF-8; else R prints <U+00E9> for é."""
     try:
         locale.setlocale(locale.LC_ALL, "")
     except locale.Error:
         return False
-    # Python itself has already turned C and POSIX into C.UTF-8 and told its children so (PEP 538).
+    # Python has turned C and POSIX into C.UTF-8, for its children too (PEP 538).
     return "utf-8" in locale.nl_langinfo(locale.CODESET).lower()
 
 
-def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> int:
-    """Run; what it prints goes to the output as it comes.
+# The commands at work, so that an interruption ends them all.
+at_work: set[subprocess.Popen] = set()
+interrupted = threading.Event()
 
-    On a terminal nobody reads two thousand lines of apt and pip, and some of them frighten. There the
-    latest line is shown in one place and all of them go to build/setup.log; if the command fails, the
-    last ones are shown.
+
+def run(
+    command: Sequence[object],
+    env: Mapping[str, str] | None = None,
+    show_failure: bool = True,
+) -> int:
+    """Run a command; its output goes to build/setup.log.
+
+    If it fails, its last lines are shown here: nobody reads two thousand lines of apt
+    and pip, and those of several commands are mixed in the log.
     """
-    whole = " ".join(shlex.quote(str(part)) for part in command)
-    say("  $ " + (whole if len(whole) <= 160 else whole[:150] + " ..."))
+    if interrupted.is_set():
+        raise Stop("an interruption", "patience", ["make setup"])
     arguments = [str(part) for part in command]
-    if not on_terminal():
-        return subprocess.run(
-            arguments, env=env, cwd=str(ROOT), stdin=subprocess.DEVNULL
-        ).returncode
     LOG.parent.mkdir(parents=True, exist_ok=True)
     last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
-    with LOG.open("a", encoding="utf-8") as log, subprocess.Popen(
+    with LOG.open("a", encoding="utf-8", buffering=1) as log, subprocess.Popen(
         arguments,
         env=env,
         cwd=str(ROOT),
@@ -143,52 +148,39 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> int:
         encoding="utf-8",
         errors="replace",
     ) as child:
-        log.write(f"$ {whole}\n")
-        assert child.stdout is not None
+        at_work.add(child)
         try:
+            log.write(f"$ {' '.join(map(shlex.quote, arguments))}\n")
+            assert child.stdout is not None
             for line in child.stdout:
                 log.write(line)
                 last.append(line.rstrip())
-                show_in_one_place(line)
         finally:
-            show_in_one_place("")
-    if child.returncode != 0:
-        say("\n".join(last))
-        say(f"  All that was printed: {LOG}")
+            at_work.discard(child)
+    if child.returncode != 0 and show_failure and not interrupted.is_set():
+        say("\n".join([f"  $ {' '.join(arguments)[:150]}", *last]))
+        say(f"  Everything that was printed: {LOG}")
     return child.returncode
 
 
-def on_terminal() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def show_in_one_place(line: str) -> None:
-    """Show a line in place of the one before; an empty one takes it away."""
-    text = "".join(
-        letter for letter in line.expandtabs() if letter.isprintable()
-    ).strip()
-    if text or not line:
-        width = shutil.get_terminal_size().columns
-        sys.stdout.write(
-            f"\r\033[K    {text}"[: width + 3] + ("" if text else "\r\033[K")
-        )
-        sys.stdout.flush()
-
-
 def must_run(
-    command: Sequence[str], env: Mapping[str, str] | None, what: str, needed: str
+    command: Sequence[object],
+    env: Mapping[str, str] | None,
+    what: str,
+    needed: str,
+    remedy: Sequence[str] = (),
 ) -> None:
     code = run(command, env)
     if code != 0:
         raise Stop(
             f"{what} ended with code {code}; the lines above say why",
             needed,
-            ["make setup   (goes on where it stopped)"],
+            ["make setup   (resumes where it stopped)", *remedy],
         )
 
 
-def output_of(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-    """Standard output; empty if the command cannot be run. For questions, not for work."""
+def output_of(command: Sequence[object], env: Mapping[str, str] | None = None) -> str:
+    """Standard output of a question; empty if the command cannot be run."""
     try:
         result = subprocess.run(
             [str(part) for part in command],
@@ -203,14 +195,14 @@ def output_of(command: Sequence[str], env: Mapping[str, str] | None = None) -> s
     return result.stdout
 
 
-# ---------------------------------------------------------------------------------------------
-# Asking Python, R and dpkg
+# ------------------------------------------------------------
+# Asking Python, R, dpkg and the disk
 
 
 PYTHON_PROBE = """
 import json, os, sys, sysconfig
-folder, name = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME")
-library = os.path.join(folder or "", name or "")
+ask = sysconfig.get_config_var
+library = os.path.join(ask("LIBDIR") or "", ask("INSTSONAME") or "")
 shared = ".so" in library and os.path.exists(library)
 print(json.dumps([sys.executable, sys.version_info[:3], shared]))
 """
@@ -233,8 +225,8 @@ def ask_python(command: str) -> PythonFacts:
 
 R_PROBE = (
     "for (package in commandArgs(TRUE)) "
-    'cat("\\nsidebyside", package, '
-    'tryCatch(as.character(utils::packageVersion(package)), error = function(e) "-")); '
+    'cat("\\nsidebyside", package, tryCatch('
+    'as.character(utils::packageVersion(package)), error = function(e) "-")); '
     'cat("\\nsidebyside R", as.character(getRversion()), "\\n")'
 )
 
@@ -253,10 +245,6 @@ def ask_r(r: str, env: Mapping[str, str]) -> RFacts | None:
     return RFacts(version(found["R"]), numbers)
 
 
-# ---------------------------------------------------------------------------------------------
-# Debian's packages
-
-
 def query_dpkg(names: Sequence[str]) -> dict[str, str]:
     form = "${Package}\t${db:Status-Status}\t${Version}\n"
     return installed_versions(
@@ -264,97 +252,8 @@ def query_dpkg(names: Sequence[str]) -> dict[str, str]:
     )
 
 
-def become_root(missing: Sequence[str]) -> list[str]:
-    has_sudo = shutil.which("sudo") is not None
-    without_password = (
-        has_sudo
-        and subprocess.run(
-            ["sudo", "-n", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ).returncode
-        == 0
-    )
-    prefix = root_prefix(os.geteuid(), has_sudo, without_password, sys.stdin.isatty())
-    if prefix == ["sudo"]:
-        say("  apt-get must run as root; sudo asks for your password.")
-        if subprocess.run(["sudo", "-v"]).returncode != 0:
-            prefix = None
-    if prefix is None:
-        raise Stop(
-            f"{len(missing)} of Debian's packages are missing, and you are neither root nor may use sudo here",
-            "an administrator who types the next line, once; after it `make setup` needs no rights",
-            [administrator_line(missing, has_sudo), CONDA_LINE],
-        )
-    return prefix
-
-
-def install_packages(
-    wanted: Sequence[str], optional: Sequence[str], python: Version | None
-) -> None:
-    """Install what is missing of `wanted`; judge what apt would give before taking it.
-
-    What is also `optional` is left out where it cannot be had.
-    """
-    present = query_dpkg(wanted)
-    missing = [name for name in wanted if name not in present]
-    if not missing:
-        return
-    try:
-        prefix = become_root(missing)
-    except Stop:
-        if not set(missing) <= set(optional):
-            raise
-        say(
-            f"  Going on without {', '.join(missing)}: only an administrator could install it."
-        )
-        return
-    check_disk("/usr", DISK_FOR_SYSTEM)
-    # Waiting for the lock: on a fresh machine the daily upgrade is often at work.
-    apt = [
-        *prefix,
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "-q",
-        "-o",
-        "Dpkg::Use-Pty=0",
-        "-o",
-        "DPkg::Lock::Timeout=300",
-    ]
-    if run([*apt, "update"]) != 0:
-        say(
-            "  The package lists could not be renewed; trying with those that are there."
-        )
-    # These decide whether the project can run at all, so they are judged even if some are there.
-    deciding = [
-        name
-        for name in ("python3", "r-base-core", "r-cran-reticulate")
-        if name in missing or (name == "python3" and python is None)
-    ]
-    offered = candidates(
-        output_of(
-            ["apt-cache", "policy", *missing, *deciding], dict(os.environ, LC_ALL="C")
-        )
-    )
-    for name in [
-        name for name in missing if name in optional and not offered.get(name)
-    ]:
-        say(f"  Going on without {name}: this distribution does not have it.")
-        missing.remove(name)
-        offered.pop(name, None)
-    if not missing:
-        return
-    judge_candidates(offered, missing, python)
-    say(f"  Installing {len(missing)} packages and what they need.")
-    must_run(
-        [*apt, "install", "-y", "--no-install-recommends", *missing],
-        None,
-        "apt-get install",
-        "Debian's packages within reach",
-    )
-
-
-def check_disk(folder: str, needed: float) -> None:
-    free = shutil.disk_usage(folder).free
+def check_disk(folder: Path, needed: float) -> None:
+    free = shutil.disk_usage(str(folder)).free
     if free < needed:
         raise Stop(
             f"{free / 1e9:.1f} GB free where {folder} is",
@@ -363,27 +262,32 @@ def check_disk(folder: str, needed: float) -> None:
         )
 
 
-# ---------------------------------------------------------------------------------------------
+def uv_cache(environ: Mapping[str, str]) -> Path:
+    """The closest folder that exists to where uv keeps what it has unpacked."""
+    cache = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(environ.get("UV_CACHE_DIR") or os.path.join(cache, "uv")).absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+# ------------------------------------------------------------
 # Fingerprints and the stamp
 
 
 def fingerprint(*parts: object) -> str:
-    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[
-        :16
-    ]
+    text = "\0".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def hash_files(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(paths):
-        digest.update(
-            str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0"
-        )
+        name = str(path.relative_to(ROOT))
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def r_sources() -> list[Path]:
-    """The files of r/ that R CMD INSTALL installs; its tests are not among them, nor what Python compiled."""
+    """The files of r/ that R installs: not its tests, nor compiled Python."""
     folder = ROOT / "r"
     return [
         path
@@ -416,15 +320,19 @@ def installed_modules(prefix: Path) -> str:
     found = [
         path
         for folder in prefix.glob("lib/python3*/site-packages/sidebyside")
-        for path in folder.glob("*")
-        if path.is_file()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
     ]
-    return fingerprint(*sorted(f"{path.name} {path.stat().st_size}" for path in found))
+    return fingerprint(*sorted(f"{path} {path.stat().st_size}" for path in found))
 
 
-def modified(path: Path) -> int:
-    """When a file was written, 0 if it is not there: tells a folder made anew from the old one."""
-    return path.stat().st_mtime_ns if path.exists() else 0
+def data_listing() -> str:
+    """Names and sizes of the data, so that set-up notices if they were deleted."""
+    data = ROOT / "data"
+    files = sorted((data / "mnist").glob("*")) + sorted(
+        (data / "painted-fruits").glob("*.json")
+    )
+    return fingerprint(*[f"{path.name} {path.stat().st_size}" for path in files])
 
 
 class Stamp:
@@ -433,24 +341,25 @@ class Stamp:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.values: dict[str, str] = {}
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # absent or cut off: everything is still to do
+        self.lock = threading.Lock()
+        # A file that is absent or cut off: everything is still to do.
+        with contextlib.suppress(OSError, ValueError):
             self.values = dict(json.loads(path.read_text()))
 
     def get(self, key: str) -> str | None:
         return self.values.get(key)
 
     def set(self, key: str, value: str) -> None:
-        """Write at once and in one piece, so that an interruption leaves the steps before it done."""
-        self.values[key] = value
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".part")
-        draft.write_text(json.dumps(self.values, indent=1) + "\n")
-        os.replace(str(draft), str(self.path))
+        """Write at once and in one piece: an interruption leaves earlier steps done."""
+        with self.lock:
+            self.values[key] = value
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            draft = self.path.with_suffix(".part")
+            draft.write_text(json.dumps(self.values, indent=1) + "\n")
+            os.replace(str(draft), str(self.path))
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Steps
 
 
@@ -462,13 +371,15 @@ def nothing() -> str:
 class Step:
     """One part of set-up.
 
-    `inputs` is a fingerprint of what the step works from, `result` one of what it leaves behind.
-    The step is done if both are what they were when it was last carried out: so a change in a
-    source file makes it run again, and so does the loss of what it had made.
+    `inputs` is a fingerprint of what the step works from, `result` one of what it
+    leaves behind. The step is done if both are what they were when it was last carried
+    out: so it runs again when a source file changes, and when what it made is lost. It
+    waits for the steps named in `after`.
     """
 
     name: str
     title: str
+    after: tuple[str, ...]
     inputs: Callable[[], str]
     work: Callable[[], None]
     result: Callable[[], str] = nothing
@@ -477,32 +388,53 @@ class Step:
         return stamp.get(self.name) == f"{self.inputs()} {self.result()}"
 
     def carry_out(self, stamp: Stamp) -> None:
-        # The inputs are read first: what is edited while the step runs counts as not done.
-        inputs = self.inputs()
-        self.work()
-        stamp.set(self.name, f"{inputs} {self.result()}")
-
-
-class Later(Exception):
-    """A step could not be done, and the rest works without it; the next set-up tries again."""
-
-
-def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
-    for number, step in enumerate(steps, 1):
-        if step.is_done(stamp):
-            continue
-        say(f"[{number}/{len(steps)}] {step.title}")
         start = time.monotonic()
+        # The inputs are read first: what is edited while the step runs is not done.
+        inputs = self.inputs()
         try:
-            step.carry_out(stamp)
+            self.work()
         except Later as reason:
             say(f"  {reason}")
         else:
-            say(f"  done in {time.monotonic() - start:.1f} s")
+            stamp.set(self.name, f"{inputs} {self.result()}")
+            say(f"  done in {time.monotonic() - start:4.1f} s: {self.title}")
+
+
+class Later(Exception):
+    """A step failed without which the rest works; the next set-up tries it again."""
+
+
+def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
+    """Carry out what is not done, each step as soon as those before it are finished.
+
+    When one fails, no other is begun; those at work come to their end.
+    """
+    waiting, finished = list(steps), set()
+    running: dict[Future, Step] = {}
+    with ThreadPoolExecutor(max_workers=len(steps)) as pool:
+        try:
+            while waiting or running:
+                for step in [s for s in waiting if finished.issuperset(s.after)]:
+                    waiting.remove(step)
+                    if step.is_done(stamp):
+                        finished.add(step.name)
+                        break  # look again: others may have waited for this one only
+                    running[pool.submit(step.carry_out, stamp)] = step
+                else:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        step = running.pop(future)
+                        future.result()
+                        finished.add(step.name)
+        except KeyboardInterrupt:
+            interrupted.set()
+            for child in list(at_work):
+                with contextlib.suppress(OSError):  # apt-get belongs to root
+                    child.terminate()
+            raise
 
 
 class Environment:
-    """What both routes have in common: where things go, and the steps that follow the packages."""
+    """What both routes share: where things go, and the steps after the packages."""
 
     first_time: str  # what the first set-up takes, in words
 
@@ -526,57 +458,66 @@ class Environment:
         raise NotImplementedError
 
     def base(self) -> str:
-        """Fingerprint of what the packages stand on; if it changes, they are installed again."""
+        """Fingerprint of what the companions depend on."""
         raise NotImplementedError
 
-    def shared_steps(self) -> list[Step]:
+    def judge_before(self) -> None:
+        """Stop for everything that is known before the first change is made."""
+        raise NotImplementedError
+
+    def shared_steps(
+        self, python: tuple[str, ...] = (), r: tuple[str, ...] = ()
+    ) -> list[Step]:
+        """`python`, `r`: the steps that bring what the two companions need."""
         return [
             Step(
                 "python companion",
-                "The Python companion (python/)",
+                "the Python companion (python/)",
+                python,
                 lambda: fingerprint(self.base(), hash_files(python_sources())),
                 self.install_python_companion,
                 lambda: installed_modules(self.prefix),
             ),
             Step(
                 "R companion",
-                "The R companion (r/)",
+                "the R companion (r/)",
+                r,
                 lambda: fingerprint(self.base(), hash_files(r_sources())),
                 self.install_r_companion,
             ),
-            Step("check", "Do R and Python find each other?", self.base, self.check),
             Step(
                 "data",
                 "MNIST and painted fruits, so that the notebooks need no network",
+                ("python companion",),
                 lambda: fingerprint(ROOT),
                 self.fetch_data,
                 data_listing,
             ),
+            Step(
+                "check",
+                "R and Python find each other",
+                ("python companion", "R companion"),
+                self.base,
+                self.check,
+            ),
         ]
 
     def install_python_companion(self) -> None:
-        # Not editable: reticulate before 1.31 does not read the .pth files that such an installation
-        # stands on, so Rscript would not find it. The dependencies are there, pinned.
+        # Not editable: reticulate before 1.31 does not read the .pth files of such an
+        # installation, so Rscript would not find it. Its dependencies are installed.
         try:
             must_run(
                 [
-                    self.python,
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "--no-deps",
-                    "--no-build-isolation",
-                    "--force-reinstall",
-                    "./python",
+                    *(self.python, "-m", "pip", "install", "--quiet"),
+                    *("--disable-pip-version-check", "--no-deps"),
+                    *("--no-build-isolation", "--force-reinstall", "./python"),
                 ],
                 self.env,
                 "pip",
                 "a python/ that can be installed",
             )
         finally:
-            # What setuptools built there would be packed again, also after its source is gone.
+            # What setuptools built there would be packed again, without its source.
             for leftover in [
                 ROOT / "python" / "build",
                 *(ROOT / "python").glob("*.egg-info"),
@@ -587,7 +528,7 @@ class Environment:
         where = []
         if self.r_library is not None:
             self.r_library.mkdir(parents=True, exist_ok=True)
-            # Left by an installation that was killed; no other one is at work, we hold the lock.
+            # Left by an installation that was killed: we hold the lock.
             for leftover in self.r_library.glob("00LOCK-*"):
                 shutil.rmtree(str(leftover))
             where = [f"--library={self.r_library}"]
@@ -599,13 +540,14 @@ class Environment:
         )
 
     def check(self) -> None:
-        """Start each language from the other, once, so that what is wrong shows here and not in a notebook."""
+        """Start each language from the other, so that a fault shows here first."""
         rscript = Path(self.r).with_name("Rscript")
-        for what, command in (
-            ("R inside Python", [self.python, "-c", CHECK_PYTHON]),
-            ("Python inside R", [rscript, "-e", CHECK_R]),
-        ):
-            result = subprocess.run(
+        commands = {
+            "R inside Python": [self.python, "-c", CHECK_PYTHON],
+            "Python inside R": [rscript, "-e", CHECK_R],
+        }
+        started = {
+            what: subprocess.Popen(
                 [str(part) for part in command],
                 env=dict(self.env, KERAS_BACKEND="tensorflow"),
                 cwd=str(ROOT),
@@ -614,12 +556,17 @@ class Environment:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-            # TensorFlow's remarks about the processor are of interest only if something is wrong.
-            answer = re.findall("^answer: (.*)", result.stdout, re.MULTILINE)
-            if result.returncode != 0 or not answer:
-                say(result.stdout)
+            for what, command in commands.items()
+        }
+        said = {what: child.communicate()[0] for what, child in started.items()}
+        for what, child in started.items():
+            # What TensorFlow says of the processor matters only if something is wrong.
+            answer = re.findall("^answer: (.*)", said[what], re.MULTILINE)
+            if child.returncode != 0 or not answer:
+                say(said[what])
                 raise Stop(
-                    f"starting {what} ended with code {result.returncode}; the lines above say why",
+                    f"starting {what} ended with code {child.returncode}; "
+                    "the lines above say why",
                     "R, rpy2, reticulate, Python and Keras that work together",
                     ["rm -rf .venv && make setup" if self.r_library else CONDA_LINE],
                 )
@@ -628,7 +575,8 @@ class Environment:
     def fetch_data(self) -> None:
         if run([self.python, "-m", "sidebyside.data.fetch"], self.env) != 0:
             raise Later(
-                "MNIST or the painted fruits are missing; everything else works. `make setup` tries again."
+                "MNIST or the painted fruits are missing; everything else works. "
+                "`make setup` tries again."
             )
 
 
@@ -637,29 +585,23 @@ import importlib.util
 import rpy2.robjects
 import keras
 compiled = importlib.util.find_spec("_rinterface_cffi_api") is not None
-print("answer: Python starts", rpy2.robjects.r("R.version.string")[0], "and has Keras", keras.__version__,
-      "" if compiled else "(rpy2 was not compiled against this R: it works, but crossing is slower)")
+print("answer: Python starts", rpy2.robjects.r("R.version.string")[0],
+      "and has Keras", keras.__version__, "" if compiled else
+      "(rpy2 was not compiled against this R: it works, but crossing is slower)")
 """
 
 CHECK_R = (
     "library(sidebyside); "
     'stopifnot(reticulate::py_module_available("sidebyside")); '
     "model <- keras_model_sequential(1); "
-    'through <- if (dialect() == "keras3") "keras3" else "the R companion (keras3 is not needed)"; '
-    'cat("\\nanswer: R starts Python", as.character(reticulate::py_version()), "and has Keras through", through, "\\n")'
+    'through <- if (dialect() == "keras3") "keras3" else '
+    '"the R companion (keras3 is not needed)"; '
+    'cat("\\nanswer: R starts Python", as.character(reticulate::py_version()), '
+    '"and has Keras through", through, "\\n")'
 )
 
 
-def data_listing() -> str:
-    """Names and sizes of what was fetched and painted, so that set-up notices if it was deleted."""
-    data = ROOT / "data"
-    files = sorted((data / "mnist").glob("*")) + sorted(
-        (data / "painted-fruits").glob("*.json")
-    )
-    return fingerprint(*[f"{path.name} {path.stat().st_size}" for path in files])
-
-
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Route 1: apt and a virtual environment
 
 
@@ -669,8 +611,8 @@ class AptEnvironment(Environment):
     def __init__(self) -> None:
         # An R that the user put before the distribution's is taken, and left as it is.
         on_path = shutil.which("R")
-        self.own_r = bool(on_path) and os.path.realpath(
-            str(on_path)
+        self.own_r = on_path is not None and os.path.realpath(
+            on_path
         ) != os.path.realpath("/usr/bin/R")
         super().__init__(
             VENV,
@@ -680,15 +622,21 @@ class AptEnvironment(Environment):
             ROOT / "build" / "setup.lock",
         )
         listed = (ROOT / "apt-packages.txt").read_text()
-        self.wanted = read_package_list(listed)
         self.optional = optional_packages(listed)
-        if self.own_r:
-            self.wanted = [name for name in self.wanted if not name.startswith("r-")]
+        needed = [
+            name
+            for name in read_package_list(listed)
+            if name not in self.optional and not (self.own_r and name.startswith("r-"))
+        ]
+        # Python's few come first: its other packages can then arrive beside R.
+        self.for_python = [name for name in needed if name.startswith("python3-")]
+        self.for_r = [name for name in needed if name not in self.for_python]
+        self.present = query_dpkg([*needed, *self.optional])
         self.command = python_command(os.environ, self.stamp.get("base python"))
         self.from_distribution = os.path.realpath(self.command) == os.path.realpath(
             "/usr/bin/python3"
         )
-        # A very bare machine may not have the distribution's Python yet; apt brings it.
+        # A very bare machine may lack the distribution's Python; apt brings it.
         self.facts = (
             None
             if self.from_distribution and not os.path.exists(self.command)
@@ -696,28 +644,31 @@ class AptEnvironment(Environment):
         )
 
     def judge_before(self) -> None:
-        """Everything that can be known before the first change is made."""
-        python = self.facts
-        if python is not None:
-            judge_python(self.command, python.version)
-            # The distribution's shared library comes with python3-dev, which is on the list.
-            if not self.from_distribution:
-                judge_other_python(self.command, python)
+        self.judge_python()
         r = ask_r(self.r, self.env) if os.path.exists(self.r) else None
         if self.own_r:
             judge_r_facts(self.r, r)
-        reticulate = r and r.packages.get(
-            "reticulate"
-        )  # if there is none, apt is going to bring one
-        if python is not None and reticulate:
-            requirements_for(reticulate, python.version)
-        check_disk(str(ROOT), DISK_FOR_PACKAGES if not VENV.exists() else 0)
+        # Without reticulate here, apt is going to bring one.
+        reticulate = r and r.packages.get("reticulate")
+        if self.facts is not None and reticulate:
+            requirements_for(reticulate, self.facts.version)
+        if not VENV.exists():
+            check_disk(ROOT, DISK_FOR_PACKAGES)
+            # Packages in the cache are linked, or copied where it is on another disk.
+            check_disk(uv_cache(os.environ), DISK_FOR_PACKAGES)
 
-    def packages(self) -> str:
-        """Debian's packages as they are: an upgrade of R or reticulate changes this, a removal too."""
-        needed = [name for name in self.wanted if name not in self.optional]
-        present = query_dpkg(needed)
-        return fingerprint(*[f"{name} {present.get(name)}" for name in needed])
+    def judge_python(self) -> None:
+        if self.facts is not None:
+            judge_python(self.command, self.facts.version)
+            # The distribution's shared library comes with python3-dev, which is listed.
+            if not self.from_distribution:
+                judge_other_python(self.command, self.facts)
+
+    # --- fingerprints
+
+    def packages(self, names: Sequence[str]) -> str:
+        """Debian's packages as they are: an upgrade changes this, a removal too."""
+        return fingerprint(*[f"{name} {self.present.get(name)}" for name in names])
 
     def venv_inputs(self) -> str:
         # ROOT, because a virtual environment cannot be moved.
@@ -726,65 +677,145 @@ class AptEnvironment(Environment):
         )
 
     def venv_result(self) -> str:
-        return fingerprint(self.python.exists(), modified(VENV / "pyvenv.cfg"))
-
-    def base(self) -> str:
-        lists = [
-            ROOT / name
-            for name in (
-                "requirements.txt",
-                "requirements-numpy1.txt",
-                "requirements-numpy2.txt",
-            )
-        ]
+        config = VENV / "pyvenv.cfg"
+        # When it was written tells a folder made anew from the old one.
         return fingerprint(
-            self.r,
-            self.packages(),
+            self.python.exists(), config.exists() and config.stat().st_mtime_ns
+        )
+
+    def python_packages(self) -> str:
+        return fingerprint(
             self.venv_inputs(),
             self.venv_result(),
-            hash_files(lists),
+            hash_files([ROOT / "requirements-uv.txt", ROOT / "requirements.txt"]),
         )
+
+    def base(self) -> str:
+        return fingerprint(
+            self.r,
+            self.packages([*self.for_python, *self.for_r]),
+            self.python_packages(),
+            hash_files(list(ROOT.glob("requirements-numpy*.txt"))),
+        )
+
+    # --- steps
 
     def steps(self) -> list[Step]:
         return [
             Step(
-                "packages",
-                "Debian's packages: R and its packages, a compiler, a browser for the tests",
-                lambda: fingerprint(self.r, *self.wanted),
-                self.install_packages,
-                self.packages,
+                "apt python",
+                "Debian's packages for Python",
+                (),
+                lambda: fingerprint(*self.for_python),
+                self.install_for_python,
+                lambda: self.packages(self.for_python),
+            ),
+            Step(
+                "apt R",
+                "Debian's packages: R and its packages, a compiler",
+                ("apt python",),
+                lambda: fingerprint(self.r, *self.for_r),
+                self.install_for_r,
+                lambda: self.packages(self.for_r),
+            ),
+            Step(
+                "apt browser",
+                "Debian's browser, for the tests",
+                ("apt R",),
+                lambda: fingerprint(*self.optional),
+                self.install_optional,
             ),
             Step(
                 "venv",
-                "A virtual environment in .venv",
+                "a virtual environment in .venv",
+                ("apt python",),
                 self.venv_inputs,
                 self.make_venv,
                 self.venv_result,
             ),
             Step(
                 "requirements",
-                "Python's packages: TensorFlow, Keras, rpy2, Jupyter (about a minute)",
-                self.base,
+                "Python's packages: TensorFlow, Keras, Jupyter",
+                ("venv",),
+                self.python_packages,
                 self.install_requirements,
             ),
-            *self.shared_steps(),
+            Step(
+                "rpy2",
+                "NumPy and rpy2, which depend on R",
+                ("requirements", "apt R"),
+                self.base,
+                self.install_rpy2,
+            ),
+            *self.shared_steps(python=("rpy2",), r=("apt R", "venv")),
         ]
 
-    def install_packages(self) -> None:
-        install_packages(
-            self.wanted, self.optional, self.facts.version if self.facts else None
-        )
+    def install_for_python(self) -> None:
+        self.apt_install(self.for_python)
         self.facts = ask_python(self.command)
+        self.judge_python()
+
+    def install_for_r(self) -> None:
+        self.apt_install(self.for_r)
         judge_r_facts(self.r, ask_r(self.r, self.env))
+
+    def install_optional(self) -> None:
+        try:
+            self.apt_install(self.optional, show_failure=False)
+        except Stop:
+            say(
+                f"  Going on without {', '.join(self.optional)}, which apt cannot give."
+            )
+
+    def apt_install(self, wanted: Sequence[str], show_failure: bool = True) -> None:
+        """Install what is missing of `wanted`."""
+        missing = [name for name in wanted if name not in self.present]
+        if not missing:
+            return
+        everything = [*self.for_python, *self.for_r, *self.optional]
+        line = administrator_line(
+            [name for name in everything if name not in self.present],
+            shutil.which("sudo") is not None,
+        )
+        as_root: list[str] = []
+        if os.geteuid() != 0:
+            if shutil.which("sudo") is None:
+                raise Stop(
+                    f"{', '.join(missing)} not installed, and you are not root here",
+                    "an administrator who types the next line, once; after it "
+                    "`make setup` needs no rights",
+                    [line, CONDA_LINE],
+                )
+            as_root = ["sudo"]  # asks on the terminal for a password if it wants one
+        check_disk(Path("/usr"), DISK_FOR_SYSTEM)
+        apt = [
+            *(*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"),
+            # On a fresh machine the daily upgrade is often at work: wait for its lock.
+            *("-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"),
+        ]
+        install = [*apt, "install", "-y", "--no-install-recommends", *missing]
+        # The package lists may be old, or not be there at all.
+        run([*apt, "update"], show_failure=show_failure)
+        code = run(install, show_failure=show_failure)
+        self.present = query_dpkg(everything)
+        if code != 0:
+            raise Stop(
+                f"apt-get install ended with code {code}; the lines above say why",
+                "Debian 12 or newer, or Ubuntu 24.04 or newer with 'universe'; its "
+                "packages within reach; and the right to install them",
+                ["make setup   (resumes where it stopped)", line, CONDA_LINE],
+            )
 
     def make_venv(self) -> None:
         if (VENV / "pyvenv.cfg").exists() and not self.venv_is_sound():
-            say(
-                "  .venv was made by another Python, in another place, or is broken: made anew."
-            )
-            kept = self.stamp.get("packages")
+            say("  .venv is broken, or of another Python or place: it is made again.")
+            kept = {
+                name: value
+                for name, value in self.stamp.values.items()
+                if name.startswith("apt ")
+            }
             shutil.rmtree(str(VENV))
-            self.stamp.values = {"packages": kept} if kept else {}
+            self.stamp.values = kept
         if not (VENV / "pyvenv.cfg").exists():
             must_run(
                 [self.command, "-m", "venv", VENV],
@@ -795,55 +826,88 @@ class AptEnvironment(Environment):
         self.stamp.set("base python", self.command)
 
     def venv_is_sound(self) -> bool:
-        """Whether .venv runs, belongs to the chosen Python and has not been moved or copied here.
+        """Whether .venv runs, belongs to the chosen Python and was made in this place.
 
-        pip's own scripts hold the path of their environment, so a moved one works only in part.
+        pip's own scripts hold the path of their environment, so a moved one works only
+        in part.
         """
         assert self.facts is not None
-        probe = "import json, pip, sys; print(json.dumps([sys.version_info[:2], sys.base_prefix]))"
-        text = output_of([str(self.python), "-I", "-c", probe])
+        probe = (
+            "import json, pip, sys; "
+            "print(json.dumps([sys.version_info[:2], sys.base_prefix]))"
+        )
+        text = output_of([self.python, "-I", "-c", probe])
         if not text:
             return False
         numbers, base_prefix = json.loads(text)
         base = output_of(
             [self.command, "-I", "-c", "import sys; print(sys.base_prefix)"]
-        ).strip()
+        )
         made_here = f" {VENV}\n" in (VENV / "pyvenv.cfg").read_text() + "\n"
         return (
             tuple(numbers) == self.facts.version[:2]
-            and base_prefix == base
+            and base_prefix == base.strip()
             and made_here
         )
 
+    def pip_install(self, file: str, *options: str, env: Mapping[str, str]) -> int:
+        """With pip; `--no-deps`, because the locked lists name everything."""
+        pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
+        return run([*pip, "--no-deps", "--require-hashes", *options, "-r", file], env)
+
+    def install(self, file: str, built: Sequence[str] = ()) -> None:
+        """Install a locked list; `built`: those of it that are built here, from source.
+
+        uv is much quicker than pip, which takes over where uv has no wheel or fails.
+        """
+        uv = VENV / "bin" / "uv"
+        # Nothing is built apart from the pinned packages: what a build takes is locked.
+        options = ["--no-build-isolation"] if built else []
+        again = [f"--refresh-package={name}" for name in built]
+        again += [f"--reinstall-package={name}" for name in built]
+        if not os.access(str(uv_cache(os.environ)), os.W_OK):
+            again.append("--no-cache")
+        settings = uv_variables(output_of([self.python, "-m", "pip", "config", "list"]))
+        command = [
+            *(uv, "pip", "install", "--python", self.python, "--no-deps"),
+            # As pip does: the best of all indexes. The hashes make that safe.
+            *("--require-hashes", "--index-strategy=unsafe-best-match"),
+            *("--compile-bytecode", *options, *again, "-r", file),
+        ]
+        # What was set for uv itself has the last word.
+        if uv.exists() and run(command, {**settings, **self.env}) == 0:
+            return
+        if built:
+            options += ["--no-cache-dir", "--force-reinstall"]
+        if self.pip_install(file, *options, env=self.env) != 0:
+            raise Stop(
+                f"pip could not install {file}; the lines above say why",
+                "PyPI, or the index that pip is configured for, within reach",
+                ["make setup   (resumes where it stopped)"],
+            )
+
     def install_requirements(self) -> None:
+        self.pip_install("requirements-uv.txt", "--only-binary=:all:", env=self.env)
+        self.install("requirements.txt")
+
+    def install_rpy2(self) -> None:
         assert self.facts is not None
         reticulate = judge_r_facts(self.r, ask_r(self.r, self.env))
         chosen = requirements_for(reticulate, self.facts.version)
-        say(
-            f"  Python {dotted(self.facts.version)}; reticulate {dotted(reticulate)}, so {chosen}"
-        )
-        must_run(
-            [
-                self.python,
-                "-m",
-                "pip",
-                "install",
-                "--disable-pip-version-check",
-                "--requirement",
-                chosen,
-            ],
-            self.env,
-            "pip",
-            "PyPI within reach",
-        )
+        found = f"Python {dotted(self.facts.version)}, reticulate {dotted(reticulate)}"
+        say(f"  {found}: {chosen}")
+        self.install(chosen, built=["rpy2-rinterface"])
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Route 2: an active conda environment
 
 
 class CondaEnvironment(Environment):
-    first_time = "the two companions go into the active conda environment, MNIST and painted fruits into data/"
+    first_time = (
+        "the two companions go into the active conda environment, "
+        "MNIST and painted fruits into data/"
+    )
 
     def __init__(self, prefix: Path) -> None:
         state = prefix / "share" / "sidebyside"
@@ -870,7 +934,7 @@ class CondaEnvironment(Environment):
         return self.shared_steps()
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 
 
 def find_environment() -> Environment:
@@ -883,16 +947,14 @@ def find_environment() -> Environment:
         os_release,
         shutil.which("apt-get") is not None,
     )
-    return (
-        CondaEnvironment(Path(os.environ["CONDA_PREFIX"]))
-        if route == "conda"
-        else AptEnvironment()
-    )
+    if route == "conda":
+        return CondaEnvironment(Path(os.environ["CONDA_PREFIX"]))
+    return AptEnvironment()
 
 
 @contextlib.contextmanager
 def only_one(lock_path: Path) -> Iterator[None]:
-    """Wait for another set-up of the same environment; the system frees the lock if we are killed."""
+    """Wait for another set-up; the system frees the lock of one that was killed."""
     import fcntl
 
     lock_path.parent.mkdir(parents=True, exist_ok=True)
@@ -914,9 +976,8 @@ def set_up(quiet: bool) -> Environment:
     environment = find_environment()
     if not is_complete(environment):
         with only_one(environment.lock_path):
-            environment = (
-                find_environment()
-            )  # the set-up that we may have waited for has changed things
+            # The set-up that we may have waited for has changed things.
+            environment = find_environment()
             if not is_complete(environment):
                 environment.judge_before()
                 start = time.monotonic()
@@ -936,15 +997,12 @@ WHAT_NEXT = "`make lab` opens the notebooks, `make` lists the commands."
 
 
 def announce(environment: Environment) -> None:
-    """Before the first change: what is going to happen; nothing when only something stale is renewed."""
-    first = not environment.stamp.values
-    if first:
+    """Say before the first change what is going to happen, and begin a new log."""
+    if not environment.stamp.values:
         say(f"Setting up in {ROOT}, once: {environment.first_time}.")
-    if on_terminal():
-        LOG.parent.mkdir(parents=True, exist_ok=True)
-        LOG.write_text("")
-        if first:
-            say(f"What apt, pip and R print goes to {LOG.relative_to(ROOT)}.")
+        say(f"What apt, pip and R print goes to {LOG.relative_to(ROOT)}.")
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    LOG.write_text("")
 
 
 def replace_by(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
@@ -989,7 +1047,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "\nInterrupted. `make setup` goes on where it stopped.",
+            "\nInterrupted. `make setup` resumes where it stopped.",
             file=sys.stderr,
             flush=True,
         )

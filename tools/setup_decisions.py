@@ -1,13 +1,15 @@
-"""What set-up decides, apart from what it does: which route, which Python, which NumPy, when to stop.
+"""What set-up decides, apart from what it does: route, Python, NumPy, when to stop.
 
-Nothing here changes the machine, so the tests can ask about machines that they do not have.
-Like tools/setup.py this uses the standard library only and runs on Python 3.8.
+Nothing here changes the machine, so the tests can ask about machines that they do not
+have. Like tools/setup.py this uses the standard library only and runs on Python 3.8.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
+import runpy
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +18,11 @@ from typing import Tuple
 
 Version = Tuple[int, ...]
 
-PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
-R_MIN = (4, 2)
+# Read by its path: the package is not installed yet.
+REQUIRED = runpy.run_path(
+    str(Path(__file__).resolve().parent.parent / "python/sidebyside/common/versions.py")
+)
 MACHINES = ("x86_64", "aarch64")  # what TensorFlow has wheels for
-
-RETICULATE_MIN = (1, 28)
-# From reticulate's NEWS: the first that works with each Python, and with NumPy 2 (before it:
-# "incompatible NumPy binary version"). NumPy 1 has no wheel for Python 3.13, and needs none:
-# a reticulate for Python 3.13 takes NumPy 2.
-RETICULATE_FOR_PYTHON = {(3, 11): RETICULATE_MIN, (3, 12): (1, 33), (3, 13): (1, 40)}
-RETICULATE_FOR_NUMPY_2 = (1, 38)
 
 R_PACKAGES = (
     "reticulate",
@@ -40,12 +37,12 @@ CONDA_LINE = (
     "conda env create -f environment.yml && conda activate sidebyside && make setup"
 )
 
-# Measured in a bare Debian 12 on two cores, with archives near by; README.md says the same.
-FIRST_SET_UP = "two to three minutes, 1 GB of downloads, 4.5 GB of disk"
+# Measured in a bare Debian 12 on two cores, archives near by; README.md says it too.
+FIRST_SET_UP = "one to two minutes, 1 GB of downloads, 4.5 GB of disk"
 
 
 class Stop(Exception):
-    """Set-up cannot go on; the text says what was found, what is needed and what to type."""
+    """Set-up cannot go on: what was found, what is needed and what to type."""
 
     def __init__(self, found: str, needed: str, remedy: Sequence[str]) -> None:
         super().__init__(found)
@@ -64,12 +61,12 @@ class Stop(Exception):
         return "\n".join(lines)
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Versions and what follows from them
 
 
 def version(text: str) -> Version:
-    """Turn "4.2.2", "1:1.28+dfsg-1" or "1.41.0.1+dfsg-1" into a tuple that can be compared."""
+    """Turn "4.2.2" or "1:1.28+dfsg-1" into a tuple that can be compared."""
     match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", text.strip())
     if not match:
         raise ValueError(f"not a version: {text!r}")
@@ -80,8 +77,18 @@ def dotted(parts: Version) -> str:
     return ".".join(str(part) for part in parts)
 
 
+PYTHON_MIN, PYTHON_MAX = (version(text) for text in REQUIRED["PYTHON"])
+R_MIN = version(REQUIRED["R"])
+RETICULATE_MIN = version(REQUIRED["RETICULATE"])
+RETICULATE_FOR_PYTHON = {
+    version(python): version(reticulate)
+    for python, reticulate in REQUIRED["RETICULATE_FOR_PYTHON"].items()
+}
+RETICULATE_FOR_NUMPY_2 = version(REQUIRED["RETICULATE_FOR_NUMPY_2"])
+
+
 def judge_python(where: str, found: Version) -> None:
-    """Stop if TensorFlow, the companions or the pinned packages do not support this Python."""
+    """Stop if the companions or the pinned packages do not support this Python."""
     if PYTHON_MIN <= found[:2] <= PYTHON_MAX:
         return
     verdict = "too old" if found[:2] < PYTHON_MIN else "too new"
@@ -111,11 +118,12 @@ def judge_reticulate(where: str, found: Version) -> None:
 
 
 def requirements_for(reticulate: Version, python: Version) -> str:
-    """The pinned list that fits: NumPy 1 for a reticulate that refuses NumPy 2, else NumPy 2."""
+    """The locked list that fits: NumPy 1 where reticulate refuses NumPy 2."""
     needed = RETICULATE_FOR_PYTHON[python[:2]]
     if reticulate < needed:
         raise Stop(
-            f"reticulate {dotted(reticulate)} and Python {dotted(python)}, which do not work together",
+            f"reticulate {dotted(reticulate)} and Python {dotted(python)}, "
+            "which do not work together",
             f"reticulate {dotted(needed)} or newer for this Python, or an older Python",
             ["make setup PYTHON=/usr/bin/python3", CONDA_LINE],
         )
@@ -126,7 +134,7 @@ def requirements_for(reticulate: Version, python: Version) -> str:
     )
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Which route
 
 
@@ -148,7 +156,7 @@ def is_debian_family(os_release: Mapping[str, str]) -> bool:
 def missing_from_conda(prefix: Path) -> list[str]:
     """What environment.yml would have put into this environment and is not there.
 
-    Looks at files, since starting R and Python to ask them would take a second each time.
+    Looks at files: starting R and Python to ask them would take a second each time.
     """
     wanted = {
         "R": ["bin/R"],
@@ -190,8 +198,8 @@ def choose_route(
         name = os_release.get("PRETTY_NAME") or {"Darwin": "macOS"}.get(system, system)
         raise Stop(
             f"{name} ({machine}) and no active conda environment",
-            "Debian 12 or newer, Ubuntu 24.04 or newer (WSL too), or a conda environment made from "
-            "environment.yml",
+            "Debian 12 or newer, Ubuntu 24.04 or newer (WSL too), or a conda "
+            "environment made from environment.yml",
             [CONDA_LINE],
         )
     if machine not in MACHINES:
@@ -203,7 +211,7 @@ def choose_route(
     return "apt"
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Which Python, which R
 
 
@@ -218,7 +226,7 @@ class PythonFacts:
 
 
 def judge_other_python(where: str, found: PythonFacts) -> None:
-    """Stop if this Python lacks a part; for the distribution's, apt-packages.txt brings the parts."""
+    """Stop if a Python that is not the distribution's lacks a part."""
     name = f"{where} (Python {dotted(found.version)})"
     if not found.has_shared_library:
         raise Stop(
@@ -239,7 +247,7 @@ def judge_other_python(where: str, found: PythonFacts) -> None:
 
 @dataclass(frozen=True)
 class RFacts:
-    """What an R says of itself: its version and those of its packages (None: not installed)."""
+    """What an R says of itself: its version and its packages' (None: not installed)."""
 
     version: Version
     packages: Mapping[str, Version | None]
@@ -270,10 +278,10 @@ def judge_r_facts(r: str, facts: RFacts | None) -> Version:
 
 
 def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
-    """PYTHON if it is set, else the one that .venv was made with, else the distribution's.
+    """PYTHON if it is set, else the one of .venv, else the distribution's.
 
-    The distribution's is the default, not python3 from PATH: Debian's has a shared library, and
-    those that pyenv, asdf or uv put on PATH often have none.
+    The distribution's is the default, not python3 from PATH: Debian's has a shared
+    library, and those that pyenv, asdf or uv put on PATH often have none.
     """
     given = environ.get("PYTHON")
     if given:
@@ -290,7 +298,7 @@ def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
     return "/usr/bin/python3"
 
 
-# ---------------------------------------------------------------------------------------------
+# ------------------------------------------------------------
 # Debian's packages
 
 
@@ -310,53 +318,13 @@ def optional_packages(text: str) -> list[str]:
 
 
 def installed_versions(dpkg_output: str) -> dict[str, str]:
-    """Package -> version from `dpkg-query --show`, of those that are fully installed."""
+    """Package -> version from `dpkg-query --show`, if it is fully installed."""
     found = {}
     for line in dpkg_output.splitlines():
         name, status, number = line.split("\t")
         if status == "installed":
             found[name] = number
     return found
-
-
-def candidates(policy: str) -> dict[str, str]:
-    """Package -> the version that apt would install, from `apt-cache policy`; "" if it has none."""
-    found: dict[str, str] = {}
-    name = ""
-    for line in policy.splitlines():
-        if line and not line.startswith(" "):
-            name = line.rstrip(":")
-            found[name] = ""
-        elif line.strip().startswith("Candidate:"):
-            value = line.split(":", 1)[1].strip()
-            found[name] = "" if value == "(none)" else value
-    return found
-
-
-def judge_candidates(
-    found: Mapping[str, str], wanted: Sequence[str], python: Version | None
-) -> None:
-    """Stop, before anything is installed, if what apt offers would not do."""
-    absent = [name for name in wanted if not found.get(name)]
-    if absent:
-        raise Stop(
-            f"a distribution whose package lists do not have {', '.join(absent)}",
-            "Debian 12 or newer, or Ubuntu 24.04 or newer with its part 'universe'",
-            [
-                "sudo add-apt-repository universe && make setup   (on Ubuntu)",
-                CONDA_LINE,
-            ],
-        )
-    offered = {name: version(value) for name, value in found.items() if value}
-    if "python3" in offered and python is None:
-        judge_python("the distribution's python3", offered["python3"])
-    if "r-base-core" in offered:
-        judge_r("the distribution's r-base-core", offered["r-base-core"])
-    if "r-cran-reticulate" in offered:
-        judge_reticulate("the distribution", offered["r-cran-reticulate"])
-        requirements_for(
-            offered["r-cran-reticulate"], python or offered.get("python3", PYTHON_MIN)
-        )
 
 
 def administrator_line(missing: Sequence[str], has_sudo: bool) -> str:
@@ -372,14 +340,34 @@ def administrator_line(missing: Sequence[str], has_sudo: bool) -> str:
     )
 
 
-def root_prefix(
-    uid: int, has_sudo: bool, sudo_without_password: bool, terminal: bool
-) -> list[str] | None:
-    """What goes before apt-get to run it as root; None if there is no way."""
-    if uid == 0:
-        return []
-    if has_sudo and sudo_without_password:
-        return ["sudo", "-n"]
-    if has_sudo and terminal:
-        return ["sudo"]
-    return None
+# ------------------------------------------------------------
+# Where uv finds packages: where pip would
+
+# pip's option -> uv's variable, and what is between several values.
+UV_VARIABLES = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "no-index": ("UV_NO_INDEX", " "),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+    "proxy": ("ALL_PROXY", " "),
+    "timeout": ("UV_HTTP_TIMEOUT", " "),
+    "default-timeout": ("UV_HTTP_TIMEOUT", " "),
+}
+
+
+def uv_variables(pip_config: str) -> dict[str, str]:
+    """pip's settings, as `pip config list` prints them, in uv's words.
+
+    As for pip, the variables (:env:) win over [install], and that over [global].
+    """
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for section, option, value in re.findall(
+        r"^([\w:]+)\.([\w-]+)=('.*'|\".*\")$", pip_config, re.MULTILINE
+    ):
+        if section in sections and option in UV_VARIABLES:
+            variable, separator = UV_VARIABLES[option]
+            words = str(ast.literal_eval(value)).split()
+            sections[section][variable] = separator.join(words)
+    return {**sections["global"], **sections["install"], **sections[":env:"]}

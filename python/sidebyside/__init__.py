@@ -11,6 +11,7 @@ nor Keras.
 
 from __future__ import annotations
 
+from .common import colours
 from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .data.fruits import fruits_directory
 from .data.mnist import load_mnist
@@ -27,6 +28,7 @@ __all__ = [
     "R",
     "alt_text",
     "check",
+    "colours",
     "compare",
     "exercise",
     "from_r",

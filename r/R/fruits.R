@@ -6,8 +6,8 @@
 #' says which of three sources it is, first found wins: the folder that the
 #' environment variable `FRUITS360_DIR` names (the word "painted" there asks for
 #' painted fruits); `data/fruits-360/`, which `make fruits` writes; fruits
-#' painted by this project. All images are checked before they are used, once:
-#' it is remembered as long as no file changes.
+#' painted by this project. The images of the last two were checked when they
+#' were made; of a folder of your own, the first image of each class is opened.
 #'
 #' @param classes Names of classes, or `"all"` for all that are there. If
 #'   `NULL`, the environment variable `FRUITS360_CLASSES` (`"all"`, or names

@@ -29,15 +29,108 @@ prepare_session <- function() {
   )
 }
 
-# A variable on its way to compare(): a history as its metrics, all else as
+# A variable on its way to Python: a history as its metrics, all else as
 # reticulate translates it.
 send_to_python <- function(name) {
-  value <- get(name, envir = globalenv())
-  if (inherits(value, "keras_training_history")) {
-    value <- value$metrics
-  }
+  receive(name, metrics_of(get(name, envir = globalenv())))
+}
+
+# A variable on its way to compare(), with what reticulate's translation loses.
+describe_to_python <- function(name) {
+  receive(name, describe(get(name, envir = globalenv())))
+}
+
+receive <- function(name, value) {
   companion("sidebyside.lesson.compare", convert = FALSE)$receive(name, value)
   invisible()
+}
+
+metrics_of <- function(x) {
+  if (inherits(x, "keras_training_history")) x$metrics else x
+}
+
+# A value with its kind, its names and where it is missing: reticulate makes
+# TRUE of a logical NA, a number of an integer NA and "NA" of a text.
+# sidebyside.lesson.values reads this.
+describe <- function(x) {
+  x <- metrics_of(x)
+  if (is.null(x)) {
+    list(kind = "null")
+  } else if (inherits(x, c("python.builtin.object", "dgCMatrix"))) {
+    list(kind = "python", values = x)
+  } else if (is.atomic(x) || inherits(x, "POSIXlt")) {
+    describe_vector(x)
+  } else if (is.list(x) || is.pairlist(x)) {
+    describe_list(x)
+  } else {
+    list(kind = "other", class = class(x)[1])
+  }
+}
+
+describe_vector <- function(x) {
+  kind <- kind_of(x)
+  values <- switch(kind,
+    factor = as.character(x),
+    time = as.double(as.POSIXct(x)),
+    date = as.double(x),
+    duration = as.double(x, units = "secs"),
+    raw = as.integer(x),
+    x
+  )
+  absent <- kind != "integer64" && anyNA(values)
+  shape <- if (is.null(dim(x))) length(values) else dim(x)
+  labels <- dimnames(x)
+  marks <- names(x)
+  # An array of numbers without other attributes is not copied.
+  if (!identical(attributes(values), list(dim = shape))) {
+    attributes(values) <- list(dim = shape)
+  }
+  list(
+    kind = kind, values = values,
+    missing = if (absent) array(which(is_na(values)) - 1) else FALSE,
+    names = if (length(shape) == 1) as_names(marks) else FALSE,
+    columns = if (length(labels) == 2) as_names(labels[[2]]) else FALSE
+  )
+}
+
+kind_of <- function(x) {
+  classes <- c(
+    factor = "factor", time = "POSIXt", date = "Date",
+    duration = "difftime", integer64 = "integer64"
+  )
+  known <- names(classes)[inherits(x, classes, which = TRUE) > 0]
+  if (length(known)) known[1] else typeof(x)
+}
+
+# NaN is a number of both languages, and not missing.
+is_na <- function(x) {
+  is.na(x) & !((is.double(x) || is.complex(x)) & is.nan(x))
+}
+
+# Not a vector: reticulate would make one name a text.
+as_names <- function(x) if (is.null(x)) FALSE else as.list(x)
+
+describe_list <- function(x) {
+  frame <- is.data.frame(x)
+  rows <- if (frame) attr(x, "row.names")
+  items <- unname(as.list(unclass(x)))
+  alone <- !frame && length(items) > 0 && is.null(names(x)) &&
+    all(vapply(items, is_plain_value, NA)) &&
+    length(unique(vapply(items, typeof, ""))) == 1
+  if (alone) {
+    # Each of a thousand numbers would cross by itself.
+    return(describe_vector(unlist(items)))
+  }
+  list(
+    kind = if (frame) "frame" else "list",
+    items = lapply(items, describe),
+    names = as_names(names(x)),
+    rows = if (is.character(rows)) as.list(rows) else FALSE
+  )
+}
+
+is_plain_value <- function(x) {
+  is.atomic(x) && length(x) == 1 && is.null(attributes(x))
 }
 
 # Why code cannot be parsed, in R's words.

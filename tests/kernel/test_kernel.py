@@ -213,6 +213,13 @@ def test_an_interrupt_returns_to_the_prompt(kernel, code):
     assert kernel.run("1 + 1").text == "2"
 
 
+def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
+    """Some releases of R leave the last message where it is."""
+    kernel.r("stop('an earlier one')")
+    kernel.r("invisible()")
+    assert kernel.r("cat(geterrmessage())").stdout == ""
+
+
 def test_an_interrupt_of_python_is_pythons(kernel):
     threading.Timer(1.0, kernel.interrupt).start()
     reply = kernel.run("import time; time.sleep(60)")

@@ -403,3 +403,10 @@ def test_a_full_disk_has_a_way_out(monkeypatch, free, verdict):
     row = rows["free disk"]
     assert row.verdict == verdict
     assert bool(row.fix) is (verdict == "wrong")
+
+
+def test_a_reticulate_with_a_safe_finalizer_is_left_alone():
+    asked = []
+    session = types.SimpleNamespace(text=lambda code: asked.append(code) or "1.31")
+    rsession.RSession.make_finalizer_safe(session)
+    assert len(asked) == 1  # its version, and nothing of R's library

@@ -81,9 +81,17 @@ def test_the_tolerance_counts_and_is_named():
     assert not agreement("x", [1.0, 2.0], [1.0, 2.1], tolerance=0.01).agrees
 
 
-def test_equal_values_are_not_said_to_be_equal_within_something():
-    found = agreement("x", 1.0, 1.0, tolerance=0.5)
-    assert found.verdict == "equal to the last digit"
+def test_with_a_tolerance_the_verdict_does_not_depend_on_the_last_bits():
+    """Releases of R differ in them, and the notebooks' outputs are compared."""
+    for in_python in (1.0, np.nextafter(1.0, 2)):
+        found = agreement("x", 1.0, in_python, tolerance=1e-9)
+        assert found.verdict == "equal within 1e-09"
+
+
+@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf")])
+def test_a_tolerance_that_is_none_is_refused(tolerance):
+    with pytest.raises(ValueError, match="tolerance"):
+        agreement("x", 1.0, 1.0, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("shape", [(6,), (3, 2), (1, 2, 3)])
@@ -170,7 +178,7 @@ def test_arrays_of_texts_are_compared_value_by_value():
     assert agreement("x", ["a", "b"], np.array(["a", "b"])).agrees
     found = agreement("x", ["a", "c"], np.array(["a", "b"]))
     assert not found.agrees
-    assert found.verdict == "not the same values"
+    assert found.verdict == "[2]: R 'c', Python 'b'"
 
 
 # --- mappings, histories, models
@@ -187,13 +195,13 @@ def test_a_list_of_r_and_a_dict_agree_in_any_order():
 def test_the_part_that_differs_is_named():
     found = agreement("s", {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0})
     assert not found.agrees
-    assert found.verdict == "b: differ, by up to 1"
+    assert found.verdict == "$b: differ, by up to 1"
 
 
 def test_other_names_are_named():
     found = agreement("s", {"a": 1.0}, {"a": 1.0, "b": 2.0})
     assert not found.agrees
-    assert found.verdict == "R has a; Python has a, b"
+    assert found.verdict == "R lacks b"
 
 
 def test_a_history_is_compared_by_its_metrics():
@@ -217,7 +225,7 @@ def test_models_with_the_same_weights_agree():
 def test_one_other_weight_is_found():
     found = agreement("model", Model([1, 2], [3]), Model([1, 2], [3.5]))
     assert not found.agrees
-    assert found.verdict == "differ, by up to 0.5"
+    assert found.verdict == "[2]: differ, by up to 0.5"
 
 
 def test_models_of_another_size_differ():
@@ -239,8 +247,8 @@ def variables(monkeypatch):
             return name in in_r
 
         def call(self, function, name):
-            assert function == "send_to_python"
-            parity.receive(name, in_r[name])
+            assert function == "describe_to_python"
+            parity.receive(name, {"kind": "python", "values": in_r[name]})
 
     shell = SimpleNamespace(user_ns=in_python)
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
@@ -317,5 +325,5 @@ def test_compare_without_a_name_is_an_error():
 def test_outside_a_notebook_compare_says_what_to_use(variables, monkeypatch):
     variables[0]["x"] = 1
     monkeypatch.setattr(IPython, "get_ipython", lambda: None)
-    with pytest.raises(RuntimeError, match=r"parity.agreement"):
+    with pytest.raises(RuntimeError, match=r"compare.agreement"):
         compare("x")

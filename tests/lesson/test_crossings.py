@@ -110,7 +110,8 @@ def test_what_rpy2_refuses_is_a_row_that_says_so(journeys):
         "import math, datetime, numpy as np\n"
         "from rpy2.robjects import default_converter, numpy2ri, pandas2ri\n"
         "both = default_converter + numpy2ri.converter + pandas2ri.converter\n"
-        "table = trips_by_rpy2({'array': np.eye(2), 'date': datetime.date(2020, 1, 1),\n"
+        "day = datetime.date(2020, 1, 1)\n"
+        "table = trips_by_rpy2({'array': np.eye(2), 'date': day,\n"
         "    'small': 7, 'large': 2**40, 'module': math}, both)"
     ).ok
     assert value(journeys, "list(table['in R'] == 'refused')") == (

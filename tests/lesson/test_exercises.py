@@ -293,7 +293,10 @@ def markdown(source, *its_tags):
 
 
 def solution(code, language="python", head="<details>"):
-    text = f"{head}<summary>Solution</summary>\n\n```{language}\n{code}\n```\n\nWhy.\n\n</details>"
+    text = (
+        f"{head}<summary>Solution</summary>\n\n```{language}\n{code}\n```\n\nWhy."
+        "\n\n</details>"
+    )
     return markdown(text, "solution")
 
 
@@ -407,6 +410,7 @@ def variables(monkeypatch):
     monkeypatch.setattr(
         exercises, "_LANGUAGES", {name: look_in(name) for name in found}
     )
+    monkeypatch.setattr(exercises, "described_in_r", look_in("r"))
     return found
 
 
@@ -471,10 +475,11 @@ def test_a_translation_says_which_variable_differs(variables, capsys):
     variables["python"] |= {"x": np.array([1, 2]), "y": 3.5}
     translation("x", "y")
     said = capsys.readouterr().out
-    assert (
-        said
-        == f"yes x: the same in both\nno  y: the same in both (differ, by up to 0.5)\n{WRONG}\n"
-    )
+    lines = [
+        "yes x: the same in both",
+        "no  y: the same in both (differ, by up to 0.5)",
+    ]
+    assert said.splitlines() == [*lines, WRONG]
     translation("x", "y", tolerance=0.5)
     assert capsys.readouterr().out.endswith(f"{RIGHT}\n")
 
@@ -489,8 +494,14 @@ def test_a_translation_waits_for_both_halves(variables, capsys, missing):
 
 
 def test_a_translation_of_nothing_is_a_mistake():
-    with pytest.raises(TypeError, match="name of a variable"):
+    with pytest.raises(ValueError, match="name of a variable"):
         translation()
+
+
+def test_a_translation_that_is_a_function_is_not_an_error(variables, capsys):
+    variables["r"]["x"], variables["python"]["x"] = 1.0, print
+    translation("x")
+    assert capsys.readouterr().out.endswith(f"{WRONG}\n")
 
 
 @pytest.mark.parametrize(

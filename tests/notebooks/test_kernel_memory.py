@@ -19,10 +19,6 @@ IN_A_CHILD = f"""
 import subprocess, sys
 subprocess.run([sys.executable, "-c", "{TAKE}"])
 """
-NO_GROUPS = """
-import offline
-offline.make_group = lambda limit: None
-"""
 
 needs_namespaces = pytest.mark.skipif(
     not offline.own_network(), reason="no namespaces on this machine"
@@ -33,15 +29,18 @@ needs_namespaces = pytest.mark.skipif(
 def test_notebook(tmp_path):
     """A function: executes cells as nbval does, in 0.3 GB; the report."""
 
-    def test(*cells, plugins=("kernel_memory",), before=(), options=()):
+    def test(*cells, before=(), options=()):
         notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
         nbformat.write(notebook, tmp_path / "tiny.ipynb")
-        (tmp_path / "no_groups.py").write_text(NO_GROUPS)
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         command = [*before, sys.executable, "-m", "pytest", "--color=no"]
-        for plugin in plugins:
-            command += ["-p", plugin]
-        command += ["--nbval", "--nbval-current-env", "--kernel-memory=0.3"]
+        command += [
+            "-p",
+            "kernel_memory",
+            "--nbval",
+            "--nbval-current-env",
+            "--kernel-memory=0.3",
+        ]
         places = (str(tmp_path), str(ROOT / "tests"), str(ROOT / "tools"))
         return subprocess.run(
             [*command, *options, "tiny.ipynb"],
@@ -64,14 +63,7 @@ def test_a_notebook_that_takes_too_much_fails_with_a_sentence(test_notebook):
     # Not one cell after the other because the kernel is not there.
     assert "1 failed, 1 passed, 2 skipped" in found.stdout
     assert "TOO MUCH of 0.30 GB  tiny.ipynb" in found.stdout
-
-
-def test_without_control_groups_it_is_watched(test_notebook):
-    plugins = ("no_groups", "kernel_memory")
-    found = test_notebook("1", TAKE, plugins=plugins)
-    assert TOO_MUCH in found.stdout
-    assert "looking at it (no control groups here)" in found.stdout
-    most = re.search(r"the most seen was (\d\.\d\d) GB", found.stdout)
+    most = re.search(r"ended at (\d\.\d\d) GB", found.stdout)
     assert float(most[1]) > 0.3
 
 

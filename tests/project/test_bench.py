@@ -1,8 +1,8 @@
 """tools/bench.py: what it keeps, and what its exit status says."""
 
 import json
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ def run_bench(monkeypatch, tmp_path, capsys):
 
     benches = {name: lambda rounds, name=name: rows(name) for name in values}
     monkeypatch.setattr(bench, "BENCHES", benches)
+    monkeypatch.setattr(bench, "machine", lambda: "here")
     monkeypatch.setattr(bench, "RESULT", tmp_path / "build" / "bench.json")
 
     def run(*arguments, **changed):
@@ -40,6 +41,11 @@ def test_a_missed_limit_is_the_exit_status(run_bench):
     status, _, said = run_bench()
     assert status == 1
     assert said.err == "Missed: fit 1\n"
+    assert [line.split()[-1] for line in said.out.splitlines() if " 2 s" in line] == [
+        "holds",
+        "MISSED",
+        "holds",
+    ]
     status, _, said = run_bench(fit=[1.0, 1.5])
     assert (status, said.err) == (0, "")
 
@@ -62,11 +68,33 @@ def test_a_damaged_file_is_written_anew(run_bench):
     assert run_bench("--only", "exit")[1] == {"exit 0": 0.5}
 
 
-def test_notebooks_that_fail_say_why(monkeypatch):
-    def fails(command, **options):
-        assert options["capture_output"]
-        return subprocess.CompletedProcess(command, 1, "FAILED 02", "no module x")
+def test_a_program_that_fails_says_why():
+    code = "import sys; print('FAILED 02', flush=True); sys.exit('no module x')"
+    with pytest.raises(RuntimeError, match="FAILED 02\nno module x"):
+        bench.numbers(bench.python(code), 0)
+    with pytest.raises(RuntimeError, match="failed"):
+        bench.numbers(bench.python("print(1)"), 2)
 
-    monkeypatch.setattr(subprocess, "run", fails)
-    with pytest.raises(RuntimeError, match="FAILED 02no module x"):
-        bench.bench_notebooks()
+
+def test_a_difference_is_of_the_two_programs_measured_in_turns(monkeypatch):
+    """The machine gets slower with each measurement: order alone must not matter."""
+    order, clock = [], iter(range(100))
+
+    def numbers(command, count=1):
+        order.append(command[-1])
+        return [next(clock) + {"base": 0, "whole": 10}[command[-1]]]
+
+    monkeypatch.setattr(bench, "numbers", numbers)
+    [found] = bench.beyond("x", ["base"], ["whole"], 4, 9.5)
+    assert order == ["whole", "base", "base", "whole"] * 2
+    assert found.value == 10
+    assert not found.holds
+
+
+def test_seconds_are_the_median():
+    code = "import pathlib; p = pathlib.Path({!r}); n = len(p.read_text()); "
+    code += "p.write_text('x' * (n + 1)); print((9, 1, 2)[n])"
+    with tempfile.NamedTemporaryFile() as file:
+        program = bench.python(code.format(file.name))
+        [found] = bench.seconds("x", program, 3, 2.0)
+    assert (found.value, found.holds) == (2.0, True)

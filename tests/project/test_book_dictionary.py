@@ -1,4 +1,4 @@
-"""The book's dictionary: what is matched, what is not, and whether its rules are true."""
+"""The book's dictionary: what is matched, what is not, whether its rules are true."""
 
 import ast
 import importlib.util
@@ -39,13 +39,18 @@ def check(code):
     return new_code_cell(code, metadata={"tags": ["check"]})
 
 
+def write(path, *cells):
+    path.write_text(writes(new_notebook(cells=[*cells])))
+
+
 @pytest.fixture
 def rows(tmp_path):
-    """A function: the rows of a table that would be made from a notebook with these cells."""
+    """A function: the rows of a table, made from a notebook with these cells."""
 
     def made(what, *cells):
-        (tmp_path / "01_one.ipynb").write_text(writes(new_notebook(cells=[*cells])))
-        return [(entry.r, entry.python) for entry in dictionary.entries(what, tmp_path)]
+        write(tmp_path / "01_one.ipynb", *cells)
+        found = dictionary.dictionary(tmp_path)[what]
+        return [(entry.r, entry.python) for entry in found]
 
     return made
 
@@ -125,6 +130,21 @@ def test_halves_of_different_pairs_are_not_mixed(rows):
     assert rows("calls", r, new_markdown_cell("text"), python) == []
 
 
+@pytest.mark.parametrize("role", [[], ["answer"]])
+def test_an_exercise_gives_no_rows(rows, role):
+    """Its halves are the reader's to write, and until then may be wrong."""
+    cells = pair("m <- sum(x)", "m = x.sum()")
+    compared = check('compare("m")')
+    assert len(rows("calls", *cells, compared)) == 1
+    assert len(rows("lines", *cells, compared)) == 1
+    for cell in cells:
+        cell.metadata.tags += ["exercise", *role]
+    assert rows("calls", *cells, compared) == []
+    assert rows("lines", *cells, compared) == []
+    # Nor does one half of it become a pair with another cell.
+    assert rows("calls", cells[0], *pair("f(x)", "g(x)")[1:]) == []
+
+
 # --- lines
 
 
@@ -193,95 +213,110 @@ SMALL = """## R and Python, a small dictionary
 """
 
 
-def test_rows_of_a_small_dictionary_are_read(rows, tmp_path):
+def test_rows_of_a_small_dictionary_are_read(tmp_path):
     other = "\n## Try it\n\n| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |"
-    cells = [
-        new_markdown_cell("# Title"),
+    write(
+        tmp_path / "01_one.ipynb",
+        new_markdown_cell("# Title\n\n```sh\n# no heading\n```"),
         new_markdown_cell("text\n\n## A `part`"),
         *pair("x |> f()", "x.f()"),
+        new_markdown_cell("## A part"),
+        *pair("x |> f()\ndim(y)", "x.f()\ny.shape"),
         new_markdown_cell(SMALL + other),
-    ]
-    assert rows("taught", *cells) == [
-        ("`x |> f()`", "`x.f()`"),
-        ("`dim(x)`", "`x.shape`"),
-    ]
-    first, second = dictionary.entries("taught", tmp_path)
-    assert (first.meaning, first.places[0].title, first.places[0].heading) == (
-        "pipe",
-        "A part",
-        1,
     )
-    assert (second.places[0].title, second.places[0].heading) == (
-        "R and Python, a small dictionary",
-        2,
-    )
+    first, second = dictionary.dictionary(tmp_path)["taught"]
+    assert (first.meaning, first.r, first.python) == ("pipe", "`x |> f()`", "`x.f()`")
+    assert (second.r, second.python) == ("`dim(x)`", "`x.shape`")
+    # The first pair that uses all of it, in both languages.
+    page = "notebooks/01_one"
+    assert first.places == [dictionary.Place(page, "A part", "a-part")]
+    assert second.places == [dictionary.Place(page, "A part", "a-part-1")]
+    # As Markdown, a vertical bar would end the cell.
+    assert r"`x \|> f()`" in dictionary.markdown([first])
+    assert "(/notebooks/01_one.ipynb#a-part)" in dictionary.markdown([first])
 
 
-def test_a_comment_in_code_is_no_heading(tmp_path):
-    cells = [
-        new_markdown_cell("# Title\n\n```sh\n# no heading\n```\n\n## Second"),
-        *pair("sum(x)", "x.sum()"),
-    ]
-    (tmp_path / "01_one.ipynb").write_text(writes(new_notebook(cells=cells)))
-    assert dictionary.pairs(tmp_path / "01_one.ipynb")[0].place == dictionary.Place(
-        "notebooks/01_one", 1, "Second"
-    )
+def test_a_row_that_no_pair_uses_leads_to_itself(tmp_path):
+    write(tmp_path / "01_one.ipynb", *pair("g(x)", "x.f()"), new_markdown_cell(SMALL))
+    for row in dictionary.dictionary(tmp_path)["taught"]:
+        [place] = row.places
+        assert place.anchor == "r-and-python-a-small-dictionary"
 
 
 def test_one_row_for_what_is_met_in_several_notebooks(tmp_path):
     for name in ("01_one", "02_two"):
-        (tmp_path / f"{name}.ipynb").write_text(
-            writes(
-                new_notebook(
-                    cells=[*pair("sum(x)", "x.sum()"), *pair("sum(x)", "x.sum()")]
-                )
-            )
-        )
-    [entry] = dictionary.entries("calls", tmp_path)
+        twice = [*pair("sum(x)", "x.sum()"), *pair("sum(x)", "x.sum()")]
+        write(tmp_path / f"{name}.ipynb", *twice)
+    [entry] = dictionary.dictionary(tmp_path)["calls"]
     assert [place.docname for place in entry.places] == [
         "notebooks/01_one",
         "notebooks/02_two",
     ]
 
 
-def test_an_unknown_table_is_an_error():
-    with pytest.raises(ValueError, match="it is taught, calls or lines"):
-        dictionary.entries("words")
+def test_without_r_there_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(dictionary.ExtensionError, match="make setup"):
+        dictionary.read_r(["x"])
 
 
-@pytest.mark.parametrize("path", dictionary.notebooks(), ids=lambda path: path.stem)
-def test_every_row_of_the_notebooks_own_dictionaries_is_in_the_book(path):
+@pytest.fixture(scope="module")
+def tables():
+    return dictionary.dictionary()
+
+
+def test_every_row_of_the_notebooks_own_dictionaries_is_in_the_book(tables):
     """Counted another way: lines with three cells below the heading."""
-    cells = json.loads(path.read_text())["cells"]
-    texts = [
-        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
-    ]
-    section = next(text for text in texts if re.search("(?mi)^## .*dictionary", text))
-    section = re.split("(?mi)^## .*dictionary", section)[1].split("\n## ")[0]
-    written = [line for line in section.splitlines() if line.startswith("|")][2:]
-    assert len(list(dictionary.taught(path))) == len(written)
-
-
-def test_keras_layers_of_all_pairs_are_in_the_dictionary():
-    """Each layer that both halves of a pair use."""
-    found = {entry.r.strip("`()") for entry in dictionary.entries("calls")}
-    in_both = set()
+    written = 0
     for path in dictionary.notebooks():
-        for one in dictionary.pairs(path):
-            in_python = {
-                dictionary.r_name(call) for call in dictionary.python_calls(one.python)
-            } - {None}
-            in_both |= in_python & dictionary.r_calls(one.r)
-    assert {"layer_dense", "layer_conv_2d", "optimizer_rmsprop"} <= in_both <= found
+        cells = json.loads(path.read_text())["cells"]
+        text = "\n".join(
+            "".join(cell["source"]) + "\n"
+            for cell in cells
+            if cell["cell_type"] == "markdown"
+        )
+        section = re.split("(?mi)^## .*dictionary", text)[1].split("\n## ")[0]
+        written += len(re.findall(r"(?m)^\|.*\|.*\|.*\|$", section)) - 2
+    assert len(tables["taught"]) == written > 50
+
+
+def test_the_calls_of_all_pairs_are_in_the_dictionary(tables):
+    """Keras's names that are in both halves, found by their text."""
+    names = [
+        ("layer_dense", "layers.Dense"),
+        ("layer_conv_2d", "layers.Conv2D"),
+        ("optimizer_rmsprop", "optimizers.RMSprop"),
+        ("fit", ".fit"),
+        ("to_categorical", "utils.to_categorical"),
+    ]
+    found = {(x.r.strip("`()"), x.python.strip("`()")) for x in tables["calls"]}
+    for r, python in names:
+        assert [x for x in found if x[0] == r and x[1].endswith(python)], r
+    assert len(tables["lines"]) > 40
 
 
 # --- the rules
 
 
+# Before each example; the page says what x is.
+BEFORE_R = "x <- c(10, 20, 30)"
+BEFORE_PYTHON = "import math, os\nimport numpy as np\nx = np.array([10.0, 20.0, 30.0])"
+
+
+def examples():
+    """The rows of the page's tables of rules."""
+    page = (ROOT / "book" / "dictionary.md").read_text("utf-8")
+    assert "`c(10, 20, 30)`" in page
+    assert "`np.array([10.0, 20.0, 30.0])`" in page
+    rules = page.split("\n## Rules")[1]
+    rows = re.findall(r"(?m)^\| `(.+)` \| `(.+)` \|$", rules)
+    return [(r.replace(r"\|", "|"), python) for r, python in rows]
+
+
 def value_in_python(code):
     tree = ast.parse(code)
     scope = {}
-    exec(dictionary.BEFORE_PYTHON, scope)
+    exec(BEFORE_PYTHON, scope)
     *before, last = tree.body
     exec(compile(ast.Module(before, []), "example", "exec"), scope)
     return eval(compile(ast.Expression(last.value), "example", "eval"), scope)
@@ -308,20 +343,21 @@ def as_text(value):
 
 
 def test_the_examples_of_the_rules_have_the_same_value_in_both_languages():
-    examples = [example for rule in dictionary.RULES for example in rule.examples]
+    pairs = examples()
     # Each in a scope of its own, as in Python.
     program = "".join(
-        f"local({{ {dictionary.BEFORE_R}; v <- local({{ {r} }});"
-        ' cat(if (is.numeric(v)) sprintf("%.10g", v) else as.character(v)); cat("\\n") })\n'
-        for r, _ in examples
+        f"local({{ {BEFORE_R}; v <- local({{ {r} }});"
+        ' cat(if (is.numeric(v)) sprintf("%.10g", v) else as.character(v));'
+        ' cat("\\n") })\n'
+        for r, _ in pairs
     )
     result = subprocess.run(
         ["Rscript", "--vanilla", "-"], input=program, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     in_r = result.stdout.splitlines()
-    in_python = [as_text(value_in_python(python)) for _, python in examples]
-    assert dict(zip(examples, in_r, strict=True)) == dict(
-        zip(examples, in_python, strict=True)
+    in_python = [as_text(value_in_python(python)) for _, python in pairs]
+    assert dict(zip(pairs, in_r, strict=True)) == dict(
+        zip(pairs, in_python, strict=True)
     )
-    assert len(examples) > 20
+    assert len(pairs) > 20

@@ -1,7 +1,7 @@
 """Pairs on the screen: the book and JupyterLab, looked at in a real browser.
 
-Nothing is executed: the pages show what is saved in the notebooks. The screenshots stay in
-build/screenshots.
+Nothing is executed: the pages show what is saved in the notebooks. The screenshots
+stay in build/screenshots.
 """
 
 import contextlib
@@ -37,7 +37,8 @@ from screenshot import BROWSERS, find_browser, open_browser  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None and "CI" not in os.environ,
-    reason=f"none of {', '.join(BROWSERS)} is installed (on Debian `make setup` installs chromium)",
+    reason=f"none of {', '.join(BROWSERS)} is installed"
+    " (on Debian `make setup` installs chromium)",
 )
 
 DICTIONARY = "book/dictionary"
@@ -47,10 +48,10 @@ each_notebook = pytest.mark.parametrize(
 )
 
 
-# ---------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------
 # What is asked of a page, the same for the book and for JupyterLab
 
-# Everything that has to be in its place: the cells, and in the halves of pairs what they hold.
+# Everything that has a place: the cells, and in the halves of pairs what they hold.
 LOOK = """
 async () => {
   const R = ".cell-tag-pair.cell-tag-r, .tag_pair.tag_r";
@@ -63,9 +64,13 @@ async () => {
   };
   const lab = document.querySelector(".jp-WindowedPanel-outer");
   if (lab) {
-    // JupyterLab has the browser leave out what is out of sight; it gets its true size when it is in sight.
-    for (const cell of lab.querySelectorAll(".jp-Notebook-cell")) cell.style.contentVisibility = "visible";
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    // The browser leaves out what is out of sight; give it its true size.
+    for (const cell of lab.querySelectorAll(".jp-Notebook-cell")) {
+      cell.style.contentVisibility = "visible";
+    }
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await frame();
+    await frame();
   }
   const halves = [];
   for (const half of document.querySelectorAll(`${R}, ${Python}`)) {
@@ -76,7 +81,8 @@ async () => {
       place: place(half),
       next: next && {isPython: next.matches(Python), place: place(next)},
       input: place(half.querySelector(".cell_input, .jp-InputArea-editor")),
-      inside: [...half.querySelectorAll(inside)].map((e) => ({what: e.className || e.tagName, ...place(e)})),
+      inside: [...half.querySelectorAll(inside)].map(
+        (e) => ({what: e.className || e.tagName, ...place(e)})),
       label: before.content,
       colour: before.borderTopColor,
     });
@@ -98,7 +104,8 @@ SHOW_A_PAIR = """
 # Cells that lie on another cell, however little.
 OVERLAPS = """
 () => {
-  const cells = [...document.querySelectorAll(".jp-Notebook-cell, main .cell")].map((e) => e.getBoundingClientRect());
+  const all = document.querySelectorAll(".jp-Notebook-cell, main .cell");
+  const cells = [...all].map((e) => e.getBoundingClientRect());
   const found = [];
   for (const [i, a] of cells.entries()) for (const b of cells.slice(i + 1)) {
     const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
@@ -110,8 +117,9 @@ OVERLAPS = """
 """
 
 
-# The number of texts that are shown, and those whose colour is too near to that of their ground: less than
-# WCAG 2.2 asks for at level AA (1.4.3), 4.5, or 3 for large text; relative luminance and contrast as defined there.
+# The number of texts on the page, and those with less contrast than WCAG 2.2 asks for
+# at level AA (1.4.3): 4.5, or 3 for large text. Relative luminance and contrast are as
+# defined there.
 CONTRAST = """
 () => {
   for (const animation of document.getAnimations()) animation.finish();
@@ -140,7 +148,8 @@ CONTRAST = """
     return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
   };
   const luminance = (colour) => {
-    const [r, g, b] = colour.map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = colour.map((c) =>
+      (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const contrast = (a, b) => {
@@ -154,32 +163,38 @@ CONTRAST = """
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
     if (is < (large ? 3 : 4.5)) {
-      found[`${style.color} on ${below.map(Math.round)}: ${is.toFixed(2)}`] = text.trim().slice(0, 40);
+      const pair = `${style.color} on ${below.map(Math.round)}: ${is.toFixed(2)}`;
+      found[pair] = text.trim().slice(0, 40);
     }
   };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let seen = 0;
   while (texts.nextNode()) {
     const {data, parentElement: element} = texts.currentNode;
-    if (!data.trim() || !element.checkVisibility() || element.closest("svg, script, style, noscript")) continue;
+    if (!data.trim() || !element.checkVisibility()) continue;
+    if (element.closest("svg, script, style, noscript")) continue;
     judge(element, getComputedStyle(element), data);
     seen += 1;
   }
   for (const half of document.querySelectorAll(".tag_pair")) {
-    if (half.checkVisibility()) judge(half, getComputedStyle(half, "::before"), "the name of a half");
+    if (!half.checkVisibility()) continue;
+    judge(half, getComputedStyle(half, "::before"), "the name of a half");
   }
   return {seen, found};
 }
 """
 
-# What goes beyond the right edge of the window; code, tables and what cells print scroll by themselves.
+# What goes beyond the right edge of the window; code, tables and outputs scroll.
 WIDER_THAN_THE_WINDOW = """
 () => {
   const width = document.documentElement.clientWidth;
-  const scrolls = "pre, .pst-scrollable-table-container, .cell_output, .pst-sidebar, dialog";
+  const scrolls = "pre, .pst-scrollable-table-container, .cell_output, .pst-sidebar," +
+    "dialog";
   const found = [...document.querySelectorAll("body *")].filter((e) =>
-    e.checkVisibility() && e.getBoundingClientRect().right > width + 1 && !e.closest(scrolls));
-  if (document.documentElement.scrollWidth > width) found.push(document.documentElement);
+    e.checkVisibility() && e.getBoundingClientRect().right > width + 1
+    && !e.closest(scrolls));
+  const page = document.documentElement;
+  if (page.scrollWidth > width) found.push(page);
   return found.map((e) => `${e.tagName} ${e.className}`);
 }
 """
@@ -202,7 +217,8 @@ def problems(seen, notebook, width, colours):
     expected = ["R" if "r" in t else "Python" for t in tags if "pair" in t]
     if [half["language"] for half in seen["halves"]] != expected:
         found.append(
-            f"{len(seen['halves'])} halves are shown, {len(expected)} are in the notebook"
+            f"{len(seen['halves'])} halves are shown, "
+            f"{len(expected)} are in the notebook"
         )
     if seen["contentWidth"] > seen["width"]:
         found.append(
@@ -256,7 +272,7 @@ LIVE = "application/vnd.plotly.v1+json"
 
 
 def alternative_texts(notebook):
-    """What alt_text() has stored with the figures; one that came as PNG and as SVG has it twice."""
+    """What alt_text() stored with the figures; one as PNG and as SVG has it twice."""
     stored = [
         [
             metadata["alt"]
@@ -318,12 +334,12 @@ class Watch:
         page.on("request", lambda request: self.urls.append(request.url))
 
 
-# ---------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------
 # The book
 
 
 def build_book(folder, *options):
-    """Build as `make book` does, but with each warning an error; return the seconds it took."""
+    """Build as `make book` does, each warning an error; return the seconds."""
     start = time.monotonic()
     result = subprocess.run(
         [
@@ -363,7 +379,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(book):
-    """The address of the book on a web server; from the disk the search could not show where it found a word."""
+    """The address of the book on a web server, which its search needs."""
     handler = functools.partial(Quiet, directory=str(book))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -373,7 +389,7 @@ def site(book):
 
 @pytest.fixture
 def book_page(browser, site):
-    """Opens a page of the book; at the end it must not have complained or called anybody."""
+    """Opens a page of the book, which must not complain or call another server."""
     with contextlib.ExitStack() as stack:
         watches = []
 
@@ -398,7 +414,8 @@ def shot(page, name, **options):
 
 OUTPUT_HEIGHTS = """
 () => [...document.querySelectorAll(".tag_pair.tag_r")].flatMap((r) => {
-  const [a, b] = [r, r.nextElementSibling].map((half) => half.querySelector(":scope > .cell_output"));
+  const output = (half) => half.querySelector(":scope > .cell_output");
+  const [a, b] = [r, r.nextElementSibling].map(output);
   return a && b ? [a.getBoundingClientRect().top - b.getBoundingClientRect().top] : [];
 })
 """
@@ -411,7 +428,8 @@ def test_book_has_pairs_side_by_side(book_page, notebook):
     assert page.evaluate(OVERLAPS) == []
     assert [gap for gap in page.evaluate(OUTPUT_HEIGHTS) if abs(gap) > 1] == []
     texts = page.evaluate(
-        "() => [...document.querySelectorAll('.cell_output img')].map((image) => image.alt)"
+        "() => [...document.querySelectorAll('.cell_output img')]"
+        ".map((image) => image.alt)"
     )
     assert texts == alternative_texts(notebook)
     shot(page, f"book-{notebook.stem}-{WIDE}", full_page=True)
@@ -481,8 +499,10 @@ def shown_halves(page):
       const shown = [...document.querySelectorAll("main .tag_pair:not(.tag_exercise)")]
         .filter((half) => half.checkVisibility());
       const [half] = shown;
-      const share = half.getBoundingClientRect().width / half.parentElement.getBoundingClientRect().width;
-      return [[...new Set(shown.map((half) => half.matches(".tag_r") ? "R" : "Python"))].join(" "), share > 0.9];
+      const width = (e) => e.getBoundingClientRect().width;
+      const share = width(half) / width(half.parentElement);
+      const names = shown.map((half) => half.matches(".tag_r") ? "R" : "Python");
+      return [[...new Set(names)].join(" "), share > 0.9];
     }""")
 
 
@@ -569,7 +589,10 @@ def test_code_is_copied_without_the_line_for_jupyter(book_page):
 def test_without_a_clipboard_code_is_copied_too_and_the_button_keeps_the_focus(browser):
     page = browser.new_page()
     script = (ROOT / "book" / "static" / "book.js").read_text()
-    code = '<div class="bd-main"><div class="highlight-r"><pre>%%R\nx &lt;- 1\n</pre></div></div>'
+    code = (
+        '<div class="bd-main"><div class="highlight-r">'
+        "<pre>%%R\nx &lt;- 1\n</pre></div></div>"
+    )
     page.set_content(f"{code}<textarea></textarea><script>{script}</script>")
     assert page.evaluate("navigator.clipboard === undefined")
     page.get_by_role("button", name="Copy code").focus()
@@ -592,10 +615,13 @@ def test_everything_can_be_reached_and_seen_with_the_key_tab(book_page):
           const e = document.activeElement;
           if (e === document.body) return [null, false];
           const box = (e.closest(".pairs-switch label") ?? e).getBoundingClientRect();
-          const marked = [e, e.closest("label")].some((x) => x && (getComputedStyle(x).outlineStyle !== "none"
-                                                                 || getComputedStyle(x).boxShadow !== "none"));
-          const inSight = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.width > 0;
-          return [e.getAttribute("aria-label") ?? (e.closest("label") ?? e).textContent.trim(), marked && inSight];
+          const marked = [e, e.closest("label")].some((x) => x
+            && (getComputedStyle(x).outlineStyle !== "none"
+                || getComputedStyle(x).boxShadow !== "none"));
+          const inSight = box.bottom > 0 && box.top < innerHeight
+            && box.right > 0 && box.width > 0;
+          const text = (e.closest("label") ?? e).textContent.trim();
+          return [e.getAttribute("aria-label") ?? text, marked && inSight];
         }""")
         if name is None:  # past the last
             break
@@ -710,14 +736,6 @@ def test_one_can_leaf_through_the_book(book):
         assert previous.resolve() == book / here
 
 
-def test_the_front_page_is_the_readme(book_page):
-    page = book_page("index.html")
-    title = (ROOT / "README.md").read_text().splitlines()[0].removeprefix("# ")
-    assert title in page.locator("h1").inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE
-    shot(page, "book-front")
-
-
 def test_the_book_can_be_searched(book_page):
     page = book_page("search.html?q=dropout")
     page.wait_for_selector("#search-results li a[href*='01_mnist']")
@@ -780,7 +798,7 @@ def test_with_the_repositorys_address_pages_open_in_binder_and_on_a_hub(tmp_path
         )
 
 
-# ---------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------
 # JupyterLab
 
 
@@ -791,7 +809,7 @@ def lab_root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, lab_root):
-    """A server with copies of the notebooks, which JupyterLab does not trust, as after `git clone`."""
+    """A server with copies of the notebooks, not trusted, as after `git clone`."""
     folder, root = tmp_path_factory.mktemp("lab"), lab_root
     for notebook in NOTEBOOKS:
         shutil.copy(notebook, root)
@@ -893,7 +911,8 @@ def lab_window(browser, lab):
     watch = Watch(page)
     page.goto(lab)
     page.wait_for_function(
-        "window.jupyterapp?.shell.layoutModified && document.querySelector('#jp-main-dock-panel')"
+        "window.jupyterapp?.shell.layoutModified"
+        " && document.querySelector('#jp-main-dock-panel')"
     )
     page.evaluate("jupyterapp.restored")
     yield page, watch
@@ -924,7 +943,8 @@ def lab_page(lab_window, lab_root):
     yield open_notebook
     # Without asking whether to save.
     page.evaluate(
-        "() => { for (const widget of [...jupyterapp.shell.widgets('main')]) widget.dispose(); }"
+        "() => { for (const widget of [...jupyterapp.shell.widgets('main')])"
+        " widget.dispose(); }"
     )
     assert watch.complaints == []
 
@@ -935,14 +955,16 @@ def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
     assert page.evaluate(OVERLAPS) == []
     assert problems(page.evaluate(LOOK), notebook, WIDE, LIGHT) == []
     assert page.evaluate(OVERLAPS) == []
-    # A notebook that was not run here is not trusted: pictures, and no plotly. The last ones are drawn later.
+    # A notebook that was not run here is not trusted: pictures, and no plotly.
+    # The last ones are drawn later.
     expected = alternative_texts(notebook)
     page.wait_for_function(
         "(n) => document.querySelectorAll('.jp-RenderedImage img').length >= n",
         arg=len(expected),
     )
     texts = page.evaluate(
-        "() => [...document.querySelectorAll('.jp-RenderedImage img')].map((image) => image.alt)"
+        "() => [...document.querySelectorAll('.jp-RenderedImage img')]"
+        ".map((image) => image.alt)"
     )
     assert texts == expected
     page.evaluate(SHOW_A_PAIR)
@@ -978,7 +1000,8 @@ def test_binders_jupyterlab_opens_the_first_notebook(lab):
 
 STYLE_OUTPUT = """
 () => {
-  const [output] = document.querySelectorAll(".jp-OutputArea-child:has(> .jp-RenderedHTMLCommon)");
+  const [output] = document.querySelectorAll(
+    ".jp-OutputArea-child:has(> .jp-RenderedHTMLCommon)");
   return {height: output.getBoundingClientRect().height, text: output.innerText.trim(),
           hasStyle: output.querySelector("style") !== null};
 }
@@ -1009,8 +1032,10 @@ def test_halves_are_edited_selected_and_moved_like_any_cell(lab_page):
     def active():
         return page.evaluate("""() => {
           const cells = [...document.querySelectorAll(".jp-Notebook-cell")];
-          const at = cells.findIndex((cell) => cell.classList.contains("jp-mod-active"));
-          return [at, cells[at].matches(".cell-tag-r") ? "R" : cells[at].matches(".cell-tag-python") ? "Python" : ""];
+          const isActive = (cell) => cell.classList.contains("jp-mod-active");
+          const at = cells.findIndex(isActive);
+          const is = (name) => cells[at].matches(`.cell-tag-${name}`);
+          return [at, is("r") ? "R" : is("python") ? "Python" : ""];
         }""")
 
     at, language = active()
@@ -1036,7 +1061,8 @@ def test_halves_are_edited_selected_and_moved_like_any_cell(lab_page):
 
 SAVE_SETTINGS = """
 ([mode]) => jupyterapp.serviceManager.settings.save(
-  "@jupyterlab/notebook-extension:tracker", JSON.stringify({kernelShutdown: true, windowingMode: mode}))
+  "@jupyterlab/notebook-extension:tracker",
+  JSON.stringify({kernelShutdown: true, windowingMode: mode}))
 """
 
 

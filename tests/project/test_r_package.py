@@ -107,7 +107,8 @@ def outcomes(request, tmp_path_factory):
 def report(name, tests, kinds):
     """The findings of these kinds, each with its place and R's message."""
     return "\n\n".join(
-        f"r/tests/testthat/{name}:{found['line']}: {test['name']} [{found['kind']}]\n{found['message']}"
+        f"r/tests/testthat/{name}:{found['line']}: {test['name']} [{found['kind']}]\n"
+        f"{found['message']}"
         for test in tests
         for found in test["found"]
         if found["kind"] in kinds
@@ -176,7 +177,8 @@ def test_help_pages_are_up_to_date(tmp_path):
         if line.startswith("RoxygenNote:")
     )
     asked = rscript(
-        'cat("version", if (nzchar(system.file(package = "roxygen2"))) format(packageVersion("roxygen2")))'
+        'cat("version", if (nzchar(system.file(package = "roxygen2")))'
+        ' format(packageVersion("roxygen2")))'
     )
     found = asked.stdout.partition("version")[2].strip()
     if found != noted:

@@ -1,4 +1,4 @@
-"""What `make readme` writes into README.md, from the committed campaigns and from made-up ones."""
+"""What `make readme` writes, from the committed campaigns and from made-up ones."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up import made_up_campaign, write_campaign
-from sidebyside.statistics.verdict import PHASES, verdict
+from sidebyside.statistics import verdict
 from sidebyside.timing import load_campaigns
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,11 @@ def reference(folder, name="one", **truth):
     campaign = f"reference-{name}"
     write_campaign(made_up_campaign(campaign=campaign, **truth), folder / campaign)
     return folder
+
+
+def meaning(place):
+    """What the verdict finds of R's training in a folder of campaigns."""
+    return verdict(load_campaigns(place)).finding()
 
 
 def table_of(text):
@@ -79,19 +84,10 @@ def test_the_verdict_on_all_of_them_says_the_same_of_each():
     for f in compared:
         name = readme.plain_name(f.parts[0].campaign)
         assert len(f.parts) == 1
-        row = next(
-            row
-            for row in table_of(region)
-            if row[0] == f"{name}: {readme.phase(f.column, f.device, False)}"
-        )
+        what = f"{name}: {readme.phase(f, False)}"
+        (row,) = [row for row in table_of(region) if row[0] == what]
         assert row[3] == readme.ratio(f.interval)
-        ratio = next(
-            s
-            for s in together.sentences
-            if s.startswith(f"For {PHASES[f.column]} {f.where} R takes ")
-        )
-        meaning = together.sentences[together.sentences.index(ratio) + 1]
-        assert meaning.removeprefix("That ") in region
+        assert f.meaning() in region
 
 
 def test_it_says_what_a_first_set_up_takes_as_set_up_itself_does():
@@ -121,8 +117,10 @@ def test_a_slow_r_is_called_slow_and_an_equal_one_equal(tmp_path):
     equal = readme.timings(
         readme.reference_campaigns(reference(tmp_path / "equal", sd=0.001))
     )
-    assert "Training: R is slower by 20 %, by more than the 3 % that matter." in slow
-    assert "Training: R and Python are equally fast" in equal
+    assert meaning(tmp_path / "slow").outcome == "slower"
+    assert f"Training: {meaning(tmp_path / 'slow').meaning()}" in slow
+    assert meaning(tmp_path / "equal").outcome == "same"
+    assert f"Training: {meaning(tmp_path / 'equal').meaning()}" in equal
     assert table_of(slow)[1][3].startswith("1.200 (")
     assert table_of(equal)[1][3].startswith("1.000 (")
 
@@ -139,8 +137,20 @@ def test_what_is_not_training_is_the_rest_of_the_process(tmp_path):
 
 
 def test_a_biased_experiment_is_a_warning_in_the_readme(tmp_path):
-    text = readme.timings([reference(tmp_path, again=1.1) / "reference-one"])
-    assert "Warning: the experiment itself looks biased." in text
+    folder = reference(tmp_path, again=1.1) / "reference-one"
+    control = verdict(load_campaigns(folder)).finding("python-again")
+    assert control.warning
+    assert control.words() in readme.timings([folder])
+
+
+def test_only_completed_runs_are_in_the_medians(tmp_path):
+    """A run with a wrong loss came to its end, and its clocks were read."""
+    runs = made_up_campaign(campaign="reference-one", blocks=3)
+    of_r = (runs["arm"] == "r") & (runs["block"] > 0)
+    slowest = runs[of_r]["fit_seconds"].max()
+    runs.loc[of_r & (runs["fit_seconds"] < slowest), "state"] = "wrong-loss"
+    assert f"{runs[of_r]['fit_seconds'].median():.1f}" != f"{slowest:.1f}"
+    assert readme.seconds(runs, "r", "cpu", "fit_seconds") == f"{slowest:.1f}"
 
 
 def test_without_a_control_the_table_says_so(tmp_path):
@@ -160,7 +170,8 @@ def test_that_no_gpu_was_measured_is_said_only_where_it_is_true(tmp_path):
         "two: training, GPU",
         "two: whole process, GPU",
     ]
-    assert "Training, GPU: R is slower by 30 %" in text
+    gpu = verdict(load_campaigns(place)).finding(device="gpu")
+    assert f"Training, GPU: {gpu.meaning()}" in text
 
 
 def test_the_machine_is_that_of_the_campaign(tmp_path):
@@ -183,8 +194,9 @@ def test_the_machine_is_that_of_the_campaign(tmp_path):
     }
     (folder / "machine.json").write_text(json.dumps(machine), encoding="utf-8")
     assert readme.timings([folder]).endswith(
-        "from one: A processor, 8 cores, 16 GB of memory, A card, Some system, R 4.5.1 with reticulate 1.46 and keras3 "
-        "1.5.1, Python 3.12.1, TensorFlow 2.20.0, Keras 3.12.0, 22 November 2026."
+        "from one: A processor, 8 cores, 16 GB of memory, A card, Some system, R 4.5.1 "
+        "with reticulate 1.46 and keras3 1.5.1, Python 3.12.1, TensorFlow 2.20.0, "
+        "Keras 3.12.0, 22 November 2026."
     )
 
 
@@ -192,7 +204,8 @@ def test_how_long_a_campaign_took_is_that_of_its_end(tmp_path):
     folder = reference(tmp_path) / "reference-one"
     assert "all runs together" not in readme.timings([folder])
     (folder / "end.json").write_text(
-        json.dumps({"complete": True, "overhead": {"seconds": 200.0}}), encoding="utf-8"
+        json.dumps({"complete": True, "overhead": {"seconds": 200.0, "share": 0.1}}),
+        encoding="utf-8",
     )
     assert (
         "**One**, 4 epochs (all runs together: 3 minutes). Training"
@@ -203,7 +216,10 @@ def test_how_long_a_campaign_took_is_that_of_its_end(tmp_path):
 # --- the minutes
 
 
-TABLE = "| [A](notebooks/00_a.ipynb) | Why? | 9 |\n| [B](notebooks/01_b.ipynb) | When? | 9 |\n"
+TABLE = (
+    "| [A](notebooks/00_a.ipynb) | Why? | 9 |\n"
+    "| [B](notebooks/01_b.ipynb) | When? | 9 |\n"
+)
 
 
 def test_minutes_come_from_the_notebooks_opening_tables(tmp_path):
@@ -249,7 +265,7 @@ def test_a_notebook_too_few_or_too_many_is_an_error(minutes):
 
 @pytest.fixture
 def write_readme(monkeypatch, capsys):
-    """The program, in this process: (exit status, what it printed, what it complained about)."""
+    """The program, in this process: exit status, stdout, stderr."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["readme.py", *map(str, arguments)])
@@ -263,16 +279,16 @@ def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
     copy.write_text(README, encoding="utf-8")
     place = reference(tmp_path / "campaigns", ratio=1.5)
     first = write_readme("--readme", copy, "--campaigns", place)
-    assert first == (0, "README.md: timings and minutes written anew\n", "")
+    assert first == (0, "README.md: timings and minutes updated\n", "")
     text = copy.read_text(encoding="utf-8")
-    assert "R is slower by 50 %" in text
+    assert "| 1.500 (" in text
     assert text.partition("<!-- timings")[0] == README.partition("<!-- timings")[0]
     assert (
         text.partition("<!-- end of timings")[2]
         == README.partition("<!-- end of timings")[2]
     )
     second = write_readme("--readme", copy, "--campaigns", place)
-    assert second == (0, "README.md: timings and minutes are as they were\n", "")
+    assert second == (0, "README.md: timings and minutes unchanged\n", "")
     assert copy.read_text(encoding="utf-8") == text
 
 

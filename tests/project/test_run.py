@@ -63,6 +63,7 @@ def good_run(tmp_path_factory):
         "x = 6 * 7\nprint(x)",
         ("assert x == 42", "check"),
         ("assert x > 0", "check"),
+        ("'an exercise waits for its reader'", "check", "exercise"),
     )
     second = write(folder / "01_second.ipynb", "block = bytearray(300_000_000)")
     before = first.read_bytes()

@@ -1,15 +1,13 @@
-"""What tools/setup.py decides, asked about machines that are not here; no network, no root."""
+"""What tools/setup.py decides, on machines that are not here; no network, no root."""
 
-import contextlib
 import importlib.util
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
 import sys
-import types
+import threading
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ TOOLS = ROOT / "tools"
 
 
 def load(name):
-    """Import a file of tools/ under a name of its own: `setup` alone could be anybody's."""
+    """Import a file of tools/ under a name of its own, since others have a `setup`."""
     sys.path.insert(0, str(TOOLS))
     try:
         spec = importlib.util.spec_from_file_location(
@@ -37,7 +35,6 @@ def load(name):
 
 setup = load("setup")
 decide = sys.modules["setup_decisions"]
-lock = load("lock")
 Stop = decide.Stop
 
 DEBIAN = {"ID": "debian", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
@@ -204,6 +201,8 @@ def r_facts(**changes):
 
 def test_a_complete_r_gives_reticulates_version():
     assert decide.judge_r_facts("/usr/bin/R", r_facts()) == (1, 41)
+    oldest = r_facts(version=decide.R_MIN, packages={"reticulate": (1, 28)})
+    assert decide.judge_r_facts("/usr/bin/R", oldest) == decide.RETICULATE_MIN
 
 
 @pytest.mark.parametrize(
@@ -323,96 +322,98 @@ def test_os_release_is_read_with_quotes_and_comments():
 
 
 def test_only_packages_that_are_fully_installed_count():
-    output = "gcc\tinstalled\t4:12.2.0-3\nr-base-core\tconfig-files\t4.2.2\npython3-venv\tnot-installed\t\n"
+    output = (
+        "gcc\tinstalled\t4:12.2.0-3\n"
+        "r-base-core\tconfig-files\t4.2.2\n"
+        "python3-venv\tnot-installed\t\n"
+    )
     assert decide.installed_versions(output) == {"gcc": "4:12.2.0-3"}
 
 
-POLICY = """r-base-core:
-  Installed: (none)
-  Candidate: {r}
-  Version table:
-     4.2.2 500
-r-cran-reticulate:
-  Installed: (none)
-  Candidate: {reticulate}
-"""
+class Apt:
+    """An AptEnvironment whose machine has `present`; commands are only written down."""
+
+    def __init__(self, monkeypatch, present=(), uid=0, sudo=False, fails=()):
+        self.present, self.commands = dict.fromkeys(present, "1"), []
+
+        def run(command, env=None, show_failure=True):
+            words = [str(word) for word in command]
+            self.commands.append(words)
+            code = 100 if set(words) & set(fails) else 0
+            if "install" in words and not code:
+                self.present |= dict.fromkeys(words[words.index("install") + 3 :], "1")
+            return code
+
+        monkeypatch.setattr(setup, "run", run)
+        monkeypatch.setattr(setup, "query_dpkg", lambda names: dict(self.present))
+        monkeypatch.setattr(setup.os, "geteuid", lambda: uid)
+        which = {"sudo": "/usr/bin/sudo"} if sudo else {}
+        monkeypatch.setattr(setup.shutil, "which", which.get)
+        self.environment = setup.AptEnvironment()
+
+    @property
+    def installed(self):
+        return [words for words in self.commands if "install" in words]
 
 
-def test_candidates_of_apt_are_read():
-    found = decide.candidates(POLICY.format(r="4.2.2.20221110-2", reticulate="(none)"))
-    assert found == {"r-base-core": "4.2.2.20221110-2", "r-cran-reticulate": ""}
+def test_root_installs_what_is_missing_and_nothing_else(monkeypatch):
+    apt = Apt(monkeypatch, present=["gcc", "r-base-core"])
+    apt.environment.apt_install(["gcc", "r-base-core", "python3-venv", "zlib1g-dev"])
+    update, install = apt.commands
+    assert update[-1] == "update"
+    assert install[-2:] == ["python3-venv", "zlib1g-dev"]
+    assert "--no-install-recommends" in install
+    assert "sudo" not in install
+    apt.environment.apt_install(["python3-venv"])
+    assert len(apt.commands) == 2
 
 
-@pytest.mark.parametrize(
-    ("r", "reticulate", "python", "word"),
-    [
-        (
-            "4.1.2-1ubuntu2",
-            "1.28",
-            (3, 11, 0),
-            "R 4.1.2, which is too old",
-        ),  # Ubuntu 22.04
-        ("4.2.2", "1.24-1", (3, 11, 0), "reticulate 1.24, which is too old"),
-        (
-            "4.2.2",
-            "(none)",
-            (3, 11, 0),
-            "do not have r-cran-reticulate",
-        ),  # Ubuntu without universe
-        (
-            "4.2.2",
-            "1.28",
-            (3, 13, 0),
-            "do not work together",
-        ),  # another Python on Debian 12
-    ],
-)
-def test_what_apt_offers_is_judged_before_it_is_installed(r, reticulate, python, word):
-    offered = decide.candidates(POLICY.format(r=r, reticulate=reticulate))
+def test_who_is_not_root_uses_sudo(monkeypatch):
+    apt = Apt(monkeypatch, uid=1000, sudo=True)
+    apt.environment.apt_install(["gcc"])
+    assert [words[0] for words in apt.commands] == ["sudo", "sudo"]
+
+
+def test_without_rights_the_line_for_an_administrator_names_everything(monkeypatch):
+    apt = Apt(monkeypatch, present=["gcc"], uid=1000)
     with pytest.raises(Stop) as stopped:
-        decide.judge_candidates(offered, ["r-base-core", "r-cran-reticulate"], python)
-    assert word in str(stopped.value)
+        apt.environment.apt_install(["python3-venv"])
+    message = str(stopped.value)
+    assert "su -c 'apt-get update && apt-get install -y" in message
+    assert " r-cran-reticulate " in message
+    assert " gcc" not in message
+    assert apt.commands == []
 
 
-def test_debians_own_offers_pass():
-    for r, reticulate, python in (
-        ("4.2.2.20221110-2", "1.28+dfsg-1", (3, 11, 2)),
-        ("4.5.0-3", "1.41.0.1+dfsg-1", (3, 13, 5)),
-    ):
-        offered = decide.candidates(POLICY.format(r=r, reticulate=reticulate))
-        decide.judge_candidates(offered, ["r-base-core", "r-cran-reticulate"], python)
+def test_packages_that_apt_cannot_install_stop(monkeypatch):
+    apt = Apt(monkeypatch, fails=["r-cran-metafor"])
+    with pytest.raises(Stop, match="code 100"):
+        apt.environment.install_for_r()
 
 
-@pytest.mark.parametrize(
-    ("uid", "has_sudo", "without_password", "terminal", "expected"),
-    [
-        (0, False, False, False, []),
-        (1000, True, True, False, ["sudo", "-n"]),
-        (1000, True, False, True, ["sudo"]),
-        (1000, True, False, False, None),
-        (1000, False, False, True, None),
-    ],
-)
-def test_how_to_become_root(uid, has_sudo, without_password, terminal, expected):
-    assert decide.root_prefix(uid, has_sudo, without_password, terminal) == expected
+def test_the_packages_for_python_come_first_and_all_are_installed(monkeypatch):
+    environment = Apt(monkeypatch).environment
+    assert environment.for_python == ["python3-venv", "python3-dev"]
+    assert environment.optional == ["chromium"]
+    assert {"r-base-core", "gcc"} <= set(environment.for_r)
+    listed = decide.read_package_list((ROOT / "apt-packages.txt").read_text())
+    three = [*environment.for_python, *environment.for_r, *environment.optional]
+    assert sorted(three) == sorted(listed)
 
 
-def test_without_rights_the_line_for_an_administrator_is_printed(monkeypatch):
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
-    with pytest.raises(Stop) as stopped:
-        setup.become_root(["r-base-core", "gcc"])
-    assert (
-        "su -c 'apt-get update && apt-get install -y --no-install-recommends r-base-core gcc'"
-        in str(stopped.value)
-    )
+def test_a_removed_package_is_noticed_unless_it_is_optional(monkeypatch):
+    environment = Apt(monkeypatch, present=["gcc", "chromium"]).environment
+    before = environment.base()
+    del environment.present["chromium"]
+    assert environment.base() == before
+    del environment.present["gcc"]
+    assert environment.base() != before
 
 
-def test_the_line_for_an_administrator_uses_sudo_where_it_is():
-    assert decide.administrator_line(["gcc"], has_sudo=True) == (
-        "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc"
-    )
-    assert "sudo" not in decide.administrator_line(["gcc"], has_sudo=False)
+@pytest.mark.parametrize("machine", [{"fails": ["chromium"]}, {"uid": 1000}])
+def test_set_up_goes_on_without_a_browser(monkeypatch, capsys, machine):
+    Apt(monkeypatch, **machine).environment.install_optional()
+    assert "without chromium" in capsys.readouterr().out
 
 
 OPTIONAL = "gcc\nchromium  # optional\n"
@@ -426,33 +427,202 @@ def test_optional_packages_are_marked_in_the_list():
     ]
 
 
-def test_set_up_goes_on_without_an_optional_package_where_nobody_may_install_it(
-    monkeypatch, capsys
-):
-    monkeypatch.setattr(setup, "query_dpkg", lambda names: {"gcc": "12.2"})
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
-    setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
-    assert "Going on without chromium" in capsys.readouterr().out
-    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
-    with pytest.raises(Stop, match="2 of Debian's packages are missing"):
-        setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
-
-
-def test_set_up_goes_on_without_an_optional_package_that_the_distribution_does_not_have(
-    monkeypatch, capsys
-):
-    commands = []
-    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
-    monkeypatch.setattr(setup, "become_root", lambda missing: [])
-    monkeypatch.setattr(
-        setup, "run", lambda command, env=None: commands.append(list(command)) or 0
+def test_the_line_for_an_administrator_uses_sudo_where_it_is():
+    assert decide.administrator_line(["gcc"], has_sudo=True) == (
+        "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc"
     )
-    policy = "gcc:\n  Candidate: 12.2\nchromium:\n  Candidate: (none)\n"
-    monkeypatch.setattr(setup, "output_of", lambda command, env=None: policy)
-    setup.install_packages(["gcc", "chromium"], ["chromium"], (3, 11, 2))
-    assert "Going on without chromium" in capsys.readouterr().out
-    assert commands[-1][-2:] == ["--no-install-recommends", "gcc"]
+
+
+# --- Python's packages
+
+
+def test_uv_asks_where_pip_would():
+    found = decide.uv_variables(
+        "global.index-url='https://one.example/simple'\n"
+        "global.find-links='/a\\n/b'\n"
+        "global.extra-index-url='https://x.example https://y.example'\n"
+        "global.cert='/etc/ca.crt'\n"
+        "global.disable-pip-version-check='1'\n"
+        "download.index-url='https://other.example'\n"
+    )
+    assert found == {
+        "UV_DEFAULT_INDEX": "https://one.example/simple",
+        "UV_FIND_LINKS": "/a,/b",
+        "UV_EXTRA_INDEX_URL": "https://x.example https://y.example",
+        "SSL_CERT_FILE": "/etc/ca.crt",
+    }
+    assert decide.uv_variables("") == {}
+
+
+def test_pips_variables_win_over_its_files():
+    lines = [":env:.index-url='e'", "install.index-url='i'", "global.index-url='g'"]
+    for first in range(3):
+        found = decide.uv_variables("\n".join(lines[first:]))
+        assert found == {"UV_DEFAULT_INDEX": "eig"[first]}
+
+
+class Installer:
+    """An AptEnvironment with a .venv that only writes down what is called there."""
+
+    def __init__(self, monkeypatch, folder, uv=True, fails=()):
+        self.calls, self.env = [], []
+        monkeypatch.setattr(setup, "VENV", folder)
+        (folder / "bin").mkdir()
+        if uv:
+            (folder / "bin" / "uv").touch()
+
+        def run(command, env=None, show_failure=True):
+            words = [
+                str(word).replace(str(folder / "bin") + "/", "") for word in command
+            ]
+            self.calls.append(words)
+            self.env.append(env)
+            return int(words[0] in fails)
+
+        monkeypatch.setattr(setup, "run", run)
+        pip_says = "global.index-url='https://pip.example/simple'\n"
+        monkeypatch.setattr(setup, "output_of", lambda command, env=None: pip_says)
+        monkeypatch.setattr(setup, "ask_python", lambda command: None)
+        monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+        self.environment = setup.AptEnvironment()
+
+
+def test_uv_installs_and_requires_the_hashes(monkeypatch, tmp_path):
+    installer = Installer(monkeypatch, tmp_path)
+    installer.environment.install_requirements()
+    pip, uv = installer.calls
+    assert pip[:4] == ["python", "-m", "pip", "install"]
+    assert pip[-2:] == ["-r", "requirements-uv.txt"]
+    assert uv[:3] == ["uv", "pip", "install"]
+    assert uv[-2:] == ["-r", "requirements.txt"]
+    for call in installer.calls:
+        assert {"--require-hashes", "--no-deps"} <= set(call)
+    assert installer.env[1]["UV_DEFAULT_INDEX"] == "https://pip.example/simple"
+
+
+def test_what_is_set_for_uv_itself_wins(monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.example/simple")
+    installer = Installer(monkeypatch, tmp_path)
+    installer.environment.install("requirements.txt")
+    assert installer.env[0]["UV_DEFAULT_INDEX"] == "https://uv.example/simple"
+
+
+@pytest.mark.parametrize("trouble", [{"uv": False}, {"fails": ["uv"]}])
+def test_pip_takes_over_with_the_same_hashes(monkeypatch, tmp_path, trouble):
+    installer = Installer(monkeypatch, tmp_path, **trouble)
+    installer.environment.install("requirements.txt")
+    assert installer.calls[-1][:4] == ["python", "-m", "pip", "install"]
+    assert {"--require-hashes", "--no-deps"} <= set(installer.calls[-1])
+    assert installer.calls[-1][-2:] == ["-r", "requirements.txt"]
+
+
+def test_packages_that_neither_can_install_stop(monkeypatch, tmp_path):
+    installer = Installer(monkeypatch, tmp_path, fails=["uv", "python"])
+    with pytest.raises(Stop, match=r"requirements\.txt"):
+        installer.environment.install("requirements.txt")
+
+
+@pytest.mark.parametrize(
+    ("uv", "again"), [(True, "--refresh-package="), (False, "--no-cache-dir")]
+)
+def test_rpy2_is_compiled_anew_by_the_locked_packages(monkeypatch, tmp_path, uv, again):
+    """A cached one may have been compiled against another R."""
+    installer = Installer(monkeypatch, tmp_path, uv=uv)
+    installer.environment.install("requirements-numpy1.txt", ["rpy2-rinterface"])
+    assert "--no-build-isolation" in installer.calls[-1]
+    assert any(word.startswith(again) for word in installer.calls[-1])
+
+
+def test_a_cache_that_cannot_be_written_is_not_used(monkeypatch, tmp_path):
+    installer = Installer(monkeypatch, tmp_path)
+    monkeypatch.setattr(setup.os, "access", lambda path, mode: False)
+    installer.environment.install("requirements.txt")
+    assert "--no-cache" in installer.calls[0]
+
+
+def test_where_uvs_cache_would_be(tmp_path):
+    (tmp_path / "there").mkdir()
+    there = str(tmp_path / "there")
+    assert setup.uv_cache({"XDG_CACHE_HOME": there}) == tmp_path / "there"
+    gone = {"UV_CACHE_DIR": f"{there}/a/b", "XDG_CACHE_HOME": "/proc"}
+    assert setup.uv_cache(gone) == tmp_path / "there"
+
+
+# --- the virtual environment, and whether the languages find each other
+
+
+@pytest.fixture
+def venv(monkeypatch, tmp_path):
+    """An AptEnvironment, its .venv, and what Python answers there and at its base."""
+    folder = tmp_path / ".venv"
+    folder.mkdir()
+    (folder / "pyvenv.cfg").write_text(f"command = /usr/bin/python3 -m venv {folder}\n")
+    answers = {"there": '[[3, 11], "/usr"]', "base": "/usr\n"}
+    monkeypatch.setattr(setup, "VENV", folder)
+    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+    environment = setup.AptEnvironment()
+    environment.facts = decide.PythonFacts("/usr/bin/python3", (3, 11, 2), True, True)
+    monkeypatch.setattr(
+        setup,
+        "output_of",
+        lambda command, env=None: answers[
+            "there" if str(command[0]).startswith(str(folder)) else "base"
+        ],
+    )
+    return environment, folder, answers
+
+
+@pytest.mark.parametrize(
+    ("changes", "moved", "sound"),
+    [
+        ({}, False, True),
+        ({"there": '[[3, 12], "/usr"]'}, False, False),
+        ({"base": "/opt/python\n"}, False, False),
+        ({"there": ""}, False, False),
+        ({}, True, False),
+    ],
+)
+def test_a_venv_of_another_python_or_place_is_not_sound(venv, changes, moved, sound):
+    environment, folder, answers = venv
+    answers.update(changes)
+    if moved:
+        config = folder / "pyvenv.cfg"
+        config.write_text(config.read_text().replace(str(folder), "/elsewhere/.venv"))
+    assert environment.venv_is_sound() is sound
+
+
+def test_a_venv_made_again_forgets_all_but_debians_packages(venv, monkeypatch):
+    environment, folder, answers = venv
+    answers["there"] = ""
+    made = []
+    monkeypatch.setattr(setup, "must_run", lambda command, *rest: made.append(command))
+    environment.stamp.values = {"apt R": "x", "requirements": "y", "data": "z"}
+    environment.make_venv()
+    assert made == [[environment.command, "-m", "venv", folder]]
+    kept = setup.Stamp(environment.stamp.path).values
+    assert kept == {"apt R": "x", "base python": environment.command}
+
+
+@pytest.mark.parametrize(
+    ("prints", "code", "ends"),
+    [("answer: yes", 0, True), ("answer: yes", 1, False), ("hello", 0, False)],
+)
+def test_a_language_has_to_answer_and_to_end_well(
+    monkeypatch, tmp_path, capsys, prints, code, ends
+):
+    rscript = tmp_path / "Rscript"
+    rscript.write_text(f"#!/bin/sh\necho noise\necho '{prints}'\nexit {code}\n")
+    rscript.chmod(0o755)
+    environment = setup.CondaEnvironment(tmp_path)
+    environment.python, environment.r = sys.executable, str(tmp_path / "R")
+    monkeypatch.setattr(setup, "CHECK_PYTHON", "print('answer: Python')")
+    if ends:
+        environment.check()
+        assert capsys.readouterr().out == "  Python\n  yes\n"
+    else:
+        with pytest.raises(Stop, match=f"Python inside R ended with code {code}"):
+            environment.check()
+        assert prints in capsys.readouterr().out
 
 
 # --- environment variables
@@ -494,8 +664,9 @@ def test_conda_keeps_rs_own_library(tmp_path):
 class Recorder:
     """A step whose inputs, result and success a test can change."""
 
-    def __init__(self, name):
+    def __init__(self, name, after=()):
         self.name = name
+        self.after = after
         self.inputs = "inputs"
         self.result = "result"
         self.runs = 0
@@ -508,7 +679,12 @@ class Recorder:
 
     def step(self):
         return setup.Step(
-            self.name, self.name, lambda: self.inputs, self.work, lambda: self.result
+            self.name,
+            self.name,
+            self.after,
+            lambda: self.inputs,
+            self.work,
+            lambda: self.result,
         )
 
 
@@ -540,7 +716,7 @@ def test_what_is_edited_while_a_step_runs_counts_as_not_done(tmp_path):
 
 
 def test_a_failure_keeps_what_was_done_and_goes_on_there(tmp_path):
-    first, second = Recorder("first"), Recorder("second")
+    first, second = Recorder("first"), Recorder("second", after=("first",))
     second.error = Stop("no network", "PyPI", ["make setup"])
     with pytest.raises(Stop):
         carry_out([first, second], tmp_path / "stamp.json")
@@ -549,8 +725,83 @@ def test_a_failure_keeps_what_was_done_and_goes_on_there(tmp_path):
     assert (first.runs, second.runs) == (1, 2)
 
 
+def test_steps_run_side_by_side_and_wait_for_those_they_need(tmp_path):
+    """Two that meet in the middle; the third begins when both are done."""
+    meeting = threading.Barrier(2, timeout=20)
+    ended = []
+    first, second = Recorder("first"), Recorder("second")
+    third = Recorder("third", after=("first", "second"))
+    for recorder in (first, second):
+        recorder.work = lambda name=recorder.name: (meeting.wait(), ended.append(name))
+    third.work = lambda: ended.append("third")
+    carry_out([third, first, second], tmp_path / "stamp.json")
+    assert sorted(ended[:2]) == ["first", "second"]
+    assert ended[2:] == ["third"]
+
+
+def test_after_a_failure_no_step_begins_and_those_at_work_finish(tmp_path):
+    failed = threading.Event()
+    bad, beside = Recorder("bad"), Recorder("beside")
+    last = Recorder("last", after=("beside",))
+
+    def fail():
+        failed.set()
+        raise Stop("no network", "PyPI", ["make setup"])
+
+    bad.work = fail
+    beside.work = lambda: failed.wait(20)
+    with pytest.raises(Stop, match="no network"):
+        carry_out([bad, beside, last], tmp_path / "stamp.json")
+    stamp = setup.Stamp(tmp_path / "stamp.json")
+    assert beside.step().is_done(stamp)
+    assert not bad.step().is_done(stamp)
+    assert last.runs == 0
+
+
+def test_an_interruption_ends_the_command_at_work_and_no_other_begins(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(setup, "LOG", tmp_path / "setup.log")
+    monkeypatch.setattr(setup, "interrupted", threading.Event())
+    begun, codes = threading.Event(), []
+
+    def work():
+        begun.set()
+        codes.append(setup.run(["sleep", "60"]))
+        codes.append(setup.run(["true"]))
+
+    def interrupt(running, return_when):
+        assert begun.wait(20)
+        while not setup.at_work:
+            pass
+        raise KeyboardInterrupt
+
+    recorder = Recorder("slow")
+    recorder.work = work
+    monkeypatch.setattr(setup, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out([recorder], tmp_path / "stamp.json")
+    assert codes == [-15]
+    assert not recorder.step().is_done(setup.Stamp(tmp_path / "stamp.json"))
+
+
+def test_a_done_step_frees_those_that_wait_for_it(tmp_path):
+    first, second = Recorder("first"), Recorder("second", after=("first",))
+    carry_out([first], tmp_path / "stamp.json")
+    carry_out([second, first], tmp_path / "stamp.json")
+    assert (first.runs, second.runs) == (1, 1)
+
+
+def test_every_step_waits_only_for_steps_that_come_before_it(monkeypatch):
+    before = set()
+    for step in Apt(monkeypatch).environment.steps():
+        assert before.issuperset(step.after), step.name
+        before.add(step.name)
+    assert {"apt R", "venv", "rpy2", "data", "check"} <= before
+
+
 def test_what_can_come_later_stops_nothing_and_is_tried_again(tmp_path, capsys):
-    data, after = Recorder("data"), Recorder("after")
+    data, after = Recorder("data"), Recorder("after", after=("data",))
     data.error = setup.Later("MNIST could not be fetched")
     carry_out([data, after], tmp_path / "stamp.json")
     assert after.runs == 1
@@ -578,7 +829,7 @@ def test_rs_tests_are_not_reinstalled():
 
 
 def test_what_python_compiles_is_no_source(tmp_path, monkeypatch):
-    """`make book` imports r/inst/python; the R companion is not installed anew for that."""
+    """`make book` imports r/inst/python; that does not make the R companion stale."""
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     for name in ("r/inst/python/a.py", "r/inst/python/__pycache__/a.cpython-311.pyc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -606,83 +857,44 @@ def test_a_second_set_up_waits_for_the_first(tmp_path):
 # --- what one sees
 
 
-def on_a_terminal(code, tmp_path, term="xterm"):
-    """What a program that uses tools/setup.py writes to a terminal; its log goes to tmp_path."""
-    program = (
-        f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n"
-        f"import setup\nfrom pathlib import Path\nsetup.LOG = Path({str(tmp_path / 'setup.log')!r})\n"
-        + code
-    )
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=theirs,
-        stderr=theirs,
-        env=dict(os.environ, TERM=term, COLUMNS="80"),
-    ):
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # how a terminal ends
-            while part := os.read(ours, 65536):
-                shown += part
-    os.close(ours)
-    return shown.decode().replace("\r\n", "\n")
+@pytest.fixture
+def log(monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "LOG", tmp_path / "build" / "setup.log")
+    return setup.LOG
 
 
-TALKS = (
-    "setup.run(['bash', '-c', 'for i in $(seq 60); do echo line $i; done; exit {}'])"
-)
+COUNT = "for i in $(seq 60); do echo line $i; done; exit {}"
 
 
-def left_to_read(shown):
-    """What stays on the screen: of lines that are written over, the last."""
-    return [line.rpartition("\r\033[K")[2] for line in shown.strip("\n").split("\n")]
+def test_what_works_prints_to_the_log_only(log, capfd):
+    assert setup.run(["bash", "-c", COUNT.format(0)]) == 0
+    assert capfd.readouterr() == ("", "")
+    lines = log.read_text().splitlines()
+    assert lines[0].startswith("$ bash -c ")
+    assert lines[1:] == [f"line {i}" for i in range(1, 61)]
+    setup.run(["echo", "more"])
+    assert len(log.read_text().splitlines()) == 63
 
 
-def test_on_a_terminal_the_latest_line_takes_the_place_of_the_one_before(tmp_path):
-    shown = on_a_terminal(TALKS.format(0) + "; setup.say('after')", tmp_path)
-    assert "\r\033[K    line 59\r\033[K    line 60\r\033[K" in shown
-    assert [line for line in left_to_read(shown)[1:] if line] == ["after"]
-    log = (tmp_path / "setup.log").read_text().splitlines()
-    assert log[0].startswith("$ bash -c ")
-    assert log[1:] == [f"line {i}" for i in range(1, 61)]
+def test_a_failure_shows_the_last_lines_and_where_all_are(log, capfd):
+    assert setup.run(["bash", "-c", COUNT.format(3)]) == 3
+    shown = capfd.readouterr().out.splitlines()
+    assert shown[1:-1] == [f"line {i}" for i in range(36, 61)]
+    assert str(log) in shown[-1]
+    with pytest.raises(Stop, match="bash ended with code 3"):
+        setup.must_run(["bash", "-c", COUNT.format(3)], None, "bash", "a bash")
 
 
-def test_on_a_terminal_a_failure_shows_the_last_lines_and_where_all_are(tmp_path):
-    left = left_to_read(on_a_terminal(TALKS.format(3), tmp_path))
-    assert "line 60" in left
-    assert f"line {61 - setup.LINES_OF_A_FAILURE}" in left
-    assert f"line {60 - setup.LINES_OF_A_FAILURE}" not in left
-    assert left[-1] == f"  All that was printed: {tmp_path / 'setup.log'}"
-
-
-def test_a_line_is_cut_at_the_width_of_the_terminal(tmp_path):
-    shown = on_a_terminal(
-        "setup.show_in_one_place('x' * 300); setup.show_in_one_place('')", tmp_path
-    )
-    assert max(map(len, re.findall(" *x+", shown))) < 80
-
-
-def test_elsewhere_everything_is_printed(tmp_path):
-    shown = on_a_terminal(TALKS.format(0), tmp_path, term="dumb")
-    assert [f"line {i}" for i in range(1, 61)] == shown.splitlines()[1:]
-    assert not (tmp_path / "setup.log").exists()
-
-
-def test_the_first_set_up_says_what_it_takes_and_a_later_one_does_not(
-    tmp_path, capsys, monkeypatch
+def test_a_new_set_up_begins_a_new_log_and_the_first_one_says_what_it_takes(
+    log, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(setup, "on_terminal", lambda: False)
-    stamp = setup.Stamp(tmp_path / "stamp.json")
-    environment = types.SimpleNamespace(
-        stamp=stamp, first_time=setup.AptEnvironment.first_time
-    )
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    environment = setup.CondaEnvironment(tmp_path)
+    setup.run(["echo", "old"])
     setup.announce(environment)
-    assert (
-        capsys.readouterr().out
-        == f"Setting up in {ROOT}, once: {decide.FIRST_SET_UP}.\n"
-    )
-    stamp.set("venv", "done")
+    assert log.read_text() == ""
+    assert environment.first_time in capsys.readouterr().out
+    environment.stamp.set("venv", "done")
     setup.announce(environment)
     assert capsys.readouterr().out == ""
 
@@ -695,7 +907,7 @@ def test_a_folder_of_somebody_else_is_a_message_with_a_way_out(monkeypatch, caps
     assert setup.main([]) == 1
     complaint = capsys.readouterr().err
     assert (
-        "found:   /srv/main/build/setup.lock, where you may not write (Permission denied)"
+        "/srv/main/build/setup.lock, where you may not write (Permission denied)"
         in complaint
     )
     assert "to do:   copy " in complaint
@@ -745,11 +957,29 @@ def test_a_python_that_is_too_old_ends_with_one_message_and_code_1(tmp_path):
 # --- the lists agree with each other
 
 
-def locked():
-    return {
-        Requirement(line).name: Requirement(line)
-        for line in lines_of("requirements.txt")
-    }
+def locked(*files):
+    """The pins of the lists that `make lock` writes; without their hashes."""
+    lines = [
+        line.removesuffix(" \\")
+        for file in files or ["requirements.txt", "requirements-numpy2.txt"]
+        for line in lines_of(file)
+        if not line.strip().startswith("--hash")
+    ]
+    return {Requirement(line).name: Requirement(line) for line in lines}
+
+
+LISTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
+
+
+@pytest.mark.parametrize("file", LISTS)
+def test_every_package_is_pinned_with_hashes_and_no_address(file):
+    text = (ROOT / file).read_text()
+    entries = re.split(r"(?m)^(?=[\w.-]+==)", text)[1:]
+    assert len(entries) == len(locked(file))
+    for entry in entries:
+        assert re.match(r"[\w.-]+==[\w.]+( ; .*)? \\\n +--hash=sha256:\w{64}", entry)
+    assert "://" not in text
+    assert "/" not in text.replace("make lock", "")
 
 
 def test_everything_in_requirements_in_is_locked_within_what_it_asks():
@@ -763,54 +993,18 @@ def test_everything_in_requirements_in_is_locked_within_what_it_asks():
         )
 
 
-def test_the_lock_has_one_pin_a_package_no_address_and_no_numpy():
-    lines = lines_of("requirements.txt")
-    assert len(locked()) == len(lines)
-    assert all(
-        re.match(r"[\w.-]+==[\w.]+( ; platform_machine == '\w+')?$", line)
-        for line in lines
-    )
-    assert "numpy" not in locked()
-
-
 def test_one_tensorflow_for_each_processor():
     pins = locked()
-    assert str(pins["tensorflow-cpu"].marker) == 'platform_machine == "x86_64"'
-    assert str(pins["tensorflow"].marker) == 'platform_machine == "aarch64"'
-    assert {name for name, pin in pins.items() if pin.marker} == {
-        "tensorflow",
-        "tensorflow-cpu",
-    }
+    for name, machine in (("tensorflow-cpu", "x86_64"), ("tensorflow", "aarch64")):
+        assert str(pins[name].marker) == f'platform_machine == "{machine}"'
 
 
-@pytest.mark.parametrize(
-    ("file", "numpy"),
-    [
-        ("requirements-numpy1.txt", lock.NUMPY_1),
-        ("requirements-numpy2.txt", lock.NUMPY_2),
-    ],
-)
-def test_the_two_small_lists_add_numpy_and_nothing_else(file, numpy):
-    assert lines_of(file) == ["-r requirements.txt", f"numpy=={numpy}"]
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (
-            "keras==3.15.1 ; (platform_machine == 'aarch64' and sys_platform == 'linux') or "
-            "(platform_machine == 'x86_64' and sys_platform == 'linux')",
-            "keras==3.15.1",
-        ),
-        (
-            "tensorflow==2.21.0 ; python_full_version < '3.13' and platform_machine == 'aarch64'",
-            "tensorflow==2.21.0 ; platform_machine == 'aarch64'",
-        ),
-        ("six==1.17.0", "six==1.17.0"),
-    ],
-)
-def test_a_lock_line_keeps_what_it_says_about_the_processor_only(line, expected):
-    assert lock.without_environment(line) == expected
+@pytest.mark.parametrize(("number", "major"), [(1, "1"), (2, "2")])
+def test_the_two_small_lists_have_what_depends_on_r(number, major):
+    pins = locked(f"requirements-numpy{number}.txt")
+    assert set(pins) == {"numpy", "rpy2-rinterface"}
+    assert str(pins["numpy"].specifier).startswith(f"=={major}.")
+    assert not set(pins) & set(locked("requirements.txt"))
 
 
 def conda_dependencies():
@@ -841,7 +1035,7 @@ def test_conda_and_pip_bring_the_same_python_packages():
     }
     for line in lines_of("requirements.in"):
         name = Requirement(line).name
-        # conda has rpy2 in one piece, and matplotlib without a window system under another name
+        # conda has rpy2 in one piece, and matplotlib without a window system
         name = {
             "rpy2-rinterface": "rpy2",
             "rpy2-robjects": "rpy2",

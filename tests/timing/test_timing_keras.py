@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from sidebyside.timing import ARMS, load_campaigns, plans, run_campaign
+from sidebyside.timing import ARMS, load_campaigns, plan, run_campaign
+from sidebyside.timing.format import STAGE_COLUMNS
 from timing_fakes import Fakes
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_fruits_cnn.ipynb"
@@ -29,10 +31,75 @@ def fruits(tmp_path, monkeypatch):
     monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
 
 
+# Notes in which order and when a program's Python first imports each module and
+# first looks for devices. (The hook runs a hidden module of this name.)
+WATCH = """\
+import importlib.util, os, sys, time
+
+where = os.environ.get("SIDEBYSIDE_WATCHED")
+if where and not os.environ.get("SIDEBYSIDE_TIMING_PROBE"):
+    file = open(f"{where}/{os.getpid()}", "w", buffering=1)
+
+    def note(what):
+        file.write(f"{time.time()} {what}\\n")
+
+    sys.addaudithook(lambda event, args: event == "import" and note(args[0]))
+
+    class Finder:
+        def find_spec(self, name, *_):
+            if name != "keras":
+                return None
+            sys.meta_path.remove(self)
+            spec = importlib.util.find_spec(name)
+            load = spec.loader.exec_module
+
+            def exec_module(module):
+                load(module)
+                from tensorflow.python.eager.context import Context
+
+                look = Context._initialize_physical_devices
+
+                def first(*arguments, **named):
+                    Context._initialize_physical_devices = look
+                    note("devices")
+                    return look(*arguments, **named)
+
+                Context._initialize_physical_devices = first
+
+            spec.loader.exec_module = exec_module
+            return spec
+
+    sys.meta_path.insert(0, Finder())
+"""
+
+
+def stages_of(file, row):
+    """What a program did for the first time, and in which of its stages."""
+    ends, end = {}, row["started"].timestamp()
+    for stage in STAGE_COLUMNS:
+        end += row[stage]
+        ends[stage] = end
+    found = {}
+    for line in file.read_text().splitlines():
+        at, what = line.split()
+        # The row has its start in milliseconds: what is at an edge is left out.
+        at_edge = any(abs(float(at) - end) < 2e-3 for end in ends.values())
+        stage = next((x for x, end in ends.items() if float(at) <= end), "after")
+        found.setdefault(what, "" if at_edge else stage)
+    return {what: stage for what, stage in found.items() if stage}
+
+
 def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
     """One run of each, to the same losses; the warm-up is enough for that."""
-    whole = plans._order
-    monkeypatch.setattr(plans, "_order", lambda *arguments: whole(*arguments)[:1])
+    watched, site = tmp_path / "watched", tmp_path / "site"
+    watched.mkdir()
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(WATCH)
+    known = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{known}".rstrip(os.pathsep))
+    monkeypatch.setenv("SIDEBYSIDE_WATCHED", str(watched))
+    whole = plan._order
+    monkeypatch.setattr(plan, "_order", lambda *arguments: whole(*arguments)[:1])
     folder = run_campaign(
         "one",
         notebook=NOTEBOOK,
@@ -52,6 +119,26 @@ def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
         assert 0 < row["epoch_seconds"][0] < row["fit_seconds"]
         assert row["import_seconds"] > row["start_seconds"] > 0
         assert 100 < row["peak_memory_mb"] < 2000
+    # Without those that reticulate only asks where they are.
+    files = [x for x in watched.iterdir() if " devices\n" in x.read_text()]
+    files.sort(key=lambda x: x.stat().st_mtime)
+    assert len(files) == 4
+    seen = {
+        row["arm"]: stages_of(file, row)
+        for file, (_, row) in zip(files, table.iterrows(), strict=True)
+    }
+    # The same work falls into the same stage in every arm. (What the start of the
+    # rpy2 arm loads is known: it has R to start.)
+    assert {x["devices"] for x in seen.values()} == {"data_seconds"}
+    for arm in ARMS[1:]:
+        both = seen[arm].keys() & seen["python"].keys()
+        assert len(both) > 500
+        other = {
+            name: (seen[arm][name], seen["python"][name])
+            for name in both
+            if seen[arm][name] not in (seen["python"][name], STAGE_COLUMNS[0])
+        }
+        assert not other, (arm, other)
     machine = json.loads((folder / "machine.json").read_text())
     assert "3 classes, 48 Training and 12 Test images" in machine["data"]
     for arm in ARMS:

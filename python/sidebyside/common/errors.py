@@ -13,6 +13,14 @@ class Sentence(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class NoData(Sentence):
+    """A data set could not be had from any of its sources."""
+
+
+class WrongData(Sentence, ValueError):
+    """Something is there, but it is not the data set."""
+
+
 def printable(text: object, most: int = 200) -> str:
     """A stranger's text, safe to print: on one line and without commands.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -145,23 +146,44 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     Until then, and after any error in the block, `path` is as it was. A
     failure of the power leaves the old file or the new one, never half of
     it: the bytes are on the disk before they get the name, and the name is
-    on the disk when the block has ended. Raises `DiskFull` or `OSError`.
+    on the disk when the block has ended. Two writers take turns. Raises
+    `DiskFull` or `OSError`.
     """
-    # With the process's number, because two of them may write at once.
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f"{path.name}.part")
     try:
-        with draft.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        with _locked(draft) as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(draft, path)
+            except BaseException:
+                with suppress(OSError):
+                    draft.unlink()
+                raise
         _sync_folder(path.parent)
-    except BaseException as problem:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        if isinstance(problem, OSError) and problem.errno in FULL:
+    except OSError as problem:
+        if problem.errno in FULL:
             raise full(path, problem) from problem
         raise
+
+
+def _locked(draft: Path) -> BinaryIO:
+    """An empty draft that nobody else writes to until it is closed.
+
+    The name is always the same, so the draft of a process that was killed is
+    used again by the next one.
+    """
+    while True:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = os.fdopen(handle, "wb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # The writer that had the lock has renamed or removed its draft.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(draft)):
+                file.truncate(0)
+                return file
+        file.close()
 
 
 def _sync_folder(folder: Path) -> None:

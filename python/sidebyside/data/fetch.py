@@ -1,4 +1,4 @@
-"""`python -m sidebyside.data.fetch`: get the data sets that are not there yet.
+"""`python -m sidebyside.data.fetch`: get the data sets that are missing.
 
 Set-up does this once; afterwards no network is needed.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
+from ..common.errors import Sentence
 from .fruits import painted_fruits
-from .mnist import NoData, WrongData, load_mnist
-from .painted.painter import CannotPaint
+from .mnist import load_mnist
 
 
 def main() -> int:
@@ -17,12 +17,12 @@ def main() -> int:
     missing = 0
     try:
         load_mnist()
-    except NoData as problem:
+    except Sentence as problem:
         print(problem, file=sys.stderr)
         missing = 1
     try:
         print(f"Painted fruits in {painted_fruits()}")
-    except (CannotPaint, WrongData) as problem:
+    except Sentence as problem:
         print(problem, file=sys.stderr)
         missing = 1
     return missing

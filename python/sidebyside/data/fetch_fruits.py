@@ -12,23 +12,20 @@ import contextlib
 import errno
 import io
 import json
-import lzma
 import os
 import re
 import shutil
-import stat
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.files import data_directory
+from ..common.archives import MOST_ENTRIES, Archive, BadArchive, open_archive
+from ..common.errors import NoData, Sentence, WrongData, printable
+from ..common.files import FULL, data_directory, read_at_most
 from . import fruits
-from .fruits import SUFFIXES, TESTS, TRAINING, Choice
-from .mnist import NoData, WrongData
+from .fruits import FETCHED_MARKER, MOST_BYTES, SUFFIXES, TESTS, TRAINING
 
 DATASET = "moltean/fruits"
 PAGE = f"https://www.kaggle.com/datasets/{DATASET}"
@@ -41,41 +38,28 @@ CREDIT = (
     "Univ. Sapientiae, Informatica 10(1), 26-42, 2018."
 )
 
-MARKER = "sidebyside.json"  # beside Training and Test: what was fetched
-
 # Kaggle's own package waits without end for an answer, and five times for up
 # to a minute after a broken connection.
 TIMEOUT = 60  # seconds for a connection, and for the next piece of an answer
 RETRIES = 2
 
-# Deflate cannot do better than 1032 to 1; photographs hardly shrink at all.
-MOST_COMPRESSED = 100
 MARGIN = 50_000_000  # bytes that are left free on the disk
 BLOCK = 4096  # bytes; a small file takes one
 
 
-class Damaged(WrongData):
-    """An archive that cannot be read, whatever is asked of it."""
+Key = tuple[str, str, str]  # "Training" or "Test", class folder, file
 
 
 @dataclass(frozen=True)
 class Found:
-    """The images of a data set in an archive or a folder: where each is.
+    """The images of a data set, in an archive or in a folder."""
 
-    `images` has a key ("Training" or "Test", class folder, file name) for
-    each; its value is what `Archive` and `Folder` read it by.
-    """
-
-    images: dict[tuple[str, str, str], object]
+    sizes: dict[Key, int]  # bytes, as stated
+    read: Callable[[Key], bytes]
 
     def classes(self) -> list[str]:
         """The folders of classes, in Training or in Test."""
-        return sorted({folder for _, folder, _ in self.images})
-
-    def only(self, choice: Choice) -> Found:
-        """The images of the chosen classes."""
-        kept = set(choice.folders.values())
-        return Found({x: y for x, y in self.images.items() if x[1] in kept})
+        return sorted({folder for _, folder, _ in self.sizes})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,14 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
             force=asked.force,
             keep_archive=asked.keep_archive,
         )
-    except (NoData, WrongData, ValueError) as problem:
+    except (Sentence, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
-            "\nStopped. Nothing is half done: what was in place before is as "
-            "it was, and a download that had begun goes on from where it "
-            "stopped when you run `make fruits` again.",
+            "\nStopped. What was in place before is as it was. Run `make fruits` "
+            "again to resume a download.",
             file=sys.stderr,
         )
         return 130
@@ -173,7 +156,7 @@ def fetch(
 
     Raises
     ------
-    NoData, WrongData, OSError
+    NoData, WrongData, BadArchive, OSError
         Each with a sentence that says what to do. What was in place before is
         then as it was.
     """
@@ -184,6 +167,7 @@ def fetch(
     _not_inside_each_other(to, origin)
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = to.with_name(f"{to.name}.lock")
+    lock.touch()  # says at once where nothing can be written
     try:
         with filelock.FileLock(lock, timeout=1):
             _remove_leftovers(to)
@@ -196,7 +180,7 @@ def fetch(
                 _put_from_kaggle(to, wanted, keep_archive)
     except filelock.Timeout:
         raise NoData(
-            f"Another `make fruits` is at work on {to}. Wait for it to end."
+            f"Another `make fruits` is writing to {to}. Wait until it has finished."
         ) from None
     named = os.environ.get("FRUITS360_DIR")
     if named and Path(named).expanduser().resolve() != to.resolve():
@@ -233,13 +217,13 @@ def _is_there(to: Path, wanted: list[str] | None) -> bool:
         return False
     try:
         found = _images_of_folder(to, str(to))
-    except WrongData:
+    except (Sentence, OSError):
         return False
-    if len(found.images) != noted["images"]:
+    if len(found.sizes) != noted["images"]:
         return False
     print(
         f"{fruits.shown(to)} has it already: {len(found.classes())} classes, "
-        f"{len(found.images):,} images. To get it again: "
+        f"{len(found.sizes):,} images. To get it again: "
         'make fruits ARGS="--force"'
     )
     return True
@@ -247,7 +231,7 @@ def _is_there(to: Path, wanted: list[str] | None) -> bool:
 
 def _marker(to: Path) -> dict | None:
     try:
-        noted = json.loads((to / MARKER).read_text("utf-8"))
+        noted = json.loads((to / FETCHED_MARKER).read_text("utf-8"))
         return {"wanted": noted["wanted"], "images": int(noted["images"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -263,17 +247,18 @@ def _may_be_replaced(to: Path, force: bool) -> None:
     if not inside or (force and TRAINING in inside):
         return
     kind = "images that this command did not put there"
-    mend = 'to replace them: make fruits ARGS="--force"; or choose another --to'
+    advice = 'to replace them: make fruits ARGS="--force"; or choose another --to'
     if TRAINING not in inside:
-        kind = f"something else ({', '.join(inside[:5])})"
-        mend = "choose an empty folder with --to, or empty this one"
-    raise NoData(f"{to} holds {kind}. It is left alone; {mend}.")
+        kind = f"something else ({fruits.some(inside[:5])})"
+        advice = "choose an empty folder with --to, or empty this one"
+    raise NoData(f"{to} holds {kind}. It is left alone; {advice}.")
 
 
 def _not_inside_each_other(to: Path, origin: Path | None) -> None:
     if origin is None:
         return
-    new, old = to.resolve(), origin.resolve()
+    # Path.resolve() raises for links in a circle.
+    new, old = Path(os.path.realpath(to)), Path(os.path.realpath(origin))
     if new == old or new in old.parents or old in new.parents:
         raise NoData(
             f"{origin} and {to} lie inside each other, and {to} is replaced "
@@ -313,78 +298,65 @@ def _put(origin: Path, to: Path, wanted: list[str] | None, name: str) -> None:
     with contextlib.ExitStack() as opened:
         if origin.is_dir():
             found = _images_of_folder(origin, name)
-
-            def read(place: object) -> bytes:
-                return Path(str(place)).read_bytes()
-
-            size: Callable = os.path.getsize
         else:
-            archive = opened.enter_context(_archive(origin, name))
+            with fruits.readable(origin):
+                archive = opened.enter_context(open_archive(origin, name=name))
             found = _images_of_archive(archive, name)
-            read, size = archive.read, lambda member: member.file_size
         choice = fruits.choose(found.classes(), wanted, name)
-        found = found.only(choice)
-        sizes = [size(place) for place in found.images.values()]
-        _room_for(sizes, to.parent)
+        keys = _chosen(found, choice, name)
+        _room_for([found.sizes[key] for key in keys], to.parent)
         part = Path(tempfile.mkdtemp(prefix=f"{to.name}.part-", dir=to.parent))
         try:
             part.chmod(0o755)
-            _write(found, read, part, name)
-            _check(part, choice, name)
-            noted = {"wanted": wanted, "images": len(found.images)}
-            (part / MARKER).write_text(json.dumps(noted), "utf-8")
+            _write(found, keys, part, name)
+            noted = {"wanted": wanted, "images": len(keys)}
+            (part / FETCHED_MARKER).write_text(json.dumps(noted), "utf-8")
             fruits.replace_folder(part, to)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     missing = f"; not in it: {', '.join(choice.missing)}"
     others = f'; {choice.others} more with ARGS="--classes all"'
     print(
-        f"{fruits.shown(to)}: {len(choice.folders)} classes, "
-        f"{len(found.images):,} images"
+        f"{fruits.shown(to)}: {len(choice.folders)} classes, {len(keys):,} images"
         f"{missing if choice.missing else ''}"
         f"{others if choice.others else ''}"
     )
 
 
-# What zipfile raises for members that are damaged or packed in a way that it
-# does not know (NotImplementedError is a RuntimeError).
-_UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, RuntimeError, ValueError),
-)
-
-
-def _write(
-    found: Found, read: Callable[[object], bytes], part: Path, name: str
-) -> None:
-    with _progress("unpacking", len(found.images)) as seen:
-        for (split, folder, file), place in found.images.items():
-            target = part / split / folder
-            target.mkdir(parents=True, exist_ok=True)
-            try:
-                data = read(place)
-            except _UNREADABLE:
-                raise Damaged(
-                    f"{name} is damaged: {split}/{folder}/{file} in it cannot "
-                    "be read whole. Get the archive again."
-                ) from None
-            except (PermissionError, FileNotFoundError) as problem:
+def _chosen(found: Found, choice: fruits.Choice, name: str) -> list[Key]:
+    """The images of the chosen classes, each of which has to be in both parts."""
+    folders = {folder: kind for kind, folder in choice.folders.items()}
+    keys = [key for key in found.sizes if key[1] in folders]
+    there = {key[:2] for key in keys}
+    for folder, kind in folders.items():
+        for has, lacks in (("Training", "Test"), ("Test", "Training")):
+            if (lacks, folder) not in there:
+                raise fruits.only_in(name, has, lacks, folder, kind)
+    for _, folder, file in keys:
+        for part in (folder, file):
+            if printable(part, most=200) != part:
                 raise WrongData(
-                    f"{problem.filename} cannot be read "
-                    f"({problem.strerror}). As its owner: "
-                    f"chmod u+r '{problem.filename}'"
-                ) from None
-            (target / file).write_bytes(data)
-            seen(1)
+                    f"{name} is refused: '{printable(part)}' in it cannot be the name "
+                    "of a file of Fruits-360."
+                )
+    return keys
 
 
-def _check(part: Path, choice: Choice, name: str) -> None:
-    layout = fruits.Layout(part, "Test")
-    listing = fruits.list_images(layout, choice)
-    images = sum(len(files) for files in listing.values())
-    mend = f"It came from {name}, of which nothing was kept: get that again."
-    with _progress("checking", images) as seen:
-        fruits.check_images(layout, choice, listing, mend, seen)
+def _write(found: Found, keys: list[Key], part: Path, name: str) -> None:
+    """Every image is looked at before it is written."""
+    from tqdm import tqdm
+
+    for key in tqdm(keys, desc="unpacking", unit=" images", mininterval=0.5):
+        data = found.read(key)
+        problem = fruits.image_problem(data)
+        if problem:
+            raise WrongData(
+                f"{'/'.join(key)} {problem}. It is from {name}, of which nothing was "
+                "kept: get that again."
+            )
+        target = part.joinpath(*key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
 
 
 def _images_of_folder(folder: Path, name: str) -> Found:
@@ -394,123 +366,69 @@ def _images_of_folder(folder: Path, name: str) -> Found:
             f"{name} holds fruits that this project painted. The notebook "
             "paints them itself where there are no photographs."
         )
-    classes = fruits.class_names(layout)
-    images: dict[tuple[str, str, str], object] = {}
+
+    def place(key: Key) -> Path:
+        return layout.folder(key[0]) / key[1] / key[2]
+
+    def read(key: Key) -> bytes:
+        with fruits.readable(place(key)):
+            return read_at_most(place(key), MOST_BYTES)
+
+    sizes: dict[Key, int] = {}
     for split in ("Training", "Test"):
-        for kind in classes:
-            place = layout.folder(split) / kind
-            if not place.is_dir():
+        for kind in fruits.class_names(layout):
+            inside = layout.folder(split) / kind
+            if not inside.is_dir():
                 continue
-            with fruits.readable(place):
-                files = sorted(os.listdir(place))
-            for file in filter(_is_image, files):
-                images[split, kind, file] = place / file
-    return Found(images)
+            with fruits.readable(inside):
+                for file in filter(_is_image, sorted(os.listdir(inside))):
+                    sizes[split, kind, file] = (inside / file).stat().st_size
+            if len(sizes) > MOST_ENTRIES:
+                raise WrongData(
+                    f"{name} holds more than {MOST_ENTRIES:,} images; Fruits-360 "
+                    "does not."
+                )
+    return Found(sizes, read)
 
 
 def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-# ---- From an archive ------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _archive(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
-    with fruits.readable(path):
-        try:
-            archive = zipfile.ZipFile(path)
-        except _UNREADABLE:
-            raise Damaged(
-                f"{name} is damaged, or no .zip archive. Get it again, or "
-                "unpack it yourself and name the folder."
-            ) from None
-    with archive:
-        yield archive
-
-
-def _images_of_archive(archive: zipfile.ZipFile, name: str) -> Found:
-    """The images of the one data set in an archive.
-
-    An archive in which any member would leave the folder it is unpacked to
-    is refused as a whole: nobody packs such a one by accident.
-    """
-    by_root: dict[str, dict[tuple[str, str, str], zipfile.ZipInfo]] = {}
-    for member in archive.infolist():
-        parts = _parts(member, name)
-        if len(parts) < 3 or parts[-3] not in (TRAINING, *TESTS):
+def _images_of_archive(archive: Archive, name: str) -> Found:
+    """The images of the one data set in an archive."""
+    by_root: dict[str, dict[Key, str]] = {}
+    for member in archive.members:
+        *above, split, folder, file = ("", "", "", *member.split("/"))
+        if split not in (TRAINING, *TESTS) or "__MACOSX" in above:
             continue
-        if "__MACOSX" in parts or not _is_image(parts[-1]):
-            continue
-        if parts[-2].startswith("."):
-            continue
-        images = by_root.setdefault("/".join(parts[:-3]) or ".", {})
-        place = (parts[-3], parts[-2], parts[-1])
-        if place in images:
-            raise WrongData(f"{name} is refused: {member.filename} is in it twice.")
-        images[place] = member
-    splits = {
-        root: {split for split, _, _ in images} for root, images in by_root.items()
+        if _is_image(file) and not folder.startswith("."):
+            images = by_root.setdefault("/".join(above).strip("/") or ".", {})
+            images[split, folder, file] = member
+    tests = {
+        root: [test for test in TESTS if any(key[0] == test for key in images)]
+        for root, images in by_root.items()
+        if any(key[0] == TRAINING for key in images)
     }
-    roots = [
-        root
-        for root, found in splits.items()
-        if TRAINING in found and found & set(TESTS)
-    ]
+    roots = [root for root, found in tests.items() if found]
     if not roots:
-        inside = sorted({_top(x) for x in archive.namelist()})
+        inside = sorted({member.split("/")[0] for member in archive.members})
         raise WrongData(
             f"{name} is no archive of Fruits-360: it has no folders "
             f"{TRAINING} and Test with images of classes in them. It holds: "
-            f"{', '.join(inside[:8]) or 'nothing'}."
+            f"{fruits.some(inside) or 'nothing'}."
         )
     root = fruits.pick_root(roots, name)
-    test = next(test for test in TESTS if test in splits[root])
-    called = {TRAINING: TRAINING, test: "Test"}
+    called = {TRAINING: TRAINING, tests[root][0]: "Test"}
+    members = {
+        (called[split], folder, file): member
+        for (split, folder, file), member in by_root[root].items()
+        if split in called
+    }
     return Found(
-        {
-            (called[split], folder, file): _sane(member, name)
-            for (split, folder, file), member in by_root[root].items()
-            if split in called
-        }
+        {key: archive.members[x].file_size for key, x in members.items()},
+        lambda key: archive.read(members[key], MOST_BYTES),
     )
-
-
-def _top(member: str) -> str:
-    return re.split(r"[\\/]", member)[0]
-
-
-def _parts(member: zipfile.ZipInfo, name: str) -> list[str]:
-    """The folders and the file that a member's name consists of."""
-    path = member.orig_filename
-    parts = [part for part in re.split(r"[\\/]", path) if part]
-    mode = member.external_attr >> 16
-    link = stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
-    leaves = path[:1] in ("/", "\\") or ".." in parts
-    if leaves or "\0" in path or re.match(r"[A-Za-z]:", path) or link:
-        why = "is a link" if link else "leads out of the folder"
-        raise WrongData(
-            f"{name} is refused: in it, {path!r} {why}. The archive of "
-            f"Fruits-360 has nothing of the kind; get it from {PAGE}."
-        )
-    return [part for part in parts if part != "."]
-
-
-def _sane(member: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
-    """Refuses what would unpack to far more than a photograph."""
-    packed = max(member.compress_size, 1)
-    too_large = member.file_size > fruits.MOST_BYTES
-    if too_large or member.file_size > MOST_COMPRESSED * packed + BLOCK:
-        raise WrongData(
-            f"{name} is refused: {member.filename} would unpack from "
-            f"{member.compress_size:,} to {member.file_size:,} bytes, which "
-            "is no photograph of 100x100 pixels."
-        )
-    if member.flag_bits & 1:
-        raise WrongData(
-            f"{name} is locked with a password. Unpack it yourself and name the folder."
-        )
-    return member
 
 
 # ---- The disk -------------------------------------------------------------
@@ -529,7 +447,7 @@ def _room_for(sizes: Iterable[int], folder: Path) -> None:
 
 def _disk_sentence(problem: OSError) -> str:
     where = problem.filename or "the folder"
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if problem.errno in FULL:
         return (
             "The disk became full, and what was written has been taken away "
             "again. Make room, or choose another disk with --to."
@@ -540,14 +458,6 @@ def _disk_sentence(problem: OSError) -> str:
             "folder of yours with --to."
         )
     return f"{where}: {problem.strerror or type(problem).__name__}"
-
-
-@contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    from tqdm import tqdm
-
-    with tqdm(desc=what, total=total, unit=" images", mininterval=0.5) as bar:
-        yield bar.update
 
 
 # ---- From Kaggle ----------------------------------------------------------
@@ -569,8 +479,8 @@ def _put_from_kaggle(to: Path, wanted: list[str] | None, keep_archive: bool) -> 
             folder.rmdir()
     try:
         _put(archive, to, wanted, "Kaggle's archive")
-    except Damaged:
-        # Not kept: going on from it would never make it whole.
+    except BadArchive:
+        # Not kept: resuming would never make it whole.
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except ValueError:  # a class that it has not, for one
@@ -583,9 +493,9 @@ def _put_from_kaggle(to: Path, wanted: list[str] | None, keep_archive: bool) -> 
 
 
 def _download(folder: Path, given: str) -> None:
-    """Kaggle's archive into `folder`, going on where a former run stopped.
+    """Kaggle's archive into `folder`, resuming an earlier run.
 
-    `given` is where the credentials stand, for the messages.
+    `given` is where the credentials are, for the messages.
 
     Nothing of what the kaggle package prints or raises is passed on: its
     messages may hold addresses that are signed with the reader's account.
@@ -610,7 +520,7 @@ _NO_CREDENTIALS = (
     "of one were found. Make a free account, create an API token at "
     "https://www.kaggle.com/settings/api, and put it into the file "
     "~/.kaggle/access_token (or into the environment variable "
-    "KAGGLE_API_TOKEN); kaggle.json, and KAGGLE_USERNAME with KAGGLE_KEY, do "
+    "KAGGLE_API_TOKEN); kaggle.json, and KAGGLE_USERNAME with KAGGLE_KEY, work "
     f"too. Or download the archive at {PAGE} in a browser, then: "
     'make fruits ARGS="--from archive.zip". Without photographs the notebook '
     "runs on painted fruits."
@@ -618,7 +528,7 @@ _NO_CREDENTIALS = (
 
 
 def credentials_given() -> str | None:
-    """Where credentials for Kaggle stand (not what they are), if anywhere.
+    """Where credentials for Kaggle are (not what they are), if anywhere.
 
     The places of the kaggle package, version 2 (kagglesdk/kaggle_env.py and
     kaggle/api/kaggle_api_extended.py).
@@ -696,100 +606,58 @@ def _impatient() -> Iterator[None]:
 
 def _sentence(problem: BaseException, given: str) -> str:
     """What went wrong at Kaggle and what to do, without any secret."""
-    import requests
-    import urllib3
-
-    again = "What has come is kept: run `make fruits` again to go on."
-    no_internet = (
-        f"Or get the archive from {PAGE} on another machine, then: "
-        'make fruits ARGS="--from archive.zip".'
-    )
-    match problem:
-        case SystemExit():
-            return _refused(given)
-        case requests.exceptions.HTTPError():
-            return _http_sentence(problem, given)
-        case requests.exceptions.ProxyError():
-            return (
-                "The proxy did not let Kaggle through. Check HTTPS_PROXY. "
-                f"{no_internet}"
-            )
-        case requests.exceptions.SSLError():
-            return (
-                "The connection to Kaggle is not safe (its certificate was "
-                "not accepted), so nothing was asked. Behind a company's "
-                "proxy, set REQUESTS_CA_BUNDLE to its certificates."
-            )
-        case requests.exceptions.Timeout() | urllib3.exceptions.TimeoutError():
-            return f"Kaggle did not answer within {TIMEOUT} seconds. {again}"
-        case (
-            requests.exceptions.ChunkedEncodingError()
-            | urllib3.exceptions.ProtocolError()
-        ):
-            return f"The connection to Kaggle broke off. {again}"
-        case requests.exceptions.ConnectionError():
-            # requests calls it so when it happens between two pieces.
-            if "timed out" in str(problem).lower():
-                return f"Kaggle did not answer within {TIMEOUT} seconds. {again}"
-            return (
-                "Kaggle cannot be reached: there is no network, or it lets "
-                f"nothing through. {again} {no_internet}"
-            )
-        case ImportError():
-            return (
-                "The Python package kaggle cannot be imported: `make setup` "
-                "installs it."
-            )
-        case OSError() if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            return (
-                "The disk became full during the download. Make room, or "
-                f"choose another disk with --to. {again}"
-            )
-        case OSError() if problem.errno is not None:
-            return f"{_disk_sentence(problem)} {again}"
-    return (
-        f"The kaggle package failed ({type(problem).__name__}). {again} {no_internet}"
-    )
-
-
-def _refused(given: str) -> str:
-    return (
-        f"Kaggle refused the credentials in {given}: they are wrong, or no "
-        "longer valid. Create a new API token at "
-        "https://www.kaggle.com/settings/api and put it there."
-    )
-
-
-def _http_sentence(problem: Exception, given: str) -> str:
-    response = getattr(problem, "response", None)
-    status = getattr(response, "status_code", None)
-    if status == 200:  # the error then stands in the answer
-        with contextlib.suppress(Exception):
-            status = int(response.json()["code"])
-    if status == 401:
-        return _refused(given)
+    again = "What has come is kept: run `make fruits` again to resume."
+    status = _status(problem)
+    if isinstance(problem, SystemExit) or status == 401:
+        return (
+            f"Kaggle refused the credentials in {given}: they are wrong, or no "
+            "longer valid. Create a new API token at "
+            "https://www.kaggle.com/settings/api and put it there."
+        )
     if status == 403:
         return (
             "Kaggle does not give Fruits-360 to this account (403). Open "
-            f"{PAGE} in a browser, signed in, accept the licence and what "
+            f"{PAGE} in a browser, sign in, accept the licence and whatever "
             "else it asks (it may want a telephone number), then run "
             "`make fruits` again."
         )
     if status == 404:
         return (
-            f"Kaggle has no data set {DATASET} any more (404). Look where it "
-            "went: https://github.com/fruits-360. Unpacked on disk it can be "
+            f"Kaggle has no data set {DATASET} any more (404). Look for it at "
+            "https://github.com/fruits-360. Unpacked on disk it can be "
             'used: make fruits ARGS="--from FOLDER".'
         )
-    if status == 429:
+    if status is not None:
+        return f"Kaggle answered with an error ({status}). Try again later. {again}"
+    if isinstance(problem, ImportError):
+        return "The Python package kaggle cannot be imported: `make setup` installs it."
+    number = getattr(problem, "errno", None)
+    if isinstance(problem, OSError) and number in FULL:
         return (
-            "Kaggle asks to wait (429, too many requests). Run `make fruits` "
-            "again in some minutes."
+            "The disk became full during the download. Make room, or "
+            f"choose another disk with --to. {again}"
         )
+    if isinstance(problem, OSError) and number is not None:
+        return f"{_disk_sentence(problem)} {again}"
     return (
-        f"Kaggle answered with an error ({status or 'unknown'}). Try again "
-        "later; what has come is kept."
+        f"Kaggle cannot be reached, or the connection broke off "
+        f"({type(problem).__name__}): check the network, and HTTPS_PROXY if there is "
+        f"one. {again} Or get the archive from {PAGE} on another machine, then: "
+        'make fruits ARGS="--from archive.zip".'
     )
+
+
+def _status(problem: BaseException) -> int | str | None:
+    """The number of an HTTP error, or None if it is no such error."""
+    from requests.exceptions import HTTPError
+
+    if not isinstance(problem, HTTPError):
+        return None
+    status = getattr(problem.response, "status_code", None)
+    if status == 200:  # then the error is in the answer
+        with contextlib.suppress(Exception):
+            status = int(problem.response.json()["code"])
+    return status or "unknown"
 
 
 if __name__ == "__main__":

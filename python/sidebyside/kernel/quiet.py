@@ -31,15 +31,23 @@ def _standard_error_held_back() -> Iterator[None]:
             os.dup2(real.fileno(), 2)
 
 
-def load_keras() -> ModuleType:
-    """`import keras`, with nothing on the screen unless it fails."""
+def load_keras(*, list_devices: bool = False) -> ModuleType:
+    """`import keras`, with nothing on the screen unless it fails.
+
+    Parameters
+    ----------
+    list_devices
+        Have TensorFlow look for devices too, which starts CUDA where there is
+        a GPU. TensorFlow does so when it is first used, and may remark on it
+        on standard error. A kernel wants that over with before the first
+        cell. R's `library(sidebyside)` does not, because `import keras` alone
+        does not do it either, and the timing experiment compares the two.
+    """
     if "keras" in sys.modules:
         return sys.modules["keras"]
     with _standard_error_held_back():
         keras = importlib.import_module("keras")
-        if keras.backend.backend() == "tensorflow":
-            # TensorFlow looks for devices when it is first asked, and says
-            # so on standard error too.
+        if list_devices and keras.backend.backend() == "tensorflow":
             tensorflow = importlib.import_module("tensorflow")
             tensorflow.config.list_physical_devices()
     return keras

@@ -137,6 +137,14 @@ class RSession:
         """Evaluate R code that gives one string."""
         return str(self.evaluate(code)[0])
 
+    def forget_error(self) -> None:
+        """Empty R's last error message.
+
+        An interrupt sets none in some releases of R, and the message of an
+        earlier error would be taken for its own.
+        """
+        self.evaluate('.Internal(seterrmessage(""))')
+
     def load_ahead(self) -> None:
         """Load the slow part of reticulate (R's Matrix, 0.7 s) by itself.
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .compare import agreement, value_in_python, value_in_r
+from .compare import agreement, described_in_r, value_in_python, value_in_r
 
 UNANSWERED = "Not answered yet:"
 RIGHT = "Right."
@@ -83,11 +83,14 @@ def translation(*names: str, tolerance: float = 0.0) -> None:
         Largest absolute difference of two numbers that counts as the same.
     """
     if not names:
-        raise TypeError("translation() needs the name of a variable.")
-    in_r = _answers(names, "r")
-    in_python = _answers(names, "python") if in_r is not None else None
-    if in_r is not None and in_python is not None:
-        _say(_translated(names, in_r, in_python, tolerance))
+        raise ValueError("translation() needs the name of a variable.")
+    try:
+        in_r = _answers(names, "r", described_in_r)
+        in_python = _answers(names, "python") if in_r is not None else None
+        if in_r is not None and in_python is not None:
+            _say(_translated(names, in_r, in_python, tolerance))
+    except TypeError as problem:  # a function, say, where a number is asked for
+        print(f"{problem}\n{WRONG}")
 
 
 def hashed(value: Any) -> str:
@@ -110,12 +113,15 @@ def _plain(value: Any) -> str:
     return f"{float(value) + 0.0:.6g}"  # -0.0 is 0
 
 
-def _answers(names: Iterable[str], language: str) -> list[Any] | None:
+def _answers(
+    names: Iterable[str], language: str, look_up: Callable[[str], Any] | None = None
+) -> list[Any] | None:
     """The reader's values; None, and a sentence, where one is not there."""
+    look_up = look_up or _LANGUAGES[language]
     values = []
     for name in names:
         try:
-            value = _LANGUAGES[language](name)
+            value = look_up(name)
         except NameError:
             value = None
         if value is None:

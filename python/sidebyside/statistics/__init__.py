@@ -1,1 +1,20 @@
-"""What the measurements say."""
+"""What the measurements say: pairs of runs, estimates, and a verdict."""
+
+from .estimates import resamples, sign_flips, standard_normals
+from .pairs import CannotSay, main_campaign, main_campaigns, plain_words
+from .report import write_report
+
+# The function, from here on: importing its module again changes nothing.
+from .verdict import verdict
+
+__all__ = [
+    "CannotSay",
+    "main_campaign",
+    "main_campaigns",
+    "plain_words",
+    "resamples",
+    "sign_flips",
+    "standard_normals",
+    "verdict",
+    "write_report",
+]

@@ -7,15 +7,16 @@ neither Keras nor R.
 from __future__ import annotations
 
 from .campaign import Stopped, resume_campaign, run_campaign
+from .cells import NoProgram
 from .collecting import collect
+from .format import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
 from .loader import NoTimings, load_campaigns
 from .locks import AnotherCampaign
-from .plans import WrongPlan, default_notebook
+from .plan import Settings, WrongPlan, default_notebook
 from .ratio import Ratio, paired_ratio
 from .report import describe_machines
 from .run.arms import CannotRun
 from .run.interleaved import Epochs, Interrupted, interleave
-from .schema import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
 from .sharing import NotClean, contribute, hand_in
 
 __all__ = [
@@ -27,9 +28,11 @@ __all__ = [
     "CannotRun",
     "Epochs",
     "Interrupted",
+    "NoProgram",
     "NoTimings",
     "NotClean",
     "Ratio",
+    "Settings",
     "Stopped",
     "WrongPlan",
     "WrongRuns",

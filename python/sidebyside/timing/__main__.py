@@ -1,4 +1,4 @@
-"""`python -m sidebyside.timing`: measure, go on, look, share."""
+"""`python -m sidebyside.timing`: measure, resume, look, share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -15,11 +16,11 @@ from typing import NoReturn
 import psutil
 
 from ..common.errors import Sentence
-from . import plans, schema
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
+from .format import ARMS, DEVICES
 from .loader import NoTimings, timings_directory
-from .plans import WrongPlan
+from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
 from .report import show_text, status_text
 from .sharing import (
     contribute,
@@ -46,37 +47,37 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--short",
         action="store_true",
-        help=f"for a class, a few minutes: {plans.SHORT.blocks} blocks of "
-        f"{', '.join(plans.SHORT.arms)}",
+        help=f"for a class, a few minutes: {SHORT.blocks} blocks of "
+        f"{', '.join(SHORT.arms)}",
     )
     add("--name", help="of the campaign (default: device, date and time)")
     add("--notebook", type=Path, help="default: notebook 03")
-    add("--blocks", type=int, help=f"default: {plans.BLOCKS}")
+    add("--blocks", type=int, help=f"default: {BLOCKS}")
     add("--epochs", type=int, help="default: what the notebook says")
     add(
         "--arms",
         type=_arms,
-        help=f"joined by commas (default: {','.join(schema.ARMS)})",
+        help=f"joined by commas (default: {','.join(ARMS)})",
     )
-    add("--device", choices=schema.DEVICES, default="cpu")
-    add("--seed", type=int, default=plans.SEED)
+    add("--device", choices=DEVICES, default="cpu")
+    add("--seed", type=int, default=SEED)
     add(
         "--precision",
         type=float,
         metavar="SHARE",
-        help="go on until the 95 %% interval of the ratio is that narrow, such as 0.02",
+        help="continue until the 95 %% interval of the ratio is this narrow (0.02)",
     )
     add("--budget", type=float, metavar="MINUTES")
     add(
         "--timeout",
         type=float,
-        default=plans.TIMEOUT,
+        default=TIMEOUT,
         metavar="SECONDS",
         help="for one run (default: %(default)g)",
     )
     add("--directory", type=Path, help="where campaigns go")
     resume = commands.add_parser(
-        "resume", help="go on with a campaign that was interrupted"
+        "resume", help="continue a campaign that was interrupted"
     )
     resume.add_argument("campaign", type=Path, help="its folder")
     for command in (run, resume):
@@ -152,20 +153,15 @@ def _do(options: argparse.Namespace) -> None:
             kind = "short-" if options.short else ""
             if options.short:
                 _make_short(options)
+            chosen = {x.name: getattr(options, x.name) for x in fields(Settings)}
+            chosen["arms"] = ARMS if options.arms is None else options.arms
             run_campaign(
                 options.name or f"{kind}{options.device}-{stamp}",
                 notebook=options.notebook,
-                blocks=options.blocks,
-                epochs=options.epochs,
-                arms=schema.ARMS if options.arms is None else options.arms,
-                device=options.device,
-                seed=options.seed,
-                precision=options.precision,
-                budget=options.budget,
-                timeout=options.timeout,
                 directory=options.directory,
                 progress=options.progress,
                 began=_began(),
+                **chosen,
             )
             if options.short:
                 print(
@@ -192,15 +188,15 @@ def _do(options: argparse.Namespace) -> None:
 
 
 def _make_short(options: argparse.Namespace) -> None:
-    """Set what `--short` stands for, which leaves nothing to choose."""
+    """Set what `--short` means, which leaves nothing to choose."""
     chosen = ("blocks", "epochs", "arms", "precision", "notebook")
     told = [x for x in chosen if getattr(options, x) is not None]
     if told:
         raise WrongPlan(
-            f"--short says how much is measured, so that all of a class "
-            f"measure the same; leave it out, or --{told[0]}"
+            f"--short sets how much is measured, so that everybody in a class "
+            f"measures the same; leave it out, or --{told[0]}"
         )
-    options.blocks, options.arms = plans.SHORT.blocks, plans.SHORT.arms
+    options.blocks, options.arms = SHORT.blocks, SHORT.arms
 
 
 def _began() -> float:

@@ -15,8 +15,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..common.errors import Sentence
+
 LANGUAGES = ("r", "python")
-# In the order in which they stand and run. The first holds the values that
+# In the order in which they come and run. The first holds the values that
 # an experiment may choose (how many epochs, which seed).
 STAGES = ("parameters", "import", "data", "build", "fit")
 TAG = "timed-"
@@ -24,7 +26,7 @@ TAG = "timed-"
 _MAGIC = re.compile(r"^\s*[%!]")
 
 
-class NoProgram(ValueError):
+class NoProgram(Sentence, ValueError):
     """The timed cells of a notebook are no complete program."""
 
 
@@ -37,7 +39,7 @@ class TimedProgram:
     language
         "r" or "python".
     notebook
-        Where the cells stand.
+        Where the cells are from.
     stages
         Stage ("parameters", "import", "data", "build", "fit") to source, in
         this order, without the `%%R` line. A stage of several cells is their
@@ -51,8 +53,8 @@ class TimedProgram:
     def with_parameters(self, **values: float | str) -> TimedProgram:
         """The same program with other values for its parameters.
 
-        They are assigned after the cell's own values, so the cell stays as
-        it stands. Whole numbers stay whole numbers in R.
+        They are assigned after the cell's own values, which stay there. Whole
+        numbers stay whole numbers in R.
 
         Raises
         ------
@@ -91,7 +93,7 @@ def read_programs(notebook: str | Path) -> dict[str, TimedProgram]:
     ------
     NoProgram
         If the file is no notebook, or if a stage is missing in a language,
-        stands before an earlier one, or holds a line that only Jupyter
+        comes before an earlier one, or holds a line that only Jupyter
         understands (`%`, `!`). The message names the stage and the language.
     """
     notebook = Path(notebook)
@@ -105,10 +107,7 @@ def read_programs(notebook: str | Path) -> dict[str, TimedProgram]:
 
 
 def programs_of(cells: list[dict], notebook: Path) -> dict[str, TimedProgram]:
-    """As `read_programs()`, of cells that are at hand.
-
-    `notebook` is what messages call it.
-    """
+    """The same from cells; messages call their notebook `notebook`."""
     return {name: _program(cells, name, notebook) for name in LANGUAGES}
 
 
@@ -130,7 +129,7 @@ def _program(cells: list[dict], language: str, notebook: Path) -> TimedProgram:
         behind = [name for name in later if name in stages]
         if behind:
             raise NoProgram(
-                f"{where}: {TAG}{stage} stands after {TAG}{behind[0]}; the "
+                f"{where}: {TAG}{stage} comes after {TAG}{behind[0]}; the "
                 f"order is {', '.join(STAGES)}"
             )
         source = _without_magic("".join(cell["source"]), language, where)

@@ -16,6 +16,7 @@ import pandas as pd
 from ..common import files
 from . import archives, schema
 from .distinct import Seen, Work, machine_names, work_of
+from .format import NAME
 from .loader import (
     CutOff,
     NoTimings,
@@ -25,7 +26,7 @@ from .loader import (
     read_machine,
     read_plan,
 )
-from .plans import NAME, WrongPlan
+from .plan import WrongPlan
 from .sharing import renamed
 
 LIST = "collected.csv"

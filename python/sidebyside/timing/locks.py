@@ -1,4 +1,4 @@
-"""One campaign at a time on a machine: two would measure each other."""
+"""One campaign at a time on a machine: two would slow each other down."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import psutil
 
 from ..common.errors import Sentence
+from .format import now
 
 # The same for all users, whatever their TMPDIR; SIDEBYSIDE_TIMING_LOCK names
 # another file.
@@ -19,7 +21,7 @@ LOCK = "/tmp/sidebyside-timing.lock"
 
 
 class AnotherCampaign(Sentence, RuntimeError):
-    """Somebody measures on this machine just now; the message says who."""
+    """Another campaign is running on this machine; the message says whose."""
 
 
 def _lock_path() -> Path:
@@ -27,27 +29,30 @@ def _lock_path() -> Path:
 
 
 def holder() -> dict[str, Any] | None:
-    """Who measures just now: `pid`, `campaign` and `since`; None if nobody.
+    """Which campaign is running: `pid`, `campaign` and `since`; None if none is.
 
-    The dictionary is empty if it is not known who.
+    Only looks, and never takes the lock: a campaign that starts at this moment
+    would be refused. It goes by the note that a campaign writes when it has the
+    lock and empties before it releases it, as long as its process lives.
     """
-    path = _lock_path()
-    if not path.exists():
-        return None
-    lock = filelock.FileLock(path, timeout=0, mode=0o666)
     try:
-        lock.acquire()
-    except (filelock.Timeout, OSError):
-        return _read_note(path)
-    lock.release()
-    return None
+        path = _note_path(_lock_path())
+        note = dict(json.loads(path.read_text("utf-8")))
+        process = psutil.Process(note["pid"])
+        # Another process may have been given its number since. (psutil knows
+        # the start to about a second, if the clock was adjusted.)
+        began_later = process.create_time() > path.stat().st_mtime + 5
+        ended = process.status() == psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, TypeError, KeyError, psutil.Error):
+        return None
+    return None if began_later or ended else note
 
 
 @contextlib.contextmanager
-def machine_lock(campaign: str, since: str) -> Iterator[None]:
+def machine_lock(campaign: str) -> Iterator[None]:
     """Hold the machine for a campaign.
 
-    The system lets it go when this process ends, however that happens.
+    The system releases the lock when this process ends, however that happens.
 
     Raises
     ------
@@ -59,29 +64,30 @@ def machine_lock(campaign: str, since: str) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise AnotherCampaign(_sentence(_read_note(path))) from None
+        raise AnotherCampaign(_sentence(holder())) from None
     except OSError as problem:
         raise AnotherCampaign(
-            f"the lock {path} cannot be taken ({problem.strerror}). If it "
-            "was left by somebody else, have them remove it; or name "
+            f"the lock {path} cannot be taken ({problem.strerror}). If "
+            "somebody else left it there, ask them to remove it; or name "
             "another file by SIDEBYSIDE_TIMING_LOCK"
         ) from problem
     try:
-        _write_note(path, campaign, since)
+        _write_note(path, {"pid": os.getpid(), "campaign": campaign, "since": now()})
         yield
     finally:
+        _write_note(path, {})
         lock.release()
 
 
-def _sentence(note: dict[str, Any]) -> str:
-    who = "another campaign is under way on this machine"
+def _sentence(note: dict[str, Any] | None) -> str:
+    who = "another campaign is running on this machine"
     if note:
         who += (
             f": {note.get('campaign')!r}, process {note.get('pid')}, since "
             f"{note.get('since')}"
         )
     return (
-        f"{who}; two at a time would measure each other. Wait for its end. "
+        f"{who}; two at once would slow each other down. Wait until it has ended. "
         "Where several people share this machine: take turns, or measure on "
         "a computer of your own"
     )
@@ -92,10 +98,9 @@ def _note_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _write_note(path: Path, campaign: str, since: str) -> None:
+def _write_note(path: Path, note: dict[str, Any]) -> None:
     """Best effort: the file may be another user's from an earlier time."""
-    note = {"pid": os.getpid(), "campaign": campaign, "since": since}
-    # Without O_CREAT where it is there: Linux refuses that for a file of
+    # Without O_CREAT where it exists: Linux refuses that for a file of
     # somebody else in /tmp, and allows it to be written.
     target = _note_path(path)
     create = 0 if target.exists() else os.O_CREAT
@@ -104,10 +109,3 @@ def _write_note(path: Path, campaign: str, since: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(note, file)
             os.fchmod(file.fileno(), 0o666)
-
-
-def _read_note(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(_note_path(path).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}

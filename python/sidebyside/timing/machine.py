@@ -1,7 +1,8 @@
-"""On what is measured, and what disturbs there."""
+"""What machine this is, and what disturbs a measurement on it."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -10,6 +11,7 @@ import platform
 import subprocess
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from ..common.files import project_directory
 
 # Seconds over which other processes are watched.
 WATCHED = 0.3
-# Shares of one processor, and of all, above which somebody else is at work.
+# Shares of one processor, and of all, above which something else is running.
 BUSY_SHARE = 0.10
 BUSY_LOAD = 0.25
 LEAST_MEMORY_GB = 1.5
@@ -41,31 +43,25 @@ _SYSTEM = Path("/sys/devices/system/cpu")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Everything about the machine that can be known without a program.
+    """What can be known about the machine without running a program.
 
-    Neither host nor user names are among it. Takes a second, most of which
-    is py-cpuinfo.
+    No names of hosts or users. Takes a second, because of py-cpuinfo.
     """
-    processor = _processor()
-    memory = round(psutil.virtual_memory().total / 1e9, 1)
     return {
         "id": machine_id(),
         "boot": boot_id(),
         "cpu": {
-            **processor,
+            **_processor(),
             "cores": psutil.cpu_count(logical=False),
             "threads": psutil.cpu_count(),
             "usable": _usable_cores(),
-            "limit": _container_limit(),
         },
-        "memory_gb": memory,
-        "governor": _governors(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "gpu": _gpus(),
         "system": {
             "os": _distribution(),
             "kernel": f"{platform.system()} {platform.release()}",
         },
-        "container": _container(),
         "packages": _packages(),
         "threads": {
             name: value
@@ -79,13 +75,11 @@ def describe_machine() -> dict[str, Any]:
 def machine_id() -> str:
     """An anonymous name that stays the same: 12 digits of a SHA-256.
 
-    Of the number that the system was given when it was installed (or, in
-    containers without one, that of the network card), the processor's name
-    and the amount of memory, which cannot be read back from it.
+    It is made from the number that the system was given when it was installed
+    (or, in containers without one, that of the network card), the processor's
+    name and the amount of memory, which cannot be read back from it.
     """
-    number = ""
-    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        number = number or _read(path)
+    number = _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
     number = number or f"{uuid.getnode():x}"
     memory = round(psutil.virtual_memory().total / 2**30)
     parts = (number, _brand(), str(os.cpu_count()), str(memory))
@@ -94,12 +88,11 @@ def machine_id() -> str:
 
 
 def boot_id() -> str:
-    """Stands for the system that runs since the machine was last started.
+    """Identifies the system that runs since the machine was last started.
 
-    Containers share it with their host, and with each other, so that it tells
-    thirty containers on one server from thirty machines; after a restart it
-    is another. 12 digits of a SHA-256, "" where the system has no such
-    number (macOS, Windows).
+    Containers share it with their host and with each other, so it tells
+    thirty containers on one server from thirty machines. 12 digits of a
+    SHA-256, "" where the system has no such number (macOS, Windows).
     """
     number = _read("/proc/sys/kernel/random/boot_id")
     if not number:
@@ -109,7 +102,7 @@ def boot_id() -> str:
 
 
 def busy_findings() -> list[str]:
-    """What would disturb a measurement just now; a sentence each."""
+    """What would disturb a measurement now; a sentence each."""
     found = []
     before = psutil.swap_memory()
     busy = _others_at_work()
@@ -135,7 +128,7 @@ def busy_findings() -> list[str]:
 
 
 def _on_battery() -> bool:
-    """False too where nobody can tell."""
+    """False too if it is not known."""
     ask = getattr(psutil, "sensors_battery", lambda: None)
     try:
         battery = ask()
@@ -241,9 +234,6 @@ def _processor() -> dict[str, Any]:
     return {
         "name": info.get("brand_raw", _brand()),
         "architecture": info.get("arch_string_raw", platform.machine()),
-        "hz_advertised": info.get("hz_advertised_friendly", ""),
-        "l2_bytes": info.get("l2_cache_size", 0),
-        "l3_bytes": info.get("l3_cache_size", 0),
         "instructions": [name for name in told if name in flags],
     }
 
@@ -252,11 +242,6 @@ def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _container_limit() -> str:
-    """Of processor time, as cgroups write it: microseconds of a period."""
-    return _read("/sys/fs/cgroup/cpu.max")
 
 
 def _governors() -> list[str]:
@@ -284,22 +269,6 @@ def _distribution() -> str:
         return f"{platform.system()} {platform.mac_ver()[0]}".strip()
 
 
-def _container() -> list[str]:
-    """Hints at a container or a virtual machine."""
-    found = []
-    if Path("/.dockerenv").exists():
-        found.append("docker")
-    if Path("/run/.containerenv").exists():
-        found.append("podman")
-    if kind := _output("systemd-detect-virt"):
-        found.append(kind)
-    if "hypervisor" in _read("/proc/cpuinfo")[:8192].split():
-        found.append("hypervisor")
-    if "microsoft" in platform.release().lower():
-        found.append("wsl")
-    return sorted(set(found))
-
-
 def _packages() -> dict[str, str]:
     found = {}
     for name in PACKAGES:
@@ -319,22 +288,23 @@ def _git() -> dict[str, Any]:
     return {"commit": commit, "dirty": bool(changed)} if commit else {}
 
 
-def _others_at_work() -> list[tuple[str, float]]:
+def _others_at_work(
+    watched: Iterable[psutil.Process] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[tuple[str, float]]:
     """Other processes and the share of one processor that each uses now."""
-    mine = {os.getpid()}
-    watched = [p for p in psutil.process_iter() if p.pid not in mine]
-    used = {p: _processor_time(p) for p in watched}
-    start = time.monotonic()
-    time.sleep(WATCHED)
-    passed = time.monotonic() - start
+    others = psutil.process_iter() if watched is None else watched
+    before = {p: _processor_time(p) for p in others if p.pid != os.getpid()}
+    start = clock()
+    wait(WATCHED)
+    passed = clock() - start
     found = []
-    for process, before in used.items():
-        share = (_processor_time(process) - before) / passed
+    for process, used in before.items():
+        share = (_processor_time(process) - used) / passed
         if share > BUSY_SHARE:
-            try:
+            with contextlib.suppress(psutil.Error):
                 found.append((process.name(), share))
-            except psutil.Error:
-                continue
     return sorted(found, key=lambda x: -x[1])[:3]
 
 
@@ -347,5 +317,5 @@ def _processor_time(process: psutil.Process) -> float:
 
 
 def as_text(machine: dict[str, Any]) -> str:
-    """What stands in `machine.json`."""
+    """The same as JSON, to be read by people."""
     return json.dumps(machine, indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""What is seen of a campaign while it runs."""
+"""What a campaign shows while it runs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from .plans import Plan
+from .format import Plan
 from .ratio import Ratio, paired_ratio
 
 
 class Progress:
     """Shows what must be said and what went wrong; the others show more."""
 
-    def __init__(self) -> None:
-        self.plan: Plan | None = None
-        self.rows: Sequence[Mapping[str, Any]] = ()
+    clock = staticmethod(time.monotonic)
 
     def say(self, text: str) -> None:
         """A sentence for the reader."""
         print(text, flush=True)
 
-    def begin(self, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
-        """The campaign begins or goes on; `rows` grows while it runs."""
-        self.plan, self.rows = plan, rows
-        self.began = time.monotonic()
+    def begin(
+        self, plan: Plan, rows: Sequence[Mapping[str, Any]], spent: float = 0.0
+    ) -> None:
+        """The campaign starts or resumes.
+
+        Parameters
+        ----------
+        rows
+            The runs so far; the list grows while the campaign runs.
+        spent
+            Seconds that it has taken already.
+        """
+        self.plan, self.rows, self.spent = plan, rows, spent
+        self.began = self.clock()
 
     def begin_run(self, block: int, arm: str) -> None:
         """A run starts."""
@@ -45,20 +53,18 @@ class Progress:
     # --- for those that show more
 
     def ratio(self) -> Ratio | None:
-        """Of the fit phase, so far."""
-        return paired_ratio(self.rows, self.plan.pair())
+        """Of the fit stage, so far; None with one arm or before the first block."""
+        pair = self.plan.pair()
+        return pair and paired_ratio(self.rows, pair)
 
     def ratio_text(self) -> str:
-        """The same in words; "" as long as there is none."""
+        """The same in words; "" if there is none."""
         ratio = self.ratio()
-        if ratio is None:
-            return ""
-        over = "/".join(self.plan.pair())
-        return f"fit, {over}: {ratio}"
+        return f"fit, {'/'.join(self.plan.pair())}: {ratio}" if ratio else ""
 
     def elapsed(self) -> float:
-        """Seconds since it began or went on."""
-        return time.monotonic() - self.began
+        """Seconds since it started or was resumed."""
+        return self.clock() - self.began
 
     def expected(self) -> float | None:
         """Seconds to go, by how long each arm took; None if unknown."""
@@ -80,7 +86,7 @@ class Progress:
             if block.block <= wanted and (block.block, position) not in done
         )
         if self.plan.budget_minutes is not None:
-            left = self.plan.budget_minutes * 60 - self.elapsed()
+            left = self.plan.budget_minutes * 60 - self.spent - self.elapsed()
             seconds = min(seconds, max(left, 0.0))
         return seconds
 
@@ -96,7 +102,7 @@ class Progress:
         return min(max(needed, rule.least_blocks), self.plan.blocks)
 
     def blocks_text(self, block: int) -> str:
-        """Where in the plan a block stands."""
+        """Which block of how many."""
         if block == 0:
             return "warm-up"
         most = "at most " if self.plan.precision else ""
@@ -146,14 +152,11 @@ class Lines(Progress):
 class Compact(Progress):
     """A line per block, for a notebook; what went wrong has its own."""
 
-    def begin(self, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
-        super().begin(plan, rows)
-        self._open = False
+    # A line that has no end yet.
+    _open = False
 
     def say(self, text: str) -> None:
-        if getattr(self, "_open", False):
-            print()
-            self._open = False
+        self.close()
         super().say(text)
 
     def end_run(self, row: Mapping[str, Any]) -> None:
@@ -166,80 +169,66 @@ class Compact(Progress):
             print(text, end="", flush=True)
         if self._is_last_of_block(row) and self._open:
             text = self.ratio_text() if row["block"] > 0 else ""
-            print(f"  ({text})" if text else "", flush=True)
-            self._open = False
+            print(f"  ({text})" if text else "", end="")
+            self.close()
 
     def close(self) -> None:
-        if getattr(self, "_open", False):
+        if self._open:
             print(flush=True)
             self._open = False
 
 
-class Live(Progress):
-    """A panel that stays in its place, for a terminal.
+class Live(Lines):
+    """The lines, and below them a bar that stays in its place, for a terminal.
 
     It is drawn when something happens and every two seconds, not by a thread
     of its own, which would take from the processors that are measured.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        from rich.console import Console
-        from rich.live import Live as RichLive
+    def __init__(self, console: Any = None) -> None:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
 
-        self.console = Console()
-        self._live = RichLive(console=self.console, auto_refresh=False)
-        self._run: tuple[int, str, float] | None = None
+        what, when = TextColumn("{task.description}"), TextColumn("{task.fields[when]}")
+        self._bar = Bar(
+            what, BarColumn(), when, console=console, auto_refresh=False, transient=True
+        )
+        self._task = self._bar.add_task("", total=None, when="")
+        self._now = ""
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
-        super().begin(plan, rows)
-        self._live.start()
+    def begin(self, *arguments: Any) -> None:
+        super().begin(*arguments)
+        self._bar.start()
         self.tick()
 
     def begin_run(self, block: int, arm: str) -> None:
-        self._run = (block, arm, time.monotonic())
+        self._now = f"{self.blocks_text(block)}, {arm}"
         self.tick()
 
     def end_run(self, row: Mapping[str, Any]) -> None:
-        block = self.blocks_text(row["block"])
-        self.say(f"{block:<18} {row['arm']:<13} {run_text(row)}")
-        self._run = None
+        super().end_run(row)
         self.tick()
 
     def tick(self) -> None:
-        self._live.update(self._panel(), refresh=True)
-
-    def close(self) -> None:
-        self._live.stop()
-
-    def _panel(self) -> Any:
-        from rich.panel import Panel
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-
-        table = Table.grid(padding=(0, 2))
         elapsed, left = self.elapsed(), self.expected()
-        if self._run is not None:
-            block, arm, began = self._run
-            took = duration(time.monotonic() - began)
-            table.add_row("now", f"{self.blocks_text(block)}, {arm}, {took}")
-        time_text = duration(elapsed)
+        when, total = duration(elapsed), None
         if left is not None:
             end = datetime.now() + timedelta(seconds=left)
-            time_text += f", expected end {end:%H:%M:%S}"
-        table.add_row("elapsed", time_text)
-        if text := self.ratio_text():
-            table.add_row("ratio", f"{text} (95 % interval)")
-        bad = [x for x in self.rows if x["state"] not in ("ok", "interrupted")]
-        if bad:
-            table.add_row("went wrong", f"{len(bad)} runs")
-        total = elapsed + (left or 0.0)
-        share = 100 * elapsed / total if left is not None and total else 0
-        table.add_row("", ProgressBar(100, share, width=40))
-        return Panel(table, title=self.plan.campaign, expand=False)
+            when, total = f"{when}, expected end {end:%H:%M:%S}", elapsed + left
+        self._bar.update(
+            self._task,
+            description=self._now,
+            completed=elapsed,
+            total=total,
+            when=when,
+            refresh=True,
+        )
+
+    def close(self) -> None:
+        self._bar.stop()
 
 
 def choose(progress: str | Progress | None = None) -> Progress:

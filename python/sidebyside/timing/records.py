@@ -136,7 +136,7 @@ def _read_row(texts: Mapping[str, str]) -> dict[str, Any]:
 
 def note(folder: Path, what: str, **facts: Any) -> None:
     """Add a line to the campaign's log, `events.jsonl`."""
-    from .plans import now
+    from .format import now
 
     path = folder / "events.jsonl"
     if not path.exists():

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import archives, plans, records, schema
+from . import archives, format, records, schema
 from .loader import campaign_folders
 from .locks import holder
 from .progress import duration
@@ -27,7 +27,7 @@ def status_text(place: Path) -> str:
         lines.append(f"A campaign is under way on this machine{who}.")
     for folder in folders:
         try:
-            plan = plans.read_plan(folder)
+            plan = format.read_plan(folder)
             rows = records.read_rows(folder)
         except schema.WrongRuns as problem:
             lines.append(f"{folder.name}: damaged: {problem.problems[0]}")
@@ -50,7 +50,7 @@ def status_text(place: Path) -> str:
 
 def show_text(folder: Path) -> str:
     """One campaign: clocks by arm, ratios, and whatever went wrong."""
-    plan = plans.read_plan(folder)
+    plan = format.read_plan(folder)
     rows = records.read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
     lines = [
@@ -67,8 +67,8 @@ def show_text(folder: Path) -> str:
         ]
         lines.append(_row(arm, [str(len(own)), *values]))
     lines.append("")
-    for pair in (plan.pair(), ("python-again", "python")):
-        if not set(pair) <= set(plan.arms) or pair[0] == pair[1]:
+    for pair in dict.fromkeys([plan.pair(), ("python-again", "python")]):
+        if pair is None or not set(pair) <= set(plan.arms):
             continue
         for column in ("fit_seconds", "process_seconds"):
             if ratio := paired_ratio(rows, pair, column):

@@ -14,6 +14,7 @@ from typing import Any
 from ..common.errors import Sentence
 from ..common.files import project_directory, write_whole
 from . import archives, records, schema
+from .format import NAME
 from .loader import (
     CONTRIBUTED,
     REFERENCE,
@@ -22,7 +23,7 @@ from .loader import (
     read_campaign,
     timings_directory,
 )
-from .plans import NAME, WrongPlan
+from .plan import WrongPlan
 
 # Unix and Windows paths that say more than a name; what is left is the last
 # part. Not the // of a web address.

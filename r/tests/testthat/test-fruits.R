@@ -97,11 +97,11 @@ test_that("its errors are Python's sentences, and nothing else", {
       )
     )
     expect_error(fruits_directory("Kiwi"), "^1 class in classes \\(Kiwi\\)")
-    file <- file.path(folder, "Test", "Kiwi", "9_100.jpg")
+    file <- file.path(folder, "Test", "Kiwi", "0_100.jpg")
     writeLines("no image", file)
     expect_error(
       fruits_directory(),
-      paste0("^", file, " is no image, whatever its name says\\.")
+      paste0("^", file, " is not an image, whatever its name says\\.")
     )
   })
 })

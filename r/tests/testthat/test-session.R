@@ -35,6 +35,22 @@ test_that("send_to_python() gives compare() a variable by its name", {
   expect_match(class(sent(small_model()))[1], "Sequential$")
 })
 
+test_that("describe() says where a value of any type is missing", {
+  for (x in list(c(TRUE, NA), c(1L, NA), c(1, NA), c("a", NA), c(1i, NA))) {
+    found <- sidebyside:::describe(x)
+    expect_identical(found$kind, typeof(x))
+    expect_identical(found$missing, array(1))
+  }
+  expect_length(sidebyside:::describe(c(1, NaN))$missing, 0)
+  expect_identical(sidebyside:::describe(1)$missing, FALSE)
+  row <- matrix(c(1, 2, NA), 1)
+  expect_identical(sidebyside:::describe(row)$missing, array(2))
+  frame <- sidebyside:::describe(data.frame(x = 1, y = factor("b")))
+  expect_identical(frame$names, list("x", "y"))
+  expect_identical(frame$items[[2]]$values, array("b"))
+  expect_identical(frame$rows, FALSE)
+})
+
 test_that("alt_text() leaves its words to the next figure", {
   figures <- reticulate::import("sidebyside.kernel.figures")
   figures$forget_pending()

@@ -1,9 +1,9 @@
 """Painted fruits: the sixteen fruits of the study, drawn by this project.
 
-They stand in for the photographs of Fruits-360 where those are not at hand:
-the same classes, the same folders, the same size, one fruit on white that
-turns before the camera. They are paintings, and are never called anything
-else; how well a network tells them apart says nothing about photographs.
+They replace the photographs of Fruits-360 where there are none: the same
+classes, the same folders, the same size, one fruit on white that turns in
+front of the camera. They are paintings, and are never called anything else;
+how well a network tells them apart says nothing about photographs.
 
 In Python::
 
@@ -11,16 +11,13 @@ In Python::
     paint("Lemon", index=3)            # uint8, (100, 100, 3)
     paint_fruits("data/painted")       # 2,560 JPEG files
 
-In a shell: `python -m sidebyside.data.painted.painter --directory data/painted`.
-
-The drawing is in `painted_solids` (skins, textures), `painted_recipes` (the
-fruits) and `painted_camera` (turning, light); this module numbers the
-pictures and writes them. NumPy and Pillow are all it takes.
+The drawing is in `solids` (skins, textures), `recipes` (the fruits) and
+`camera` (turning, light); this module numbers the pictures and writes them.
+NumPy and Pillow are all it takes.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import glob
@@ -30,14 +27,15 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ...common.errors import Sentence, printable
+from ...common.python import interpreter
 from .camera import SIZE, Shot, photograph
 from .recipes import RECIPES
 from .solids import Solid
@@ -66,10 +64,8 @@ OTHER_POSES = {"Banana": (UPRIGHT, ROLLING, (45, 12, "spin"))}
 # Seconds to wait for another process that paints the same folder.
 PATIENCE = 600
 
-Progress = Callable[[int, int], None]
 
-
-class CannotPaint(RuntimeError):
+class CannotPaint(Sentence):
     """The painted fruits could not be written; nothing is left behind."""
 
 
@@ -188,20 +184,19 @@ def paint_fruits(
     test: int = 40,
     seed: int = DEFAULT_SEED,
     workers: int | None = None,
-    progress: Progress | None = None,
 ) -> Path:
     """Write painted fruits as JPEG files, laid out as Fruits-360.
 
     `directory/Training/<class>/<n>_100.jpg` and `directory/Test/...`, and
-    `painted.json`, which says what the folder is. A folder that is already
-    complete is left as it is. Otherwise everything is painted into a folder
-    beside it, which takes the name when it is whole: nobody ever sees half
-    of it, and two callers do not disturb each other.
+    `painted.json`, which says what the folder is. A folder that is complete
+    is left as it is. Otherwise everything is painted into a folder beside it,
+    which takes the name when it is whole. Two callers do not disturb each
+    other.
 
     Parameters
     ----------
     directory
-        Where to. Not there yet, empty, or painted by this function before.
+        Where to: not there yet, empty, or painted by this function before.
     classes
         Which fruits, of `PAINTED`; the order does not matter.
     training, test
@@ -210,8 +205,6 @@ def paint_fruits(
         The same seed and `VERSION` give the same bytes.
     workers
         Processes; by default one for each core. 1 paints in this one.
-    progress
-        Called with the number of classes done and the number of all.
 
     Returns
     -------
@@ -226,6 +219,8 @@ def paint_fruits(
         If it cannot be written: the disk is full, the folder holds
         something else, ... The message says what to do.
     """
+    import filelock
+
     names = sorted(set(_listed(classes)))
     _known(names)
     if not names:
@@ -248,34 +243,44 @@ def paint_fruits(
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
-            if not is_complete(target, wanted):
-                _replace(target, wanted, workers or _cores(), progress)
+        if not is_complete(target, wanted):
+            lock = target.with_name(f".{target.name}.lock")
+            with filelock.FileLock(lock, timeout=PATIENCE):
+                # Another process may have painted while this one waited.
+                if not is_complete(target, wanted):
+                    _replace(target, wanted, workers or _cores())
+    except filelock.Timeout as late:
+        raise CannotPaint(
+            f"another process has been painting {target} for "
+            f"{PATIENCE // 60} minutes. Stop it, or choose another folder."
+        ) from late
     except OSError as problem:
         raise CannotPaint(
             f"painted fruits cannot be written to {target}: "
-            f"{problem.strerror or problem}. They need "
-            f"{_megabytes(wanted)} MB there; make room, or choose another "
-            "folder. Nothing half done was left."
+            f"{problem.strerror or problem}. Make room (they need 20 MB), or choose "
+            "another folder."
         ) from problem
     return target
 
 
 def is_complete(directory: Path, wanted: dict[str, object] | None = None) -> bool:
-    """Whether a folder holds every painted file, each as it was painted.
+    """Whether a folder holds every painted file. Only names are looked at.
 
     `wanted` are the entries that its `painted.json` must have; without it,
     any painted folder of this `VERSION` will do.
     """
     marker = _marker(directory)
-    if marker is None:
-        return False
-    asked = wanted or {"what": WHAT, "version": VERSION}
-    if any(marker.get(key) != value for key, value in asked.items()):
+    asked = {x: y for x, y in (wanted or {"version": VERSION}).items() if x != "what"}
+    if marker is None or any(marker.get(x) != y for x, y in asked.items()):
         return False
     try:
-        return marker["sha256"] == _fingerprint(directory, _layout(marker))
-    except (KeyError, TypeError, FileNotFoundError):
+        return all(
+            set(os.listdir(directory / part / name))
+            >= {f"{number}_100.jpg" for number in range(marker[count])}
+            for part, count in zip(PARTS, ("training", "test"), strict=True)
+            for name in marker["classes"]
+        )
+    except (KeyError, TypeError, OSError):
         return False
 
 
@@ -283,58 +288,13 @@ def _marker(directory: Path) -> dict | None:
     """What `painted.json` says, if this is a folder of painted fruits."""
     try:
         marker = json.loads((directory / MARKER).read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        # Earlier versions named another module after these two words.
+        return marker if marker["what"].startswith("painted fruits") else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    is_ours = isinstance(marker, dict) and marker.get("what") == WHAT
-    return marker if is_ours else None
 
 
-def _layout(wanted: dict) -> list[str]:
-    """All files, relative to the directory."""
-    counts = zip(PARTS, (wanted["training"], wanted["test"]), strict=True)
-    return [
-        f"{part}/{name}/{n}_100.jpg"
-        for part, count in counts
-        for name in wanted["classes"]
-        for n in range(count)
-    ]
-
-
-def _fingerprint(directory: Path, files: list[str]) -> str:
-    """The SHA-256 of all files and their names."""
-    whole = hashlib.sha256()
-    for file in files:
-        own = hashlib.sha256((directory / file).read_bytes()).hexdigest()
-        whole.update(f"{own} {file}\n".encode())
-    return whole.hexdigest()
-
-
-def _megabytes(wanted: dict) -> int:
-    return 1 + len(_layout(wanted)) * 8 // 1000
-
-
-@contextlib.contextmanager
-def _alone(target: Path):
-    """Only one process at a time; the others wait and find it done."""
-    import filelock
-
-    lock = filelock.FileLock(target.parent / f".{target.name}.lock")
-    try:
-        with lock.acquire(timeout=PATIENCE):
-            yield
-    except filelock.Timeout as late:
-        raise CannotPaint(
-            f"another process has been painting {target} for "
-            f"{PATIENCE // 60} minutes. End it, or choose another folder."
-        ) from late
-
-
-def _replace(
-    target: Path,
-    wanted: dict,
-    workers: int,
-    progress: Progress | None,
-) -> None:
+def _replace(target: Path, wanted: dict, workers: int) -> None:
     """Paint beside `target`, then put the new folder in its place."""
     _refuse_foreign(target)
     prefix = f".{target.name}.unfinished-"
@@ -344,10 +304,8 @@ def _replace(
     beside = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     try:
         new = beside / "new"
-        _paint_all(new, wanted, workers, progress)
-        whole = _fingerprint(new, _layout(wanted))
-        text = json.dumps({**wanted, "sha256": whole}, indent=2) + "\n"
-        (new / MARKER).write_text(text, "utf-8")
+        _paint_all(new, wanted, workers)
+        (new / MARKER).write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")
         if target.exists():
             target.rename(beside / "old")
         new.rename(target)
@@ -361,17 +319,16 @@ def _refuse_foreign(target: Path) -> None:
         return
     if not target.is_dir():
         raise CannotPaint(f"{target} is a file; choose a folder's name")
-    marker = _marker(target)
+    painted = _marker(target) is not None
     ours = re.compile(r"(Training|Test)/[^/]+/\d+_100\.jpg|painted\.json")
     for path in sorted(target.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
-            continue
         file = path.relative_to(target).as_posix()
-        if marker is None or not ours.fullmatch(file):
+        folder = path.is_dir() and not path.is_symlink()
+        if not folder and not (painted and ours.fullmatch(file)):
             raise CannotPaint(
-                f"{target} would have to be painted anew, but it holds "
-                f"{file}, which was not painted. Choose another folder, or "
-                "move that away."
+                f"{target} would have to be painted again, but it holds "
+                f"{printable(file)}, which was not painted. Choose another folder, "
+                "or move that away."
             )
 
 
@@ -384,135 +341,87 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _paint_all(
-    folder: Path, wanted: dict, workers: int, progress: Progress | None
-) -> None:
+def _paint_all(folder: Path, wanted: dict, workers: int) -> None:
     names = wanted["classes"]
-    tell = progress or (lambda done, total: None)
     for part in PARTS:
         for name in names:
             (folder / part / name).mkdir(parents=True)
     workers = min(workers, len(names))
-    if workers == 1 or not os.access(python(), os.X_OK):
-        for done, name in enumerate(names, 1):
-            _paint_class(folder, name, wanted)
-            tell(done, len(names))
-        return
-    shares = [names[k::workers] for k in range(workers)]
-    jobs = [
-        json.dumps({**wanted, "folder": str(folder), "share": share})
-        for share in shares
-    ]
-    for done, _ in enumerate(_in_children(jobs), 1):
-        tell(done, len(names))
+    if workers == 1 or not os.access(interpreter(), os.X_OK):
+        _paint_classes(folder, names, wanted)
+    else:
+        shares = [names[k::workers] for k in range(workers)]
+        _in_children(
+            [
+                json.dumps({"folder": str(folder), "share": share, "wanted": wanted})
+                for share in shares
+            ]
+        )
 
 
-def _paint_class(folder: Path, name: str, wanted: dict) -> None:
-    for part, count in zip(PARTS, (wanted["training"], wanted["test"]), strict=True):
-        for index in range(count):
-            picture = paint(name, part=part, index=index, seed=wanted["seed"])
-            Image.fromarray(picture).save(
-                folder / part / name / f"{index}_100.jpg",
-                quality=QUALITY,
-                subsampling=0,
-            )
+def _paint_classes(folder: Path, names: list[str], wanted: dict) -> None:
+    for name in names:
+        for part, count in zip(PARTS, ("training", "test"), strict=True):
+            for index in range(wanted[count]):
+                picture = paint(name, part=part, index=index, seed=wanted["seed"])
+                Image.fromarray(picture).save(
+                    folder / part / name / f"{index}_100.jpg",
+                    quality=QUALITY,
+                    subsampling=0,
+                )
 
 
-# What a child does: read its job, paint, say the name of each class.
-CHILD = "import sys; sys.path.append({root!r}); \
-from sidebyside.data.painted.painter import _child; sys.exit(_child())"
+# What a child does: read its job and paint.
+CHILD = """
+import json, sys
+from pathlib import Path
+sys.path.append({root!r})
+from sidebyside.data.painted.painter import _paint_classes
+job = json.load(sys.stdin)
+try:
+    _paint_classes(Path(job["folder"]), job["share"], job["wanted"])
+except OSError as problem:
+    sys.exit(problem.strerror or str(problem))
+"""
 
 
-PROBLEM = "problem: "  # how a line begins that is no class
+def _in_children(jobs: list[str]) -> None:
+    """Run every job in a process of its own.
 
-
-def python() -> str:
-    """The Python that child processes run in.
-
-    Not always `sys.executable`: in a process that R began it can be R.
-    """
-    if re.match(r"python[\d.]*(\.exe)?$", Path(sys.executable or "").name):
-        return sys.executable
-    windows = sys.platform == "win32"
-    inside = "python.exe" if windows else os.path.join("bin", "python")
-    return os.path.join(sys.prefix, inside)
-
-
-def _in_children(jobs: list[str]) -> Iterable[str]:
-    """Run every job in a process of its own; each class done, as it is.
-
-    Processes and not threads, because Python runs one thread at a time; and
+    Processes and not threads, because Python runs one thread at a time;
     started anew and not forked, because a fork of a process that holds R or
-    TensorFlow can hang. All of them write into one pipe.
+    TensorFlow can hang.
     """
-    root = str(Path(__file__).resolve().parents[1])
-    command = [python(), "-P", "-c", CHILD.format(root=root)]
-    reader, writer = os.pipe()
+    root = str(Path(__file__).resolve().parents[3])
+    command = [interpreter(), "-P", "-c", CHILD.format(root=root)]
     children: list[subprocess.Popen] = []
-    problems = []
-    with (
-        os.fdopen(reader, encoding="utf-8") as lines,
-        tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
-    ):
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
         try:
-            try:
-                for job in jobs:
-                    child = subprocess.Popen(
-                        command,
-                        stdin=subprocess.PIPE,
-                        stdout=writer,
-                        stderr=complaints,
-                        text=True,
-                        env={**os.environ, "OMP_NUM_THREADS": "1"},
-                    )
-                    children.append(child)
-                    # It may have died already; that is noticed below.
-                    with contextlib.suppress(BrokenPipeError), child.stdin:
-                        child.stdin.write(job)
-            finally:
-                # Now the pipe ends when the last child has ended.
-                os.close(writer)
-            for line in lines:
-                if line.startswith(PROBLEM):
-                    problems.append(line.removeprefix(PROBLEM).strip())
-                    break
-                yield line.strip()
-            else:
-                for child in children:
-                    child.wait()
+            for job in jobs:
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=complaints,
+                    stderr=complaints,
+                    text=True,
+                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                )
+                children.append(child)
+                # It may have died already; that is noticed below.
+                with contextlib.suppress(BrokenPipeError), child.stdin:
+                    child.stdin.write(job)
+            failed = [child for child in children if child.wait()]
         finally:
             for child in children:
                 child.kill()
                 child.wait()
-        if problems:
-            raise OSError(problems[0])
-        if any(child.returncode for child in children):
+        if failed:
             complaints.seek(0)
             said = complaints.read().strip().splitlines() or ["no message"]
             raise CannotPaint(
-                f"a process that {python()} ran for painting failed "
-                f"({said[-1]}). With workers=1 none is needed."
+                f"A process of {interpreter()} that was painting failed "
+                f"({said[-1]}). If the disk is full, make room (they need 20 MB)."
             )
-
-
-def _child() -> int:
-    """Paint one share; the job is JSON on stdin."""
-    job = json.load(sys.stdin)
-    try:
-        for name in job["share"]:
-            _paint_class(Path(job["folder"]), name, job)
-            _tell_parent(name)
-    except OSError as problem:  # a full disk; or nobody listens any more
-        with contextlib.suppress(OSError):
-            _tell_parent(f"{PROBLEM}{problem.strerror or problem}")
-        return 1
-    return 0
-
-
-def _tell_parent(line: str) -> None:
-    """In one piece: `print()` may write the end of the line by itself."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 # --- All fruits at a glance
@@ -577,52 +486,3 @@ def contact_sheet(
                 picture = picture.resize((size, size), Image.LANCZOS)
             sheet.paste(picture, (left + label - 16 + k * (size + gap), top))
     return sheet
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`python -m sidebyside.data.painted.painter`: write a folder, a sheet, or both."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sidebyside.data.painted.painter",
-        description="Paint the sixteen fruits (they are no photographs).",
-    )
-    parser.add_argument("--directory", help="write JPEG files into it")
-    parser.add_argument("--sheet", help="write a contact sheet, a .png")
-    parser.add_argument("--classes", nargs="+", default=list(PAINTED))
-    parser.add_argument("--training", type=int, default=120, metavar="N")
-    parser.add_argument("--test", type=int, default=40, metavar="N")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
-    parser.add_argument("--workers", type=int)
-    chosen = parser.parse_args(arguments)
-    if not chosen.directory and not chosen.sheet:
-        parser.error("say what to write: --directory, --sheet, or both")
-
-    def tell(done: int, total: int) -> None:
-        print(f"\rpainted {done} of {total} fruits", end="", flush=True)
-        if done == total:
-            print()
-
-    try:
-        if chosen.directory:
-            folder = paint_fruits(
-                chosen.directory,
-                classes=chosen.classes,
-                training=chosen.training,
-                test=chosen.test,
-                seed=chosen.seed,
-                workers=chosen.workers,
-                progress=tell,
-            )
-            print(f"painted fruits (not photographs) in {folder}")
-        if chosen.sheet:
-            sheet = contact_sheet(classes=chosen.classes, seed=chosen.seed)
-            # 256 colours: a third of the size, and hardly to be seen.
-            sheet.quantize(256, kmeans=3).save(chosen.sheet, optimize=True)
-            print(f"contact sheet in {chosen.sheet}")
-    except (ValueError, OSError, CannotPaint) as problem:
-        print(f"\n{problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

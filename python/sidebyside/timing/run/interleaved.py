@@ -21,7 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..plans import default_notebook, programs_of
+from ..cells import read_programs
+from ..plan import default_notebook
 from ..ratio import Ratio, paired_ratio
 from .arms import LANGUAGE, environment, how_it_ended, last_words, write_script
 from .processes import Outcome, run_process
@@ -97,7 +98,7 @@ def interleave(
         outlives this function.
     """
     notebook = Path(notebook or default_notebook())
-    programs = programs_of(notebook)
+    programs = read_programs(notebook)
     with tempfile.TemporaryDirectory() as place:
         runs = [
             _Run(

@@ -103,6 +103,24 @@ def _reap():
             time.sleep(0.01)
 
 
+def _measured(status, usage, begin, end):
+    """What is known of a program that has ended.
+
+    `begin` and `end` are each a time by the system's clock and one by the
+    monotonic clock; `usage` is of the program and its children.
+    """
+    kilobyte = 1 if sys.platform == "darwin" else 1024
+    seconds = end[1] - begin[1]
+    return {
+        "exit_code": os.waitstatus_to_exitcode(status),
+        "started": begin[0],
+        "seconds": seconds,
+        "drift": (end[0] - begin[0]) - seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_bytes": usage.ru_maxrss * kilobyte,
+    }
+
+
 def main():
     line = b""
     while not line.endswith(b"\n"):
@@ -148,16 +166,7 @@ def main():
     _end(child)
     _end_orphans()
     _reap()
-    kilobyte = 1 if sys.platform == "darwin" else 1024
-    _say(
-        reason=reason,
-        exit_code=os.waitstatus_to_exitcode(status),
-        started=wall,
-        seconds=now - monotonic,
-        drift=(now_wall - wall) - (now - monotonic),
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_bytes=usage.ru_maxrss * kilobyte,
-    )
+    _say(reason=reason, **_measured(status, usage, (wall, monotonic), (now_wall, now)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,181 @@
+"""From a process that has ended to a row, and what the losses of a block say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from .format import COMPLETE, EPOCH_COLUMNS, FIRST_ARM, STAGE_COLUMNS, as_time
+from .run import arms
+from .run.processes import Outcome
+
+
+class NoResult(Exception):
+    """A program ended in good order without having done its work."""
+
+
+def drift_allowed(seconds: float) -> float:
+    """How far the system's clock may go astray in a run of so many seconds.
+
+    Clocks that are kept in time are slewed by at most half a thousandth.
+    """
+    return 0.05 + 0.001 * seconds
+
+
+def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, Any]:
+    """The row of a run that has ended.
+
+    Parameters
+    ----------
+    row
+        What was known before the run, its state being "interrupted".
+    folder
+        Where the run has written its files.
+    """
+    if outcome.reason == "lost":
+        return {**row, "message": "the process that kept the program was killed"}
+    row = {
+        **row,
+        "exit_code": outcome.exit_code,
+        "started": as_time(outcome.started),
+        "process_seconds": round(outcome.seconds, 6),
+        "cpu_seconds": round(outcome.cpu_seconds, 6),
+        "peak_memory_mb": round(outcome.peak_bytes / 1e6, 3),
+        "clock_drift_seconds": round(outcome.drift, 6),
+    }
+    if outcome.reason == "timeout" or outcome.exit_code != 0:
+        state = "timeout" if outcome.reason == "timeout" else "crashed"
+        words = [arms.how_it_ended(outcome), arms.last_words(folder)]
+        row |= _what_is_known(folder, row["epochs"])
+        return {**row, "state": state, "message": "; ".join(filter(None, words))}
+    if abs(outcome.drift) > drift_allowed(outcome.seconds):
+        message = (
+            f"the system's clock was set by {outcome.drift:+.3f} s, or the "
+            "machine slept"
+        )
+        return {**row, "message": message}
+    try:
+        row |= _stages(folder, outcome.started)
+        row |= _epochs(folder, row["epochs"])
+        if row["device"] == "gpu":
+            _check_gpu(folder)
+    except (NoResult, OSError, ValueError, KeyError, TypeError) as problem:
+        return {**row, "state": "crashed", "message": f"{problem}"}
+    return {**row, "state": "ok"}
+
+
+def _stages(folder: Path, started: float) -> dict[str, float]:
+    path = folder / "stages.json"
+    if not path.exists():
+        raise NoResult("it ended before its last line")
+    stamps = json.loads(path.read_text(encoding="utf-8"))["stamps"]
+    if len(stamps) != len(STAGE_COLUMNS):
+        raise NoResult(f"{len(stamps)} stamps, expected one per stage")
+    begin = [started, *stamps[:-1]]
+    # Within what a clock may drift a stage could end before it began.
+    return {
+        name: round(max(0.0, end - start), 6)
+        for name, start, end in zip(STAGE_COLUMNS, begin, stamps, strict=True)
+    }
+
+
+def _fits(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "fits.json"
+    if not path.exists():
+        return []
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
+    """The lists of a run: from Keras's callback, else the program's own."""
+    fits = _fits(folder)
+    if fits:
+        logs: dict[str, list[float]] = {}
+        for fit in fits:
+            for epoch in fit["logs"]:
+                for name, value in epoch.items():
+                    logs.setdefault(name, []).append(value)
+        seconds = [x for fit in fits for x in fit["seconds"]]
+    else:
+        text = (folder / "stages.json").read_text(encoding="utf-8")
+        logs = json.loads(text)["history"]
+        seconds = logs.get("epoch_seconds", [])
+    found = {"epoch_seconds": tuple(round(x, 6) for x in seconds)}
+    for name in EPOCH_COLUMNS[1:]:
+        found[name] = tuple(float(x) for x in _named(logs, name))
+    if not found["loss"]:
+        raise NoResult(
+            "no loss was seen: neither in a fit() of Keras nor in the "
+            "program's variable `history`"
+        )
+    for name, values in found.items():
+        if len(values) not in ((epochs,) if name == "loss" else (0, epochs)):
+            raise NoResult(
+                f"{name} has {len(values)} values, expected one for each of "
+                f"{epochs} epochs"
+            )
+    return found
+
+
+def _named(logs: dict[str, list[float]], name: str) -> list[float]:
+    """A metric's values; Keras names an accuracy after how it is computed."""
+    if name in logs:
+        return logs[name]
+    if name.endswith("accuracy"):
+        for other, values in logs.items():
+            same_data = other.startswith("val_") == name.startswith("val_")
+            if same_data and other.endswith(("accuracy", "acc")):
+                return values
+    return []
+
+
+def _what_is_known(folder: Path, epochs: int) -> dict[str, Any]:
+    """The epochs of a run that did not end in good order; often none."""
+    with contextlib.suppress(NoResult, OSError, ValueError, KeyError, TypeError):
+        return _epochs(folder, epochs)
+    return {}
+
+
+def _check_gpu(folder: Path) -> None:
+    devices = sorted({x for fit in _fits(folder) for x in fit["devices"]})
+    if not devices or not all("GPU" in x for x in devices):
+        raise NoResult(
+            "the model was not on the GPU: its variables lie on "
+            f"{', '.join(devices) or 'no known device'}"
+        )
+
+
+def judge(block: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Compare the losses within a block; the rows whose state changed.
+
+    They are compared with those of the `python` run, or of the first complete
+    run if that one is not complete.
+    """
+    complete = [x for x in block if x["state"] in COMPLETE]
+    yardstick = min(complete, key=lambda x: x["arm"] != FIRST_ARM, default={})
+    changed = []
+    for row in complete:
+        message = _other_losses(row, yardstick)
+        state = "wrong-loss" if message else "ok"
+        if state != row["state"]:
+            row["state"], row["message"] = state, message
+            changed.append(row)
+    return changed
+
+
+def _other_losses(row: dict[str, Any], yardstick: dict[str, Any]) -> str:
+    for name in ("loss", "val_loss"):
+        own, other = row[name], yardstick[name]
+        if len(own) != len(other):
+            return f"{len(own)} values of {name}, {len(other)} in the other"
+        pairs = zip(own, other, strict=True)
+        for epoch, (a, b) in enumerate(pairs, 1):
+            # By their text, in which NaN equals itself.
+            if repr(a) != repr(b):
+                return (
+                    f"epoch {epoch}: {name} {a!r}, but {b!r} in run "
+                    f"{yardstick['run']} ({yardstick['arm']})"
+                )
+    return ""

@@ -1,0 +1,215 @@
+"""What a campaign is going to measure, decided before its first run."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import Sentence
+from ..common.files import project_directory
+from . import format as layout
+from .cells import TimedProgram
+from .format import SEQUENTIAL, Block, Plan, Precision
+from .ratio import paired_ratio
+
+BLOCKS = 10
+# With a precision instead of a number: how many blocks there are at most.
+MOST_BLOCKS = 200
+SEED = 42
+# Block seeds are short, for people; both languages take them as integers.
+SEEDS = range(1, 1_000_000)
+TIMEOUT = 3600.0
+
+DESIGN = (
+    "randomised complete blocks: every block has one run of each arm, in "
+    "random order, all with the seed of the block; each run is a fresh "
+    "process; block 0 is the warm-up, measured and left out of analyses"
+)
+
+
+class WrongPlan(Sentence, ValueError):
+    """A campaign that cannot be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a reader may choose about a campaign.
+
+    Attributes
+    ----------
+    blocks
+        How many, after the warm-up: 10, or with a precision at most 200.
+    epochs
+        In each run; what the notebook says if it is None.
+    arms
+        Some of "python", "r", "python-again", "rpy2".
+    device
+        "cpu" or "gpu". Without a GPU the campaign says so and uses the CPU.
+    seed
+        Of the order of the arms and the seeds of the blocks.
+    precision
+        Continue until the 95 % interval of the ratio of the fit stages is this
+        narrow (0.02: its upper limit is 2 % above the estimate or less). A
+        fixed-width sequential design.
+    budget
+        Minutes after which no new block begins.
+    timeout
+        Seconds after which a run is stopped.
+    """
+
+    blocks: int | None = None
+    epochs: int | None = None
+    arms: tuple[str, ...] = layout.ARMS
+    device: str = "cpu"
+    seed: int = SEED
+    precision: float | None = None
+    budget: float | None = None
+    timeout: float = TIMEOUT
+
+    def check(self) -> None:
+        """Raise `WrongPlan` if they make no sense."""
+        arms = self.arms
+        if not arms or not set(arms) <= set(layout.ARMS) or len(set(arms)) < len(arms):
+            raise WrongPlan(
+                f"arms {', '.join(arms) or '(none)'}; expected some of "
+                f"{', '.join(layout.ARMS)}, each once"
+            )
+        if self.device not in layout.DEVICES:
+            raise WrongPlan(
+                f"device {self.device!r}; expected {' or '.join(layout.DEVICES)}"
+            )
+        for name in ("blocks", "epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise WrongPlan(f"{name} is {value}; expected at least 1")
+        for name in ("precision", "budget", "timeout"):
+            value = getattr(self, name)
+            # Not `<= 0`, because of NaN.
+            if value is not None and not value > 0:
+                raise WrongPlan(f"{name} is {value}; expected more than 0")
+        if self.precision is not None and len(arms) < 2:
+            raise WrongPlan("a precision is that of a ratio, which needs two arms")
+
+
+# The short campaign: what a class can measure in a few minutes. The epochs are
+# the notebook's own, so that it trains what a standard campaign trains, and the
+# two can be pooled. Three blocks are the fewest that show any scatter; what one
+# such campaign cannot tell, a class of them can.
+SHORT = Settings(blocks=3, arms=("python", "r", "python-again"))
+
+
+def default_notebook() -> Path:
+    """Notebook 03, whose timed cells are the fruit CNN."""
+    project = project_directory()
+    if project is None:
+        raise WrongPlan("this installation has no project folder; name the notebook")
+    return project / "notebooks" / "03_fruits_cnn.ipynb"
+
+
+def make_plan(
+    name: str, notebook: Path, programs: dict[str, TimedProgram], settings: Settings
+) -> Plan:
+    """A plan made from what was asked for.
+
+    Raises `WrongPlan` if it makes no sense, and `NoProgram` if the notebook does
+    not let the epochs and the seed be chosen.
+    """
+    if not layout.NAME.fullmatch(name):
+        raise WrongPlan(
+            f"the campaign's name {name!r} becomes a folder: letters, "
+            "digits, '.', '_' and '-', please"
+        )
+    settings.check()
+    epochs = settings.epochs
+    if epochs is None:
+        epochs = _own_epochs(programs["python"])
+    for program in programs.values():
+        program.with_parameters(epochs=epochs, seed=1)
+    rule = settings.precision
+    blocks = settings.blocks or (BLOCKS if rule is None else MOST_BLOCKS)
+    plan = Plan(
+        campaign=name,
+        created=layout.now(),
+        design=DESIGN if rule is None else f"{DESIGN}; {SEQUENTIAL}",
+        device=settings.device,
+        arms=settings.arms,
+        epochs=epochs,
+        seed=settings.seed,
+        blocks=blocks,
+        precision=None,
+        budget_minutes=settings.budget,
+        timeout_seconds=settings.timeout,
+        notebook=_in_project(notebook),
+        notebook_sha256=hashlib.sha256(notebook.read_bytes()).hexdigest(),
+        programs={name: x.sha256() for name, x in programs.items()},
+        order=_order(settings.arms, blocks, settings.seed),
+    )
+    if rule is None:
+        return plan
+    quantity = "fit_seconds, {} over {}".format(*plan.pair())
+    return replace(plan, precision=Precision(rule, quantity))
+
+
+def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
+    chance = random.Random(seed)
+    order = []
+    for number in range(blocks + 1):
+        shuffled = list(arms)
+        chance.shuffle(shuffled)
+        order.append(Block(number, chance.choice(SEEDS), tuple(shuffled)))
+    return tuple(order)
+
+
+def _own_epochs(program: TimedProgram) -> int:
+    """What the notebook's parameters cell sets."""
+    for line in ast.parse(program.stages["parameters"]).body:
+        match line:
+            case ast.Assign(
+                targets=[ast.Name(id="epochs")],
+                value=ast.Constant(value=int() as epochs),
+            ):
+                return epochs
+    raise WrongPlan(
+        f"{program.notebook.name}: the parameters cell sets no whole number "
+        "`epochs`; choose the number of epochs"
+    )
+
+
+def _in_project(notebook: Path) -> str:
+    """The notebook's path in the project; only its name if it is elsewhere."""
+    project = project_directory()
+    path = notebook.resolve()
+    if project is not None and path.is_relative_to(project.resolve()):
+        return path.relative_to(project.resolve()).as_posix()
+    return path.name
+
+
+def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> str:
+    """Why no further block is needed; "" if one is.
+
+    Parameters
+    ----------
+    rows
+        The runs so far; asked between blocks.
+    spent
+        Seconds that the campaign has taken, in all its sessions.
+    """
+    rule, pair, budget = plan.precision, plan.pair(), plan.budget_minutes
+    ratio = paired_ratio(rows, pair) if rule and pair else None
+    if (
+        ratio is not None
+        and ratio.blocks >= rule.least_blocks
+        and ratio.half_width <= rule.half_width
+    ):
+        return (
+            f"after {ratio.blocks} blocks the interval's half-width is "
+            f"{ratio.half_width:.4f}, at most {rule.half_width:g}"
+        )
+    if budget is not None and spent >= budget * 60:
+        return f"the budget of {budget:g} minutes is spent"
+    return ""
