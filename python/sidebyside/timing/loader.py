@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..common.archives import is_archive
 from ..common.collector import paused
-from ..common.errors import Sentence, printable
+from ..common.errors import Sentence
 from ..common.files import data_directory, project_directory
 from .format import (
     PLAN,
@@ -34,7 +34,6 @@ ENVIRONMENT = "SIDEBYSIDE_TIMINGS"
 # reader sent in.
 REFERENCE = "reference-"
 CONTRIBUTED = "contributed-"
-
 
 
 class NoTimings(Sentence, RuntimeError):
