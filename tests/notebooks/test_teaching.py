@@ -79,17 +79,3 @@ def test_the_links_are_those_of_the_book(monkeypatch):
     conf["add_links"](app, "notebooks/00_start_here", "", context, object())
     links = re.findall(r"^https://\S+$", TEXT, re.MULTILINE)
     assert links == [context["binder_url"], context["hub_url"]]
-
-
-def test_links_lead_somewhere():
-    anchors = {
-        re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-")
-        for line in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
-        path, _, anchor = target.partition("#")
-        if re.match(r"https?:", target):
-            continue
-        assert not path or (TEACHING.parent / path).exists(), target
-        if not path:
-            assert anchor in anchors, target

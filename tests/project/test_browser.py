@@ -736,14 +736,6 @@ def test_one_can_leaf_through_the_book(book):
         assert previous.resolve() == book / here
 
 
-def test_the_front_page_is_the_readme(book_page):
-    page = book_page("index.html")
-    title = (ROOT / "README.md").read_text().splitlines()[0].removeprefix("# ")
-    assert title in page.locator("h1").inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE
-    shot(page, "book-front")
-
-
 def test_the_book_can_be_searched(book_page):
     page = book_page("search.html?q=dropout")
     page.wait_for_selector("#search-results li a[href*='01_mnist']")
