@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,16 @@ def describe_machines(*folders: str | Path) -> str:
     """
     lines = []
     for folder in campaign_folders(*folders):
-        lines += [printable(f"{folder.name}:"), *_machine_lines(read_machine(folder))]
+        machine = read_machine(folder)
+        said = [*machine_lines(machine), *filter(None, [machine.get("data")])]
+        said += [f"busy: {x}" for x in machine.get("busy", [])]
+        lines += [printable(f"{folder.name}:")]
+        lines += ["  " + printable(x, 500) for x in said]
     return "\n".join(lines)
 
 
-def _machine_lines(machine: dict[str, Any]) -> list[str]:
-    """What is known of it; a file from elsewhere may lack this or that."""
+def machine_lines(machine: Mapping[str, Any]) -> list[str]:
+    """What `machine.json` says in words; any of it may be missing."""
     unknown = "unknown"
     cpu, system = machine.get("cpu", {}), machine.get("system", {})
     arms = list(machine.get("arms", {}).values())
@@ -156,9 +161,6 @@ def _machine_lines(machine: dict[str, Any]) -> list[str]:
         dialect = "the companion's dialect"
         if r.get("dialect") == "keras3":
             dialect = f"keras3 {r.get('keras3', unknown)}"
-        lines.append(
-            f"R {r['r']}, reticulate {r.get('reticulate', unknown)}, {dialect}"
-        )
-    lines += filter(None, [machine.get("data")])
-    lines += [f"busy: {x}" for x in machine.get("busy", [])]
-    return ["  " + printable(line, 500) for line in lines]
+        reticulate = r.get("reticulate", unknown)
+        lines.append(f"R {r['r']}, reticulate {reticulate}, {dialect}")
+    return lines
