@@ -742,6 +742,53 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
         assert locks.holder() is None, text
 
 
+@pytest.mark.parametrize("ending", ["stopped", "lost", "full"])
+def test_the_experiment_s_share_is_that_of_all_sessions(
+    fakes, run, monkeypatch, capfd, ending
+):
+    """Five runs of 100 s, the third of them lost; 10 s of each session's own."""
+    clock, runs = types.SimpleNamespace(now=1.75e9), []
+    fake = types.SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr(campaign, "time", fake)
+    monkeypatch.setattr(campaign, "MOST_ATTEMPTS", 1)
+    monkeypatch.setattr(arms, "ask", lambda *a, **o: arms.Surroundings({}, {}, ""))
+    append_row = layout.append_row
+
+    def run_process(*_, folder, **__):
+        runs.append(clock.now)
+        clock.now += 100.0
+        third = len(runs) == 3
+        if third and ending == "stopped":
+            raise KeyboardInterrupt
+        stamps = [runs[-1]] * 5
+        stages = {"stamps": stamps, "history": {"loss": [0.5, 0.25]}}
+        (folder / "stages.json").write_text(json.dumps(stages))
+        lost = third and ending == "lost"
+        known = ended(seconds=100.0, started=runs[-1])
+        return processes.Outcome("lost") if lost else known
+
+    def append_row_if_there_is_room(*arguments):
+        if len(runs) == 3 and ending == "full":
+            raise layout.files.DiskFull(errno.ENOSPC, "no room")
+        append_row(*arguments)
+
+    monkeypatch.setattr(campaign, "run_process", run_process)
+    monkeypatch.setattr(layout, "append_row", append_row_if_there_is_room)
+    with pytest.raises((KeyboardInterrupt, Stopped)):
+        run(began=clock.now - 10.0)
+    monkeypatch.setattr(layout, "append_row", append_row)
+    shown = progress.Progress()
+    folder = resume_campaign(
+        fakes.campaigns / "one", progress=shown, began=clock.now - 10.0
+    )
+    overhead = read(folder, "end.json")["overhead"]
+    share = round(20 / 520, 5)
+    assert overhead == {"seconds": 520.0, "children_seconds": 500.0, "share": share}
+    assert "took 3.85% of the time" in capfd.readouterr().out
+    # 10 s before the second session, and 310 s in the first.
+    assert shown.spent == 320.0
+
+
 # --- disks that are full
 
 
