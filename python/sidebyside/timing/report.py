@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +129,15 @@ def describe_machines(*folders: str | Path) -> str:
     lines = []
     for folder in campaign_folders(*folders):
         machine = json.loads(archives.read_bytes(folder / schema.MACHINE))
-        lines += [f"{folder.name}:", *_machine_lines(machine)]
+        said = machine_lines(machine)
+        said += [text for text in [machine.get("data")] if text]
+        said += [f"busy: {text}" for text in _list(machine, "busy")]
+        lines += [f"{folder.name}:", *(f"  {text}" for text in said)]
     return "\n".join(lines)
 
 
-def _machine_lines(machine: dict[str, Any]) -> list[str]:
-    """What is known of it; a file from elsewhere may lack this or that."""
+def machine_lines(machine: Mapping[str, Any]) -> list[str]:
+    """What was measured on; a file from elsewhere may lack this or that."""
     cpu, system = _part(machine, "cpu"), _part(machine, "system")
     arms = [x for x in _part(machine, "arms").values() if isinstance(x, dict)]
     r = next((x for x in arms if x.get("r")), {})
@@ -147,9 +151,9 @@ def _machine_lines(machine: dict[str, Any]) -> list[str]:
     memory = machine.get("memory_gb")
     memory = f"{memory:.0f}" if isinstance(memory, int | float) else unknown
     lines = [
-        f"  {cpu.get('name', unknown)}, {cpu.get('usable', unknown)} cores, "
+        f"{cpu.get('name', unknown)}, {cpu.get('usable', unknown)} cores, "
         f"{memory} GB, GPU: {', '.join(gpus) or 'none'}",
-        f"  {system.get('os', unknown)}, "
+        f"{system.get('os', unknown)}, "
         f"Python {python.get('python', unknown)}, "
         f"TensorFlow {python.get('tensorflow', unknown)}, "
         f"Keras {python.get('keras', unknown)}",
@@ -161,16 +165,15 @@ def _machine_lines(machine: dict[str, Any]) -> list[str]:
             else "the companion's dialect"
         )
         reticulate = r.get("reticulate", unknown)
-        lines.append(f"  R {r['r']}, reticulate {reticulate}, {dialect}")
-    lines += [f"  {said}" for said in [machine.get("data")] if said]
-    return lines + [f"  busy: {said}" for said in _list(machine, "busy")]
+        lines.append(f"R {r['r']}, reticulate {reticulate}, {dialect}")
+    return lines
 
 
-def _part(machine: dict[str, Any], name: str) -> dict[str, Any]:
+def _part(machine: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = machine.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _list(machine: dict[str, Any], name: str) -> list[Any]:
+def _list(machine: Mapping[str, Any], name: str) -> list[Any]:
     found = machine.get(name)
     return found if isinstance(found, list) else []
