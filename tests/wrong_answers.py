@@ -22,7 +22,7 @@ WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
         "last_two = np.array([49, 25])\nmiddle = np.array([1, 49])",
-        "last_two = np.sort([9, 1, 49, 25])[-2:]\nmiddle = np.sort([9, 1, 49, 25])[2:3]",
+        "x = np.sort([9, 1, 49, 25])\nlast_two = x[-2:]\nmiddle = x[2:3]",
     ],
     ("00_start_here", 3): [
         "n <- 2^52",
@@ -38,7 +38,8 @@ WRONG_ANSWERS = {
     ],
     ("01_mnist", 2): [
         "counts <- table(y)\nshare <- counts / sum(counts)\nmost <- 1",
-        "counts <- tabulate(y + 1, 10)\nshare <- counts / 10\nmost <- which.max(counts)",
+        "counts <- tabulate(y + 1, 10)\nshare <- counts / 10\n"
+        "most <- which.max(counts)",
         "counts <- tabulate(y, 10)\nshare <- counts / sum(counts)\nmost <- 1",
     ],
     ("01_mnist", 3): [
@@ -219,7 +220,8 @@ of_medians = 7.9 / 7.7""",
     return [list(rng.choice(arms, len(arms))) for _ in range(blocks)]""",
         # One order, turned from block to block.
         """def plan(arms, blocks, seed):
-    return [[arms[(i + b + seed) % len(arms)] for i in range(len(arms))] for b in range(blocks)]""",
+    n = len(arms)
+    return [[arms[(i + b + seed) % n] for i in range(n)] for b in range(blocks)]""",
         # For the arms of the notebook only.
         """def plan(arms, blocks, seed):
     arms = ["python", "r", "python-again", "rpy2"]
@@ -256,7 +258,8 @@ longer <- per_call[1] / per_call[0]
 slowest <- c(2, 4)""",
     ],
     ("05_where_the_time_goes", 3): [
-        f"{ASK}answers <- x\nfor (i in seq_along(x)) if (x[i] > 0) answers[i] <- ask(x[i])",
+        f"{ASK}answers <- x\n"
+        "for (i in seq_along(x)) if (x[i] > 0) answers[i] <- ask(x[i])",
         f"{ASK}answers <- ask(x)",  # the negative ones, too
         f"{ASK}answers <- sapply(x, ask)",
         f"{ASK}answers <- ask(x[x > 0])",  # not in their places

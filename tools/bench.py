@@ -120,114 +120,6 @@ cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
 """
 
 
-# Both languages in one process, as in a notebook: the same data in each
-# language's own arrays, the same network, by turns.
-FIT = """
-import statistics, sys, time
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-shell.run_line_magic("load_ext", "sidebyside")
-
-def r(code):
-    shell.run_cell_magic("R", "", code)
-
-r('''
-c(c(x, y), c(x_test, y_test)) %<-% load_mnist()
-x <- array_reshape(x, c(60000, 784)) / 255
-y <- to_categorical(y, 10)
-build <- function() {
-  set_random_seed(1)
-  model <- keras_model_sequential(input_shape = 784)
-  model |>
-    layer_dense(units = 256, activation = "relu") |>
-    layer_dropout(rate = 0.4) |>
-    layer_dense(units = 128, activation = "relu") |>
-    layer_dropout(rate = 0.3) |>
-    layer_dense(units = 10, activation = "softmax")
-  model |> compile(
-    loss = "categorical_crossentropy",
-    optimizer = optimizer_rmsprop(),
-    metrics = "accuracy"
-  )
-  model
-}
-''')
-import keras
-from keras import layers
-from sidebyside import load_mnist
-(x, y), _ = load_mnist()
-x = x.reshape(60000, 784) / 255
-y = keras.utils.to_categorical(y, 10)
-
-def build():
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((784,))])
-    model.add(layers.Dense(256, activation="relu"))
-    model.add(layers.Dropout(0.4))
-    model.add(layers.Dense(128, activation="relu"))
-    model.add(layers.Dropout(0.3))
-    model.add(layers.Dense(10, activation="softmax"))
-    model.compile(
-        loss="categorical_crossentropy",
-        optimizer=keras.optimizers.RMSprop(),
-        metrics=["accuracy"],
-    )
-    return model
-
-EPOCHS = 5
-
-def clocks():
-    return time.perf_counter(), time.process_time()
-
-def since(start):
-    return [now - then for now, then in zip(clocks(), start)]
-
-def in_r():
-    r("model <- build()")
-    start = clocks()
-    r(f'''
-    history <- model |> fit(x, y, epochs = {EPOCHS}, batch_size = 128,
-      validation_split = 0.2, verbose = 0)
-    ''')
-    return since(start)
-
-def in_python():
-    model = build()
-    start = clocks()
-    model.fit(x, y, epochs=EPOCHS, batch_size=128, validation_split=0.2,
-              verbose=0)
-    return since(start)
-
-rounds = int(sys.argv[1])
-in_r(), in_python()  # the first training of a process is slower
-wall, processor = [], []
-for number in range(rounds):
-    if number % 2:
-        python, taken = in_python(), in_r()
-    else:
-        taken, python = in_r(), in_python()
-    wall.append(taken[0] / python[0])
-    processor.append(taken[1] / python[1])
-print("each round, by the clock:", *(f"{x:.2f}" for x in wall))
-print("each round, processor time:", *(f"{x:.2f}" for x in processor))
-print(statistics.median(wall), statistics.median(processor))
-"""
-
-
-def bench_fit(rounds: int) -> list[Row]:
-    """R's fit() over Python's, conversion of R's data included.
-
-    By the clock, and as processor time, which other programs on the machine
-    disturb much less.
-    """
-    clock, processor = numbers(python(FIT, rounds), 2)
-    name = "fit on MNIST, R over Python (5 epochs, one process)"
-    return [
-        row(name, clock, "ratio", 1.05),
-        row(f"{name}, processor time", processor, "ratio", 1.05),
-    ]
-
-
 def bench_notebooks() -> list[Row]:
     """Time and memory of `make run`, from a run of it."""
     started = time.monotonic()
@@ -275,7 +167,6 @@ FIND_FRUITS = """
 import os, time
 os.environ["FRUITS360_DIR"] = "painted"
 from sidebyside import fruits_directory
-fruits_directory()
 start = time.perf_counter()
 fruits_directory()
 print(time.perf_counter() - start)
@@ -403,7 +294,6 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "exit": lambda rounds: seconds(
         "a kernel that loaded R exits (code 0)", python(KERNEL_EXIT), rounds, 2.0
     ),
-    "fit": bench_fit,
     "fruits": lambda rounds: [
         *seconds("2,560 painted fruits", python(PAINT), min(rounds, 3), 20.0),
         *seconds("fruits_directory()", python(FIND_FRUITS), rounds, 0.3),

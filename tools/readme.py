@@ -13,13 +13,11 @@ something is missing or if nothing has changed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from sidebyside.statistics import CannotSay, verdict
@@ -30,6 +28,7 @@ from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import WrongRuns, load_campaigns
 from sidebyside.timing.format import read_end, read_machine
 from sidebyside.timing.loader import REFERENCE, NoTimings
+from sidebyside.timing.report import machine_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -123,8 +122,6 @@ def reference_campaigns(place: Path) -> list[Path]:
 
 def timings(folders: Sequence[Path]) -> str:
     """Campaigns as a table, what they say, and on which machine (Markdown)."""
-    if not folders:
-        raise CannotWrite("no campaigns were named")
     try:
         found = {folder: verdict(load_campaigns(folder)) for folder in folders}
         together = verdict(load_campaigns(*folders))
@@ -250,79 +247,34 @@ def campaign_sentences(found: Verdict, say_device: bool) -> Iterable[str]:
 
 def machine_line(folder: Path, runs: pd.DataFrame) -> str:
     """On what a campaign was measured, and when."""
-    machine = read_machine(folder)
-    cpu, arms = machine.get("cpu", {}), machine.get("arms", {})
-    python, r = arms.get("python", {}), arms.get("r", {})
-    gpus = [gpu.get("name", "a GPU") for gpu in machine.get("gpu", [])]
     day = runs["started"].min()
-    parts = [
-        cpu.get("name", "a processor without a name"),
-        f"{cpu['usable']} cores" if "usable" in cpu else "",
-        f"{machine['memory_gb']:.0f} GB of memory" if "memory_gb" in machine else "",
-        " and ".join(gpus) or "no GPU",
-        machine.get("system", {}).get("os", ""),
-        f"R {r['r']} with reticulate {r['reticulate']} and {dialect(r)}"
-        if "r" in r
-        else "",
-        *(
-            f"{name} {python[key]}"
-            for name, key in (
-                ("Python", "python"),
-                ("TensorFlow", "tensorflow"),
-                ("Keras", "keras"),
-            )
-            if key in python
-        ),
-        f"{day.day} {day:%B %Y}",
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def dialect(r: Mapping[str, Any]) -> str:
-    return (
-        f"keras3 {r['keras3']}"
-        if r.get("dialect") == "keras3"
-        else "the companion's dialect"
-    )
+    return ", ".join([*machine_lines(read_machine(folder)), f"{day.day} {day:%B %Y}"])
 
 
 # --- the program
 
 
-def renewed(text: str, campaigns: Path = TIMINGS, notebooks: Path = NOTEBOOKS) -> str:
+def renewed(text: str) -> str:
     """The README's text with both regions updated.
 
     Raises `CannotWrite`, `WrongRuns` or `NoTimings`, each with a sentence.
     """
-    minutes = minutes_of(notebooks)
+    minutes = minutes_of(NOTEBOOKS)
     text = put(text, "reading order", lambda table: reading_order(table, minutes))
-    return put(text, "timings", lambda _: timings(reference_campaigns(campaigns)))
+    return put(text, "timings", lambda _: timings(reference_campaigns(TIMINGS)))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="Update the computed parts of README.md: timings and minutes."
-    )
-    parser.add_argument(
-        "--readme", type=Path, default=README, help="another file with the same regions"
-    )
-    parser.add_argument(
-        "--campaigns",
-        type=Path,
-        default=TIMINGS,
-        help=f"a folder with {REFERENCE}* in it",
-    )
-    chosen = parser.parse_args()
     try:
-        before = chosen.readme.read_text(encoding="utf-8")
-        after = renewed(before, chosen.campaigns)
+        before = README.read_text(encoding="utf-8")
+        after = renewed(before)
     except (CannotWrite, WrongRuns, NoTimings, OSError) as problem:
         print(f"The README stays as it was: {problem}.", file=sys.stderr)
         return 1
     if after != before:
-        chosen.readme.write_text(after, encoding="utf-8")
+        README.write_text(after, encoding="utf-8")
     state = "updated" if after != before else "unchanged"
-    print(f"{chosen.readme.name}: timings and minutes {state}")
+    print(f"{README.name}: timings and minutes {state}")
     return 0
 
 

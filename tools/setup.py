@@ -35,7 +35,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,19 +46,17 @@ from setup_decisions import (
     FIRST_SET_UP,
     R_PACKAGES,
     PythonFacts,
-    RFacts,
     Stop,
+    Version,
     administrator_line,
     choose_route,
     dotted,
-    installed_versions,
-    judge_other_python,
+    judge_library,
     judge_python,
-    judge_r_facts,
-    optional_packages,
+    judge_r,
+    package_list,
     parse_os_release,
     python_command,
-    read_package_list,
     requirements_for,
     uv_variables,
     version,
@@ -131,7 +129,8 @@ def run(
     """Run a command; its output goes to build/setup.log.
 
     If it fails, its last lines are shown here: nobody reads two thousand lines of apt
-    and pip, and those of several commands are mixed in the log.
+    and pip, and those of several commands are mixed in the log. What a check answers is
+    shown in any case.
     """
     if interrupted.is_set():
         raise Stop("an interruption", "patience", ["make setup"])
@@ -155,6 +154,8 @@ def run(
             for line in child.stdout:
                 log.write(line)
                 last.append(line.rstrip())
+                if line.startswith("answer: "):
+                    say("  " + line[len("answer: ") :].rstrip())
         finally:
             at_work.discard(child)
     if child.returncode != 0 and show_failure and not interrupted.is_set():
@@ -217,10 +218,7 @@ def ask_python(command: str) -> PythonFacts:
             ["make setup PYTHON=/usr/bin/python3"],
         )
     executable, numbers, shared = json.loads(text)
-    makes_venvs = (
-        output_of([command, "-I", "-c", "import venv, ensurepip; print('yes')"]) != ""
-    )
-    return PythonFacts(executable, tuple(numbers), shared, makes_venvs)
+    return PythonFacts(executable, tuple(numbers), shared)
 
 
 R_PROBE = (
@@ -231,25 +229,21 @@ R_PROBE = (
 )
 
 
-def ask_r(r: str, env: Mapping[str, str]) -> RFacts | None:
-    """None if this R does not run."""
+def ask_r(r: str, env: Mapping[str, str]) -> dict[str, Version] | None:
+    """Versions of R and of its packages that are there; None if this R does not run."""
     rscript = str(Path(r).with_name("Rscript"))
     text = output_of([rscript, "-e", R_PROBE, *R_PACKAGES], env)
     # A profile may print something of its own, so only marked lines count.
-    found = dict(re.findall(r"^sidebyside (\S+) (\S+)", text, re.MULTILINE))
-    if "R" not in found:
-        return None
-    numbers = {
-        name: None if value == "-" else version(value) for name, value in found.items()
-    }
-    return RFacts(version(found["R"]), numbers)
+    found = re.findall(r"^sidebyside (\S+) (\d\S*)", text, re.MULTILINE)
+    versions = {name: version(number) for name, number in found}
+    return versions if "R" in versions else None
 
 
 def query_dpkg(names: Sequence[str]) -> dict[str, str]:
-    form = "${Package}\t${db:Status-Status}\t${Version}\n"
-    return installed_versions(
-        output_of(["dpkg-query", "--show", f"--showformat={form}", *names])
-    )
+    """Version of each package that is fully installed."""
+    form = "${Package}\t${Version}\t${db:Status-Status}\n"
+    text = output_of(["dpkg-query", "--show", f"--showformat={form}", *names])
+    return dict(re.findall(r"^(.*)\t(.*)\tinstalled$", text, re.MULTILINE))
 
 
 def check_disk(folder: Path, needed: float) -> None:
@@ -260,13 +254,6 @@ def check_disk(folder: Path, needed: float) -> None:
             f"{needed / 1e9:.1f} GB",
             ["make room and run `make setup` again"],
         )
-
-
-def uv_cache(environ: Mapping[str, str]) -> Path:
-    """The closest folder that exists to where uv keeps what it has unpacked."""
-    cache = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(environ.get("UV_CACHE_DIR") or os.path.join(cache, "uv")).absolute()
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 # ------------------------------------------------------------
@@ -286,53 +273,32 @@ def hash_files(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def r_sources() -> list[Path]:
-    """The files of r/ that R installs: not its tests, nor compiled Python."""
-    folder = ROOT / "r"
+def sources(folder: Path) -> list[Path]:
+    """The files of r/ or python/ that are installed: no tests, nothing compiled."""
+    made = re.compile(r"^tests/|(^|/)(\.|build/|__pycache__/|[^/]*\.egg-info/)")
     return [
         path
         for path in folder.rglob("*")
         if path.is_file()
-        and path.relative_to(folder).parts[0] != "tests"
-        and not path.name.startswith(".")
-        and path.suffix != ".pyc"
+        and path.suffix not in (".pyc", ".so")
+        and not made.search(path.relative_to(folder).as_posix())
     ]
 
 
-def python_sources() -> list[Path]:
-    """The files of python/ that its installation reads."""
-    folder = ROOT / "python"
-    made = ("build", "__pycache__")
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and path.suffix not in (".so", ".pyc")
-        and not any(
-            part in made or part.endswith(".egg-info")
-            for part in path.relative_to(folder).parts
-        )
-    ]
+def listing(paths: Iterable[Path]) -> str:
+    """Names and sizes, so that set-up notices if something was deleted."""
+    return fingerprint(*sorted(f"{path} {path.stat().st_size}" for path in paths))
 
 
 def installed_modules(prefix: Path) -> str:
     """The companion as it was installed; its compiled part is easily cleaned away."""
-    found = [
-        path
-        for folder in prefix.glob("lib/python3*/site-packages/sidebyside")
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
-    ]
-    return fingerprint(*sorted(f"{path} {path.stat().st_size}" for path in found))
+    found = prefix.glob("lib/python3*/site-packages/sidebyside/**/*")
+    return listing(p for p in found if p.is_file() and p.suffix != ".pyc")
 
 
 def data_listing() -> str:
-    """Names and sizes of the data, so that set-up notices if they were deleted."""
     data = ROOT / "data"
-    files = sorted((data / "mnist").glob("*")) + sorted(
-        (data / "painted-fruits").glob("*.json")
-    )
-    return fingerprint(*[f"{path.name} {path.stat().st_size}" for path in files])
+    return listing([*data.glob("mnist/*"), *data.glob("painted-fruits/*.json")])
 
 
 class Stamp:
@@ -469,12 +435,13 @@ class Environment:
         self, python: tuple[str, ...] = (), r: tuple[str, ...] = ()
     ) -> list[Step]:
         """`python`, `r`: the steps that bring what the two companions need."""
+        rscript = Path(self.r).with_name("Rscript")
         return [
             Step(
                 "python companion",
                 "the Python companion (python/)",
                 python,
-                lambda: fingerprint(self.base(), hash_files(python_sources())),
+                lambda: fingerprint(self.base(), hash_files(sources(ROOT / "python"))),
                 self.install_python_companion,
                 lambda: installed_modules(self.prefix),
             ),
@@ -482,7 +449,7 @@ class Environment:
                 "R companion",
                 "the R companion (r/)",
                 r,
-                lambda: fingerprint(self.base(), hash_files(r_sources())),
+                lambda: fingerprint(self.base(), hash_files(sources(ROOT / "r"))),
                 self.install_r_companion,
             ),
             Step(
@@ -494,11 +461,18 @@ class Environment:
                 data_listing,
             ),
             Step(
-                "check",
-                "R and Python find each other",
+                "check Python",
+                "R starts inside Python",
+                ("python companion",),
+                self.base,
+                lambda: self.check("R inside Python", self.python, "-c", CHECK_PYTHON),
+            ),
+            Step(
+                "check R",
+                "Python starts inside R",
                 ("python companion", "R companion"),
                 self.base,
-                self.check,
+                lambda: self.check("Python inside R", rscript, "-e", CHECK_R),
             ),
         ]
 
@@ -539,38 +513,15 @@ class Environment:
             "an r/ that can be installed",
         )
 
-    def check(self) -> None:
-        """Start each language from the other, so that a fault shows here first."""
-        rscript = Path(self.r).with_name("Rscript")
-        commands = {
-            "R inside Python": [self.python, "-c", CHECK_PYTHON],
-            "Python inside R": [rscript, "-e", CHECK_R],
-        }
-        started = {
-            what: subprocess.Popen(
-                [str(part) for part in command],
-                env=dict(self.env, KERAS_BACKEND="tensorflow"),
-                cwd=str(ROOT),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for what, command in commands.items()
-        }
-        said = {what: child.communicate()[0] for what, child in started.items()}
-        for what, child in started.items():
-            # What TensorFlow says of the processor matters only if something is wrong.
-            answer = re.findall("^answer: (.*)", said[what], re.MULTILINE)
-            if child.returncode != 0 or not answer:
-                say(said[what])
-                raise Stop(
-                    f"starting {what} ended with code {child.returncode}; "
-                    "the lines above say why",
-                    "R, rpy2, reticulate, Python and Keras that work together",
-                    ["rm -rf .venv && make setup" if self.r_library else CONDA_LINE],
-                )
-            say("  " + answer[0])
+    def check(self, what: str, *command: object) -> None:
+        """Start one language from the other, so that a fault shows here first."""
+        must_run(
+            command,
+            dict(self.env, KERAS_BACKEND="tensorflow"),
+            what,
+            "R, rpy2, reticulate, Python and Keras that work together",
+            ["rm -rf .venv && make setup" if self.r_library else CONDA_LINE],
+        )
 
     def fetch_data(self) -> None:
         if run([self.python, "-m", "sidebyside.data.fetch"], self.env) != 0:
@@ -621,48 +572,31 @@ class AptEnvironment(Environment):
             VENV / "sidebyside-setup.json",
             ROOT / "build" / "setup.lock",
         )
-        listed = (ROOT / "apt-packages.txt").read_text()
-        self.optional = optional_packages(listed)
-        needed = [
-            name
-            for name in read_package_list(listed)
-            if name not in self.optional and not (self.own_r and name.startswith("r-"))
-        ]
+        listed, self.optional = package_list((ROOT / "apt-packages.txt").read_text())
+        needed = [name for name in listed if not (self.own_r and name.startswith("r-"))]
         # Python's few come first: its other packages can then arrive beside R.
         self.for_python = [name for name in needed if name.startswith("python3-")]
         self.for_r = [name for name in needed if name not in self.for_python]
         self.present = query_dpkg([*needed, *self.optional])
         self.command = python_command(os.environ, self.stamp.get("base python"))
-        self.from_distribution = os.path.realpath(self.command) == os.path.realpath(
-            "/usr/bin/python3"
-        )
         # A very bare machine may lack the distribution's Python; apt brings it.
-        self.facts = (
-            None
-            if self.from_distribution and not os.path.exists(self.command)
-            else ask_python(self.command)
-        )
+        self.facts = ask_python(self.command) if os.path.exists(self.command) else None
 
     def judge_before(self) -> None:
         self.judge_python()
         r = ask_r(self.r, self.env) if os.path.exists(self.r) else None
         if self.own_r:
-            judge_r_facts(self.r, r)
+            judge_r(self.r, r)
         # Without reticulate here, apt is going to bring one.
-        reticulate = r and r.packages.get("reticulate")
-        if self.facts is not None and reticulate:
-            requirements_for(reticulate, self.facts.version)
+        if self.facts is not None and r and "reticulate" in r:
+            requirements_for(r["reticulate"], self.facts.version)
         if not VENV.exists():
             check_disk(ROOT, DISK_FOR_PACKAGES)
-            # Packages in the cache are linked, or copied where it is on another disk.
-            check_disk(uv_cache(os.environ), DISK_FOR_PACKAGES)
 
     def judge_python(self) -> None:
         if self.facts is not None:
             judge_python(self.command, self.facts.version)
-            # The distribution's shared library comes with python3-dev, which is listed.
-            if not self.from_distribution:
-                judge_other_python(self.command, self.facts)
+            judge_library(self.command, self.facts)
 
     # --- fingerprints
 
@@ -757,7 +691,7 @@ class AptEnvironment(Environment):
 
     def install_for_r(self) -> None:
         self.apt_install(self.for_r)
-        judge_r_facts(self.r, ask_r(self.r, self.env))
+        judge_r(self.r, ask_r(self.r, self.env))
 
     def install_optional(self) -> None:
         try:
@@ -807,48 +741,21 @@ class AptEnvironment(Environment):
             )
 
     def make_venv(self) -> None:
-        if (VENV / "pyvenv.cfg").exists() and not self.venv_is_sound():
-            say("  .venv is broken, or of another Python or place: it is made again.")
-            kept = {
-                name: value
-                for name, value in self.stamp.values.items()
-                if name.startswith("apt ")
-            }
-            shutil.rmtree(str(VENV))
-            self.stamp.values = kept
-        if not (VENV / "pyvenv.cfg").exists():
-            must_run(
-                [self.command, "-m", "venv", VENV],
-                self.env,
-                "venv",
-                "a Python that can make virtual environments",
-            )
-        self.stamp.set("base python", self.command)
-
-    def venv_is_sound(self) -> bool:
-        """Whether .venv runs, belongs to the chosen Python and was made in this place.
-
-        pip's own scripts hold the path of their environment, so a moved one works only
-        in part.
-        """
+        """Make .venv, also where one of another Python or place is in the way."""
         assert self.facts is not None
-        probe = (
-            "import json, pip, sys; "
-            "print(json.dumps([sys.version_info[:2], sys.base_prefix]))"
+        if (VENV / "pyvenv.cfg").exists():
+            say("  .venv is unfinished, or of another Python or place: made again.")
+        values = self.stamp.values.items()
+        self.stamp.values = {k: v for k, v in values if k.startswith("apt ")}
+        package = f"python{dotted(self.facts.version[:2])}-venv"
+        must_run(
+            [self.command, "-m", "venv", "--clear", VENV],
+            self.env,
+            "venv",
+            "a Python that can make virtual environments",
+            [f"sudo apt-get install {package}", "make setup PYTHON=/usr/bin/python3"],
         )
-        text = output_of([self.python, "-I", "-c", probe])
-        if not text:
-            return False
-        numbers, base_prefix = json.loads(text)
-        base = output_of(
-            [self.command, "-I", "-c", "import sys; print(sys.base_prefix)"]
-        )
-        made_here = f" {VENV}\n" in (VENV / "pyvenv.cfg").read_text() + "\n"
-        return (
-            tuple(numbers) == self.facts.version[:2]
-            and base_prefix == base.strip()
-            and made_here
-        )
+        self.stamp.set("base python", self.command)
 
     def pip_install(self, file: str, *options: str, env: Mapping[str, str]) -> int:
         """With pip; `--no-deps`, because the locked lists name everything."""
@@ -865,8 +772,6 @@ class AptEnvironment(Environment):
         options = ["--no-build-isolation"] if built else []
         again = [f"--refresh-package={name}" for name in built]
         again += [f"--reinstall-package={name}" for name in built]
-        if not os.access(str(uv_cache(os.environ)), os.W_OK):
-            again.append("--no-cache")
         settings = uv_variables(output_of([self.python, "-m", "pip", "config", "list"]))
         command = [
             *(uv, "pip", "install", "--python", self.python, "--no-deps"),
@@ -892,7 +797,7 @@ class AptEnvironment(Environment):
 
     def install_rpy2(self) -> None:
         assert self.facts is not None
-        reticulate = judge_r_facts(self.r, ask_r(self.r, self.env))
+        reticulate = judge_r(self.r, ask_r(self.r, self.env))
         chosen = requirements_for(reticulate, self.facts.version)
         found = f"Python {dotted(self.facts.version)}, reticulate {dotted(reticulate)}"
         say(f"  {found}: {chosen}")
@@ -920,9 +825,8 @@ class CondaEnvironment(Environment):
         )
 
     def judge_before(self) -> None:
-        facts = ask_python(str(self.python))
-        judge_python(str(self.python), facts.version)
-        judge_r_facts(self.r, ask_r(self.r, self.env))
+        judge_python(str(self.python), ask_python(str(self.python)).version)
+        judge_r(self.r, ask_r(self.r, self.env))
 
     def base(self) -> str:
         installed = sorted(

@@ -6,7 +6,6 @@ have. Like tools/setup.py this uses the standard library only and runs on Python
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import runpy
@@ -17,6 +16,9 @@ from pathlib import Path
 from typing import Tuple
 
 Version = Tuple[int, ...]
+
+# With the release in its name, as in /usr/bin/python3.11.
+DISTRIBUTION = os.path.realpath("/usr/bin/python3")
 
 # Read by its path: the package is not installed yet.
 REQUIRED = runpy.run_path(
@@ -87,6 +89,15 @@ RETICULATE_FOR_PYTHON = {
 RETICULATE_FOR_NUMPY_2 = version(REQUIRED["RETICULATE_FOR_NUMPY_2"])
 
 
+@dataclass(frozen=True)
+class PythonFacts:
+    """What a Python says of itself."""
+
+    executable: str
+    version: Version
+    has_shared_library: bool  # libpython as a file of its own
+
+
 def judge_python(where: str, found: Version) -> None:
     """Stop if the companions or the pinned packages do not support this Python."""
     if PYTHON_MIN <= found[:2] <= PYTHON_MAX:
@@ -99,22 +110,16 @@ def judge_python(where: str, found: Version) -> None:
     )
 
 
-def judge_r(where: str, found: Version) -> None:
-    if found < R_MIN:
-        raise Stop(
-            f"{where} is R {dotted(found)}, which is too old",
-            f"R {dotted(R_MIN)} or newer",
-            [CONDA_LINE],
-        )
-
-
-def judge_reticulate(where: str, found: Version) -> None:
-    if found < RETICULATE_MIN:
-        raise Stop(
-            f"{where} has reticulate {dotted(found)}, which is too old",
-            f"reticulate {dotted(RETICULATE_MIN)} or newer",
-            [CONDA_LINE],
-        )
+def judge_library(where: str, found: PythonFacts) -> None:
+    """Stop if R cannot start this Python."""
+    # The distribution's library comes with python3-dev, which set-up installs.
+    if found.has_shared_library or os.path.realpath(where) == DISTRIBUTION:
+        return
+    raise Stop(
+        f"{where} (Python {dotted(found.version)}) has no shared library (libpython)",
+        "a Python with one: reticulate uses it to start Python inside R",
+        ["make setup PYTHON=/usr/bin/python3"],
+    )
 
 
 def requirements_for(reticulate: Version, python: Version) -> str:
@@ -140,17 +145,7 @@ def requirements_for(reticulate: Version, python: Version) -> str:
 
 def parse_os_release(text: str) -> dict[str, str]:
     """/etc/os-release as a dictionary."""
-    pairs = (
-        line.split("=", 1)
-        for line in text.splitlines()
-        if "=" in line and not line.startswith("#")
-    )
-    return {key.strip(): value.strip().strip("\"'") for key, value in pairs}
-
-
-def is_debian_family(os_release: Mapping[str, str]) -> bool:
-    names = [os_release.get("ID", ""), *os_release.get("ID_LIKE", "").split()]
-    return "debian" in names or "ubuntu" in names
+    return dict(re.findall(r"""^(\w+)=["']?(.*?)["']?$""", text, re.MULTILINE))
 
 
 def missing_from_conda(prefix: Path) -> list[str]:
@@ -181,7 +176,8 @@ def choose_route(
     has_apt: bool,
 ) -> str:
     """ "conda" or "apt"; stop where neither can work."""
-    debian = system == "Linux" and is_debian_family(os_release) and has_apt
+    family = [os_release.get("ID"), *os_release.get("ID_LIKE", "").split()]
+    debian = has_apt and ("debian" in family or "ubuntu" in family)
     conda_prefix = environ.get("CONDA_PREFIX")
     if conda_prefix:
         missing = missing_from_conda(Path(conda_prefix))
@@ -215,66 +211,35 @@ def choose_route(
 # Which Python, which R
 
 
-@dataclass(frozen=True)
-class PythonFacts:
-    """What a Python says of itself."""
+def judge_r(r: str, found: Mapping[str, Version] | None) -> Version:
+    """Stop if this R cannot be used; else reticulate's version.
 
-    executable: str
-    version: Version
-    has_shared_library: bool  # libpython as a file of its own
-    makes_venvs: bool  # has the modules venv and ensurepip, which Debian packages apart
-
-
-def judge_other_python(where: str, found: PythonFacts) -> None:
-    """Stop if a Python that is not the distribution's lacks a part."""
-    name = f"{where} (Python {dotted(found.version)})"
-    if not found.has_shared_library:
-        raise Stop(
-            f"{name}, which has no shared library (libpython)",
-            "a Python with one: reticulate uses it to start Python inside R",
-            ["make setup PYTHON=/usr/bin/python3"],
-        )
-    if not found.makes_venvs:
-        raise Stop(
-            f"{name}, which cannot make virtual environments",
-            "its modules venv and ensurepip",
-            [
-                f"sudo apt-get install python{dotted(found.version[:2])}-venv",
-                "make setup PYTHON=/usr/bin/python3",
-            ],
-        )
-
-
-@dataclass(frozen=True)
-class RFacts:
-    """What an R says of itself: its version and its packages' (None: not installed)."""
-
-    version: Version
-    packages: Mapping[str, Version | None]
-
-
-def judge_r_facts(r: str, facts: RFacts | None) -> Version:
-    """Stop if this R cannot be used; else reticulate's version."""
-    if facts is None:
+    `found` has the versions of R ("R") and of its packages that are installed; None
+    where it does not run.
+    """
+    if found is None:
         raise Stop(
             f"{r}, which does not run", f"R {dotted(R_MIN)} or newer", [CONDA_LINE]
         )
-    judge_r(r, facts.version)
-    missing = [name for name in R_PACKAGES if facts.packages.get(name) is None]
-    if missing:
+    missing = [name for name in R_PACKAGES if name not in found]
+    if missing and found["R"] >= R_MIN:
         names = ", ".join(f'"{name}"' for name in missing)
         raise Stop(
-            f"R {dotted(facts.version)} at {r}, without {', '.join(missing)}",
+            f"R {dotted(found['R'])} at {r}, without {', '.join(missing)}",
             "an R with these packages",
             [
                 f"in that R: install.packages(c({names}))",
                 "PATH=/usr/bin:$PATH make setup   (takes the distribution's R)",
             ],
         )
-    reticulate = facts.packages["reticulate"]
-    assert reticulate is not None
-    judge_reticulate(r, reticulate)
-    return reticulate
+    for name, oldest in (("R", R_MIN), ("reticulate", RETICULATE_MIN)):
+        if found[name] < oldest:
+            raise Stop(
+                f"{r} with {name} {dotted(found[name])}, which is too old",
+                f"{name} {dotted(oldest)} or newer",
+                [CONDA_LINE],
+            )
+    return found["reticulate"]
 
 
 def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
@@ -302,72 +267,48 @@ def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
 # Debian's packages
 
 
-def read_package_list(text: str) -> list[str]:
-    lines = (line.split("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
-
-
-def optional_packages(text: str) -> list[str]:
-    """Those of the list whose line ends with "# optional"."""
-    lines = (line.partition("#") for line in text.splitlines())
-    return [
-        name.strip()
-        for name, _, comment in lines
-        if name.strip() and comment.strip() == "optional"
-    ]
-
-
-def installed_versions(dpkg_output: str) -> dict[str, str]:
-    """Package -> version from `dpkg-query --show`, if it is fully installed."""
-    found = {}
-    for line in dpkg_output.splitlines():
-        name, status, number = line.split("\t")
-        if status == "installed":
-            found[name] = number
-    return found
+def package_list(text: str) -> tuple[list[str], list[str]]:
+    """Packages that are needed, and those whose line ends with "# optional"."""
+    lists: tuple[list[str], list[str]] = ([], [])
+    for line in text.splitlines():
+        name, _, comment = line.partition("#")
+        if name.strip():
+            lists[comment.strip() == "optional"].append(name.strip())
+    return lists
 
 
 def administrator_line(missing: Sequence[str], has_sudo: bool) -> str:
     """What installs these packages, on a machine with sudo or without."""
-    update, install = (
-        "apt-get update",
-        "apt-get install -y --no-install-recommends " + " ".join(missing),
-    )
-    return (
-        f"sudo {update} && sudo {install}"
-        if has_sudo
-        else f"su -c '{update} && {install}'"
-    )
+    line = "apt-get update && apt-get install -y --no-install-recommends"
+    return f"{'sudo sh' if has_sudo else 'su'} -c '{line} {' '.join(missing)}'"
 
 
 # ------------------------------------------------------------
 # Where uv finds packages: where pip would
 
-# pip's option -> uv's variable, and what is between several values.
 UV_VARIABLES = {
-    "index-url": ("UV_DEFAULT_INDEX", " "),
-    "extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
-    "find-links": ("UV_FIND_LINKS", ","),
-    "no-index": ("UV_NO_INDEX", " "),
-    "trusted-host": ("UV_INSECURE_HOST", " "),
-    "cert": ("SSL_CERT_FILE", " "),
-    "proxy": ("ALL_PROXY", " "),
-    "timeout": ("UV_HTTP_TIMEOUT", " "),
-    "default-timeout": ("UV_HTTP_TIMEOUT", " "),
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_EXTRA_INDEX_URL",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
 }
 
 
 def uv_variables(pip_config: str) -> dict[str, str]:
     """pip's settings, as `pip config list` prints them, in uv's words.
 
-    As for pip, the variables (:env:) win over [install], and that over [global].
+    As for pip, the variables (:env:) win over [install], and that over [global]. Where
+    another setting is needed, uv fails and pip takes over.
     """
-    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
-    for section, option, value in re.findall(
-        r"^([\w:]+)\.([\w-]+)=('.*'|\".*\")$", pip_config, re.MULTILINE
-    ):
-        if section in sections and option in UV_VARIABLES:
-            variable, separator = UV_VARIABLES[option]
-            words = str(ast.literal_eval(value)).split()
-            sections[section][variable] = separator.join(words)
-    return {**sections["global"], **sections["install"], **sections[":env:"]}
+    found = re.findall(r"^([\w:]+)\.([\w-]+)='(.*)'$", pip_config, re.MULTILINE)
+    return {
+        UV_VARIABLES[option]: ("," if option == "find-links" else " ").join(
+            value.replace("\\n", " ").split()
+        )
+        for wanted in ("global", "install", ":env:")
+        for section, option, value in found
+        if section == wanted and option in UV_VARIABLES
+    }

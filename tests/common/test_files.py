@@ -22,7 +22,9 @@ from sidebyside.common.files import (
     TooLarge,
     open_regular,
     read_at_most,
+    restore_folder,
     write_whole,
+    written_folder,
     written_whole,
 )
 
@@ -176,6 +178,99 @@ def test_every_way_in_which_a_disk_is_full(tmp_path, number):
     with pytest.raises(DiskFull) as raised, written_whole(tmp_path / "x"):
         raise OSError(number, "no room")
     assert raised.value.errno == number
+
+
+# --- folders that are whole or as they were
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder that is there, with one file."""
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "old").touch()
+    return tmp_path / "place"
+
+
+def beside(place):
+    return sorted(x.name for x in place.parent.iterdir())
+
+
+@pytest.mark.parametrize("before", ["folder", "link", "dead link", "nothing"])
+def test_a_folder_is_replaced_as_a_whole(place, before):
+    if before != "folder":
+        elsewhere = place.rename(place.with_name("elsewhere"))
+        if before != "nothing":
+            place.symlink_to("elsewhere" if before == "link" else "nowhere")
+    with written_folder(place) as new:
+        (new / "new").touch()
+        assert not (place / "new").exists()
+    assert os.listdir(place) == ["new"]
+    assert not place.is_symlink()
+    if before == "folder":
+        assert beside(place) == ["place"]
+    else:  # what a link led to stays
+        assert os.listdir(elsewhere) == ["old"]
+        assert beside(place) == ["elsewhere", "place"]
+
+
+@pytest.mark.parametrize("moment", ["in the block", "at the second rename"])
+def test_a_folder_that_fails_leaves_what_was_there(place, monkeypatch, moment):
+    really, calls = os.rename, []
+
+    def rename(old, new):
+        calls.append(new)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        really(old, new)
+
+    with pytest.raises(KeyboardInterrupt), written_folder(place) as new:
+        (new / "new").touch()
+        if moment == "in the block":
+            raise KeyboardInterrupt
+        monkeypatch.setattr(os, "rename", rename)
+    assert os.listdir(place) == ["old"]
+    assert beside(place) == ["place"]
+
+
+KILLED = """
+import os, shutil, sys
+from pathlib import Path
+from sidebyside.common.files import written_folder
+module, name, left = sys.modules[sys.argv[2]], sys.argv[3], int(sys.argv[4])
+really = getattr(module, name)
+def call(*arguments, **named):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), 9)
+    return really(*arguments, **named)
+setattr(module, name, call)
+with written_folder(Path(sys.argv[1])) as new:
+    (new / "new").touch()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (("os", "rename", 1), "old"),
+        (("os", "rename", 2), "old"),
+        (("shutil", "rmtree", 3), "new"),  # two before the block
+    ],
+)
+def test_what_a_killed_writer_of_a_folder_left_is_tidied_up(place, call, expected):
+    subprocess.run([sys.executable, "-c", KILLED, place, *map(str, call)], check=False)
+    assert len(beside(place)) == 2
+    restore_folder(place)
+    assert os.listdir(place) == [expected]
+    assert beside(place) == ["place"]
+
+
+def test_a_restored_link_is_a_link(place):
+    elsewhere = place.rename(place.with_name("elsewhere"))
+    place.with_name(".place.sidebyside-old").symlink_to(elsewhere)
+    restore_folder(place)
+    assert place.resolve() == elsewhere
 
 
 # --- files of strangers

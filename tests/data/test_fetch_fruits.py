@@ -1,10 +1,5 @@
-"""`make fruits`: what it puts in place, what it refuses, and what it says.
+"""`make fruits`: what it puts in place, what it refuses, and what it says."""
 
-Kaggle is played by a server on this machine, which the real kaggle package
-talks to: its requests, its resuming and its exceptions are the real ones.
-"""
-
-import base64
 import errno
 import io
 import os
@@ -13,16 +8,17 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import traceback
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import filelock
 import hostile
 import pytest
+import requests
 from PIL import Image
+from requests.adapters import HTTPAdapter
 from sidebyside import fruits_directory
 from sidebyside.common.archives import BadArchive
 from sidebyside.common.errors import NoData, WrongData
@@ -170,7 +166,7 @@ def test_elsewhere(archive, data, tmp_path, capsys, monkeypatch):
     assert left_in(data) == []
     monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "else where"))
     fetch(origin=archive)
-    assert "FRUITS360_DIR is set: the notebooks read" in capsys.readouterr().out
+    assert f"read {tmp_path / 'else where'}" in capsys.readouterr().out
     assert fruits_directory() == str(tmp_path / "else where")
 
 
@@ -382,7 +378,6 @@ def test_hostile_archives_are_answered_and_nothing_is_written_elsewhere(
         lambda path: path.symlink_to("/dev/zero"),
         lambda path: path.symlink_to(path),
         lambda path: path.symlink_to("nowhere"),
-        lambda path: path.mkdir(),
         lambda path: path.write_bytes(bytes(fruits.MOST_BYTES + 1)),
         lambda path: path.with_name("\x1b[31m.jpg").write_bytes(JPEG),
     ],
@@ -415,7 +410,7 @@ def test_a_class_in_one_part_only_is_named_by_its_archive(tmp_path, data, lacks)
 
 def test_a_name_that_no_image_has_is_not_written(tmp_path, data):
     path = pack(tmp_path / "a.zip", {**members(""), "Test/Kiwi/\x1b[31m.jpg": JPEG})
-    said = refused("cannot be the name", origin=path)
+    said = refused("is refused", origin=path)
     assert said.isprintable()
     assert left_in(data) == []
 
@@ -438,7 +433,7 @@ def test_what_is_there_is_not_fetched_again(archive, data, capsys, monkeypatch):
     first = (data / "fruits-360").stat().st_ino
     assert main(["--from", str(archive)]) == 0
     assert (
-        "has it already: 2 classes, 6 images. To get it again: "
+        "has it already: 6 images. To get it again: "
         'make fruits ARGS="--force"' in capsys.readouterr().out
     )
     assert main([]) == 0  # nor is Kaggle asked
@@ -473,26 +468,11 @@ def test_folders_of_others_are_left_alone(archive, data, tmp_path):
     fetch(origin=archive)  # an empty one may be filled
     mine = tmp_path / "mine"
     (mine / "letters").mkdir(parents=True)
-    for force in (False, True):
-        refused(
-            r"holds something else \(letters\)",
-            NoData,
-            to=mine,
-            origin=archive,
-            force=force,
-        )
-    shutil.copytree(
-        data / "fruits-360", tmp_path / "copy", ignore=shutil.ignore_patterns("*.json")
-    )
-    refused(
-        "images that this command did not put there",
-        NoData,
-        to=tmp_path / "copy",
-        origin=archive,
-    )
-    fetch(tmp_path / "copy", archive, force=True)
     (tmp_path / "file").touch()
-    refused("is a file", NoData, to=tmp_path / "file", origin=archive)
+    for force in (False, True):
+        for place in (mine, tmp_path / "file"):
+            refused("Move it away", NoData, to=place, origin=archive, force=force)
+    assert left_in(mine) == ["letters"]
 
 
 def test_a_folder_is_not_fetched_into_itself(archive, data):
@@ -513,7 +493,7 @@ def interrupt(*_, **__):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["_write", "_chosen"])
+@pytest.mark.parametrize("moment", ["_write", "_room_for"])
 def test_ctrl_c_leaves_what_was_there(archive, data, monkeypatch, capsys, moment):
     fetch(origin=archive)
     before = sorted((data / "fruits-360").rglob("*"))
@@ -525,37 +505,14 @@ def test_ctrl_c_leaves_what_was_there(archive, data, monkeypatch, capsys, moment
 
 
 def test_what_a_killed_run_left_goes(archive, data):
-    (data / "fruits-360.part-abc_1234" / "Training").mkdir(parents=True)
-    fetch(origin=archive)
-    assert left_in(data) == ["fruits-360"]
+    made = fetch(origin=archive)
+    (made / "mine").write_text("kept")
     # Killed between the two renames: the old folder is put back.
-    (data / "fruits-360" / "mine").write_text("kept")
-    (data / "fruits-360").rename(data / ".fruits-360.old-0123abcd")
+    made.rename(data / ".fruits-360.sidebyside-old")
+    (data / ".fruits-360.sidebyside-new" / "Training").mkdir(parents=True)
     fetch(origin=archive)
     assert left_in(data) == ["fruits-360"]
-    assert (data / "fruits-360" / "mine").read_text() == "kept"
-    # Killed after both: the old folder goes, the new one stays.
-    (data / ".fruits-360.old-0123abcd").mkdir()
-    fetch(origin=archive)
-    assert left_in(data) == ["fruits-360"]
-    assert (data / "fruits-360" / "mine").read_text() == "kept"
-
-
-def test_a_neighbour_is_not_taken_for_what_a_killed_run_left(archive, data):
-    (data / "fruits-360.part-one" / "letters").mkdir(parents=True)
-    fetch(origin=archive)
-    assert left_in(data) == ["fruits-360", "fruits-360.part-one"]
-
-
-def test_what_is_left_is_found_beside_a_folder_of_any_name(archive, tmp_path):
-    to = tmp_path / "[new] fruits*"
-    fetch(to, archive)
-    (to / "mine").write_text("kept")
-    to.rename(tmp_path / f".{to.name}.old-0123abcd")
-    (tmp_path / f"{to.name}.part-abc_1234").mkdir()
-    fetch(to, archive)
-    assert (to / "mine").read_text() == "kept"
-    assert not (tmp_path / f"{to.name}.part-abc_1234").exists()
+    assert (made / "mine").read_text() == "kept"
 
 
 def test_only_one_at_a_time(archive, data):
@@ -573,7 +530,7 @@ def test_a_disk_that_is_too_full(archive, data, monkeypatch):
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(errno.ENOSPC, "The disk became full"), (errno.EROFS, "cannot be written to")],
+    [(errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only")],
 )
 def test_a_disk_that_becomes_full(archive, data, monkeypatch, capsys, number, expected):
     count = iter(range(100))
@@ -586,417 +543,221 @@ def test_a_disk_that_becomes_full(archive, data, monkeypatch, capsys, number, ex
 
     monkeypatch.setattr(Path, "write_bytes", write)
     assert main(["--from", str(archive)]) == 1
-    assert expected in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert expected in said
+    assert f"{data} cannot be written to" in said
     assert left_in(data) == []
 
 
 # ---- From Kaggle
 
 
-class Kaggle(ThreadingHTTPServer):
-    """What of Kaggle's programming interface `make fruits` uses."""
+class Kaggle:
+    """What takes the place of the kaggle package's own requests."""
 
-    daemon_threads = True
+    def __init__(self, archive):
+        self.archive = archive
+        self.comes = None  # bytes, before the connection breaks off
+        self.problem = None  # raised when the data set is asked for
+        self.asked = []
 
-    def handle_error(self, *_):
-        """Not said on the screen: the client may hang up in the middle."""
+    def authenticate(self, api):
+        if os.environ.get("KAGGLE_API_TOKEN") != SECRET:
+            raise SystemExit(1)
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.archive = b""
-        self.status = 200  # of the answer to the request for the data set
-        self.breaks_after = None  # bytes, of each answer with the archive
-        self.version = '"1"'
-        self.silent = threading.Event()
-        self.requests = []
+    def files(self, api, dataset, path, **_):
+        """As `dataset_download_files()`: asks, then downloads or resumes."""
+        print(f"https://storage.example/fruits.zip?signature={SECRET}")
+        self.asked.append(dataset)
+        if self.problem is not None:
+            raise self.problem
+        answer = SimpleNamespace(headers={"Content-Length": str(len(self.archive))})
+        api.download_file(answer, f"{path}/fruits.zip", None, False, True)
 
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Answer(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        asked = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append(self.path)
-        if self.server.silent.is_set():
-            self.server.silent.wait()
-            threading.Event().wait(3)
-            return None
-        if self.path.endswith("/IntrospectToken"):
-            good = f'"{SECRET}"'.encode() in asked
-            return self.json(
-                200,
-                b'{"active": true, "username": "me"}' if good else b'{"active": false}',
-            )
-        basic = base64.b64encode(f"me:{SECRET}".encode()).decode()
-        if self.headers["Authorization"] not in (f"Bearer {SECRET}", f"Basic {basic}"):
-            return self.json(401, b'{"code": 401, "message": "Unauthenticated"}')
-        if self.server.status != 200:
-            text = f'{{"code": {self.server.status}, "message": "no, {SECRET}"}}'
-            return self.json(self.server.status, text.encode())
-        self.send_response(302)
-        self.send_header("Location", f"{self.server.address}/signed?key={SECRET}")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def json(self, status, text):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def do_GET(self):
-        content, start = self.server.archive, 0
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if wanted and self.headers.get("If-Range") in (None, self.server.version):
-            start = int(wanted[1])
-        self.server.requests.append(f"GET from {start}")
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.send_header("Content-Type", "application/zip")
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", self.server.version)
-        self.send_header("Last-Modified", "Sun, 09 Mar 2025 10:00:00 GMT")
-        self.end_headers()
-        end = (
-            len(content)
-            if self.server.breaks_after is None
-            else start + self.server.breaks_after
-        )
-        self.wfile.write(content[start:end])
-        self.close_connection = True
+    def download(self, api, response, outfile, client, quiet, resume, **limits):
+        assert resume
+        assert limits == {
+            "max_retries": fetch_fruits.RETRIES,
+            "timeout": fetch_fruits.TIMEOUT,
+        }
+        content, self.comes = self.archive[: self.comes], None
+        Path(outfile).write_bytes(content)
+        if len(content) < len(self.archive):
+            raise requests.exceptions.ConnectionError(SECRET)
 
 
 @pytest.fixture
-def kaggle(data, monkeypatch, archive):
-    """The server, an account there, and no waiting between attempts."""
-    from kaggle.api import kaggle_api_extended
-    from kagglesdk import kaggle_env
-
-    server = Kaggle()
-    server.archive = archive.read_bytes()
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.02}
-    )
-    thread.start()
-    monkeypatch.setitem(
-        kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.address
-    )
-    # Decided when the package is imported, from the home of that time.
-    monkeypatch.setattr(
-        kaggle_api_extended.KaggleApi,
-        "config",
-        str(data.parent / "home/.kaggle/kaggle.json"),
-    )
-    monkeypatch.setattr(kaggle_api_extended.time, "sleep", lambda _: None)
+def kaggle(monkeypatch, archive):
     monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    played = Kaggle(archive.read_bytes())
+    for name, play in (
+        ("authenticate", played.authenticate),
+        ("dataset_download_files", played.files),
+        ("download_file", played.download),
+    ):
+        monkeypatch.setattr(KaggleApi, name, as_method(play))
+    return played
 
 
-def says(capfd, status, expected):
-    """What `make fruits` says, which is a sentence and no traceback."""
-    assert main([]) == status
+def as_method(play):
+    return lambda api, *arguments, **named: play(api, *arguments, **named)
+
+
+def says(capfd, expected):
+    """What `make fruits` says, which is a sentence and holds no secret."""
+    assert main([]) == 1
     said = capfd.readouterr()
     assert SECRET not in said.out + said.err
     assert "Traceback" not in said.err
-    # Of the kaggle package's own messages; they may hold signed addresses.
-    assert "Retrying" not in said.out + said.err
     assert re.search(expected, said.err), said.err
-    return said.err
 
 
-def file_in_home(name, text):
-    def give(monkeypatch):
-        monkeypatch.delenv("KAGGLE_API_TOKEN")
-        path = Path.home() / ".kaggle" / name
-        path.parent.mkdir()
-        path.write_text(text)
-        path.chmod(0o600)
-
-    return give
-
-
-def two_variables(monkeypatch):
-    monkeypatch.delenv("KAGGLE_API_TOKEN")
-    monkeypatch.setenv("KAGGLE_USERNAME", "me")
-    monkeypatch.setenv("KAGGLE_KEY", SECRET)
-
-
-CREDENTIALS = {
-    "variable": lambda monkeypatch: None,
-    "variables": two_variables,
-    "access_token": file_in_home("access_token", SECRET + "\n"),
-    "access_token.txt": file_in_home("access_token.txt", SECRET),
-    "kaggle.json": file_in_home(
-        "kaggle.json", f'{{"username": "me", "key": "{SECRET}"}}'
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", CREDENTIALS)
-def test_from_kaggle(kaggle, data, monkeypatch, capfd, kind):
-    CREDENTIALS[kind](monkeypatch)
+def test_from_kaggle(kaggle, data, capfd):
     assert main([]) == 0
     said = capfd.readouterr()
     assert SECRET not in said.out + said.err
+    assert "https://www.kaggle.com/datasets/moltean/fruits" in said.out
+    assert kaggle.asked == ["moltean/fruits"]
     assert classes_of(data / "fruits-360") == ["Kiwi", "Lemon"]
     assert left_in(data) == ["fruits-360"]
-    assert "100%" in said.err
-    assert "https://www.kaggle.com/datasets/moltean/fruits" in said.out
-    assert not any(
-        SECRET in path.read_text(errors="replace") for path in data.rglob("*.json")
-    )
 
 
-# A process of its own: the kaggle package looks at VERBOSE when it is imported.
-WITH_ITS_OWN_KAGGLE = """
-import sys
-from kagglesdk import kaggle_env
-kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = sys.argv[1]
-from sidebyside.data.fetch_fruits import main
-sys.exit(main([]))
-"""
-
-
-def test_a_talkative_kaggle_package_is_kept_quiet(kaggle, data, monkeypatch):
-    # With this it shows every request, credentials and all.
-    monkeypatch.setenv("VERBOSE", "true")
-    done = subprocess.run(
-        [sys.executable, "-c", WITH_ITS_OWN_KAGGLE, kaggle.address],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert classes_of(data / "fruits-360") == ["Kiwi", "Lemon"]
-    assert SECRET not in done.stdout + done.stderr
-
-
-def test_the_archive_is_kept_on_request(kaggle, data, capfd):
+def test_the_archive_is_kept_on_request(kaggle, data):
     assert main(["--keep-archive"]) == 0
     assert (data / "fruits-360-download" / "fruits.zip").read_bytes() == kaggle.archive
     assert main(["--classes", "all"]) == 0
-    assert classes_of(data / "fruits-360") == sorted(THREE)
-    assert sum("GET" in request for request in kaggle.requests) <= 2
-
-
-def large(kaggle, data):
-    """More than the kaggle package reads at once, which is 1 MB."""
-    kaggle.archive = pack(
-        data.parent / "large.zip", members(), padding=os.urandom(6_000_000)
-    ).read_bytes()
-
-
-def test_a_download_goes_on_where_it_stopped(kaggle, data, capfd):
-    large(kaggle, data)
-    kaggle.breaks_after = 1_500_000
-    says(
-        capfd,
-        1,
-        "the connection broke off .* What has come is kept: run `make fruits` again",
-    )
-    assert left_in(data) == ["fruits-360-download"]
-    had = (data / "fruits-360-download" / "fruits.zip").stat().st_size
-    assert 1_000_000 < had < len(kaggle.archive)
-    kaggle.breaks_after = None
-    kaggle.requests.clear()
-    assert main([]) == 0
-    assert f"GET from {had}" in kaggle.requests
-    assert classes_of(data / "fruits-360") == ["Kiwi", "Lemon"]
     assert left_in(data) == ["fruits-360"]
 
 
-def test_a_resumed_download_needs_room_for_the_rest_only(
-    kaggle, data, monkeypatch, capfd
-):
-    large(kaggle, data)
-    kaggle.breaks_after = 1_500_000
-    assert main([]) == 1
-    had = (data / "fruits-360-download" / "fruits.zip").stat().st_size
-    rest = len(kaggle.archive) - had
-    kaggle.breaks_after = None
+def test_what_came_is_kept_for_the_next_run(kaggle, data, capfd):
+    kaggle.comes = 500
+    says(capfd, "the connection broke off .*resumes")
+    assert (data / "fruits-360-download" / "fruits.zip").stat().st_size == 500
+    assert main([]) == 0
+    assert left_in(data) == ["fruits-360"]
+
+
+def test_a_download_needs_room_for_the_rest_only(kaggle, data, monkeypatch, capfd):
     usage = shutil.disk_usage(data)
-    margin = fetch_fruits.MARGIN
+    rest = len(kaggle.archive)
+    blocks = -(-rest // fetch_fruits.BLOCK) * fetch_fruits.BLOCK
 
     def free(number):
+        number += fetch_fruits.MARGIN
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=number))
 
-    free(margin + rest - 1)
-    says(capfd, 1, "too full")
-    # Enough for the rest (in blocks), but not for all of it.
-    free(margin + rest + 2 * fetch_fruits.BLOCK)
-    assert main([]) == 0
-
-
-def test_pieces_of_two_versions_are_not_put_together(kaggle, data, capfd):
-    large(kaggle, data)
-    kaggle.breaks_after = 1_500_000
-    assert main([]) == 1
-    assert kaggle.requests[-1] != "GET from 0"
-    kaggle.requests.clear()
-    kaggle.breaks_after, kaggle.version = None, '"2"'
-    assert main([]) == 0
-    assert kaggle.requests[-1] == "GET from 0"
-
-
-def test_no_credentials(kaggle, data, monkeypatch, capfd):
-    monkeypatch.delenv("KAGGLE_API_TOKEN")
-    said = says(capfd, 1, "no credentials of one were found")
-    assert "https://www.kaggle.com/settings/api" in said
-    assert "~/.kaggle/access_token" in said
-    assert kaggle.requests == []
+    free(blocks - 1)
+    says(capfd, "too full")
     assert left_in(data) == []
-
-
-def wrong_token(monkeypatch):
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_wrong")
-
-
-def wrong_key(monkeypatch):
-    two_variables(monkeypatch)
-    monkeypatch.setenv("KAGGLE_KEY", "wrong")
-
-
-def unreadable_json(monkeypatch):
-    file_in_home("kaggle.json", "{")(monkeypatch)
-
-
-@pytest.mark.parametrize(
-    ("give", "where"),
-    [
-        (wrong_token, "KAGGLE_API_TOKEN"),
-        (wrong_key, "KAGGLE_KEY"),
-        (unreadable_json, r"kaggle\.json"),
-    ],
-)
-def test_credentials_that_are_refused(kaggle, monkeypatch, capfd, give, where):
-    give(monkeypatch)
-    said = says(
-        capfd, 1, f"Kaggle refused the credentials in .*{where}: they are wrong"
-    )
-    assert "Create a new API token" in said
-    assert "wrong" not in said.replace("are wrong", "")
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (403, r"accept the licence"),
-        (404, r"no data set moltean/fruits any more"),
-        (429, r"answered with an error \(429\)"),
-        (500, r"answered with an error \(500\)"),
-    ],
-)
-def test_what_kaggle_refuses(kaggle, data, capfd, status, expected):
-    kaggle.status = status
-    says(capfd, 1, expected)
-    assert not (data / "fruits-360").exists()
-
-
-def test_no_network(kaggle, data, monkeypatch, capfd):
-    from kagglesdk import kaggle_env
-
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        monkeypatch.setitem(
-            kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, nobody
-        )
-        said = says(capfd, 1, "Kaggle cannot be reached")
-    assert left_in(data) == []
-    assert 'make fruits ARGS="--from archive.zip"' in said
-
-
-def test_a_network_that_swallows_everything(kaggle, monkeypatch, capfd):
-    kaggle.silent.set()
-    monkeypatch.setattr(fetch_fruits, "TIMEOUT", 0.3)
-    says(capfd, 1, "Kaggle cannot be reached")
+    # All but 10 bytes are there: one block more is enough.
+    (data / "fruits-360-download").mkdir()
+    (data / "fruits-360-download" / "fruits.zip").write_bytes(kaggle.archive[:-10])
+    free(fetch_fruits.BLOCK - 1)
+    says(capfd, "too full: 50 MB")
+    free(fetch_fruits.BLOCK)
+    assert fetch_fruits._download(data / "fruits-360-download") is None
 
 
 def test_an_archive_that_came_damaged_is_not_kept(kaggle, data, capfd):
     kaggle.archive = b"PK" + bytes(5000)
-    says(capfd, 1, "Kaggle's archive is damaged")
+    says(capfd, "Kaggle's archive is damaged")
     assert left_in(data) == []
 
 
-def test_an_archive_that_is_whole_is_kept_when_the_choice_was_wrong(
-    kaggle, data, capfd
-):
+def test_a_whole_archive_is_kept_when_the_choice_was_wrong(kaggle, data, capfd):
     assert main(["--classes", "Kiwi,Lemmon"]) == 1
     said = capfd.readouterr()
     assert "Did you mean Lemon?" in said.err
-    assert f"The archive is kept: {data}/fruits-360-download/fruits.zip" in said.out
-    kaggle.requests.clear()
+    assert f"{data}/fruits-360-download/fruits.zip" in said.out
     assert main(["--classes", "Kiwi,Lemon"]) == 0
-    assert classes_of(data / "fruits-360") == ["Kiwi", "Lemon"]
     assert left_in(data) == ["fruits-360"]
 
 
-def test_a_disk_too_full_for_the_download(kaggle, data, monkeypatch, capfd):
-    usage = shutil.disk_usage(data)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
-    says(capfd, 1, "too full")
-    assert not (data / "fruits-360-download" / "fruits.zip").exists()
+def test_without_valid_credentials(kaggle, data, monkeypatch, capfd):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_wrong")
+    says(capfd, "kaggle.com/settings/api.*~/.kaggle/access_token")
+    assert left_in(data) == []
 
 
-def raising(problem):
-    class Api:
-        def authenticate(self):
-            raise problem
-
-    return Api
-
-
-def exceptions():
-    import requests
-
-    secret = f"https://storage.example/fruits.zip?signature={SECRET}"
-    return [
-        (requests.exceptions.ProxyError(secret), "HTTPS_PROXY"),
-        (requests.exceptions.ConnectionError(secret), "cannot be reached"),
-        (requests.exceptions.HTTPError(secret), r"answered with an error \(unknown\)"),
-        (
-            OSError(errno.ENOSPC, "No space left on device", secret),
-            "The disk became full during the download",
-        ),
-        (ImportError(secret), "`make setup` installs it"),
-        (SystemExit(1), "refused the credentials"),
-        (RuntimeError(secret), r"\(RuntimeError\)"),
-    ]
+def refusal(status):
+    answer = requests.Response()
+    answer.status_code = status
+    return requests.exceptions.HTTPError(SECRET, response=answer)
 
 
 @pytest.mark.parametrize(
-    ("problem", "expected"), exceptions(), ids=lambda x: type(x).__name__
+    ("problem", "expected"),
+    [
+        (refusal(401), "settings/api"),
+        (refusal(403), "accept the licence"),
+        (refusal(404), r"answered with an error \(404\)"),
+        (requests.exceptions.HTTPError(SECRET), r"\(unknown\)"),
+        (requests.exceptions.ProxyError(SECRET), "HTTPS_PROXY"),
+        (OSError(errno.ENOSPC, "No space left on device", SECRET), "No space.*room"),
+        (RuntimeError(SECRET), r"\(RuntimeError\)"),
+    ],
 )
-def test_no_exception_carries_a_secret(data, monkeypatch, problem, expected):
-    monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
-    monkeypatch.setattr(fetch_fruits, "_kaggle_api", raising(problem))
+def test_no_exception_carries_a_secret(kaggle, data, problem, expected):
+    kaggle.problem = problem
     with pytest.raises(NoData, match=expected) as caught:
         fetch()
     # Neither in its text nor in what a traceback would show.
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
+    assert left_in(data) == []
 
 
-def test_ctrl_c_during_the_download(data, monkeypatch, capfd):
-    monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
-    monkeypatch.setattr(fetch_fruits, "_kaggle_api", raising(KeyboardInterrupt()))
+def test_ctrl_c_during_the_download(kaggle, capfd):
+    kaggle.problem = KeyboardInterrupt()
     assert main([]) == 130
     assert "resume" in capfd.readouterr().err
 
 
-def test_every_request_has_an_end_and_only_here():
-    from requests.adapters import HTTPAdapter
+# A process of its own: the kaggle package looks at the account and at VERBOSE
+# when it is imported.
+ALONE = """
+import sys
+from kagglesdk import kaggle_env
+kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = sys.argv[1]
+from sidebyside.data import fetch_fruits
+fetch_fruits.TIMEOUT = 0.3
+sys.exit(fetch_fruits.main([]))
+"""
 
+
+@pytest.mark.parametrize("credentials", [True, False])
+def test_the_real_kaggle_package_in_a_network_that_swallows_everything(
+    data, monkeypatch, credentials
+):
+    if credentials:
+        monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
+    monkeypatch.setenv("VERBOSE", "true")  # shows every request, with the account
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                ALONE,
+                f"http://127.0.0.1:{silent.getsockname()[1]}",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    expected = "Kaggle cannot be reached" if credentials else "settings/api"
+    assert expected in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert left_in(data) == []
+
+
+def test_requests_have_a_limit_only_here():
     before = HTTPAdapter.send
     with fetch_fruits._impatient():
         assert HTTPAdapter.send is not before

@@ -194,9 +194,9 @@ def test_the_machine_is_that_of_the_campaign(tmp_path):
     }
     (folder / "machine.json").write_text(json.dumps(machine), encoding="utf-8")
     assert readme.timings([folder]).endswith(
-        "from one: A processor, 8 cores, 16 GB of memory, A card, Some system, R 4.5.1 "
-        "with reticulate 1.46 and keras3 1.5.1, Python 3.12.1, TensorFlow 2.20.0, "
-        "Keras 3.12.0, 22 November 2026."
+        "from one: A processor, 8 cores, 16 GB, GPU: A card, Some system, "
+        "Python 3.12.1, TensorFlow 2.20.0, Keras 3.12.0, "
+        "R 4.5.1, reticulate 1.46, keras3 1.5.1, 22 November 2026."
     )
 
 
@@ -264,32 +264,33 @@ def test_a_notebook_too_few_or_too_many_is_an_error(minutes):
 
 
 @pytest.fixture
-def write_readme(monkeypatch, capsys):
-    """The program, in this process: exit status, stdout, stderr."""
+def write_readme(monkeypatch, capsys, tmp_path):
+    """The program on a README and campaigns of ours: exit status, stdout, stderr."""
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["readme.py", *map(str, arguments)])
-        return readme.main(), *capsys.readouterr()
+    def run(text, campaigns):
+        monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+        monkeypatch.setattr(readme, "TIMINGS", campaigns)
+        readme.README.write_text(text, encoding="utf-8")
+        status = readme.main()
+        after = readme.README.read_text(encoding="utf-8")
+        return status, after, capsys.readouterr()
 
     return run
 
 
 def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
-    copy = tmp_path / "README.md"
-    copy.write_text(README, encoding="utf-8")
     place = reference(tmp_path / "campaigns", ratio=1.5)
-    first = write_readme("--readme", copy, "--campaigns", place)
-    assert first == (0, "README.md: timings and minutes updated\n", "")
-    text = copy.read_text(encoding="utf-8")
+    status, text, said = write_readme(README, place)
+    assert (status, said) == (0, ("README.md: timings and minutes updated\n", ""))
     assert "| 1.500 (" in text
     assert text.partition("<!-- timings")[0] == README.partition("<!-- timings")[0]
     assert (
         text.partition("<!-- end of timings")[2]
         == README.partition("<!-- end of timings")[2]
     )
-    second = write_readme("--readme", copy, "--campaigns", place)
-    assert second == (0, "README.md: timings and minutes unchanged\n", "")
-    assert copy.read_text(encoding="utf-8") == text
+    status, again, said = write_readme(text, place)
+    assert (status, said) == (0, ("README.md: timings and minutes unchanged\n", ""))
+    assert again == text
 
 
 @pytest.mark.parametrize(
@@ -300,38 +301,31 @@ def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
         README + readme.BEGIN.format("timings"),
     ],
 )
-def test_without_its_regions_it_stays_as_it_was(tmp_path, write_readme, broken):
-    copy = tmp_path / "README.md"
-    copy.write_text(broken, encoding="utf-8")
-    status, _, complaint = write_readme("--readme", copy)
+def test_without_its_regions_it_stays_as_it_was(write_readme, broken):
+    status, after, said = write_readme(broken, readme.TIMINGS)
     assert status == 1
-    assert complaint.startswith("The README stays as it was: the README has no region")
-    assert copy.read_text(encoding="utf-8") == broken
+    assert said.err.startswith("The README stays as it was: the README has no region")
+    assert after == broken
 
 
 def test_without_reference_campaigns_it_stays_as_it_was(tmp_path, write_readme):
-    copy = tmp_path / "README.md"
-    copy.write_text(README, encoding="utf-8")
-    status, _, complaint = write_readme("--readme", copy, "--campaigns", tmp_path)
+    status, after, said = write_readme(README, tmp_path)
     assert status == 1
-    assert complaint.startswith(
-        "The README stays as it was: there are no reference campaigns: expected "
-    )
-    assert copy.read_text(encoding="utf-8") == README
+    assert "there are no reference campaigns: expected " in said.err
+    assert after == README
 
 
 def test_a_campaign_with_nothing_to_compare_or_damaged_is_a_sentence(
     tmp_path, write_readme
 ):
     alone = reference(tmp_path / "alone", arms=("python", "python-again"))
-    with pytest.raises(readme.CannotWrite, match="have nothing to compare: "):
-        readme.timings(readme.reference_campaigns(alone))
     damaged = reference(tmp_path / "damaged")
     runs = damaged / "reference-one" / "runs.csv"
     runs.write_text(
         runs.read_text(encoding="utf-8").replace(",ok,", ",fine,", 1), encoding="utf-8"
     )
-    status, _, complaint = write_readme("--campaigns", damaged)
-    assert status == 1
-    assert complaint.startswith("The README stays as it was: ")
-    assert "'fine'" in complaint
+    for place, words in ((alone, "have nothing to compare: "), (damaged, "'fine'")):
+        status, after, said = write_readme(README, place)
+        assert (status, after) == (1, README)
+        assert said.err.startswith("The README stays as it was: ")
+        assert words in said.err

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ def load(name):
 setup = load("setup")
 decide = sys.modules["setup_decisions"]
 Stop = decide.Stop
+
+
+@pytest.fixture
+def log(monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "LOG", tmp_path / "build" / "setup.log")
+    return setup.LOG
+
 
 DEBIAN = {"ID": "debian", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
 MINT = {"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}
@@ -124,27 +132,17 @@ def test_a_PYTHON_that_is_not_there_stops():
         decide.python_command({"PYTHON": "/no/such/python"}, remembered=None)
 
 
-def test_a_python_without_shared_library_stops():
-    facts = decide.PythonFacts(
-        "/opt/python", (3, 12, 1), has_shared_library=False, makes_venvs=True
-    )
+def test_a_python_without_shared_library_stops_unless_it_is_the_distributions():
+    facts = decide.PythonFacts("x", (3, 12, 1), has_shared_library=False)
     with pytest.raises(Stop, match="no shared library"):
-        decide.judge_other_python("/opt/python", facts)
-
-
-def test_a_python_without_venv_stops_and_names_debians_package():
-    facts = decide.PythonFacts(
-        "/usr/bin/python3.12", (3, 12, 1), has_shared_library=True, makes_venvs=False
-    )
-    with pytest.raises(Stop) as stopped:
-        decide.judge_other_python("/usr/bin/python3.12", facts)
-    assert "python3.12-venv" in str(stopped.value)
+        decide.judge_library("/opt/python", facts)
+    decide.judge_library("/usr/bin/python3", facts)
+    decide.judge_library("/opt/python", replace(facts, has_shared_library=True))
 
 
 def test_this_python_answers_the_probe():
     facts = setup.ask_python(sys.executable)
     assert facts.version == sys.version_info[:3]
-    assert facts.makes_venvs
 
 
 def test_a_program_that_is_no_python_stops():
@@ -193,28 +191,29 @@ def test_numpy_1_is_never_chosen_for_a_python_without_it():
 
 
 def r_facts(**changes):
-    packages = dict.fromkeys(decide.R_PACKAGES, (1, 0))
-    packages["reticulate"] = (1, 41)
-    packages.update(changes.pop("packages", {}))
-    return decide.RFacts(changes.pop("version", (4, 5, 0)), packages)
+    found = dict.fromkeys(decide.R_PACKAGES, (1, 0))
+    found |= {"R": (4, 5, 0), "reticulate": (1, 41)}
+    found |= changes
+    return {name: version for name, version in found.items() if version}
 
 
 def test_a_complete_r_gives_reticulates_version():
-    assert decide.judge_r_facts("/usr/bin/R", r_facts()) == (1, 41)
-    oldest = r_facts(version=decide.R_MIN, packages={"reticulate": (1, 28)})
-    assert decide.judge_r_facts("/usr/bin/R", oldest) == decide.RETICULATE_MIN
+    assert decide.judge_r("/usr/bin/R", r_facts()) == (1, 41)
+    oldest = r_facts(R=decide.R_MIN, reticulate=(1, 28))
+    assert decide.judge_r("/usr/bin/R", oldest) == decide.RETICULATE_MIN
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (r_facts(version=(4, 1, 2)), ["R 4.1.2", "too old", "R 4.2 or newer"]),
+        (r_facts(R=(4, 1, 2)), ["R 4.1.2", "too old", "R 4.2 or newer"]),
+        (r_facts(R=(4, 1, 2), R6=None), ["R 4.1.2", "too old"]),
         (
-            r_facts(packages={"reticulate": (1, 24)}),
+            r_facts(reticulate=(1, 24)),
             ["reticulate 1.24", "too old", "reticulate 1.28"],
         ),
         (
-            r_facts(packages={"zeallot": None}),
+            r_facts(zeallot=None),
             ["without zeallot", 'install.packages(c("zeallot"))', "PATH=/usr/bin"],
         ),
         (None, ["does not run"]),
@@ -222,9 +221,22 @@ def test_a_complete_r_gives_reticulates_version():
 )
 def test_an_r_that_will_not_do_stops(facts, words):
     with pytest.raises(Stop) as stopped:
-        decide.judge_r_facts("/usr/local/bin/R", facts)
+        decide.judge_r("/usr/local/bin/R", facts)
     for word in words:
         assert word in str(stopped.value)
+
+
+def test_an_r_says_what_it_has_whatever_its_profile_prints(tmp_path):
+    rscript = tmp_path / "Rscript"
+    rscript.write_text(
+        "#!/bin/sh\necho Welcome; echo sidebyside R6 2.5.1\n"
+        "echo sidebyside zeallot -; echo sidebyside R 4.5.0\n"
+    )
+    rscript.chmod(0o755)
+    found = setup.ask_r(str(tmp_path / "R"), {})
+    assert found == {"R6": (2, 5, 1), "R": (4, 5, 0)}
+    rscript.write_text("#!/bin/sh\necho Welcome\n")
+    assert setup.ask_r(str(tmp_path / "R"), {}) is None
 
 
 # --- the route
@@ -321,13 +333,14 @@ def test_os_release_is_read_with_quotes_and_comments():
 # --- Debian's packages
 
 
-def test_only_packages_that_are_fully_installed_count():
+def test_only_packages_that_are_fully_installed_count(monkeypatch):
     output = (
-        "gcc\tinstalled\t4:12.2.0-3\n"
-        "r-base-core\tconfig-files\t4.2.2\n"
-        "python3-venv\tnot-installed\t\n"
+        "gcc\t4:12.2.0-3\tinstalled\n"
+        "r-base-core\t4.2.2\tconfig-files\n"
+        "python3-venv\t\tnot-installed\n"
     )
-    assert decide.installed_versions(output) == {"gcc": "4:12.2.0-3"}
+    monkeypatch.setattr(setup, "output_of", lambda command: output)
+    assert setup.query_dpkg(["gcc"]) == {"gcc": "4:12.2.0-3"}
 
 
 class Apt:
@@ -396,7 +409,7 @@ def test_the_packages_for_python_come_first_and_all_are_installed(monkeypatch):
     assert environment.for_python == ["python3-venv", "python3-dev"]
     assert environment.optional == ["chromium"]
     assert {"r-base-core", "gcc"} <= set(environment.for_r)
-    listed = decide.read_package_list((ROOT / "apt-packages.txt").read_text())
+    listed = lines_of("apt-packages.txt")
     three = [*environment.for_python, *environment.for_r, *environment.optional]
     assert sorted(three) == sorted(listed)
 
@@ -416,20 +429,14 @@ def test_set_up_goes_on_without_a_browser(monkeypatch, capsys, machine):
     assert "without chromium" in capsys.readouterr().out
 
 
-OPTIONAL = "gcc\nchromium  # optional\n"
-
-
 def test_optional_packages_are_marked_in_the_list():
-    assert decide.optional_packages(OPTIONAL) == ["chromium"]
-    assert decide.read_package_list(OPTIONAL) == ["gcc", "chromium"]
-    assert decide.optional_packages((ROOT / "apt-packages.txt").read_text()) == [
-        "chromium"
-    ]
+    text = "# all\ngcc  # for rpy2\n\nchromium  # optional\n"
+    assert decide.package_list(text) == (["gcc"], ["chromium"])
 
 
 def test_the_line_for_an_administrator_uses_sudo_where_it_is():
     assert decide.administrator_line(["gcc"], has_sudo=True) == (
-        "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc"
+        "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends gcc'"
     )
 
 
@@ -533,96 +540,60 @@ def test_rpy2_is_compiled_anew_by_the_locked_packages(monkeypatch, tmp_path, uv,
     assert any(word.startswith(again) for word in installer.calls[-1])
 
 
-def test_a_cache_that_cannot_be_written_is_not_used(monkeypatch, tmp_path):
-    installer = Installer(monkeypatch, tmp_path)
-    monkeypatch.setattr(setup.os, "access", lambda path, mode: False)
-    installer.environment.install("requirements.txt")
-    assert "--no-cache" in installer.calls[0]
-
-
-def test_where_uvs_cache_would_be(tmp_path):
-    (tmp_path / "there").mkdir()
-    there = str(tmp_path / "there")
-    assert setup.uv_cache({"XDG_CACHE_HOME": there}) == tmp_path / "there"
-    gone = {"UV_CACHE_DIR": f"{there}/a/b", "XDG_CACHE_HOME": "/proc"}
-    assert setup.uv_cache(gone) == tmp_path / "there"
-
-
 # --- the virtual environment, and whether the languages find each other
 
 
-@pytest.fixture
-def venv(monkeypatch, tmp_path):
-    """An AptEnvironment, its .venv, and what Python answers there and at its base."""
-    folder = tmp_path / ".venv"
-    folder.mkdir()
-    (folder / "pyvenv.cfg").write_text(f"command = /usr/bin/python3 -m venv {folder}\n")
-    answers = {"there": '[[3, 11], "/usr"]', "base": "/usr\n"}
-    monkeypatch.setattr(setup, "VENV", folder)
-    monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
-    environment = setup.AptEnvironment()
-    environment.facts = decide.PythonFacts("/usr/bin/python3", (3, 11, 2), True, True)
-    monkeypatch.setattr(
-        setup,
-        "output_of",
-        lambda command, env=None: answers[
-            "there" if str(command[0]).startswith(str(folder)) else "base"
-        ],
-    )
-    return environment, folder, answers
-
-
-@pytest.mark.parametrize(
-    ("changes", "moved", "sound"),
-    [
-        ({}, False, True),
-        ({"there": '[[3, 12], "/usr"]'}, False, False),
-        ({"base": "/opt/python\n"}, False, False),
-        ({"there": ""}, False, False),
-        ({}, True, False),
-    ],
-)
-def test_a_venv_of_another_python_or_place_is_not_sound(venv, changes, moved, sound):
-    environment, folder, answers = venv
-    answers.update(changes)
-    if moved:
-        config = folder / "pyvenv.cfg"
-        config.write_text(config.read_text().replace(str(folder), "/elsewhere/.venv"))
-    assert environment.venv_is_sound() is sound
-
-
-def test_a_venv_made_again_forgets_all_but_debians_packages(venv, monkeypatch):
-    environment, folder, answers = venv
-    answers["there"] = ""
+def test_a_venv_made_again_is_empty_and_forgets_all_but_debians_packages(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(setup, "VENV", tmp_path / ".venv")
     made = []
     monkeypatch.setattr(setup, "must_run", lambda command, *rest: made.append(command))
-    environment.stamp.values = {"apt R": "x", "requirements": "y", "data": "z"}
+    environment = setup.AptEnvironment()
+    environment.facts = decide.PythonFacts("/usr/bin/python3", (3, 11, 2), True)
     environment.make_venv()
-    assert made == [[environment.command, "-m", "venv", folder]]
+    assert capsys.readouterr().out == ""
+    environment.stamp.values = {"apt R": "x", "requirements": "y", "data": "z"}
+    (tmp_path / ".venv" / "pyvenv.cfg").touch()
+    environment.make_venv()
+    assert "made again" in capsys.readouterr().out
+    assert made == 2 * [[environment.command, "-m", "venv", "--clear", setup.VENV]]
     kept = setup.Stamp(environment.stamp.path).values
     assert kept == {"apt R": "x", "base python": environment.command}
 
 
-@pytest.mark.parametrize(
-    ("prints", "code", "ends"),
-    [("answer: yes", 0, True), ("answer: yes", 1, False), ("hello", 0, False)],
-)
-def test_a_language_has_to_answer_and_to_end_well(
-    monkeypatch, tmp_path, capsys, prints, code, ends
-):
-    rscript = tmp_path / "Rscript"
-    rscript.write_text(f"#!/bin/sh\necho noise\necho '{prints}'\nexit {code}\n")
-    rscript.chmod(0o755)
-    environment = setup.CondaEnvironment(tmp_path)
-    environment.python, environment.r = sys.executable, str(tmp_path / "R")
-    monkeypatch.setattr(setup, "CHECK_PYTHON", "print('answer: Python')")
-    if ends:
-        environment.check()
-        assert capsys.readouterr().out == "  Python\n  yes\n"
+@pytest.mark.parametrize("change", ["place", "python", "made anew", "lost"])
+def test_a_venv_of_another_python_or_place_is_not_done(monkeypatch, tmp_path, change):
+    folder = tmp_path / ".venv"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    config = folder / "pyvenv.cfg"
+    config.touch()
+    monkeypatch.setattr(setup, "VENV", folder)
+    environment = setup.AptEnvironment()
+    environment.facts = decide.PythonFacts("/usr/bin/python3", (3, 11, 2), True)
+    step = next(step for step in environment.steps() if step.name == "venv")
+    replace(step, work=lambda: None).carry_out(environment.stamp)
+    environment.facts = replace(environment.facts, version=(3, 11, 9))
+    assert step.is_done(environment.stamp)
+    if change == "place":
+        monkeypatch.setattr(setup, "ROOT", tmp_path)
+    elif change == "python":
+        environment.facts = replace(environment.facts, version=(3, 13, 1))
+    elif change == "made anew":
+        os.utime(config, ns=(1, 1))
     else:
-        with pytest.raises(Stop, match=f"Python inside R ended with code {code}"):
-            environment.check()
-        assert prints in capsys.readouterr().out
+        (folder / "bin" / "python").unlink()
+    assert not step.is_done(environment.stamp)
+
+
+def test_a_language_has_to_end_well_and_its_answer_is_shown(log, tmp_path, capsys):
+    environment = setup.CondaEnvironment(tmp_path)
+    environment.check("R", "sh", "-c", "echo noise; echo answer: $KERAS_BACKEND")
+    assert capsys.readouterr().out == "  tensorflow\n"
+    with pytest.raises(Stop, match="R ended with code 3"):
+        environment.check("R", "sh", "-c", "echo noise; exit 3")
+    assert "noise" in capsys.readouterr().out
 
 
 # --- environment variables
@@ -797,7 +768,7 @@ def test_every_step_waits_only_for_steps_that_come_before_it(monkeypatch):
     for step in Apt(monkeypatch).environment.steps():
         assert before.issuperset(step.after), step.name
         before.add(step.name)
-    assert {"apt R", "venv", "rpy2", "data", "check"} <= before
+    assert {"apt R", "venv", "rpy2", "data", "check R"} <= before
 
 
 def test_what_can_come_later_stops_nothing_and_is_tried_again(tmp_path, capsys):
@@ -822,19 +793,27 @@ def test_the_stamp_is_plain_json(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["stamp.json"]
 
 
-def test_rs_tests_are_not_reinstalled():
-    names = {path.relative_to(ROOT / "r").as_posix() for path in setup.r_sources()}
-    assert "DESCRIPTION" in names
-    assert not any(name.startswith("tests/") for name in names)
-
-
-def test_what_python_compiles_is_no_source(tmp_path, monkeypatch):
+def test_what_is_compiled_or_tests_is_no_source(tmp_path):
     """`make book` imports r/inst/python; that does not make the R companion stale."""
-    monkeypatch.setattr(setup, "ROOT", tmp_path)
-    for name in ("r/inst/python/a.py", "r/inst/python/__pycache__/a.cpython-311.pyc"):
+    kept = ["DESCRIPTION", "inst/python/a.py", "src/rebuild/tests.c"]
+    made = ["tests/a.R", "inst/python/a.pyc", "a.so", "build/lib/a.py", ".Rhistory"]
+    made += ["src/.cache/a.py", "src/__pycache__/a.py", "x.egg-info/PKG-INFO"]
+    for name in kept + made:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert setup.r_sources() == [tmp_path / "r/inst/python/a.py"]
+    found = [path.relative_to(tmp_path).as_posix() for path in setup.sources(tmp_path)]
+    assert sorted(found) == kept
+
+
+def test_what_was_deleted_or_cut_off_is_noticed(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("1")
+    second.write_text("2")
+    before = setup.listing([first, second])
+    assert setup.listing([second, first]) == before
+    assert setup.listing([first]) != before
+    second.write_text("")
+    assert setup.listing([first, second]) != before
 
 
 def test_a_second_set_up_waits_for_the_first(tmp_path):
@@ -855,12 +834,6 @@ def test_a_second_set_up_waits_for_the_first(tmp_path):
 
 
 # --- what one sees
-
-
-@pytest.fixture
-def log(monkeypatch, tmp_path):
-    monkeypatch.setattr(setup, "LOG", tmp_path / "build" / "setup.log")
-    return setup.LOG
 
 
 COUNT = "for i in $(seq 60); do echo line $i; done; exit {}"

@@ -7,6 +7,7 @@ import fcntl
 import importlib.metadata
 import json
 import os
+import shutil
 import stat
 import urllib.parse
 import urllib.request
@@ -184,6 +185,48 @@ def _locked(draft: Path) -> BinaryIO:
                 file.truncate(0)
                 return file
         file.close()
+
+
+@contextmanager
+def written_folder(place: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the name `place` at the end of the block.
+
+    Until then, and after any error in the block, `place` is as it was. Only for
+    the holder of a lock on `place`.
+    """
+    draft, old = _beside(place)
+    restore_folder(place)
+    draft.mkdir()
+    try:
+        yield draft
+        if os.path.lexists(place):
+            os.rename(place, old)
+        os.rename(draft, place)
+    finally:
+        restore_folder(place)
+
+
+def restore_folder(place: Path) -> None:
+    """Tidy up after a `written_folder()` that failed or was killed.
+
+    If `place` was already renamed to make room, it gets its name back.
+    """
+    draft, old = _beside(place)
+    if os.path.lexists(old) and not os.path.lexists(place):
+        os.rename(old, place)
+    for left in (draft, old):
+        if left.is_symlink():
+            left.unlink()
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _beside(place: Path) -> tuple[Path, Path]:
+    """The new folder and the old one, while one replaces the other."""
+    return (
+        place.with_name(f".{place.name}.sidebyside-new"),
+        place.with_name(f".{place.name}.sidebyside-old"),
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import io
 import json
 import os
-import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.archives import MOST_ENTRIES, Archive, BadArchive, open_archive
+from ..common.archives import Archive, BadArchive, open_archive
 from ..common.errors import NoData, Sentence, WrongData, printable
-from ..common.files import FULL, data_directory, read_at_most
+from ..common.files import (
+    data_directory,
+    read_at_most,
+    restore_folder,
+    written_folder,
+)
 from . import fruits
 from .fruits import FETCHED_MARKER, MOST_BYTES, SUFFIXES, TESTS, TRAINING
 
@@ -52,27 +54,18 @@ Key = tuple[str, str, str]  # "Training" or "Test", class folder, file
 
 @dataclass(frozen=True)
 class Found:
-    """The images of a data set, in an archive or in a folder."""
+    """The images of the chosen classes, in an archive or in a folder."""
 
+    choice: fruits.Choice
     sizes: dict[Key, int]  # bytes, as stated
     read: Callable[[Key], bytes]
-
-    def classes(self) -> list[str]:
-        """The folders of classes, in Training or in Test."""
-        return sorted({folder for _, folder, _ in self.sizes})
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0 if the data set is in place."""
     asked = _arguments(arguments)
     try:
-        fetch(
-            Path(asked.to).expanduser() if asked.to else None,
-            Path(asked.origin).expanduser() if asked.origin else None,
-            asked.classes,
-            force=asked.force,
-            keep_archive=asked.keep_archive,
-        )
+        fetch(**vars(asked))
     except (Sentence, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -84,12 +77,20 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 130
     except OSError as problem:
-        print(_disk_sentence(problem), file=sys.stderr)
+        print(
+            f"{asked.to or data_directory()} cannot be written to "
+            f"({problem.strerror or type(problem).__name__}). Choose another folder, "
+            "on a disk with room, with --to.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    def path(text: str) -> Path:
+        return Path(text).expanduser()
+
     parser = argparse.ArgumentParser(
         prog="python -m sidebyside.data.fetch_fruits",
         description="Get the photographs of Fruits-360 from Kaggle, or from "
@@ -98,6 +99,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--from",
         dest="origin",
+        type=path,
         metavar="ZIP_OR_FOLDER",
         help="an archive or a folder on disk, instead of Kaggle",
     )
@@ -109,6 +111,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--to",
+        type=path,
         metavar="DIR",
         help="where to (default: data/fruits-360, where the notebook looks)",
     )
@@ -133,47 +136,33 @@ def fetch(
     force: bool = False,
     keep_archive: bool = False,
 ) -> Path:
-    """Put Fruits-360 into the folder `to`, from `origin` or from Kaggle.
+    """Put Fruits-360 into a folder, with `Training/<class>/*.jpg` and `Test/...`.
 
-    Parameters
-    ----------
-    to
-        The folder; if not given, `fruits-360` of the data folder.
-    origin
-        An archive (.zip) or a folder; if not given, Kaggle is asked.
-    classes
-        Names, or "all"; if not given, those of `fruits.CLASSES` that it has.
-    force
-        Get them even if they are there.
-    keep_archive
-        Keep Kaggle's archive, in `fruits-360-download` beside `to`.
-
-    Returns
-    -------
-    Path
-        The folder, with `Training/<class>/*.jpg` and `Test/<class>/*.jpg`.
-        The folders of the classes are named as in the data set.
-
-    Raises
-    ------
-    NoData, WrongData, BadArchive, OSError
-        Each with a sentence that says what to do. What was in place before is
-        then as it was.
+    The arguments are those of the command. The folders of the classes are named
+    as in the data set. Raises NoData, WrongData, BadArchive or OSError, each with
+    a sentence that says what to do; what was in place before is then as it was.
     """
     import filelock
 
-    to = Path(os.path.abspath(to)) if to else _default_place()
-    wanted = _wanted(classes)
-    _not_inside_each_other(to, origin)
+    usual = Path(os.path.abspath(data_directory() / "fruits-360"))
+    to = Path(os.path.abspath(to)) if to else usual
+    # FRUITS360_CLASSES is the notebook's choice of what is there, not this.
+    wanted = None if classes is None else fruits.wanted_classes(classes)
+    if origin is not None:
+        _not_inside_each_other(to, origin)
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = to.with_name(f"{to.name}.lock")
     lock.touch()  # says at once where nothing can be written
     try:
         with filelock.FileLock(lock, timeout=1):
-            _remove_leftovers(to)
+            restore_folder(to)  # after a run that was killed
             if not force and _is_there(to, wanted):
                 return to
-            _may_be_replaced(to, force)
+            if to.exists() and not _marker(to) and not _is_empty(to):
+                raise NoData(
+                    f"{to} holds what this command did not put there. Move it away, "
+                    "or choose another folder with --to."
+                )
             if origin is not None:
                 _put(origin, to, wanted, str(origin))
             else:
@@ -182,23 +171,11 @@ def fetch(
         raise NoData(
             f"Another `make fruits` is writing to {to}. Wait until it has finished."
         ) from None
-    named = os.environ.get("FRUITS360_DIR")
-    if named and Path(named).expanduser().resolve() != to.resolve():
-        print(f"FRUITS360_DIR is set: the notebooks read {named}, not this.")
-    elif not named and to != _default_place():
-        print(f"For the notebooks: export FRUITS360_DIR='{to}'")
+    read = os.environ.get("FRUITS360_DIR") or usual
+    if Path(read).expanduser().resolve() != to.resolve():
+        print(f"The notebooks read {read}. For this: export FRUITS360_DIR='{to}'")
     print(CREDIT)
     return to
-
-
-def _default_place() -> Path:
-    """Where the notebooks look."""
-    return Path(os.path.abspath(data_directory() / "fruits-360"))
-
-
-def _wanted(classes: str | Iterable[str] | None) -> list[str] | None:
-    # FRUITS360_CLASSES is the notebook's choice of what is there, not this.
-    return None if classes is None else fruits.wanted_classes(classes)
 
 
 # ---- What is in place -----------------------------------------------------
@@ -207,7 +184,7 @@ def _wanted(classes: str | Iterable[str] | None) -> list[str] | None:
 def _is_there(to: Path, wanted: list[str] | None) -> bool:
     """Whether a former run put all that is wanted there, and it still is."""
     noted = _marker(to)
-    if noted is None:
+    if not noted:
         return False
     had = noted["wanted"]
     if had != ["all"] and (
@@ -215,48 +192,30 @@ def _is_there(to: Path, wanted: list[str] | None) -> bool:
         or not set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
     ):
         return False
-    try:
-        found = _images_of_folder(to, str(to))
-    except (Sentence, OSError):
-        return False
-    if len(found.sizes) != noted["images"]:
+    images = sum(_is_image(path.name) for path in to.glob("*/*/*"))
+    if images != noted["images"]:
         return False
     print(
-        f"{fruits.shown(to)} has it already: {len(found.classes())} classes, "
-        f"{len(found.sizes):,} images. To get it again: "
+        f"{fruits.shown(to)} has it already: {images:,} images. To get it again: "
         'make fruits ARGS="--force"'
     )
     return True
 
 
 def _marker(to: Path) -> dict | None:
+    """What this command noted of a folder that it made."""
     try:
         noted = json.loads((to / FETCHED_MARKER).read_text("utf-8"))
-        return {"wanted": noted["wanted"], "images": int(noted["images"])}
+        return {"wanted": noted["wanted"], "images": noted["images"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _may_be_replaced(to: Path, force: bool) -> None:
-    """Nothing that this command did not make is removed without a word."""
-    if not to.exists() or _marker(to) is not None:
-        return
-    if not to.is_dir():
-        raise NoData(f"{to} is a file. Remove it, or choose another --to.")
-    inside = sorted(os.listdir(to))
-    if not inside or (force and TRAINING in inside):
-        return
-    kind = "images that this command did not put there"
-    advice = 'to replace them: make fruits ARGS="--force"; or choose another --to'
-    if TRAINING not in inside:
-        kind = f"something else ({fruits.some(inside[:5])})"
-        advice = "choose an empty folder with --to, or empty this one"
-    raise NoData(f"{to} holds {kind}. It is left alone; {advice}.")
+def _is_empty(to: Path) -> bool:
+    return to.is_dir() and not any(to.iterdir())
 
 
-def _not_inside_each_other(to: Path, origin: Path | None) -> None:
-    if origin is None:
-        return
+def _not_inside_each_other(to: Path, origin: Path) -> None:
     # Path.resolve() raises for links in a circle.
     new, old = Path(os.path.realpath(to)), Path(os.path.realpath(origin))
     if new == old or new in old.parents or old in new.parents:
@@ -264,23 +223,6 @@ def _not_inside_each_other(to: Path, origin: Path | None) -> None:
             f"{origin} and {to} lie inside each other, and {to} is replaced "
             "as a whole. Choose another place with --to."
         )
-
-
-def _remove_leftovers(to: Path) -> None:
-    """What a run that was killed left behind; the lock says nobody uses it."""
-    for left in _made_here(to.parent, f"{to.name}.part-"):
-        shutil.rmtree(left, ignore_errors=True)
-    for old in _made_here(to.parent, f".{to.name}.old-"):
-        if to.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(old, to)
-
-
-def _made_here(folder: Path, prefix: str) -> list[Path]:
-    """What `mkdtemp()` and `fruits.replace_folder()` call a folder."""
-    name = re.compile(re.escape(prefix) + "[a-z0-9_]{8}")
-    return [x for x in folder.iterdir() if name.fullmatch(x.name)]
 
 
 # ---- From a place on disk -------------------------------------------------
@@ -291,111 +233,82 @@ def _put(origin: Path, to: Path, wanted: list[str] | None, name: str) -> None:
 
     `name` is what the messages call `origin`.
     """
-    with fruits.readable(origin):
-        is_there = origin.exists()
-    if not is_there:
-        raise NoData(f"{name} does not exist. Name an archive or a folder.")
     with contextlib.ExitStack() as opened:
-        if origin.is_dir():
-            found = _images_of_folder(origin, name)
-        else:
-            with fruits.readable(origin):
+        with fruits.readable(origin):
+            if not origin.exists():
+                raise NoData(f"{name} does not exist. Name an archive or a folder.")
+            is_folder = origin.is_dir()
+            if not is_folder:
                 archive = opened.enter_context(open_archive(origin, name=name))
-            found = _images_of_archive(archive, name)
-        choice = fruits.choose(found.classes(), wanted, name)
-        keys = _chosen(found, choice, name)
-        _room_for([found.sizes[key] for key in keys], to.parent)
-        part = Path(tempfile.mkdtemp(prefix=f"{to.name}.part-", dir=to.parent))
-        try:
-            part.chmod(0o755)
-            _write(found, keys, part, name)
-            noted = {"wanted": wanted, "images": len(keys)}
-            (part / FETCHED_MARKER).write_text(json.dumps(noted), "utf-8")
-            fruits.replace_folder(part, to)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        if is_folder:
+            found = _images_of_folder(origin, wanted, name)
+        else:
+            found = _images_of_archive(archive, wanted, name)
+        choice, images = found.choice, len(found.sizes)
+        _room_for(found.sizes.values(), to.parent)
+        with written_folder(to) as new:
+            _write(found, new, name)
+            noted = {"wanted": wanted, "images": images}
+            (new / FETCHED_MARKER).write_text(json.dumps(noted), "utf-8")
     missing = f"; not in it: {', '.join(choice.missing)}"
     others = f'; {choice.others} more with ARGS="--classes all"'
     print(
-        f"{fruits.shown(to)}: {len(choice.folders)} classes, {len(keys):,} images"
+        f"{fruits.shown(to)}: {len(choice.folders)} classes, {images:,} images"
         f"{missing if choice.missing else ''}"
         f"{others if choice.others else ''}"
     )
 
 
-def _chosen(found: Found, choice: fruits.Choice, name: str) -> list[Key]:
-    """The images of the chosen classes, each of which has to be in both parts."""
-    folders = {folder: kind for kind, folder in choice.folders.items()}
-    keys = [key for key in found.sizes if key[1] in folders]
-    there = {key[:2] for key in keys}
-    for folder, kind in folders.items():
-        for has, lacks in (("Training", "Test"), ("Test", "Training")):
-            if (lacks, folder) not in there:
-                raise fruits.only_in(name, has, lacks, folder, kind)
-    for _, folder, file in keys:
-        for part in (folder, file):
-            if printable(part, most=200) != part:
-                raise WrongData(
-                    f"{name} is refused: '{printable(part)}' in it cannot be the name "
-                    "of a file of Fruits-360."
-                )
-    return keys
-
-
-def _write(found: Found, keys: list[Key], part: Path, name: str) -> None:
+def _write(found: Found, new: Path, name: str) -> None:
     """Every image is looked at before it is written."""
     from tqdm import tqdm
 
-    for key in tqdm(keys, desc="unpacking", unit=" images", mininterval=0.5):
+    for key in tqdm(found.sizes, desc="unpacking", unit=" images", mininterval=0.5):
+        shown = "/".join(map(printable, key))
+        if shown != "/".join(key):
+            raise WrongData(f"{name} is refused: no file of Fruits-360 is '{shown}'.")
         data = found.read(key)
         problem = fruits.image_problem(data)
         if problem:
             raise WrongData(
-                f"{'/'.join(key)} {problem}. It is from {name}, of which nothing was "
-                "kept: get that again."
+                f"{shown} {problem}. It is from {name}, of which nothing was kept: get "
+                "that again."
             )
-        target = part.joinpath(*key)
+        target = new.joinpath(*key)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
 
 
-def _images_of_folder(folder: Path, name: str) -> Found:
+def _images_of_folder(folder: Path, wanted: list[str] | None, name: str) -> Found:
     layout = fruits.find_layout(folder, name)
     if (layout.root / fruits.PAINTED_MARKER).exists():
         raise WrongData(
             f"{name} holds fruits that this project painted. The notebook "
             "paints them itself where there are no photographs."
         )
-
-    def place(key: Key) -> Path:
-        return layout.folder(key[0]) / key[1] / key[2]
+    choice = fruits.choose(fruits.class_names(layout), wanted, name)
+    places = {
+        (split, choice.folders[kind], file): layout.folder(split)
+        / choice.folders[kind]
+        / file
+        for (split, kind), files in fruits.list_images(layout, choice).items()
+        for file in files
+        if _is_image(file)
+    }
 
     def read(key: Key) -> bytes:
-        with fruits.readable(place(key)):
-            return read_at_most(place(key), MOST_BYTES)
+        with fruits.readable(places[key]):
+            return read_at_most(places[key], MOST_BYTES)
 
-    sizes: dict[Key, int] = {}
-    for split in ("Training", "Test"):
-        for kind in fruits.class_names(layout):
-            inside = layout.folder(split) / kind
-            if not inside.is_dir():
-                continue
-            with fruits.readable(inside):
-                for file in filter(_is_image, sorted(os.listdir(inside))):
-                    sizes[split, kind, file] = (inside / file).stat().st_size
-            if len(sizes) > MOST_ENTRIES:
-                raise WrongData(
-                    f"{name} holds more than {MOST_ENTRIES:,} images; Fruits-360 "
-                    "does not."
-                )
-    return Found(sizes, read)
+    sizes = {key: place.stat().st_size for key, place in places.items()}
+    return Found(choice, sizes, read)
 
 
 def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _images_of_archive(archive: Archive, name: str) -> Found:
+def _images_of_archive(archive: Archive, wanted: list[str] | None, name: str) -> Found:
     """The images of the one data set in an archive."""
     by_root: dict[str, dict[Key, str]] = {}
     for member in archive.members:
@@ -419,19 +332,21 @@ def _images_of_archive(archive: Archive, name: str) -> Found:
             f"{fruits.some(inside) or 'nothing'}."
         )
     root = fruits.pick_root(roots, name)
-    called = {TRAINING: TRAINING, tests[root][0]: "Test"}
+    parts = {TRAINING: "Training", tests[root][0]: "Test"}
     members = {
-        (called[split], folder, file): member
+        (parts[split], folder, file): member
         for (split, folder, file), member in by_root[root].items()
-        if split in called
+        if split in parts
     }
+    choice = fruits.choose({folder for _, folder, _ in members}, wanted, name)
+    fruits.same_classes({key[:2] for key in members}, choice, name)
+    chosen = choice.folders.values()
+    members = {key: x for key, x in members.items() if key[1] in chosen}
     return Found(
+        choice,
         {key: archive.members[x].file_size for key, x in members.items()},
         lambda key: archive.read(members[key], MOST_BYTES),
     )
-
-
-# ---- The disk -------------------------------------------------------------
 
 
 def _room_for(sizes: Iterable[int], folder: Path) -> None:
@@ -445,57 +360,32 @@ def _room_for(sizes: Iterable[int], folder: Path) -> None:
         )
 
 
-def _disk_sentence(problem: OSError) -> str:
-    where = problem.filename or "the folder"
-    if problem.errno in FULL:
-        return (
-            "The disk became full, and what was written has been taken away "
-            "again. Make room, or choose another disk with --to."
-        )
-    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return (
-            f"{where} cannot be written to ({problem.strerror}). Choose a "
-            "folder of yours with --to."
-        )
-    return f"{where}: {problem.strerror or type(problem).__name__}"
-
-
 # ---- From Kaggle ----------------------------------------------------------
 
 
 def _put_from_kaggle(to: Path, wanted: list[str] | None, keep_archive: bool) -> None:
     """Download the archive, or what is missing of it, and unpack it."""
-    given = credentials_given()
-    if given is None:
-        raise NoData(_NO_CREDENTIALS)
     folder = to.with_name(f"{to.name}-download")
     archive = folder / "fruits.zip"
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{PAGE} (about 1 GB, as a whole; it can be interrupted)", flush=True)
+    keep = True
     try:
-        _download(folder, given)
-    finally:
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    try:
+        _download(folder)
         _put(archive, to, wanted, "Kaggle's archive")
+        keep = keep_archive
     except BadArchive:
-        # Not kept: resuming would never make it whole.
-        shutil.rmtree(folder, ignore_errors=True)
+        keep = False  # resuming would never make it whole
         raise
-    except ValueError:  # a class that it has not, for one
-        print(f"The archive is kept: {archive}")
-        raise
-    if keep_archive:
-        print(f"The archive is kept: {archive}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if not keep or not archive.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"What was downloaded is kept: {archive}")
 
 
-def _download(folder: Path, given: str) -> None:
+def _download(folder: Path) -> None:
     """Kaggle's archive into `folder`, resuming an earlier run.
-
-    `given` is where the credentials are, for the messages.
 
     Nothing of what the kaggle package prints or raises is passed on: its
     messages may hold addresses that are signed with the reader's account.
@@ -509,47 +399,10 @@ def _download(folder: Path, given: str) -> None:
     except (NoData, KeyboardInterrupt):
         raise
     except BaseException as caught:
-        problem = _sentence(caught, given)
+        problem = _sentence(caught)
     if problem is not None:
         # Outside of `except`, so that no trace leads to the original.
         raise NoData(problem)
-
-
-_NO_CREDENTIALS = (
-    "Kaggle gives Fruits-360 to people with an account, and no credentials "
-    "of one were found. Make a free account, create an API token at "
-    "https://www.kaggle.com/settings/api, and put it into the file "
-    "~/.kaggle/access_token (or into the environment variable "
-    "KAGGLE_API_TOKEN); kaggle.json, and KAGGLE_USERNAME with KAGGLE_KEY, work "
-    f"too. Or download the archive at {PAGE} in a browser, then: "
-    'make fruits ARGS="--from archive.zip". Without photographs the notebook '
-    "runs on painted fruits."
-)
-
-
-def credentials_given() -> str | None:
-    """Where credentials for Kaggle are (not what they are), if anywhere.
-
-    The places of the kaggle package, version 2 (kagglesdk/kaggle_env.py and
-    kaggle/api/kaggle_api_extended.py).
-    """
-    if os.environ.get("KAGGLE_API_TOKEN"):
-        return "the environment variable KAGGLE_API_TOKEN"
-    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
-        return "the environment variables KAGGLE_USERNAME and KAGGLE_KEY"
-    home = Path.home() / ".kaggle"
-    cache = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    chosen = os.environ.get("KAGGLE_CONFIG_DIR")
-    places = [
-        *(home / "access_token", home / "access_token.txt"),
-        *(home / "kaggle.json", home / "credentials.json"),
-        Path(cache) / "kaggle" / "kaggle.json",
-        *([Path(chosen) / "kaggle.json"] if chosen else []),
-    ]
-    for place in places:
-        if place.is_file():
-            return str(place)
-    return None
 
 
 def _kaggle_api():
@@ -604,15 +457,22 @@ def _impatient() -> Iterator[None]:
         HTTPAdapter.send = patient
 
 
-def _sentence(problem: BaseException, given: str) -> str:
+def _sentence(problem: BaseException) -> str:
     """What went wrong at Kaggle and what to do, without any secret."""
-    again = "What has come is kept: run `make fruits` again to resume."
-    status = _status(problem)
+    from requests.exceptions import HTTPError
+
+    status = None
+    if isinstance(problem, HTTPError):
+        status = getattr(problem.response, "status_code", "unknown")
     if isinstance(problem, SystemExit) or status == 401:
         return (
-            f"Kaggle refused the credentials in {given}: they are wrong, or no "
-            "longer valid. Create a new API token at "
-            "https://www.kaggle.com/settings/api and put it there."
+            "Kaggle gives Fruits-360 to people with an account, and no valid "
+            "credentials of one were found. Make a free account, create an API token "
+            "at https://www.kaggle.com/settings/api, and put it into the file "
+            "~/.kaggle/access_token (or the environment variable KAGGLE_API_TOKEN). "
+            f"Or download the archive at {PAGE} in a browser, then: make fruits "
+            'ARGS="--from archive.zip". Without photographs the notebook runs on '
+            "painted fruits."
         )
     if status == 403:
         return (
@@ -621,43 +481,20 @@ def _sentence(problem: BaseException, given: str) -> str:
             "else it asks (it may want a telephone number), then run "
             "`make fruits` again."
         )
-    if status == 404:
-        return (
-            f"Kaggle has no data set {DATASET} any more (404). Look for it at "
-            "https://github.com/fruits-360. Unpacked on disk it can be "
-            'used: make fruits ARGS="--from FOLDER".'
-        )
     if status is not None:
-        return f"Kaggle answered with an error ({status}). Try again later. {again}"
-    if isinstance(problem, ImportError):
-        return "The Python package kaggle cannot be imported: `make setup` installs it."
-    number = getattr(problem, "errno", None)
-    if isinstance(problem, OSError) and number in FULL:
-        return (
-            "The disk became full during the download. Make room, or "
-            f"choose another disk with --to. {again}"
+        found = f"Kaggle answered with an error ({status}): try again later."
+    elif isinstance(problem, OSError) and problem.strerror:
+        found = f"The download failed ({problem.strerror}): make room, or see --to."
+    else:
+        found = (
+            "Kaggle cannot be reached, or the connection broke off "
+            f"({type(problem).__name__}): check the network, and HTTPS_PROXY if "
+            "there is one."
         )
-    if isinstance(problem, OSError) and number is not None:
-        return f"{_disk_sentence(problem)} {again}"
     return (
-        f"Kaggle cannot be reached, or the connection broke off "
-        f"({type(problem).__name__}): check the network, and HTTPS_PROXY if there is "
-        f"one. {again} Or get the archive from {PAGE} on another machine, then: "
-        'make fruits ARGS="--from archive.zip".'
+        f"{found} `make fruits` resumes the download. Or get the archive from {PAGE} "
+        'on another machine, then: make fruits ARGS="--from archive.zip".'
     )
-
-
-def _status(problem: BaseException) -> int | str | None:
-    """The number of an HTTP error, or None if it is no such error."""
-    from requests.exceptions import HTTPError
-
-    if not isinstance(problem, HTTPError):
-        return None
-    status = getattr(problem.response, "status_code", None)
-    if status == 200:  # then the error is in the answer
-        with contextlib.suppress(Exception):
-            status = int(problem.response.json()["code"])
-    return status or "unknown"
 
 
 if __name__ == "__main__":

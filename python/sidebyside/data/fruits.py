@@ -10,14 +10,17 @@ import json
 import os
 import re
 import shutil
-import tempfile
-import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import WrongData, printable
-from ..common.files import data_directory, project_directory, read_at_most
+from ..common.files import (
+    data_directory,
+    project_directory,
+    read_at_most,
+    written_folder,
+)
 
 # The fruits of the comparison of 2018, in the order of its R source.
 CLASSES = (
@@ -35,6 +38,7 @@ TESTS = ("Test", "Validation")  # "Validation" is what it was called in 2018
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 FORMATS = ("BMP", "GIF", "JPEG", "PNG")
 
+NO_ROOTS = ("__MACOSX", TRAINING)  # where no data set is looked for
 LEVELS = 4  # how far below the folder Training and Test are looked for
 MOST_FOLDERS = 5000  # and in how many folders, before giving up
 MOST_BYTES = 1_000_000  # no file of 100 x 100 pixels comes near
@@ -91,9 +95,9 @@ def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
     One line on the screen says which of three sources it is, first found
     wins: the folder that the environment variable `FRUITS360_DIR` names (the
     word "painted" there asks for painted fruits); `fruits-360/` of the data
-    folder, which `make fruits` writes; fruits painted by this package. All
-    images are checked before they are used, once: it is remembered as long as
-    no file changes.
+    folder, which `make fruits` writes; fruits painted by this package. Of a
+    folder of your own, the first image of each class is opened; the others
+    were checked when they were fetched or painted.
 
     Parameters
     ----------
@@ -108,8 +112,8 @@ def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
     -------
     str
         The folder itself if it holds just these classes. Otherwise a folder
-        of links to them (copies where links are impossible), with the names
-        of the list. Images are 100 by 100 pixels.
+        of links to them, with the names of the list. Images are 100 by 100
+        pixels.
 
     Raises
     ------
@@ -316,18 +320,14 @@ def _line(source: Source, painted: bool, choice: Choice, listing: Listing) -> st
         f"{len(choice.folders)} classes, {images['Training']:,} Training and "
         f"{images['Test']:,} Test images"
     ]
-    renamed = choice.renamed()
+    renamed = [f"{x} is its '{printable(y)}'" for x, y in choice.renamed().items()]
     if renamed:
-        names = [f"{x} is its '{printable(y)}'" for x, y in list(renamed.items())[:3]]
-        rest = len(renamed) - len(names)
-        names += [f"{rest} more like these"] if rest else []
-        parts.append(", ".join(names))
+        more = [f"{len(renamed) - 3} more like these"] if len(renamed) > 3 else []
+        parts.append(", ".join(renamed[:3] + more))
     if choice.missing:
         parts.append(f"not there: {', '.join(choice.missing)}")
     if choice.others:
-        others = "other is" if choice.others == 1 else "others are"
-        said = f'{choice.others} {others} there (classes="all" takes all)'
-        parts.append(said)
+        parts.append(f'others there: {choice.others} (classes="all" takes all)')
     return "; ".join(parts)
 
 
@@ -342,12 +342,10 @@ def find_layout(folder: Path, name: str) -> Layout:
     with readable(folder):
         is_folder, is_there = folder.is_dir(), folder.exists()
     if not is_folder:
-        found = "is a file" if is_there else "does not exist"
-        unpack = f"; unpack it, or: make fruits ARGS=\"--from '{folder}'\""
-        zipped = unpack if found == "is a file" else ""
         raise WrongData(
-            f"{name} {found}{zipped}. Expected: a folder that holds "
-            f"{TRAINING} and Test, with a folder of images for each class."
+            f"{name} {'is a file' if is_there else 'does not exist'}. Expected: a "
+            f"folder that holds {TRAINING} and Test. To unpack an archive: make fruits "
+            f"ARGS=\"--from '{folder}'\""
         )
     with readable(folder):
         layouts = {str(x.root): x for x in _layouts(folder, name)}
@@ -380,36 +378,24 @@ def pick_root(roots: list[str], name: str) -> str:
 
 
 def _layouts(folder: Path, name: str) -> Iterator[Layout]:
-    level = [folder]
+    os.scandir(folder).close()  # os.walk() would pass over what cannot be read
     visited: set[str] = set()
-    for _ in range(LEVELS + 1):
-        below: list[Path] = []
-        for place in level:
-            real = os.path.realpath(place)
-            if real in visited:  # a link leads back to it
-                continue
-            visited.add(real)
-            if len(visited) > MOST_FOLDERS:
-                raise WrongData(
-                    f"{name} holds thousands of folders; name the one that "
-                    f"{TRAINING} and Test are in."
-                )
-            try:
-                inside = [x.name for x in os.scandir(place) if x.is_dir()]
-            except OSError:
-                if place == folder:
-                    raise
-                continue  # nothing that was meant, if it cannot be read
-            tests = [test for test in TESTS if test in inside]
-            if TRAINING in inside and tests:
-                yield Layout(place, tests[0])
-                continue
-            below += [
-                place / x
-                for x in sorted(inside)
-                if not x.startswith(".") and x not in ("__MACOSX", TRAINING)
-            ]
-        level = below
+    for place, inside, _ in os.walk(folder, followlinks=True):
+        tests = [test for test in TESTS if test in inside]
+        real = os.path.realpath(place)
+        known = real in visited  # a link leads back to it
+        visited.add(real)
+        if len(visited) > MOST_FOLDERS:
+            raise WrongData(
+                f"{name} holds thousands of folders; name the one that {TRAINING} and "
+                "Test are in."
+            )
+        if not known and TRAINING in inside and tests:
+            yield Layout(Path(place), tests[0])
+        elif not known and len(Path(place).relative_to(folder).parts) < LEVELS:
+            inside[:] = sorted(x for x in inside if x[0] != "." and x not in NO_ROOTS)
+            continue
+        inside.clear()
 
 
 def class_names(layout: Layout) -> list[str]:
@@ -453,7 +439,13 @@ def list_images(layout: Layout, choice: Choice) -> Listing:
 
     Files that Keras does not take for images are left out. Nothing is opened.
     """
-    _same_classes(layout, choice)
+    there = {
+        (split, real)
+        for split in ("Training", "Test")
+        for real in choice.folders.values()
+        if (layout.folder(split) / real).is_dir()
+    }
+    same_classes(there, choice, printable(layout.root))
     listing: Listing = {}
     for split in ("Training", "Test"):
         for name, real in choice.folders.items():
@@ -484,24 +476,16 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     return True
 
 
-def _same_classes(layout: Layout, choice: Choice) -> None:
-    for here, other in (("Training", "Test"), ("Test", "Training")):
-        for name, real in choice.folders.items():
-            if not (layout.folder(here) / real).is_dir():
-                raise only_in(
-                    printable(layout.root),
-                    layout.folder(other).name,
-                    layout.folder(here).name,
-                    printable(real),
-                    printable(name),
+def same_classes(there: set[tuple[str, str]], choice: Choice, where: str) -> None:
+    """WrongData if a class is in one part only; `there` are (part, folder)."""
+    for has, lacks in (("Training", "Test"), ("Test", "Training")):
+        for name, folder in choice.folders.items():
+            if (lacks, folder) not in there:
+                raise WrongData(
+                    f"{where}: {has} has the class '{printable(folder)}', {lacks} does "
+                    "not. Both need the same classes: add the folder, or choose "
+                    f"classes without {printable(name)}."
                 )
-
-
-def only_in(where: str, has: str, lacks: str, folder: str, name: str) -> WrongData:
-    return WrongData(
-        f"{where}: {has} has the class '{folder}', {lacks} does not. Both need the "
-        f"same classes: add the folder, or choose classes without {name}."
-    )
 
 
 def _no_images_below(folder: Path) -> None:
@@ -561,92 +545,46 @@ def _as_expected(layout: Layout, choice: Choice) -> Path:
     exact = layout.test == "Test" and not choice.renamed()
     if exact and not choice.others:
         return layout.root
-    view = own_directory() / "fruits-360-views" / _key(layout, choice)
+    import filelock
+
     links = {
         (split, name): (layout.folder(split) / real).resolve()
         for split in ("Training", "Test")
         for name, real in choice.folders.items()
     }
-    marker = layout.root / PAINTED_MARKER
-    if not _is_right(view, links):
-        _make_view(view, links, marker if marker.exists() else None)
+    what = json.dumps(sorted((*key, str(folder)) for key, folder in links.items()))
+    name = hashlib.sha256(what.encode()).hexdigest()[:12]
+    view = own_directory() / "fruits-360-views" / name
+    try:
+        view.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(view.with_name(f".{name}.lock")):
+            if not _is_right(view, links):
+                _make_view(view, links, layout.root / PAINTED_MARKER)
+    except OSError as problem:
+        raise WrongData(
+            f"The folder of links {view} cannot be written "
+            f"({problem.strerror or problem}). Set SIDEBYSIDE_DATA to a folder where "
+            "it can."
+        ) from problem
     return view
-
-
-def _key(layout: Layout, choice: Choice) -> str:
-    """A short name for a choice of classes of a folder."""
-    folder = str(layout.root.resolve())
-    what = json.dumps([folder, layout.test, sorted(choice.folders.items())])
-    return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
 def _is_right(view: Path, links: dict[tuple[str, str], Path]) -> bool:
     try:
         there = {
-            (split, name)
+            (split, name): Path(os.readlink(view / split / name))
             for split in ("Training", "Test")
             for name in os.listdir(view / split)
         }
-        return there == set(links) and all(
-            _leads_to(view / split / name, folder)
-            for (split, name), folder in links.items()
-        )
     except OSError:
         return False
+    return there == links
 
 
-def _leads_to(place: Path, folder: Path) -> bool:
-    if place.is_symlink():
-        return Path(os.readlink(place)) == folder
-    return _files(place) == _files(folder)
-
-
-def _files(folder: Path) -> set[tuple[str, int, int]]:
-    with os.scandir(folder) as entries:
-        return {(x.name, (s := x.stat()).st_size, s.st_mtime_ns) for x in entries}
-
-
-def _make_view(
-    view: Path, links: dict[tuple[str, str], Path], marker: Path | None
-) -> None:
-    """Written aside and renamed, so that nobody sees half of it."""
-    view.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{view.name}-", dir=view.parent))
-    try:
+def _make_view(view: Path, links: dict[tuple[str, str], Path], marker: Path) -> None:
+    with written_folder(view) as new:
         for (split, name), folder in links.items():
-            place = part / split / name
-            place.parent.mkdir(exist_ok=True)
-            try:
-                place.symlink_to(folder, target_is_directory=True)
-            except (OSError, NotImplementedError):
-                shutil.copytree(folder, place)
-        if marker is not None:
-            shutil.copyfile(marker, part / marker.name)
-        part.chmod(0o755)
-        try:
-            replace_folder(part, view)
-        except OSError:
-            # Another process was faster, which is as good.
-            if not _is_right(view, links):
-                raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def replace_folder(new: Path, place: Path) -> None:
-    """Put the folder `new` in `place`; what was there goes, or stays whole."""
-    old = place.with_name(f".{place.name}.old-{uuid.uuid4().hex[:8]}")
-    try:
-        os.rename(place, old)
-    except FileNotFoundError:
-        os.rename(new, place)
-        return
-    try:
-        os.rename(new, place)
-    except BaseException:
-        os.rename(old, place)
-        raise
-    if old.is_symlink():
-        old.unlink()
-    else:
-        shutil.rmtree(old, ignore_errors=True)
+            (new / split).mkdir(exist_ok=True)
+            (new / split / name).symlink_to(folder, target_is_directory=True)
+        if marker.exists():
+            shutil.copyfile(marker, new / marker.name)

@@ -18,16 +18,12 @@ NumPy and Pillow are all it takes.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import glob
 import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,8 +31,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ...common.errors import Sentence, printable
+from ...common.files import restore_folder, written_folder
 from ...common.python import interpreter
-from .camera import SIZE, Shot, photograph
+from .camera import Shot, photograph
 from .recipes import RECIPES
 from .solids import Solid
 
@@ -49,14 +46,13 @@ MARKER = "painted.json"
 WHAT = "painted fruits, drawn by sidebyside.data.painted.painter; not photographs"
 QUALITY = 92  # of the JPEG files
 
-# Three specimens of each fruit. One is only trained on and one only tested
-# on, as a fruit would be that is met after training.
+# Three specimens of each fruit: one is only in Training and one only in Test,
+# like a fruit that nobody has seen before.
 SPECIMENS = {"Training": (0, 1), "Test": (1, 2)}
 GOLDEN = 0.6180339887498949  # turns: the next one falls where there is room
 
-# How fruits are laid before the camera: `(lay, lean, turns)`. `turns` tells
-# which way the fruit goes round: about its own axis, or with its ends coming
-# to the front.
+# How a fruit lies in front of the camera: `(lay, lean, turns)`. It spins about
+# its own axis, or turns so that its ends come to the front.
 UPRIGHT, ROLLING = (0, 12, "spin"), (90, 12, "spin")
 POSES = (UPRIGHT, (90, 12, "turn"), (35, 20, "spin"))
 OTHER_POSES = {"Banana": (UPRIGHT, ROLLING, (45, 12, "spin"))}
@@ -119,11 +115,6 @@ def _known(names: Iterable[str]) -> None:
             raise ValueError(
                 f"no painted fruit is called {name!r}; there are: {', '.join(PAINTED)}"
             )
-
-
-def _listed(classes: Iterable[str]) -> list[str]:
-    """A list; R's `"Kiwi"` comes as one word and not as a list of one."""
-    return [classes] if isinstance(classes, str) else list(classes)
 
 
 def _random(seed: int, *key: str | int) -> np.random.Generator:
@@ -214,14 +205,15 @@ def paint_fruits(
     Raises
     ------
     ValueError
-        If a fruit is not known, or a number (also of workers) is too small.
+        If a fruit is not known, or a number is too small.
     CannotPaint
         If it cannot be written: the disk is full, the folder holds
         something else, ... The message says what to do.
     """
     import filelock
 
-    names = sorted(set(_listed(classes)))
+    # R's "Kiwi" comes as one word and not as a list of one.
+    names = sorted({classes} if isinstance(classes, str) else set(classes))
     _known(names)
     if not names:
         raise ValueError("classes is empty; name at least one fruit")
@@ -230,8 +222,6 @@ def paint_fruits(
             f"training = {training} and test = {test}: there has to be at "
             "least one picture of each"
         )
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; it takes 1 process or more")
     target = Path(directory).expanduser().absolute()
     wanted = {
         "what": WHAT,
@@ -247,8 +237,13 @@ def paint_fruits(
             lock = target.with_name(f".{target.name}.lock")
             with filelock.FileLock(lock, timeout=PATIENCE):
                 # Another process may have painted while this one waited.
+                restore_folder(target)  # after a process that was killed
                 if not is_complete(target, wanted):
-                    _replace(target, wanted, workers or _cores())
+                    _refuse_foreign(target)
+                    with written_folder(target) as new:
+                        _paint_all(new, wanted, workers or _cores())
+                        text = json.dumps(wanted, indent=2) + "\n"
+                        (new / MARKER).write_text(text, "utf-8")
     except filelock.Timeout as late:
         raise CannotPaint(
             f"another process has been painting {target} for "
@@ -294,25 +289,6 @@ def _marker(directory: Path) -> dict | None:
         return None
 
 
-def _replace(target: Path, wanted: dict, workers: int) -> None:
-    """Paint beside `target`, then put the new folder in its place."""
-    _refuse_foreign(target)
-    prefix = f".{target.name}.unfinished-"
-    # Left by a process that was killed: we have the lock, so nobody's.
-    for stale in target.parent.glob(f"{glob.escape(prefix)}*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    beside = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
-    try:
-        new = beside / "new"
-        _paint_all(new, wanted, workers)
-        (new / MARKER).write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")
-        if target.exists():
-            target.rename(beside / "old")
-        new.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
 def _refuse_foreign(target: Path) -> None:
     """Nothing is ever removed that this module did not paint."""
     if not target.exists():
@@ -343,123 +319,73 @@ def _cores() -> int:
 
 def _paint_all(folder: Path, wanted: dict, workers: int) -> None:
     names = wanted["classes"]
-    for part in PARTS:
-        for name in names:
-            (folder / part / name).mkdir(parents=True)
     workers = min(workers, len(names))
     if workers == 1 or not os.access(interpreter(), os.X_OK):
         _paint_classes(folder, names, wanted)
     else:
-        shares = [names[k::workers] for k in range(workers)]
-        _in_children(
-            [
-                json.dumps({"folder": str(folder), "share": share, "wanted": wanted})
-                for share in shares
-            ]
-        )
+        _in_children([[str(folder), names[k::workers], wanted] for k in range(workers)])
 
 
-def _paint_classes(folder: Path, names: list[str], wanted: dict) -> None:
+def _paint_classes(folder: str | Path, names: list[str], wanted: dict) -> None:
     for name in names:
         for part, count in zip(PARTS, ("training", "test"), strict=True):
+            place = Path(folder, part, name)
+            place.mkdir(parents=True)
             for index in range(wanted[count]):
                 picture = paint(name, part=part, index=index, seed=wanted["seed"])
                 Image.fromarray(picture).save(
-                    folder / part / name / f"{index}_100.jpg",
-                    quality=QUALITY,
-                    subsampling=0,
+                    place / f"{index}_100.jpg", quality=QUALITY, subsampling=0
                 )
 
 
-# What a child does: read its job and paint.
 CHILD = """
 import json, sys
-from pathlib import Path
-sys.path.append({root!r})
 from sidebyside.data.painted.painter import _paint_classes
-job = json.load(sys.stdin)
-try:
-    _paint_classes(Path(job["folder"]), job["share"], job["wanted"])
-except OSError as problem:
-    sys.exit(problem.strerror or str(problem))
+_paint_classes(*json.loads(sys.argv[1]))
 """
 
 
-def _in_children(jobs: list[str]) -> None:
-    """Run every job in a process of its own.
+def _in_children(jobs: list[list]) -> None:
+    """Run `_paint_classes()` for every job in a process of its own.
 
     Processes and not threads, because Python runs one thread at a time;
     started anew and not forked, because a fork of a process that holds R or
     TensorFlow can hang.
     """
-    root = str(Path(__file__).resolve().parents[3])
-    command = [interpreter(), "-P", "-c", CHILD.format(root=root)]
     children: list[subprocess.Popen] = []
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
-        try:
-            for job in jobs:
-                child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=complaints,
-                    stderr=complaints,
-                    text=True,
-                    env={**os.environ, "OMP_NUM_THREADS": "1"},
-                )
-                children.append(child)
-                # It may have died already; that is noticed below.
-                with contextlib.suppress(BrokenPipeError), child.stdin:
-                    child.stdin.write(job)
-            failed = [child for child in children if child.wait()]
-        finally:
-            for child in children:
-                child.kill()
-                child.wait()
-        if failed:
-            complaints.seek(0)
-            said = complaints.read().strip().splitlines() or ["no message"]
-            raise CannotPaint(
-                f"A process of {interpreter()} that was painting failed "
-                f"({said[-1]}). If the disk is full, make room (they need 20 MB)."
+    try:
+        for job in jobs:
+            child = subprocess.Popen(
+                [interpreter(), "-P", "-c", CHILD, json.dumps(job)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
+            children.append(child)
+        for child in children:
+            said = child.stderr.read().strip().splitlines() or ["no message"]
+            if child.wait():
+                raise CannotPaint(
+                    f"A process of {interpreter()} that was painting failed "
+                    f"({printable(said[-1])}). If the disk is full, make room (they "
+                    "need 20 MB)."
+                )
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+            child.stderr.close()
 
 
 # --- All fruits at a glance
 
 
-def contact_sheet(
-    directory: str | os.PathLike[str] | None = None,
-    *,
-    classes: Iterable[str] = PAINTED,
-    turns: int = 6,
-    part: str = "Training",
-    seed: int = DEFAULT_SEED,
-    size: int = 76,
-) -> Image.Image:
-    """A few turns of every fruit, with its name.
-
-    Parameters
-    ----------
-    directory
-        A folder that `paint_fruits()` made; without one, the pictures are
-        painted now.
-    classes, part, seed
-        As in `paint()`.
-    turns
-        Pictures of each fruit: the first ones of its folder.
-    size
-        Width of a picture on the sheet, in pixels.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder lacks one of the pictures.
-    """
-    names = _listed(classes)
-    _known(names)
+def contact_sheet(turns: int = 6, size: int = 76) -> Image.Image:
+    """A few turns of every fruit, each `size` pixels wide, with its name."""
     label, gap, head = 126, 4, 58
     half = label + turns * (size + gap) + 16
-    rows = (len(names) + 1) // 2
+    rows = (len(PAINTED) + 1) // 2
     wide, high = 2 * half, head + rows * (size + gap) + 8
     sheet = Image.new("RGB", (wide, high), "white")
     draw = ImageDraw.Draw(sheet)
@@ -470,19 +396,12 @@ def contact_sheet(
         font=ImageFont.load_default(22),
     )
     font = ImageFont.load_default(16)
-    for place, name in enumerate(names):
+    for place, name in enumerate(PAINTED):
         column, row = divmod(place, rows)
         left, top = 16 + column * half, head + row * (size + gap)
         draw.text((left, top + size / 2), name, fill="black", font=font, anchor="lm")
         for k in range(turns):
-            if directory is None:
-                array = paint(name, part=part, index=k, seed=seed)
-                picture = Image.fromarray(array)
-            else:
-                path = Path(directory) / part / name / f"{k}_100.jpg"
-                with Image.open(path) as file:
-                    picture = file.convert("RGB")
-            if size != SIZE:
-                picture = picture.resize((size, size), Image.LANCZOS)
+            picture = Image.fromarray(paint(name, index=k))
+            picture = picture.resize((size, size), Image.LANCZOS)
             sheet.paste(picture, (left + label - 16 + k * (size + gap), top))
     return sheet
