@@ -1,10 +1,9 @@
 """Binder's scripts, with commands that only write down how they were called.
 
-And whether the lists for conda, pip and apt have what notebooks and companions use. No
-image is built and no environment is solved: neither Docker nor conda-forge is asked.
+And whether the pins for conda work together and are those for pip. No image is built
+and no environment is solved: neither Docker nor conda-forge is asked.
 """
 
-import ast
 import json
 import os
 import re
@@ -20,7 +19,6 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 BINDER = ROOT / "binder"
 SCRIPTS = ("postBuild", "start")
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 sys.path.insert(0, str(ROOT / "tools"))
 import setup_decisions as decide  # noqa: E402
@@ -179,7 +177,7 @@ def test_without_an_environment_nothing_is_done(post_build):
     assert calls == []
 
 
-# --- the lists, against each other and against what is used
+# --- conda's list
 
 
 def listed_for_conda():
@@ -188,164 +186,6 @@ def listed_for_conda():
     from_pypi = next(entry["pip"] for entry in listed if isinstance(entry, dict))
     found = {re.split(r"[=<>]", entry)[0]: entry for entry in plain}
     return found | {Requirement(entry).name: entry for entry in from_pypi}
-
-
-def listed_for_pip():
-    lines = (
-        line.split("#")[0].strip()
-        for line in (ROOT / "requirements.in").read_text().splitlines()
-    )
-    return {Requirement(line).name for line in lines if line}
-
-
-def listed_for_apt():
-    lines = (
-        line.split("#")[0].strip()
-        for line in (ROOT / "apt-packages.txt").read_text().splitlines()
-    )
-    return {
-        line.removeprefix("r-cran-") for line in lines if line.startswith("r-cran-")
-    }
-
-
-# Where a module's name is not that of the package.
-PACKAGES = {
-    "PIL": "pillow",
-    "IPython": "ipykernel",
-    "cpuinfo": "py-cpuinfo",
-    "rpy2": "rpy2-rinterface",
-    "mpl_toolkits": "matplotlib",
-    "_rinterface_cffi_api": "rpy2-rinterface",
-    "pkg_resources": "setuptools",
-    "jupyter_client": "nbclient",
-    "traitlets": "nbclient",
-    "urllib3": "requests",
-}
-TENSORFLOW = {"tensorflow": "tensorflow-cpu"}
-CONDA_NAMES = {"rpy2-rinterface": "rpy2", "matplotlib": "matplotlib-base"}
-
-
-def imported(code):
-    tree = ast.parse(code)
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {"sidebyside"}
-
-
-def without_magics(source):
-    return "\n".join(
-        "" if line.lstrip().startswith(("%", "!", "?")) else line
-        for line in source.splitlines()
-    )
-
-
-def code_cells(path):
-    return [
-        "".join(cell["source"])
-        for cell in json.loads(path.read_text())["cells"]
-        if cell["cell_type"] == "code"
-    ]
-
-
-def used_by_python():
-    """Modules that the notebooks' Python cells and the Python companion import."""
-    found = {}
-    for path in NOTEBOOKS:
-        for source in code_cells(path):
-            if not source.startswith("%%"):
-                found |= dict.fromkeys(imported(without_magics(source)), path.name)
-    for path in (ROOT / "python" / "sidebyside").rglob("*.py"):
-        found |= dict.fromkeys(imported(path.read_text()), path.name)
-    return found
-
-
-def missing_in_python(used, pip, conda):
-    wrong = []
-    for module, where in sorted(used.items()):
-        package = TENSORFLOW.get(module) or PACKAGES.get(module, module)
-        if package not in pip | {"numpy"}:
-            wrong.append(
-                f"{where} imports {module}: {package} is not in requirements.in"
-            )
-        if CONDA_NAMES.get(package, package) not in conda:
-            wrong.append(
-                f"{where} imports {module}: {package} is not in environment.yml"
-            )
-    return wrong
-
-
-def test_what_python_imports_is_listed_for_pip_and_for_conda():
-    assert (
-        missing_in_python(used_by_python(), listed_for_pip(), listed_for_conda()) == []
-    )
-
-
-# R brings these itself; keras3 and the companion have their own ways.
-WITH_R = {
-    "base",
-    "compiler",
-    "datasets",
-    "graphics",
-    "grDevices",
-    "grid",
-    "methods",
-    "parallel",
-    "splines",
-    "stats",
-    "stats4",
-    "tcltk",
-    "tools",
-    "utils",
-}
-OWN = {"sidebyside", "keras3", "tensorflow"}
-# R packages that others on the list bring on every route.
-BROUGHT = {"jsonlite": "reticulate", "Matrix": "lme4", "nlme": "lme4"}
-R_PACKAGE = re.compile(
-    r"(?:library|require|requireNamespace)\(\s*[\"']?([A-Za-z][\w.]*)"
-    r"|\b([A-Za-z][\w.]*):::?[A-Za-z]"
-)
-
-
-def used_by_r(code):
-    code = re.sub(r"#.*", "", code)
-    return {a or b for a, b in R_PACKAGE.findall(code)} - WITH_R - OWN
-
-
-def missing_in_r(used, *lists):
-    return [
-        package
-        for package in sorted(used)
-        for listed in lists
-        if package.lower() not in listed and BROUGHT.get(package, "") not in listed
-    ]
-
-
-def test_what_r_loads_is_listed_for_apt_and_for_conda():
-    used = set()
-    for path in NOTEBOOKS:
-        for source in code_cells(path):
-            if source.startswith("%%R"):
-                used |= used_by_r(source)
-    description = (ROOT / "r" / "DESCRIPTION").read_text()
-    for part in re.findall(r"(?ms)^(?:Imports|Suggests):(.*?)(?=^\S)", description):
-        used |= (
-            set(
-                re.findall(
-                    r"[A-Za-z][\w.]*(?=[\s,(])", re.sub(r"\(.*?\)", "", part) + ","
-                )
-            )
-            - WITH_R
-            - OWN
-        )
-    from_conda = {
-        name.removeprefix("r-") for name in listed_for_conda() if name.startswith("r-")
-    }
-    assert {"reticulate", "R6", "testthat"} <= used
-    assert missing_in_r(used, listed_for_apt(), from_conda) == []
 
 
 def pinned_for_conda(name):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ from sidebyside.timing import plan as plan_module
 from sidebyside.timing.__main__ import main
 from sidebyside.timing.cells import NoProgram, read_programs
 from sidebyside.timing.run import arms, keeper, processes
-from timing_fakes import Fakes, is_alive, run_with_hook, wait_for, write_notebook
+from timing_fakes import Fakes, has_ended, run_with_hook, write_notebook
 
 PYTHONS = ("python", "python-again")
 
@@ -315,10 +316,10 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     fakes.training(3, "import sys; sys.exit('the disk says,\\n\"no\"')")
     fakes.training(
         4,
-        "import subprocess, time\n"
+        "import signal, subprocess\n"
         "child = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
         f"open({str(fakes.folder / 'pid')!r}, 'w').write(str(child.pid))\n"
-        "time.sleep(100)",
+        "signal.pause()",
     )
     fakes.training(5, "os.kill(os.getpid(), 6)")
     fakes.training(6, "losses.pop()")
@@ -339,7 +340,7 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     assert messages[4].startswith("ended by signal 6")
     assert messages[5] == "loss has 1 values, expected one for each of 2 epochs"
     # What it had started is gone too, wherever it was.
-    assert not is_alive(int((fakes.folder / "pid").read_text()))
+    assert has_ended(int((fakes.folder / "pid").read_text()))
     shown = capfd.readouterr().out
     assert "crashed: exit code 1" in shown
     assert "timeout: stopped after 4." in shown
@@ -562,19 +563,19 @@ def test_nothing_outlives_a_program(tmp_path):
         "print(p.pid)"
     )
     assert keep(tmp_path, code).exit_code == 0
-    assert not is_alive(int((tmp_path / "stdout").read_text()))
+    assert has_ended(int((tmp_path / "stdout").read_text()))
 
 
 def test_a_program_does_not_outlive_its_killed_keeper(tmp_path):
     code = (
-        "import os, signal, time\n"
+        "import os, signal\n"
         "print(os.getpid(), flush=True)\n"
         "os.kill(os.getppid(), signal.SIGKILL)\n"
-        "time.sleep(100)"
+        "signal.pause()"
     )
     assert keep(tmp_path, code).reason == "lost"
     pid = int((tmp_path / "stdout").read_text())
-    assert wait_for(lambda: not is_alive(pid), 5)
+    assert has_ended(pid, 5)
 
 
 def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
@@ -586,10 +587,10 @@ def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         keep(
             tmp_path,
-            "import os, time; print(os.getpid(), flush=True); time.sleep(100)",
+            "import os, signal; print(os.getpid(), flush=True); signal.pause()",
             tick=tick,
         )
-    assert not is_alive(int((tmp_path / "stdout").read_text()))
+    assert has_ended(int((tmp_path / "stdout").read_text()))
 
 
 def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
@@ -612,17 +613,24 @@ def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
 
 def start_and_hang(fakes, name="one"):
     """A campaign in whose third run the program hangs, and that one's pid."""
-    pid = fakes.folder / "pid"
+    path = fakes.folder / "pid"
+    os.mkfifo(path)
     fakes.training(
         3,
-        "import time\n"
-        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-        "time.sleep(100)",
+        "import signal\n"
+        f"open({str(path)!r}, 'w').write(str(os.getpid()))\n"
+        "signal.pause()",
     )
+    # Both ends, so that the program need not wait for this one.
+    pipe = os.open(path, os.O_RDWR)
     process = fakes.start(name)
-    assert wait_for(lambda: pid.exists() and pid.read_text()), process.communicate()
+    try:
+        assert select.select([pipe], [], [], 60)[0], process.kill()
+        pid = int(os.read(pipe, 100))
+    finally:
+        os.close(pipe)
     (fakes.folder / "3").unlink()
-    return process, int(pid.read_text())
+    return process, pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -632,7 +640,7 @@ def test_a_campaign_that_is_stopped_leaves_no_process(fakes, number):
     shown, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "can be resumed" in shown
-    assert not is_alive(pid)
+    assert has_ended(pid)
     table = load_campaigns(fakes.campaigns / "one")
     assert table["state"].tolist() == ["ok", "ok", "interrupted"]
     assert table["message"][2] == "the campaign was stopped by its user"
@@ -645,7 +653,7 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     assert "under way on this machine: one" in report.status_text(fakes.campaigns)
     process.kill()
     process.communicate(timeout=20)
-    assert wait_for(lambda: not is_alive(pid), 10)
+    assert has_ended(pid, 10)
     folder = fakes.campaigns / "one"
     # As a power cut may leave it: a row that is not whole.
     with (folder / "runs.csv").open("a") as file:
@@ -733,13 +741,60 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
     os.utime(note)
     child.kill()
     # Dead, and not yet collected.
-    assert wait_for(lambda: not is_alive(child.pid))
+    assert has_ended(child.pid, 20)
     assert locks.holder() is None
     child.communicate()
     assert locks.holder() is None
     for text in ("", "[]", "{}", '{"pid": "x"}', '{"pid": -1}'):
         note.write_text(text)
         assert locks.holder() is None, text
+
+
+@pytest.mark.parametrize("ending", ["stopped", "lost", "full"])
+def test_the_experiment_s_share_is_that_of_all_sessions(
+    fakes, run, monkeypatch, capfd, ending
+):
+    """Five runs of 100 s, the third of them lost; 10 s of each session's own."""
+    clock, runs = types.SimpleNamespace(now=1.75e9), []
+    fake = types.SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr(campaign, "time", fake)
+    monkeypatch.setattr(campaign, "MOST_ATTEMPTS", 1)
+    monkeypatch.setattr(arms, "ask", lambda *a, **o: arms.Surroundings({}, {}, ""))
+    append_row = layout.append_row
+
+    def run_process(*_, folder, **__):
+        runs.append(clock.now)
+        clock.now += 100.0
+        third = len(runs) == 3
+        if third and ending == "stopped":
+            raise KeyboardInterrupt
+        stamps = [runs[-1]] * 5
+        stages = {"stamps": stamps, "history": {"loss": [0.5, 0.25]}}
+        (folder / "stages.json").write_text(json.dumps(stages))
+        lost = third and ending == "lost"
+        known = ended(seconds=100.0, started=runs[-1])
+        return processes.Outcome("lost") if lost else known
+
+    def append_row_if_there_is_room(*arguments):
+        if len(runs) == 3 and ending == "full":
+            raise layout.files.DiskFull(errno.ENOSPC, "no room")
+        append_row(*arguments)
+
+    monkeypatch.setattr(campaign, "run_process", run_process)
+    monkeypatch.setattr(layout, "append_row", append_row_if_there_is_room)
+    with pytest.raises((KeyboardInterrupt, Stopped)):
+        run(began=clock.now - 10.0)
+    monkeypatch.setattr(layout, "append_row", append_row)
+    shown = progress.Progress()
+    folder = resume_campaign(
+        fakes.campaigns / "one", progress=shown, began=clock.now - 10.0
+    )
+    overhead = read(folder, "end.json")["overhead"]
+    share = round(20 / 520, 5)
+    assert overhead == {"seconds": 520.0, "children_seconds": 500.0, "share": share}
+    assert "took 3.85% of the time" in capfd.readouterr().out
+    # 10 s before the second session, and 310 s in the first.
+    assert shown.spent == 320.0
 
 
 # --- disks that are full
