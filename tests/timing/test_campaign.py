@@ -426,6 +426,12 @@ def test_a_run_is_judged_anew_when_its_python_run_arrives():
     assert rows[1]["message"] == ""
 
 
+def test_losses_that_are_not_numbers_are_alike():
+    """A training that diverges does so in every arm."""
+    rows = [complete(n, arm, loss=(0.5, math.nan)) for n, arm in enumerate(PYTHONS, 1)]
+    assert outcome.judge(rows) == []
+
+
 def written(folder, losses, epochs=2, stamps=5, **facts):
     """The row of a run that left so many losses and stamps."""
     history = {"loss": losses, "epoch_seconds": [0.25] * len(losses)}
@@ -460,6 +466,8 @@ def test_stages_last_from_stamp_to_stamp(tmp_path):
     facts = ("process_seconds", "cpu_seconds", "peak_memory_mb", "clock_drift_seconds")
     assert [row[x] for x in facts] == [9.0, 1.0, 3.0, 0.01]
     assert written(tmp_path, [0.5, 0.4], stamps=4)["state"] == "crashed"
+    # The clock was set back a little, less than it may drift.
+    assert written(tmp_path, [0.5, 0.4], started=1e9 + 1.01)["start_seconds"] == 0.0
 
 
 @pytest.mark.parametrize("drift", [0.055, -0.055])
@@ -797,6 +805,18 @@ def test_the_experiment_s_share_is_that_of_all_sessions(
     assert shown.spent == 320.0
 
 
+def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
+    """Its row is written, and the note of the run that is under way is there yet."""
+    folder = run()
+    (folder / "end.json").unlink()
+    row = layout.read_rows(folder)[-1]
+    (folder / "current").mkdir()
+    (folder / "current" / "run.json").write_text(json.dumps(row))
+    before = (folder / "runs.csv").read_bytes()
+    resume_campaign(folder, progress="none")
+    assert (folder / "runs.csv").read_bytes() == before
+
+
 # --- disks that are full
 
 
@@ -858,11 +878,14 @@ def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(fakes, tmp_path):
     row = {"device": "gpu", "epochs": 1}
     stages = {"stamps": [1e9 + x for x in range(1, 6)], "history": {}}
     (tmp_path / "stages.json").write_text(json.dumps(stages))
-    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], "devices": ["/device:CPU:0"]}
-    (tmp_path / "fits.json").write_text(json.dumps([fit]))
-    found = outcome.finished(row, ended(), tmp_path)
-    assert found["state"] == "crashed"
-    assert "its variables lie on /device:CPU:0" in found["message"]
+    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5]}
+    for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
+        fit["devices"] = devices
+        (tmp_path / "fits.json").write_text(json.dumps([fit]))
+        found = outcome.finished(row, ended(), tmp_path)
+        assert found["state"] == "crashed"
+        where = ", ".join(sorted(devices)) or "no known device"
+        assert f"its variables lie on {where}" in found["message"]
     fit["devices"] = ["/device:GPU:0"]
     (tmp_path / "fits.json").write_text(json.dumps([fit]))
     found = outcome.finished(row, ended(), tmp_path)
@@ -1029,6 +1052,18 @@ def test_a_budget_limits_what_is_expected(fakes):
     assert shown.expected() == 0.0
 
 
+def test_an_interrupted_run_is_still_to_do(fakes):
+    shown = progress.Progress()
+    shown.clock = lambda: 0.0
+    rows = [
+        complete(1, "python", block=0, position=1, process_seconds=10.0),
+        complete(2, "python-again", block=0, position=2, process_seconds=3.0),
+    ]
+    rows[1]["state"] = "interrupted"
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    assert shown.expected() == 30.0
+
+
 def test_one_arm_has_no_ratio(fakes, run, made_up, capfd):
     made_up(lambda *_: 10.0)
     for kind in ("lines", "compact"):
@@ -1149,14 +1184,33 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
     monkeypatch.setattr(machine, "_others_at_work", lambda: [("stress", 1.5)])
     monkeypatch.setattr(machine, "_governors", lambda: ["powersave"])
     monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 1e6)
+    monkeypatch.setattr(machine, "_on_battery", lambda: True)
+    swaps = [types.SimpleNamespace(sin=1, sout=x) for x in (1, 2)]
+    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swaps.pop(0))
     found = "; ".join(machine.busy_findings())
     for words in (
+        "the machine is swapping",
+        "battery",
         "load of the last minute was 1000.00",
         "stress 150%",
         "powersave",
         "GB of memory",
     ):
         assert words in found
+
+
+def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
+    monkeypatch.setattr(machine, "load_average", lambda: 0.2)
+    monkeypatch.setattr(machine, "_usable_cores", lambda: 1)
+    monkeypatch.setattr(machine, "_others_at_work", list)
+    monkeypatch.setattr(machine, "_governors", lambda: ["", "performance"])
+    monkeypatch.setattr(machine, "_on_battery", lambda: False)
+    monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 0.0)
+    swap = types.SimpleNamespace(sin=1, sout=1)
+    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swap)
+    assert machine.busy_findings() == []
+    monkeypatch.setattr(machine, "load_average", lambda: 0.3)
+    assert len(machine.busy_findings()) == 1
 
 
 def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):
