@@ -20,11 +20,14 @@ from rich.console import Console
 from sidebyside.timing import (
     AnotherCampaign,
     CannotRun,
+    Epochs,
+    Interrupted,
     NotClean,
     Stopped,
     WrongPlan,
     campaign,
     contribute,
+    interleave,
     load_campaigns,
     loader,
     locks,
@@ -306,6 +309,66 @@ def test_the_ear_leaves_another_sitecustomize_its_work(fakes, keras, tmp_path):
     code = "import sys; print(sys.was_called, 'keras' in sys.modules)"
     done = run_with_hook(code, tmp_path, PYTHONPATH=f"{arms.HOOK}:{keras}")
     assert done.stdout.split() == [str(keras / "sitecustomize.py"), "False"]
+
+
+# --- two arms by turns
+
+
+@pytest.fixture
+def turns(fakes, keras):
+    """A notebook whose Python trains with the fake Keras, and notes its epochs."""
+    note = f"print(os.getpid(), file=open({str(fakes.folder / 'epochs')!r}, 'a'))"
+    write_notebook(
+        fakes.notebook,
+        python={
+            "import": "import os, keras",
+            "build": "class Watch(keras.callbacks.Callback):\n"
+            "    on_epoch_begin = lambda *_: None\n"
+            f"    on_epoch_end = lambda *_: {note}",
+            "fit": "history = keras.Model().fit(epochs=epochs, callbacks=[Watch()])",
+        },
+    )
+    return fakes
+
+
+def test_two_arms_train_by_turns(turns):
+    told = []
+    found = interleave(PYTHONS, notebook=turns.notebook, epochs=4, told=told.append)
+    assert told == [1, 2, 3, 4]
+    assert len(found.seconds) == 4
+    assert min(min(both) for both in found.seconds) > 0
+    assert found.losses == ([0.5, 0.25, 0.5 / 3, 0.125],) * 2
+    # Each pair of epochs is one of either program.
+    pids = (turns.folder / "epochs").read_text().split()
+    assert len(pids) == 8
+    pairs = {frozenset(pids[i : i + 2]) for i in range(0, 8, 2)}
+    assert [len(x) for x in pairs] == [2]
+
+
+def test_an_arm_that_fails_interrupts_both(turns):
+    write_notebook(
+        turns.notebook,
+        python={
+            "import": "import os, keras",
+            "fit": "open(f'{folder}/{os.getpid()}.pid', 'w').close()\n"
+            "keras.Model().fit(epochs=epochs)\n"
+            "raise SystemExit('no more')",
+        },
+    )
+    with pytest.raises(Interrupted, match=r"exit code 1 .*no more"):
+        interleave(PYTHONS, notebook=turns.notebook, epochs=1)
+    pids = [int(x.stem) for x in turns.folder.glob("*.pid")]
+    assert len(pids) == 2
+    assert all(has_ended(pid) for pid in pids)
+
+
+def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
+    """By hand: the logs of 1 and 4 have mean log 2."""
+    seconds = [(90.0, 1.0), (80.0, 1.0), (3.0, 3.0), (8.0, 2.0)]
+    epochs = Epochs(("r", "python"), seconds, ([], []))
+    assert epochs.ratio().estimate == pytest.approx(2.0)
+    assert (epochs.ratio().blocks, epochs.ratio(cold=0).blocks) == (2, 4)
+    assert math.isnan(epochs.ratio(cold=4).estimate)
 
 
 # --- runs that go wrong
