@@ -140,7 +140,7 @@ class _Run:
     def __init__(self, arm, program, folder, *, directory, device, timeout) -> None:
         self.arm, self.folder = arm, folder
         folder.mkdir()
-        self.script = write_script(arm, program, folder)
+        self.command = write_script(arm, program, folder)
         self.surroundings = environment(folder, device, probe=False)
         self.surroundings[TURNS] = str(folder)
         self.directory, self.timeout = directory, timeout
@@ -155,7 +155,7 @@ class _Run:
 
     def _work(self) -> None:
         self.outcome = run_process(
-            self.script.command,
+            self.command,
             environment=self.surroundings,
             folder=self.folder,
             directory=self.directory,
