@@ -133,9 +133,9 @@ SEQUENTIAL = "fixed-width sequential design"
 LEAST_BLOCKS = 10
 """How many blocks a sequential campaign has before it looks at its interval."""
 
-# Bytes of a file that somebody hands in: 7,000 rows of ten epochs, 10,000
+# Bytes of a file that somebody hands in: 3,500 rows of ten epochs, 10,000
 # blocks. A small zip file could promise a thousand times as much.
-MOST_SHARED = {RUNS: 10_000_000, PLAN: 1_000_000, MACHINE: 1_000_000, END: 1_000_000}
+MOST_SHARED = {RUNS: 5_000_000, PLAN: 1_000_000, MACHINE: 1_000_000, END: 1_000_000}
 # Of a file in a folder.
 MOST_BYTES = 200_000_000
 MOST_ENTRIES = 1000
@@ -847,6 +847,8 @@ class _Runs:
                 columns[name] = self._reals(name, *REAL[name])
             else:
                 columns[name] = self._words(name)
+            if len(self.problems) >= MOST_PROBLEMS:
+                self._raise()
         self._raise()
         # The plan first: a wrong number of epochs makes all lists wrong.
         self._check_plan(columns)
@@ -895,6 +897,8 @@ class _Runs:
         for row, line in enumerate(lines):
             if (found := line.count(b",") + 1) < width:
                 self._note(row, "", f"found {found} fields, expected {width}")
+                if len(self.problems) == MOST_PROBLEMS:
+                    break
         self._raise_some()
         try:
             text = body.decode().replace("\r\n", "\n").split("\n")[:-1]
