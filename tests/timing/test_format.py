@@ -5,7 +5,7 @@ import os
 
 import pytest
 from made_up import campaign_files, made_up_campaign, with_state, write_campaign
-from sidebyside.timing import WrongRuns, load_campaigns
+from sidebyside.timing import WrongPlan, WrongRuns, contribute, load_campaigns
 from sidebyside.timing import format as layout
 from sidebyside.timing.report import show_text
 
@@ -255,3 +255,34 @@ def test_a_column_may_not_be_there_twice(folder):
     lines = [lines[0] + ",run", *(x + ",1" for x in lines[1:])]
     (folder / "runs.csv").write_text("\n".join(lines) + "\n")
     assert problem_of(folder).line == 1
+
+
+def test_a_row_that_does_not_fit_leaves_the_file_as_it_was(folder, monkeypatch):
+    before = (folder / "runs.csv").read_bytes()
+    row = layout.read_rows(folder)[0]
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:9]))
+    with pytest.raises(layout.files.DiskFull):
+        layout.append_row(folder, row)
+    assert (folder / "runs.csv").read_bytes() == before
+
+
+def test_a_campaign_begins_with_its_machine(folder):
+    for name in ("machine.json", "runs.csv"):
+        (folder / name).unlink()
+    with pytest.raises(FileNotFoundError):
+        layout.start_rows(folder)
+
+
+@pytest.mark.parametrize("name", ["loss", "val_loss"])
+def test_losses_of_both_kinds_are_compared(folder, name):
+    rows = layout.read_rows(folder)
+    rows[-1][name] = (9.0, *rows[-1][name][1:])
+    layout.write_rows(folder, rows)
+    assert problem_of(folder).column == "state"
+
+
+def test_an_unfinished_campaign_is_not_contributed(folder, tmp_path):
+    with pytest.raises(WrongPlan, match="is not finished"):
+        contribute(folder, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
