@@ -332,9 +332,7 @@ def turns(fakes, keras):
 
 
 def test_two_arms_train_by_turns(turns):
-    told = []
-    found = interleave(PYTHONS, notebook=turns.notebook, epochs=4, told=told.append)
-    assert told == [1, 2, 3, 4]
+    found = interleave(PYTHONS, notebook=turns.notebook, epochs=4)
     assert len(found.seconds) == 4
     assert min(min(both) for both in found.seconds) > 0
     assert found.losses == ([0.5, 0.25, 0.5 / 3, 0.125],) * 2
@@ -360,6 +358,12 @@ def test_an_arm_that_fails_interrupts_both(turns):
     pids = [int(x.stem) for x in turns.folder.glob("*.pid")]
     assert len(pids) == 2
     assert all(has_ended(pid) for pid in pids)
+
+
+def test_turns_without_r_get_a_sentence(turns, monkeypatch):
+    monkeypatch.setattr(arms.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(CannotRun, match="no Rscript on PATH"):
+        interleave(("python", "r"), notebook=turns.notebook, epochs=1)
 
 
 def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
