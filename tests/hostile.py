@@ -234,40 +234,40 @@ def _overlapping(good, place, one):
     return whole[:begin] + directory + bytes(end)
 
 
-def files(folder, good, place=b"", suffix=".zip"):
+def files(folder, good, place=b""):
     """(what is wrong, path): the archives, and what is no file of bytes."""
     for number, (wrong, data) in enumerate(archives(good, place)):
-        path = folder / f"{number}{suffix}"
+        path = folder / f"{number}.zip"
         path.write_bytes(data)
         yield wrong, path
-    pipe = folder / f"pipe{suffix}"
+    pipe = folder / "pipe.zip"
     os.mkfifo(pipe)
     yield "a pipe", pipe
     for device in ("zero", "random", "null"):
-        link = folder / f"{device}{suffix}"
+        link = folder / f"{device}.zip"
         link.symlink_to(f"/dev/{device}")
         yield f"/dev/{device}", link
-    heard = folder / f"socket{suffix}"
+    heard = folder / "socket.zip"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(heard))
     yield "a socket", heard
-    loop = folder / f"loop{suffix}"
+    loop = folder / "loop.zip"
     loop.symlink_to(loop)
     yield "a link to itself", loop
-    (folder / f"folder{suffix}").mkdir()
-    (folder / f"folder{suffix}" / "again").symlink_to(".")
-    yield "a folder", folder / f"folder{suffix}"
-    yield "nothing", folder / f"nothing{suffix}"
-    sparse = folder / f"sparse{suffix}"
+    (folder / "folder.zip").mkdir()
+    (folder / "folder.zip" / "again").symlink_to(".")
+    yield "a folder", folder / "folder.zip"
+    yield "nothing", folder / "nothing.zip"
+    sparse = folder / "sparse.zip"
     with sparse.open("wb") as file:
         file.truncate(1 << 36)
     yield "64 GB of zeros", sparse
-    web = folder / f"web{suffix}"
+    web = folder / "web.zip"
     web.write_text("<html>404</html>")
     yield "a web page", web
 
 
-def watched(module, paths, *, environment=None):
+def watched(module, paths):
     """What `module.read(path)` says of each path, in a process with limits.
 
     `read()` gives a sentence, or raises. The answer is a list of (what was
@@ -281,7 +281,7 @@ def watched(module, paths, *, environment=None):
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert child.returncode == 0, child.stderr[-2000:]
     return [json.loads(line) for line in child.stdout.splitlines() if line[:1] == "["]

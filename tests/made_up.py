@@ -1,11 +1,14 @@
 """Made-up campaigns: what `load_campaigns()` gives, with known truth."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sidebyside.timing import archives, schema
-from sidebyside.timing.schema import ARMS, EPOCH_COLUMNS
+from sidebyside.timing import format as layout
+from sidebyside.timing.format import ARMS, COMPLETE, EPOCH_COLUMNS
+from sidebyside.timing.sharing import pack
 
 
 def made_up_campaign(
@@ -97,12 +100,15 @@ def _centred(rng, sd, blocks, arms):
 
 
 def with_state(runs, arm, blocks, state):
-    """The same campaign, but these runs ended otherwise."""
+    """The same campaign, but these runs ended otherwise.
+
+    What ended properly, "wrong-loss" too, has all its clocks.
+    """
     runs = runs.copy()
     hit = (runs["arm"] == arm) & runs["block"].isin(blocks)
     runs.loc[hit, "state"] = state
-    for name in ("fit_seconds", "process_seconds"):
-        runs.loc[hit, name] = np.nan
+    if state not in COMPLETE:
+        runs.loc[hit, ["fit_seconds", "process_seconds"]] = np.nan
     return runs
 
 
@@ -131,15 +137,15 @@ def campaign_files(runs, machine="machine-1", **told):
         "blocks": len(order) - 1,
         "order": order,
     }
-    table = runs[[x for x in schema.COLUMNS if x in runs]].copy()
+    table = runs[[x for x in layout.COLUMNS if x in runs]].copy()
     for name in EPOCH_COLUMNS:
         table[name] = [";".join(map(repr, map(float, v))) for v in table[name]]
     described = {"id": machine, "cpu": {"name": "Made up"}, **told}
     return {
-        schema.PLAN: json.dumps(plan),
-        schema.MACHINE: json.dumps(described),
-        schema.RUNS: table.to_csv(index=False, lineterminator="\n"),
-        schema.END: json.dumps({"complete": True}),
+        layout.PLAN: json.dumps(plan),
+        layout.MACHINE: json.dumps(described),
+        layout.RUNS: table.to_csv(index=False, lineterminator="\n"),
+        layout.END: json.dumps({"complete": True}),
     }
 
 
@@ -153,7 +159,7 @@ def write_campaign(runs, folder, machine="machine-1", **told):
 
 def zip_campaign(runs, file, machine="machine-1", **told):
     """The same as the zip file that a student hands in."""
-    files = campaign_files(runs, machine, **told)
-    packed = {name: text.encode() for name, text in files.items()}
-    archives.pack(file, runs["campaign"].iloc[0], packed)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / runs["campaign"].iloc[0]
+        pack(write_campaign(runs, folder, machine, **told), file)
     return file

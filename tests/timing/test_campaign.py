@@ -6,6 +6,7 @@ import json
 import math
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -19,11 +20,14 @@ from rich.console import Console
 from sidebyside.timing import (
     AnotherCampaign,
     CannotRun,
+    Epochs,
+    Interrupted,
     NotClean,
     Stopped,
     WrongPlan,
     campaign,
     contribute,
+    interleave,
     load_campaigns,
     loader,
     locks,
@@ -41,7 +45,7 @@ from sidebyside.timing import plan as plan_module
 from sidebyside.timing.__main__ import main
 from sidebyside.timing.cells import NoProgram, read_programs
 from sidebyside.timing.run import arms, keeper, processes
-from timing_fakes import Fakes, is_alive, run_with_hook, wait_for, write_notebook
+from timing_fakes import Fakes, has_ended, run_with_hook, write_notebook
 
 PYTHONS = ("python", "python-again")
 
@@ -307,6 +311,70 @@ def test_the_ear_leaves_another_sitecustomize_its_work(fakes, keras, tmp_path):
     assert done.stdout.split() == [str(keras / "sitecustomize.py"), "False"]
 
 
+# --- two arms by turns
+
+
+@pytest.fixture
+def turns(fakes, keras):
+    """A notebook whose Python trains with the fake Keras, and notes its epochs."""
+    note = f"print(os.getpid(), file=open({str(fakes.folder / 'epochs')!r}, 'a'))"
+    write_notebook(
+        fakes.notebook,
+        python={
+            "import": "import os, keras",
+            "build": "class Watch(keras.callbacks.Callback):\n"
+            "    on_epoch_begin = lambda *_: None\n"
+            f"    on_epoch_end = lambda *_: {note}",
+            "fit": "history = keras.Model().fit(epochs=epochs, callbacks=[Watch()])",
+        },
+    )
+    return fakes
+
+
+def test_two_arms_train_by_turns(turns):
+    found = interleave(PYTHONS, notebook=turns.notebook, epochs=4)
+    assert len(found.seconds) == 4
+    assert min(min(both) for both in found.seconds) > 0
+    assert found.losses == ([0.5, 0.25, 0.5 / 3, 0.125],) * 2
+    # Each pair of epochs is one of either program.
+    pids = (turns.folder / "epochs").read_text().split()
+    assert len(pids) == 8
+    pairs = {frozenset(pids[i : i + 2]) for i in range(0, 8, 2)}
+    assert [len(x) for x in pairs] == [2]
+
+
+def test_an_arm_that_fails_interrupts_both(turns):
+    write_notebook(
+        turns.notebook,
+        python={
+            "import": "import os, keras",
+            "fit": "open(f'{folder}/{os.getpid()}.pid', 'w').close()\n"
+            "keras.Model().fit(epochs=epochs)\n"
+            "raise SystemExit('no more')",
+        },
+    )
+    with pytest.raises(Interrupted, match=r"exit code 1 .*no more"):
+        interleave(PYTHONS, notebook=turns.notebook, epochs=1)
+    pids = [int(x.stem) for x in turns.folder.glob("*.pid")]
+    assert len(pids) == 2
+    assert all(has_ended(pid) for pid in pids)
+
+
+def test_turns_without_r_get_a_sentence(turns, monkeypatch):
+    monkeypatch.setattr(arms.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(CannotRun, match="no Rscript on PATH"):
+        interleave(("python", "r"), notebook=turns.notebook, epochs=1)
+
+
+def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
+    """By hand: the logs of 1 and 4 have mean log 2."""
+    seconds = [(90.0, 1.0), (80.0, 1.0), (3.0, 3.0), (8.0, 2.0)]
+    epochs = Epochs(("r", "python"), seconds, ([], []))
+    assert epochs.ratio().estimate == pytest.approx(2.0)
+    assert (epochs.ratio().blocks, epochs.ratio(cold=0).blocks) == (2, 4)
+    assert math.isnan(epochs.ratio(cold=4).estimate)
+
+
 # --- runs that go wrong
 
 
@@ -315,10 +383,10 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     fakes.training(3, "import sys; sys.exit('the disk says,\\n\"no\"')")
     fakes.training(
         4,
-        "import subprocess, time\n"
+        "import signal, subprocess\n"
         "child = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
         f"open({str(fakes.folder / 'pid')!r}, 'w').write(str(child.pid))\n"
-        "time.sleep(100)",
+        "signal.pause()",
     )
     fakes.training(5, "os.kill(os.getpid(), 6)")
     fakes.training(6, "losses.pop()")
@@ -339,7 +407,7 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     assert messages[4].startswith("ended by signal 6")
     assert messages[5] == "loss has 1 values, expected one for each of 2 epochs"
     # What it had started is gone too, wherever it was.
-    assert not is_alive(int((fakes.folder / "pid").read_text()))
+    assert has_ended(int((fakes.folder / "pid").read_text()))
     shown = capfd.readouterr().out
     assert "crashed: exit code 1" in shown
     assert "timeout: stopped after 4." in shown
@@ -425,6 +493,12 @@ def test_a_run_is_judged_anew_when_its_python_run_arrives():
     assert rows[1]["message"] == ""
 
 
+def test_losses_that_are_not_numbers_are_alike():
+    """A training that diverges does so in every arm."""
+    rows = [complete(n, arm, loss=(0.5, math.nan)) for n, arm in enumerate(PYTHONS, 1)]
+    assert outcome.judge(rows) == []
+
+
 def written(folder, losses, epochs=2, stamps=5, **facts):
     """The row of a run that left so many losses and stamps."""
     history = {"loss": losses, "epoch_seconds": [0.25] * len(losses)}
@@ -459,6 +533,8 @@ def test_stages_last_from_stamp_to_stamp(tmp_path):
     facts = ("process_seconds", "cpu_seconds", "peak_memory_mb", "clock_drift_seconds")
     assert [row[x] for x in facts] == [9.0, 1.0, 3.0, 0.01]
     assert written(tmp_path, [0.5, 0.4], stamps=4)["state"] == "crashed"
+    # The clock was set back a little, less than it may drift.
+    assert written(tmp_path, [0.5, 0.4], started=1e9 + 1.01)["start_seconds"] == 0.0
 
 
 @pytest.mark.parametrize("drift", [0.055, -0.055])
@@ -562,19 +638,19 @@ def test_nothing_outlives_a_program(tmp_path):
         "print(p.pid)"
     )
     assert keep(tmp_path, code).exit_code == 0
-    assert not is_alive(int((tmp_path / "stdout").read_text()))
+    assert has_ended(int((tmp_path / "stdout").read_text()))
 
 
 def test_a_program_does_not_outlive_its_killed_keeper(tmp_path):
     code = (
-        "import os, signal, time\n"
+        "import os, signal\n"
         "print(os.getpid(), flush=True)\n"
         "os.kill(os.getppid(), signal.SIGKILL)\n"
-        "time.sleep(100)"
+        "signal.pause()"
     )
     assert keep(tmp_path, code).reason == "lost"
     pid = int((tmp_path / "stdout").read_text())
-    assert wait_for(lambda: not is_alive(pid), 5)
+    assert has_ended(pid, 5)
 
 
 def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
@@ -586,10 +662,10 @@ def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         keep(
             tmp_path,
-            "import os, time; print(os.getpid(), flush=True); time.sleep(100)",
+            "import os, signal; print(os.getpid(), flush=True); signal.pause()",
             tick=tick,
         )
-    assert not is_alive(int((tmp_path / "stdout").read_text()))
+    assert has_ended(int((tmp_path / "stdout").read_text()))
 
 
 def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
@@ -612,17 +688,24 @@ def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
 
 def start_and_hang(fakes, name="one"):
     """A campaign in whose third run the program hangs, and that one's pid."""
-    pid = fakes.folder / "pid"
+    path = fakes.folder / "pid"
+    os.mkfifo(path)
     fakes.training(
         3,
-        "import time\n"
-        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-        "time.sleep(100)",
+        "import signal\n"
+        f"open({str(path)!r}, 'w').write(str(os.getpid()))\n"
+        "signal.pause()",
     )
+    # Both ends, so that the program need not wait for this one.
+    pipe = os.open(path, os.O_RDWR)
     process = fakes.start(name)
-    assert wait_for(lambda: pid.exists() and pid.read_text()), process.communicate()
+    try:
+        assert select.select([pipe], [], [], 60)[0], process.kill()
+        pid = int(os.read(pipe, 100))
+    finally:
+        os.close(pipe)
     (fakes.folder / "3").unlink()
-    return process, int(pid.read_text())
+    return process, pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -632,7 +715,7 @@ def test_a_campaign_that_is_stopped_leaves_no_process(fakes, number):
     shown, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "can be resumed" in shown
-    assert not is_alive(pid)
+    assert has_ended(pid)
     table = load_campaigns(fakes.campaigns / "one")
     assert table["state"].tolist() == ["ok", "ok", "interrupted"]
     assert table["message"][2] == "the campaign was stopped by its user"
@@ -645,7 +728,7 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     assert "under way on this machine: one" in report.status_text(fakes.campaigns)
     process.kill()
     process.communicate(timeout=20)
-    assert wait_for(lambda: not is_alive(pid), 10)
+    assert has_ended(pid, 10)
     folder = fakes.campaigns / "one"
     # As a power cut may leave it: a row that is not whole.
     with (folder / "runs.csv").open("a") as file:
@@ -733,13 +816,72 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
     os.utime(note)
     child.kill()
     # Dead, and not yet collected.
-    assert wait_for(lambda: not is_alive(child.pid))
+    assert has_ended(child.pid, 20)
     assert locks.holder() is None
     child.communicate()
     assert locks.holder() is None
     for text in ("", "[]", "{}", '{"pid": "x"}', '{"pid": -1}'):
         note.write_text(text)
         assert locks.holder() is None, text
+
+
+@pytest.mark.parametrize("ending", ["stopped", "lost", "full"])
+def test_the_experiment_s_share_is_that_of_all_sessions(
+    fakes, run, monkeypatch, capfd, ending
+):
+    """Five runs of 100 s, the third of them lost; 10 s of each session's own."""
+    clock, runs = types.SimpleNamespace(now=1.75e9), []
+    fake = types.SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr(campaign, "time", fake)
+    monkeypatch.setattr(campaign, "MOST_ATTEMPTS", 1)
+    monkeypatch.setattr(arms, "ask", lambda *a, **o: arms.Surroundings({}, {}, ""))
+    append_row = layout.append_row
+
+    def run_process(*_, folder, **__):
+        runs.append(clock.now)
+        clock.now += 100.0
+        third = len(runs) == 3
+        if third and ending == "stopped":
+            raise KeyboardInterrupt
+        stamps = [runs[-1]] * 5
+        stages = {"stamps": stamps, "history": {"loss": [0.5, 0.25]}}
+        (folder / "stages.json").write_text(json.dumps(stages))
+        lost = third and ending == "lost"
+        known = ended(seconds=100.0, started=runs[-1])
+        return processes.Outcome("lost") if lost else known
+
+    def append_row_if_there_is_room(*arguments):
+        if len(runs) == 3 and ending == "full":
+            raise layout.files.DiskFull(errno.ENOSPC, "no room")
+        append_row(*arguments)
+
+    monkeypatch.setattr(campaign, "run_process", run_process)
+    monkeypatch.setattr(layout, "append_row", append_row_if_there_is_room)
+    with pytest.raises((KeyboardInterrupt, Stopped)):
+        run(began=clock.now - 10.0)
+    monkeypatch.setattr(layout, "append_row", append_row)
+    shown = progress.Progress()
+    folder = resume_campaign(
+        fakes.campaigns / "one", progress=shown, began=clock.now - 10.0
+    )
+    overhead = read(folder, "end.json")["overhead"]
+    share = round(20 / 520, 5)
+    assert overhead == {"seconds": 520.0, "children_seconds": 500.0, "share": share}
+    assert "took 3.85% of the time" in capfd.readouterr().out
+    # 10 s before the second session, and 310 s in the first.
+    assert shown.spent == 320.0
+
+
+def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
+    """Its row is written, and the note of the run that is under way is there yet."""
+    folder = run()
+    (folder / "end.json").unlink()
+    row = layout.read_rows(folder)[-1]
+    (folder / "current").mkdir()
+    (folder / "current" / "run.json").write_text(json.dumps(row))
+    before = (folder / "runs.csv").read_bytes()
+    resume_campaign(folder, progress="none")
+    assert (folder / "runs.csv").read_bytes() == before
 
 
 # --- disks that are full
@@ -803,11 +945,14 @@ def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(fakes, tmp_path):
     row = {"device": "gpu", "epochs": 1}
     stages = {"stamps": [1e9 + x for x in range(1, 6)], "history": {}}
     (tmp_path / "stages.json").write_text(json.dumps(stages))
-    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], "devices": ["/device:CPU:0"]}
-    (tmp_path / "fits.json").write_text(json.dumps([fit]))
-    found = outcome.finished(row, ended(), tmp_path)
-    assert found["state"] == "crashed"
-    assert "its variables lie on /device:CPU:0" in found["message"]
+    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5]}
+    for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
+        fit["devices"] = devices
+        (tmp_path / "fits.json").write_text(json.dumps([fit]))
+        found = outcome.finished(row, ended(), tmp_path)
+        assert found["state"] == "crashed"
+        where = ", ".join(sorted(devices)) or "no known device"
+        assert f"its variables lie on {where}" in found["message"]
     fit["devices"] = ["/device:GPU:0"]
     (tmp_path / "fits.json").write_text(json.dumps([fit]))
     found = outcome.finished(row, ended(), tmp_path)
@@ -974,6 +1119,18 @@ def test_a_budget_limits_what_is_expected(fakes):
     assert shown.expected() == 0.0
 
 
+def test_an_interrupted_run_is_still_to_do(fakes):
+    shown = progress.Progress()
+    shown.clock = lambda: 0.0
+    rows = [
+        complete(1, "python", block=0, position=1, process_seconds=10.0),
+        complete(2, "python-again", block=0, position=2, process_seconds=3.0),
+    ]
+    rows[1]["state"] = "interrupted"
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    assert shown.expected() == 30.0
+
+
 def test_one_arm_has_no_ratio(fakes, run, made_up, capfd):
     made_up(lambda *_: 10.0)
     for kind in ("lines", "compact"):
@@ -1094,14 +1251,33 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
     monkeypatch.setattr(machine, "_others_at_work", lambda: [("stress", 1.5)])
     monkeypatch.setattr(machine, "_governors", lambda: ["powersave"])
     monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 1e6)
+    monkeypatch.setattr(machine, "_on_battery", lambda: True)
+    swaps = [types.SimpleNamespace(sin=1, sout=x) for x in (1, 2)]
+    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swaps.pop(0))
     found = "; ".join(machine.busy_findings())
     for words in (
+        "the machine is swapping",
+        "battery",
         "load of the last minute was 1000.00",
         "stress 150%",
         "powersave",
         "GB of memory",
     ):
         assert words in found
+
+
+def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
+    monkeypatch.setattr(machine, "load_average", lambda: 0.2)
+    monkeypatch.setattr(machine, "_usable_cores", lambda: 1)
+    monkeypatch.setattr(machine, "_others_at_work", list)
+    monkeypatch.setattr(machine, "_governors", lambda: ["", "performance"])
+    monkeypatch.setattr(machine, "_on_battery", lambda: False)
+    monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 0.0)
+    swap = types.SimpleNamespace(sin=1, sout=1)
+    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swap)
+    assert machine.busy_findings() == []
+    monkeypatch.setattr(machine, "load_average", lambda: 0.3)
+    assert len(machine.busy_findings()) == 1
 
 
 def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):

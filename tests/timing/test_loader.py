@@ -5,7 +5,8 @@ import math
 
 import pandas as pd
 import pytest
-from sidebyside.timing import NoTimings, WrongRuns, load_campaigns, loader, schema
+from sidebyside.timing import NoTimings, WrongRuns, load_campaigns, loader
+from sidebyside.timing import format as layout
 
 ORDER = [
     {"block": 0, "seed": 11, "arms": ["r", "python"]},
@@ -19,7 +20,7 @@ def rows(campaign="one"):
     found = []
     for block in ORDER:
         for position, arm in enumerate(block["arms"], 1):
-            row = dict.fromkeys(schema.COLUMNS, "")
+            row = dict.fromkeys(layout.COLUMNS, "")
             row |= {
                 "campaign": campaign,
                 "run": str(len(found) + 1),
@@ -49,11 +50,11 @@ def rows(campaign="one"):
     return found
 
 
-def write(folder, rows, *, columns=schema.COLUMNS, end="\n", plan=None, machine="m1"):
+def write(folder, rows, *, columns=layout.COLUMNS, end="\n", plan=None, machine="m1"):
     folder.mkdir(parents=True, exist_ok=True)
     lines = [",".join(columns)]
     lines += [",".join(row.get(name, "") for name in columns) for row in rows]
-    (folder / schema.RUNS).write_text("\n".join(lines) + end, encoding="utf-8")
+    (folder / layout.RUNS).write_text("\n".join(lines) + end, encoding="utf-8")
     name = rows[0]["campaign"] if rows else "one"
     content = {
         "campaign": name,
@@ -62,8 +63,8 @@ def write(folder, rows, *, columns=schema.COLUMNS, end="\n", plan=None, machine=
         "epochs": 2,
         "order": ORDER,
     }
-    (folder / schema.PLAN).write_text(json.dumps(content | (plan or {})))
-    (folder / schema.MACHINE).write_text(json.dumps({"id": machine}))
+    (folder / layout.PLAN).write_text(json.dumps(content | (plan or {})))
+    (folder / layout.MACHINE).write_text(json.dumps({"id": machine}))
     return folder
 
 
@@ -78,7 +79,7 @@ def problem_of(folder):
 
 def test_a_campaign_is_read_with_its_types(tmp_path):
     table = load_campaigns(write(tmp_path / "one", rows()))
-    assert list(table.columns) == [*schema.COLUMNS, "work", "machine"]
+    assert list(table.columns) == [*layout.COLUMNS, "work", "machine"]
     assert table["run"].tolist() == [1, 2, 3, 4]
     assert table["epoch_seconds"].tolist() == [(4.0, 3.0)] * 4
     assert table["loss"][2] == (0.1, 0.30000000000000004)
@@ -107,9 +108,9 @@ def test_several_campaigns_become_one_table(tmp_path):
 
 def test_what_was_trained_is_told_in_words(tmp_path):
     folder = write(tmp_path / "one", rows(), plan={"programs": {"r": "0123456789"}})
-    machine = json.loads((folder / schema.MACHINE).read_text())
+    machine = json.loads((folder / layout.MACHINE).read_text())
     machine["data"] = "Fruits: painted by us, from /home/me/x: 16 classes; so"
-    (folder / schema.MACHINE).write_text(json.dumps(machine))
+    (folder / layout.MACHINE).write_text(json.dumps(machine))
     write(tmp_path / "two", rows("two"))
     assert load_campaigns(tmp_path)["work"].unique().tolist() == [
         "2 epochs; Fruits: painted: 16 classes, so; programs 012345",
@@ -120,12 +121,12 @@ def test_what_was_trained_is_told_in_words(tmp_path):
 def test_a_campaign_without_runs_is_an_empty_table(tmp_path):
     table = load_campaigns(write(tmp_path / "one", []))
     assert len(table) == 0
-    assert list(table.columns) == [*schema.COLUMNS, "work", "machine"]
+    assert list(table.columns) == [*layout.COLUMNS, "work", "machine"]
 
 
 def test_lines_may_end_as_on_windows_and_a_later_column_may_lack(tmp_path):
-    folder = write(tmp_path / "one", rows(), columns=schema.REQUIRED)
-    path = folder / schema.RUNS
+    folder = write(tmp_path / "one", rows(), columns=layout.REQUIRED)
+    path = folder / layout.RUNS
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     table = load_campaigns(folder)
     assert table["message"].tolist() == [""] * 4
@@ -141,7 +142,7 @@ def test_messages_may_have_commas_and_quotes(tmp_path):
 
 def test_what_did_not_come_to_its_end_may_lack_its_numbers(tmp_path):
     written = rows()
-    for name in (*schema.STAGE_COLUMNS, *schema.EPOCH_COLUMNS, "exit_code"):
+    for name in (*layout.STAGE_COLUMNS, *layout.EPOCH_COLUMNS, "exit_code"):
         written[3][name] = ""
     written[3]["state"] = "crashed"
     table = load_campaigns(write(tmp_path / "one", written))
@@ -160,11 +161,11 @@ def test_an_interrupted_place_may_be_run_again(tmp_path):
 
 def test_a_line_that_was_cut_off_is_left_out_and_told(tmp_path):
     folder = write(tmp_path / "one", rows(), end="")
-    with pytest.warns(loader.CutOff, match="not written to its end"):
+    with pytest.warns(layout.CutOff, match="incomplete"):
         assert len(load_campaigns(folder)) == 3
     # After a power cut a file may end in zeros.
     write(folder, rows(), end="\n\0\0\0")
-    with pytest.warns(loader.CutOff):
+    with pytest.warns(layout.CutOff):
         assert len(load_campaigns(folder)) == 4
 
 
@@ -188,14 +189,14 @@ def test_a_line_that_was_cut_off_is_left_out_and_told(tmp_path):
         ("state", "fine", "expected one of ok, crashed"),
         ("state", "wrong-loss", "its losses are those of run 3, line 4"),
         ("exit_code", "x", "a whole number from -64 to 255"),
-        ("exit_code", "1", "0 in a run that came to its end"),
+        ("exit_code", "1", "0 in a complete run"),
         ("started", "22.11.2026", "a time in UTC"),
         ("started", "2026-13-22T09:30:00Z", "a time in UTC"),
         ("process_seconds", "-1", "a number from 0"),
         ("process_seconds", "9.0", "at least the sum of the stages"),
         ("fit_seconds", "7,5", "found 28 fields, expected 27"),
         ("fit_seconds", "inf", "found 'inf', expected a number"),
-        ("fit_seconds", "", "a number in a run that came to its end"),
+        ("fit_seconds", "", "a number in a complete run"),
         ("epoch_seconds", "4.0", "found 1 numbers, expected 2, one per epoch"),
         ("epoch_seconds", "4.0;-3.0", "numbers from 0"),
         ("loss", "", "found 0 numbers, expected 2"),
@@ -212,7 +213,7 @@ def test_line_and_column_are_named(tmp_path, column, value, words):
     written[3][column] = value
     folder = write(tmp_path / "one", written)
     problem = problem_of(folder)
-    assert problem.file == folder / schema.RUNS
+    assert problem.file == folder / layout.RUNS
     assert problem.line == 5
     # A line that is no row has no columns.
     about_loss = column == "loss" and "those of" in words
@@ -238,7 +239,7 @@ def test_every_problem_is_counted_and_the_first_are_listed(tmp_path):
 @pytest.mark.parametrize("line", ["", "a,b", "x" * 200])
 def test_a_line_that_is_no_row(tmp_path, line):
     folder = write(tmp_path / "one", rows())
-    path = folder / schema.RUNS
+    path = folder / layout.RUNS
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:2], line, *lines[2:]]) + "\n")
     assert problem_of(folder).line == 3
@@ -265,12 +266,12 @@ def test_runs_stand_in_order(tmp_path):
 )
 def test_a_file_that_is_none_of_ours(tmp_path, header, words):
     folder = write(tmp_path / "one", rows())
-    (folder / schema.RUNS).write_text(header + "\n")
+    (folder / layout.RUNS).write_text(header + "\n")
     assert words in problem_of(folder).what
 
 
 def test_a_missing_column_is_named(tmp_path):
-    columns = [x for x in schema.COLUMNS if x != "seed"]
+    columns = [x for x in layout.COLUMNS if x != "seed"]
     problem = problem_of(write(tmp_path / "one", rows(), columns=columns))
     assert problem.line == 1
     assert "no column seed" in problem.what
@@ -283,11 +284,11 @@ def test_plan_and_machine_are_checked(tmp_path):
     write(folder, rows(), plan={"order": order})
     assert problem_of(folder).column == "order"
     write(folder, rows(), machine="")
-    assert problem_of(folder).file == folder / schema.MACHINE
-    (folder / schema.PLAN).write_text("{")
+    assert problem_of(folder).file == folder / layout.MACHINE
+    (folder / layout.PLAN).write_text("{")
     assert "cannot be read as JSON" in problem_of(folder).what
-    (folder / schema.PLAN).unlink()
-    assert "not there" in problem_of(folder).what
+    (folder / layout.PLAN).unlink()
+    assert "missing" in problem_of(folder).what
 
 
 def test_the_same_campaign_twice_is_refused(tmp_path):
@@ -322,7 +323,7 @@ def test_the_readers_own_finished_campaigns_come_first(places):
     assert names() == ["reference-cpu"]
     write(own / "mine", rows("mine"))
     assert names() == ["reference-cpu"]  # mine is not finished
-    (own / "mine" / schema.END).write_text('{"complete": true}')
+    (own / "mine" / layout.END).write_text('{"complete": true}')
     assert names() == ["mine"]
     write(project / "contributed-x", rows("contributed-x"))
     assert names() == ["mine", "contributed-x"]

@@ -20,7 +20,6 @@ from sidebyside.timing import (
     NoTimings,
     WrongPlan,
     WrongRuns,
-    archives,
     collect,
     collecting,
     describe_machines,
@@ -29,11 +28,11 @@ from sidebyside.timing import (
     locks,
     machine,
     plan,
-    schema,
     sharing,
 )
 from sidebyside.timing import __main__ as command
-from sidebyside.timing.distinct import Seen, machine_names
+from sidebyside.timing import format as layout
+from sidebyside.timing.loader import Seen, machine_names
 
 SHORT = plan.SHORT
 
@@ -93,7 +92,7 @@ def test_the_short_campaign_is_defined_in_one_place(asked, capsys):
     assert {"python", "r", "python-again"} == set(SHORT.arms)
     assert command.main(["run"]) == 0
     name, options = asked[1]
-    assert (options["blocks"], options["arms"]) == (None, schema.ARMS)
+    assert (options["blocks"], options["arms"]) == (None, layout.ARMS)
     assert name.startswith("cpu-")
 
 
@@ -115,7 +114,7 @@ def test_one_file_is_handed_in_and_names_nobody(own, tmp_path, monkeypatch):
     folder = write_campaign(short(campaign="of-ada-l"), own / "of-ada-l")
     before = load_campaigns(folder)
     told = {"id": "m1", "data": "painted, in /home/ada-l/fruits (16 classes)"}
-    (folder / schema.MACHINE).write_text(json.dumps(told))
+    (folder / layout.MACHINE).write_text(json.dumps(told))
     (folder / "programs.json").write_text('{"directory": "/home/ada-l"}')
     file = hand_in()
     assert [x.name for x in Path().iterdir()] == [file.name]
@@ -123,13 +122,13 @@ def test_one_file_is_handed_in_and_names_nobody(own, tmp_path, monkeypatch):
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         text = b"".join(archive.read(x) for x in names)
-    assert sorted(names) == sorted(f"{file.stem}/{x}" for x in archives.SHARED)
+    assert sorted(names) == sorted(f"{file.stem}/{x}" for x in layout.SHARED)
     assert b"ada-l" not in text
     assert b"/home" not in text
     # What was measured is as it was.
     after = load_campaigns(file)
     assert set(after["campaign"]) == {file.stem}
-    same = [x for x in schema.COLUMNS if x not in ("campaign", "message")]
+    same = [x for x in layout.COLUMNS if x not in ("campaign", "message")]
     pd.testing.assert_frame_equal(after[same], before[same])
     again = file.read_bytes()
     assert hand_in().read_bytes() == again
@@ -171,14 +170,14 @@ def test_the_newest_finished_campaign_is_handed_in(own):
     with pytest.raises(WrongPlan, match="run --short` makes one"):
         hand_in()
     old = write_campaign(short(1), own / "old")
-    (old / schema.END).unlink()
-    with pytest.raises(WrongPlan, match=r"resume .*old` goes on"):
+    (old / layout.END).unlink()
+    with pytest.raises(WrongPlan, match=r"resume .*old`"):
         hand_in()
     write_campaign(short(2), own / "b")
     write_campaign(short(3), own / "a")
     write_campaign(short(4), own / "reference-x")
     for seconds, name in enumerate(("b", "a", "reference-x")):
-        os.utime(own / name / schema.END, (10 + seconds, 10 + seconds))
+        os.utime(own / name / layout.END, (10 + seconds, 10 + seconds))
     expected = sharing.fingerprint(load_campaigns(own / "a"))
     assert expected in hand_in().name
     with pytest.raises(WrongPlan, match="is not finished"):
@@ -226,7 +225,7 @@ def test_a_folder_may_hold_both(own, tmp_path, monkeypatch):
 def test_the_same_runs_under_two_names_are_not_counted_twice(tmp_path):
     put(tmp_path, 1)
     again = short(1).assign(campaign="another")
-    zip_campaign(again, tmp_path / "z.zip", "another machine")
+    zip_campaign(again, tmp_path / "z.zip", "another")
     with pytest.raises(WrongRuns, match="under another name"):
         load_campaigns(tmp_path)
 
@@ -244,21 +243,21 @@ def _pack(path, entries):
 
 def _bad_archives():
     files = list(campaign_files(short()).items())
-    huge = b"0" * (archives.MOST_ROWS + 1)
+    huge = b"0" * (layout.MOST_SHARED["runs.csv"] + 1)
     yield "two", [(f"{x}/{n}", t) for x in "ab" for n, t in files], "2 files runs.csv"
     yield "twice", [*files, files[0]], "is in it twice"
     yield "none", files[:2], "0 files runs.csv"
-    yield "large", [*files[:2], ("runs.csv", huge)], "more than 20 MB"
-    json_bomb = ("plan.json", b" " * (archives.MOST_JSON + 1))
-    yield "bomb", [json_bomb, *files[1:]], "more than 1 MB"
-    many = [(f"x{i}", "") for i in range(archives.MOST_ENTRIES)]
-    yield "many", [*files, *many], "files in it, expected the four"
+    yield "large", [*files[:2], ("runs.csv", huge)], "5,000,000 at most"
+    json_bomb = ("plan.json", b" " * (layout.MOST_SHARED["plan.json"] + 1))
+    yield "bomb", [json_bomb, *files[1:]], "1,000,000 at most"
+    many = [(f"x{i}", "") for i in range(layout.MOST_ENTRIES)]
+    yield "many", [*files, *many], "expected 1,000"
     # JSON may be nested too deep for Python.
     deep = ("machine.json", "[" * 100_000)
     yield "deep", [files[0], deep, *files[2:]], "cannot be read as JSON"
-    yield "no-plan", files[1:], "the file is not there"
+    yield "no-plan", files[1:], "missing"
     no_id = ("machine.json", '{"id": 7}')
-    yield "no-id", [files[0], no_id, *files[2:]], "the machine's anonymous name"
+    yield "no-id", [files[0], no_id, *files[2:]], "found 7, expected a name"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +277,7 @@ def test_a_zip_file_that_is_damaged(tmp_path):
     whole = file.read_bytes()
     for damaged in (b"", b"no zip file", whole[: len(whole) // 2]):
         file.write_bytes(damaged)
-        with pytest.raises(WrongRuns, match="the zip file cannot be read"):
+        with pytest.raises(WrongRuns, match="damaged"):
             load_campaigns(file)
     # The flag that says that a password is needed.
     flag = whole.index(b"PK\1\2") + 8
@@ -287,7 +286,7 @@ def test_a_zip_file_that_is_damaged(tmp_path):
         locked[start] |= 1
     assert flag in _places(whole, b"PK\1\2", 8)
     file.write_bytes(bytes(locked))
-    with pytest.raises(WrongRuns, match="password required"):
+    with pytest.raises(WrongRuns, match="password"):
         load_campaigns(file)
 
 
@@ -300,20 +299,14 @@ def _places(data, mark, beyond):
 
 
 def test_no_path_leads_out_of_a_zip_file(tmp_path):
-    """Names are only compared; nothing is written."""
     (tmp_path / "inner").mkdir()
     files = campaign_files(short())
-    entries = [(f"../../{name}", text) for name, text in files.items()]
-    entries.append(("../../../tmp/evil", "x"))
+    entries = [*files.items(), ("../../../tmp/evil", "x")]
     file = _pack(tmp_path / "inner" / "x.zip", entries)
     before = sorted(tmp_path.rglob("*"))
-    assert len(load_campaigns(file)) == len(short())
+    with pytest.raises(WrongRuns, match="leads out of the folder"):
+        load_campaigns(file)
     assert sorted(tmp_path.rglob("*")) == before
-    collected = collect(tmp_path / "inner", tmp_path / "good")
-    (copy,) = (tmp_path / "good").glob("*.zip")
-    with zipfile.ZipFile(copy) as archive:
-        assert {x.split("/")[0] for x in archive.namelist()} == {copy.stem}
-    assert collected.good
 
 
 # --- what is one machine
@@ -379,7 +372,7 @@ def test_whoever_shares_a_machine_hears_what_to_do(tmp_path, monkeypatch):
 def test_a_notebook_shows_a_sentence_alone():
     for kind in (AnotherCampaign, NoTimings, NotClean, WrongPlan):
         assert kind("Do this.")._render_traceback_() == [f"{kind.__name__}: Do this."]
-    problem = WrongRuns([schema.Problem(Path("x.zip"), None, "", "is damaged")])
+    problem = WrongRuns([layout.Problem(Path("x.zip"), None, "", "is damaged")])
     assert problem._render_traceback_() == ["WrongRuns: x.zip: is damaged"]
     assert issubclass(WrongRuns, ValueError)
 
@@ -400,7 +393,7 @@ def room(tmp_path):
     other = short(5, epochs=2)
     zip_campaign(other, folder / "two-epochs.zip", "m5")
     unfinished = write_campaign(short(6), folder / "unfinished", "m6")
-    (unfinished / schema.END).unlink()
+    (unfinished / layout.END).unlink()
     (folder / "broken.zip").write_bytes(b"PK")
     edited = campaign_files(short(7))
     edited["runs.csv"] = edited["runs.csv"].replace(",r,", ",julia,", 1)
@@ -449,16 +442,17 @@ def test_nothing_that_came_in_is_silently_dropped(room, capsys):
         "renamed.zip": "left out: the same runs as hand-in-00000002.zip",
         "two-epochs.zip": "left out: epochs 2, most have 4",
         "unfinished": "left out: not finished",
-        "broken.zip": "LEFT OUT: the zip file cannot be read",
+        "broken.zip": "LEFT OUT: the zip file is damaged",
         "edited.zip": "LEFT OUT: runs.csv, line",
-        "one-block.zip": "LEFT OUT: 1 blocks with completed runs of r and python",
+        "one-block.zip": "LEFT OUT: 1 blocks with complete runs of r and python",
         "no-r.zip": "LEFT OUT: 0 blocks",
-        "evil.zip": "LEFT OUT: '../evil' is no campaign",
+        "evil.zip": "LEFT OUT: plan.json, column campaign: found '../evil'",
         "thesis.docx": "LEFT OUT: neither a .zip nor a campaign",
     }.items():
         assert words in lines[name], lines[name]
     assert "Ada Lovelace_123_file/hand-in-00000004.zip" in text
-    counts = "4 good, 2 handed in twice, 1 not finished, 1 of other work, 5 wrong, 1 not a hand-in"
+    counts = "4 good, 2 handed in twice, 1 not finished, 1 of other work, 5 wrong, "
+    counts += "1 not a hand-in"
     assert f"14 in {folder}: {counts}." in text
     assert f"SIDEBYSIDE_TIMINGS={collected.target} make lab" in text
     assert command.main(["collect", str(folder)]) == 0

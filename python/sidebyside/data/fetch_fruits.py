@@ -187,10 +187,8 @@ def _is_there(to: Path, wanted: list[str] | None) -> bool:
     if not noted:
         return False
     had = noted["wanted"]
-    if had != ["all"] and (
-        wanted == ["all"]
-        or not set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
-    ):
+    enough = set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
+    if had != ["all"] and not enough:
         return False
     images = sum(_is_image(path.name) for path in to.glob("*/*/*"))
     if images != noted["images"]:
@@ -332,23 +330,16 @@ def _images_of_archive(archive: Archive, wanted: list[str] | None, name: str) ->
             f"{fruits.some(inside) or 'nothing'}."
         )
     root = fruits.pick_root(roots, name)
-    parts = {"Training": TRAINING, "Test": tests[root][0]}
-    there = {key[:2] for key in by_root[root]}
-    classes = {folder for split, folder in there if split in parts.values()}
-    choice = fruits.choose(classes, wanted, name)
-    for kind, folder in choice.folders.items():
-        for has, lacks in (("Training", "Test"), ("Test", "Training")):
-            if (parts[lacks], folder) not in there:
-                raise fruits.only_in(
-                    name, has, lacks, printable(folder), printable(kind)
-                )
-    chosen = set(choice.folders.values())
+    parts = {TRAINING: "Training", tests[root][0]: "Test"}
     members = {
-        (split, folder, file): member
-        for split, called in parts.items()
-        for (part, folder, file), member in by_root[root].items()
-        if part == called and folder in chosen
+        (parts[split], folder, file): member
+        for (split, folder, file), member in by_root[root].items()
+        if split in parts
     }
+    choice = fruits.choose({folder for _, folder, _ in members}, wanted, name)
+    fruits.same_classes({key[:2] for key in members}, choice, name)
+    chosen = choice.folders.values()
+    members = {key: x for key, x in members.items() if key[1] in chosen}
     return Found(
         choice,
         {key: archive.members[x].file_size for key, x in members.items()},

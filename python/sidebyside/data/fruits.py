@@ -320,18 +320,14 @@ def _line(source: Source, painted: bool, choice: Choice, listing: Listing) -> st
         f"{len(choice.folders)} classes, {images['Training']:,} Training and "
         f"{images['Test']:,} Test images"
     ]
-    renamed = choice.renamed()
+    renamed = [f"{x} is its '{printable(y)}'" for x, y in choice.renamed().items()]
     if renamed:
-        names = [f"{x} is its '{printable(y)}'" for x, y in list(renamed.items())[:3]]
-        rest = len(renamed) - len(names)
-        names += [f"{rest} more like these"] if rest else []
-        parts.append(", ".join(names))
+        more = [f"{len(renamed) - 3} more like these"] if len(renamed) > 3 else []
+        parts.append(", ".join(renamed[:3] + more))
     if choice.missing:
         parts.append(f"not there: {', '.join(choice.missing)}")
     if choice.others:
-        others = "other is" if choice.others == 1 else "others are"
-        said = f'{choice.others} {others} there (classes="all" takes all)'
-        parts.append(said)
+        parts.append(f'others there: {choice.others} (classes="all" takes all)')
     return "; ".join(parts)
 
 
@@ -346,12 +342,10 @@ def find_layout(folder: Path, name: str) -> Layout:
     with readable(folder):
         is_folder, is_there = folder.is_dir(), folder.exists()
     if not is_folder:
-        found = "is a file" if is_there else "does not exist"
-        unpack = f"; unpack it, or: make fruits ARGS=\"--from '{folder}'\""
-        zipped = unpack if found == "is a file" else ""
         raise WrongData(
-            f"{name} {found}{zipped}. Expected: a folder that holds "
-            f"{TRAINING} and Test, with a folder of images for each class."
+            f"{name} {'is a file' if is_there else 'does not exist'}. Expected: a "
+            f"folder that holds {TRAINING} and Test. To unpack an archive: make fruits "
+            f"ARGS=\"--from '{folder}'\""
         )
     with readable(folder):
         layouts = {str(x.root): x for x in _layouts(folder, name)}
@@ -445,7 +439,13 @@ def list_images(layout: Layout, choice: Choice) -> Listing:
 
     Files that Keras does not take for images are left out. Nothing is opened.
     """
-    _same_classes(layout, choice)
+    there = {
+        (split, real)
+        for split in ("Training", "Test")
+        for real in choice.folders.values()
+        if (layout.folder(split) / real).is_dir()
+    }
+    same_classes(there, choice, printable(layout.root))
     listing: Listing = {}
     for split in ("Training", "Test"):
         for name, real in choice.folders.items():
@@ -476,24 +476,16 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     return True
 
 
-def _same_classes(layout: Layout, choice: Choice) -> None:
-    for here, other in (("Training", "Test"), ("Test", "Training")):
-        for name, real in choice.folders.items():
-            if not (layout.folder(here) / real).is_dir():
-                raise only_in(
-                    printable(layout.root),
-                    layout.folder(other).name,
-                    layout.folder(here).name,
-                    printable(real),
-                    printable(name),
+def same_classes(there: set[tuple[str, str]], choice: Choice, where: str) -> None:
+    """WrongData if a class is in one part only; `there` are (part, folder)."""
+    for has, lacks in (("Training", "Test"), ("Test", "Training")):
+        for name, folder in choice.folders.items():
+            if (lacks, folder) not in there:
+                raise WrongData(
+                    f"{where}: {has} has the class '{printable(folder)}', {lacks} does "
+                    "not. Both need the same classes: add the folder, or choose "
+                    f"classes without {printable(name)}."
                 )
-
-
-def only_in(where: str, has: str, lacks: str, folder: str, name: str) -> WrongData:
-    return WrongData(
-        f"{where}: {has} has the class '{folder}', {lacks} does not. Both need the "
-        f"same classes: add the folder, or choose classes without {name}."
-    )
 
 
 def _no_images_below(folder: Path) -> None:

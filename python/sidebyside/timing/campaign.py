@@ -371,8 +371,10 @@ class Campaign:
                     break
                 self._measure_place(block, position)
             reason = reason or self._enough() or "all blocks were run"
-        except KeyboardInterrupt:
-            self._note_session("stopped")
+        except BaseException:
+            # What this session took counts in the budget, however it ended.
+            with contextlib.suppress(OSError):
+                self._note_session("stopped")
             raise
         finally:
             self.progress.close()
@@ -430,11 +432,11 @@ class Campaign:
         # Should this process be killed, this is what is known of the run.
         files.write_whole(self.current / "run.json", json.dumps(row) + "\n")
         program = self._program(arm, block.seed)
-        written = arms_module.write_script(arm, program, self.current)
+        command = arms_module.write_script(arm, program, self.current)
         start = time.monotonic()
         try:
             outcome = run_process(
-                written.command,
+                command,
                 environment=arms_module.environment(
                     self.current, self.plan.device, probe=False
                 ),
@@ -444,11 +446,14 @@ class Campaign:
                 tick=self.progress.tick,
             )
         except KeyboardInterrupt:
-            row["process_seconds"] = round(time.monotonic() - start, 6)
+            seconds = time.monotonic() - start
+            self.children_seconds += seconds
+            row["process_seconds"] = round(seconds, 6)
             row["message"] = "the campaign was stopped by its user"
             self._keep(row)
             raise
-        self.children_seconds += outcome.seconds
+        # A keeper that was killed has measured nothing.
+        self.children_seconds += outcome.seconds or time.monotonic() - start
         return finished(row, outcome, self.current)
 
     def _keep(self, row: dict[str, Any]) -> None:
@@ -487,26 +492,25 @@ class Campaign:
 
     # --- the end
 
-    def _note_session(self, what: str) -> float:
-        """Write down what this session took; the experiment's own share of it."""
-        seconds = time.monotonic() - self.began
+    def _note_session(self, what: str) -> None:
+        """Write down what this session took."""
         layout.note(
             self.folder,
             what,
-            seconds=round(seconds, 3),
+            seconds=round(time.monotonic() - self.began, 3),
             children_seconds=round(self.children_seconds, 3),
         )
-        return 1 - self.children_seconds / seconds
 
     def _end(self, reason: str) -> None:
         disturbed = machine_module.disturbances(
             self.counters, machine_module.counters(), time.monotonic() - self.began
         )
         shutil.rmtree(self.current, ignore_errors=True)
-        share = self._note_session("ended")
+        self._note_session("ended")
         sessions = [x for x in layout.events(self.folder) if "seconds" in x]
         total = sum(x["seconds"] for x in sessions)
         children = sum(x["children_seconds"] for x in sessions)
+        share = 1 - children / total
         end = {
             "complete": True,
             "reason": reason,
@@ -515,7 +519,7 @@ class Campaign:
             "overhead": {
                 "seconds": round(total, 3),
                 "children_seconds": round(children, 3),
-                "share": round(1 - children / total, 5),
+                "share": round(share, 5),
             },
             "disturbed": disturbed,
         }

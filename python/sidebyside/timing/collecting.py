@@ -1,9 +1,11 @@
-"""What a class handed in: every file looked at, and none silently dropped."""
+"""What a class handed in: every file is looked at, and none silently dropped."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -14,20 +16,31 @@ from typing import Any
 import pandas as pd
 
 from ..common import files
-from . import archives, schema
-from .distinct import Seen, Work, machine_names, work_of
-from .format import NAME
-from .loader import (
+from ..common.archives import is_archive
+from ..common.errors import printable
+from .format import (
+    MOST_SHARED,
+    NAME,
+    RUNS,
     CutOff,
-    NoTimings,
-    fingerprint,
+    Problem,
+    WrongRuns,
     is_finished,
-    read_campaign,
+    read_end,
     read_machine,
     read_plan,
 )
+from .loader import (
+    NoTimings,
+    Seen,
+    Work,
+    fingerprint,
+    machine_names,
+    read_campaign,
+    work_of,
+)
 from .plan import WrongPlan
-from .sharing import renamed
+from .sharing import copy_campaign, pack
 
 LIST = "collected.csv"
 """What was found, beside the files that are good."""
@@ -43,6 +56,12 @@ ON_REQUEST = ("unfinished", "other-work")
 
 # From one block nobody can tell how much a ratio scatters.
 LEAST_BLOCKS = 2
+
+# What one person's folder has, and what the class's has: a list that nobody
+# reads helps nobody.
+MOST_FILES = 1000
+MOST_HAND_INS = 10_000
+MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)
@@ -117,11 +136,12 @@ def collect(
     source = Path(folder)
     target = _target(source) if to is None else Path(to)
     _check_target(source, target)
-    found = [_look(path) for path in _candidates(source, target)]
+    found = [*_candidates(source, target)]
     if not found:
         what = "is empty" if source.is_dir() else "is not there"
         raise NoTimings(
-            f"{source.absolute()} {what}; put the files that were handed in into it"
+            f"{printable(source.absolute())} {what}; put the files that were handed "
+            "in into it"
         )
     found = _without_copies(found)
     found = _same_work(found, "other-work" in also)
@@ -156,55 +176,83 @@ def _check_target(source: Path, target: Path) -> None:
 # --- one by one
 
 
-def _candidates(folder: Path, target: Path) -> Iterator[Path]:
-    """Everything that may be a hand-in: campaigns, and files beside them."""
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        # What systems put into folders by themselves.
-        if path.name.startswith(".") or path.name in _OF_SYSTEMS:
-            continue
-        if path.is_dir() and not (path / schema.RUNS).is_file():
-            if path.resolve() != target.resolve():
-                yield from _candidates(path, target)
-        else:
-            yield path
-
-
 _OF_SYSTEMS = frozenset(["__MACOSX", "desktop.ini", "Thumbs.db", LIST])
 
 
+def _candidates(source: Path, target: Path) -> Iterator[HandIn]:
+    """A line for everything that may be a hand-in, in the order of names."""
+    if not source.is_dir():
+        return
+    top = _listed_in(source)
+    for path in top[:MOST_HAND_INS]:
+        # A class is not stopped by what one of them has handed in.
+        yield from _below(path, target)
+    if len(top) > MOST_HAND_INS:
+        what = f"{len(top)} files and folders; only {MOST_HAND_INS} were looked at"
+        yield HandIn(source, "wrong", what)
+
+
+def _below(top: Path, target: Path) -> Iterator[HandIn]:
+    left, seen = [(top, 1)], 0
+    while left:
+        path, level = left.pop()
+        seen += 1
+        if seen > MOST_FILES:
+            what = f"more than {MOST_FILES} files; the others were not looked at"
+            yield HandIn(top, "wrong", what)
+            return
+        try:
+            if path.is_symlink() and path.is_dir():
+                yield HandIn(path, "no-hand-in", "a link to a folder")
+            elif not path.is_dir() or os.path.lexists(path / RUNS):
+                yield _look(path)
+            elif level == MOST_LEVELS:
+                what = f"folders in folders, {MOST_LEVELS} levels deep"
+                yield HandIn(path, "no-hand-in", what)
+            elif path.resolve() != target.resolve():
+                left += [(x, level + 1) for x in reversed(_listed_in(path))]
+        except OSError as problem:
+            what = f"it cannot be read ({problem.strerror})"
+            yield HandIn(path, "wrong", what)
+
+
+def _listed_in(folder: Path) -> list[Path]:
+    """Without what systems put into folders by themselves."""
+    names = [x for x in os.listdir(folder) if not x.startswith(".")]
+    return [folder / x for x in sorted(names) if x not in _OF_SYSTEMS]
+
+
 def _look(path: Path) -> HandIn:
-    if not path.is_dir() and not archives.is_archive(path):
+    if not path.is_dir() and not is_archive(path):
         return HandIn(path, "no-hand-in", "neither a .zip nor a campaign")
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             return _read(path, told)
-    except schema.WrongRuns as problem:
+    except WrongRuns as problem:
         first = problem.problems[0]
-        # What the table names in another column need not be said again.
+        # The path is in another column of the table.
         file = first.file.name if first.file != path else ""
-        what = str(replace(first, file=Path(file)))
-        what = what.removeprefix(".: ").replace("\n", " ")
+        what = str(replace(first, file=Path(file))).removeprefix(".: ")
         more = len(problem.problems) - 1
         if more:
             what += f" ({more} more of that kind)"
         return HandIn(path, "wrong", what)
+    except Exception as problem:  # one file never stops the others
+        what = f"it cannot be used ({type(problem).__name__}: {problem})"
+        return HandIn(path, "wrong", what)
 
 
 def _read(path: Path, told: list[warnings.WarningMessage]) -> HandIn:
+    _check_sizes(path)
     table = read_campaign(path)
     plan, machine = read_plan(path), read_machine(path)
-    name = plan["campaign"]
-    for kind, text in (("campaign", name), ("machine", machine["id"])):
-        if not NAME.fullmatch(text):
-            return HandIn(path, "wrong", f"{ascii(text)[:40]} is no {kind}")
+    read_end(path)
     blocks = _blocks(table)
     known = HandIn(
         path,
         "ok",
-        campaign=name,
+        campaign=plan.campaign,
         blocks=blocks,
         machine=machine["id"],
         fingerprint=fingerprint(table),
@@ -214,7 +262,7 @@ def _read(path: Path, told: list[warnings.WarningMessage]) -> HandIn:
     )
     if blocks < LEAST_BLOCKS:
         what = (
-            f"{blocks} blocks with completed runs of r and python, "
+            f"{blocks} blocks with complete runs of r and python, "
             f"{LEAST_BLOCKS} are needed"
         )
         return replace(known, state="wrong", what=what)
@@ -232,6 +280,15 @@ def _read(path: Path, told: list[warnings.WarningMessage]) -> HandIn:
     return replace(known, what="; ".join(notes))
 
 
+def _check_sizes(path: Path) -> None:
+    """What is in a zip file is limited when it is read."""
+    for name, most in MOST_SHARED.items():
+        file = path / name
+        if path.is_dir() and file.is_file() and file.stat().st_size > most:
+            what = f"more than {most / 1e6:g} MB, which no hand-in has"
+            raise WrongRuns([Problem(file, None, "", what)])
+
+
 def _blocks(table: pd.DataFrame) -> int:
     done = table[(table["state"] == "ok") & (table["block"] > 0)]
     r, python = (set(done["block"][done["arm"] == arm]) for arm in ("r", "python"))
@@ -239,12 +296,13 @@ def _blocks(table: pd.DataFrame) -> int:
 
 
 def _versions(machine: dict[str, Any]) -> str:
-    arms = machine.get("arms")
     facts: dict[str, Any] = {}
-    for arm in arms.values() if isinstance(arms, dict) else ():
-        facts |= arm if isinstance(arm, dict) else {}
+    for arm in machine.get("arms", {}).values():
+        facts |= arm
     names = (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("R", "r"))
-    told = [f"{name} {facts[key]}" for name, key in names if key in facts]
+    told = [
+        f"{name} {printable(facts[key], 40)}" for name, key in names if key in facts
+    ]
     if facts.get("dialect"):
         told.append("keras3" if facts["dialect"] == "keras3" else "the companion")
     return ", ".join(told)
@@ -352,12 +410,14 @@ def _write(target: Path, found: list[HandIn]) -> None:
     )
     for x in found:
         row = [x.campaign, x.machine, x.blocks, x.versions, x.what]
-        writer.writerow([x.path, x.state, *row])
+        writer.writerow([printable(x.path, 4096), x.state, *map(printable, row)])
     files.write_whole(target / LIST, text.getvalue())
     for x in found:
         if x.state == "ok":
-            file = target / f"{x.campaign}.zip"
-            archives.pack(file, x.campaign, renamed(x.path, x.campaign))
+            with tempfile.TemporaryDirectory() as place:
+                copy = Path(place) / x.campaign
+                copy_campaign(x.path, copy)
+                pack(copy, target / f"{x.campaign}.zip")
 
 
 def _listed(path: Path) -> list[str]:
@@ -386,9 +446,11 @@ def collected_text(collected: Collected) -> str:
         else:
             said = f"LEFT OUT: {x.what}"
         blocks = str(x.blocks) if x.campaign else ""
-        path = ascii(str(x.path.relative_to(collected.source)))[1:-1]
-        rows.append((path, x.campaign, x.machine, blocks, said))
-    # What is said stands last and may be of any length.
+        path = x.path.relative_to(collected.source)
+        rows.append(
+            (printable(path, 100), x.campaign, x.machine, blocks, printable(said, 300))
+        )
+    # What is said comes last and may be of any length.
     widths = [max(len(row[i]) for row in rows) for i in range(4)] + [0]
     lines = [
         "  ".join(
@@ -406,7 +468,7 @@ def collected_text(collected: Collected) -> str:
         "no-hand-in": "not a hand-in",
     }
     told = [f"{counts[x]} {words[x]}" for x in STATES if counts[x]]
-    lines += ["", f"{len(found)} in {collected.source}: {', '.join(told)}."]
+    lines += ["", f"{len(found)} in {printable(collected.source)}: {', '.join(told)}."]
     for state in ON_REQUEST:
         if counts[state]:
             lines.append(f"`--also {state}` takes those {words[state]} in, too.")

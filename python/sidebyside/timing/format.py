@@ -133,12 +133,12 @@ SEQUENTIAL = "fixed-width sequential design"
 LEAST_BLOCKS = 10
 """How many blocks a sequential campaign has before it looks at its interval."""
 
-# Bytes of a file in a zip file, which comes from somebody else and may promise
-# a thousand times its size; and of a file in a folder.
-MOST_PACKED = 10_000_000
-MOST_PACKED_JSON = 1_000_000
-MOST_ENTRIES = 1000
+# Bytes of a file that somebody hands in: 3,500 rows of ten epochs, 10,000
+# blocks. A small zip file could promise a thousand times as much.
+MOST_SHARED = {RUNS: 5_000_000, PLAN: 1_000_000, MACHINE: 1_000_000, END: 1_000_000}
+# Of a file in a folder.
 MOST_BYTES = 200_000_000
+MOST_ENTRIES = 1000
 # Objects within objects: machine.json needs 4.
 MOST_DEPTH = 20
 # Of one kind; a file may have a wrong number in every line.
@@ -313,9 +313,9 @@ def _unpacked(path: Path) -> bytes:
         if len(campaigns) != 1:
             what = f"{len(campaigns)} files {RUNS} in it, expected one"
             raise _wrong(path.parent, what)
-        most = MOST_PACKED if path.name == RUNS else MOST_PACKED_JSON
         try:
-            return archive.read(str(campaigns[0] / path.name), most)
+            name = str(campaigns[0] / path.name)
+            return archive.read(name, MOST_SHARED[path.name])
         except KeyError:
             raise FileNotFoundError from None
 
@@ -504,7 +504,7 @@ def read_plan(folder: str | Path) -> Plan:
         **plan,
         arms=tuple(arms),
         order=tuple(blocks),
-        precision=rule and _precision(path, rule),
+        precision=None if rule is None else _precision(path, rule),
     )
 
 
@@ -847,6 +847,8 @@ class _Runs:
                 columns[name] = self._reals(name, *REAL[name])
             else:
                 columns[name] = self._words(name)
+            if len(self.problems) >= MOST_PROBLEMS:
+                self._raise()
         self._raise()
         # The plan first: a wrong number of epochs makes all lists wrong.
         self._check_plan(columns)
@@ -895,6 +897,8 @@ class _Runs:
         for row, line in enumerate(lines):
             if (found := line.count(b",") + 1) < width:
                 self._note(row, "", f"found {found} fields, expected {width}")
+                if len(self.problems) == MOST_PROBLEMS:
+                    break
         self._raise_some()
         try:
             text = body.decode().replace("\r\n", "\n").split("\n")[:-1]

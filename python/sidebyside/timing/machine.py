@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -314,8 +313,3 @@ def _processor_time(process: psutil.Process) -> float:
     except psutil.Error:
         return 0.0
     return times.user + times.system
-
-
-def as_text(machine: dict[str, Any]) -> str:
-    """The same as JSON, to be read by people."""
-    return json.dumps(machine, indent=1, ensure_ascii=False) + "\n"

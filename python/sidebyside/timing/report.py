@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import archives, format, records, schema
+from ..common.errors import printable
+from .format import (
+    RUNS,
+    STAGE_COLUMNS,
+    WrongRuns,
+    read_end,
+    read_machine,
+    read_plan,
+    read_rows,
+)
 from .loader import campaign_folders
 from .locks import holder
 from .progress import duration
 from .ratio import paired_ratio
 
-CLOCKS = ("process_seconds", *schema.STAGE_COLUMNS)
+CLOCKS = ("process_seconds", *STAGE_COLUMNS)
 
 
 def status_text(place: Path) -> str:
-    """Which campaigns lie in a folder, and how far each is."""
-    folders = sorted(x.parent for x in place.glob(f"*/{schema.RUNS}"))
+    """Which campaigns a folder has, and how far each is."""
+    folders = sorted(x.parent for x in place.glob(f"*/{RUNS}"))
     lines = []
     now = holder()
     if now is not None:
@@ -28,16 +36,18 @@ def status_text(place: Path) -> str:
         lines.append(f"A campaign is under way on this machine{who}.")
     for folder in folders:
         try:
-            plan = format.read_plan(folder)
-            rows = records.read_rows(folder)
-        except schema.WrongRuns as problem:
-            lines.append(f"{folder.name}: damaged: {problem.problems[0]}")
+            plan = read_plan(folder)
+            rows = read_rows(folder)
+            end = read_end(folder) or {}
+        except WrongRuns as problem:
+            lines.append(
+                printable(f"{folder.name}: damaged: {problem.problems[0]}", 500)
+            )
             continue
         done = [x for x in rows if x["state"] != "interrupted"]
         planned = len(plan.places())
-        end = _end(folder)
         if end.get("complete"):
-            state = f"finished: {end['reason']}"
+            state = f"finished: {end.get('reason', 'nothing is said why')}"
         elif plan.precision is not None:
             state = f"not finished, {len(done)} runs so far"
         else:
@@ -51,8 +61,8 @@ def status_text(place: Path) -> str:
 
 def show_text(folder: Path) -> str:
     """One campaign: clocks by arm, ratios, and whatever went wrong."""
-    plan = format.read_plan(folder)
-    rows = records.read_rows(folder)
+    plan = read_plan(folder)
+    rows = read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
     lines = [
         f"{plan.campaign}: {plan.device}, {plan.epochs} epochs, "
@@ -94,28 +104,22 @@ def _went_wrong(rows: list[dict[str, Any]]) -> list[str]:
     told = ", ".join(f"{n} {state}" for state, n in counts.items())
     return [f"Of {len(rows)} runs: {told}."] + [
         f"  run {x['run']}, {x['arm']}, block {x['block']}: {x['state']}"
-        f"{': ' + x['message'] if x['message'] else ''}"
+        f"{': ' + printable(x['message'], 500) if x['message'] else ''}"
         for x in bad
     ]
 
 
 def _end_lines(folder: Path) -> list[str]:
-    end = _end(folder)
-    if not end:
+    end = read_end(folder)
+    if not end or not end["complete"]:
         return ["Not finished."]
-    overhead = end["overhead"]
-    return [
-        f"Ended: {end['reason']}; {duration(overhead['seconds'])}, of which "
-        f"the experiment itself took {overhead['share']:.2%}.",
-        *(f"Meanwhile {finding}." for finding in end["disturbed"]),
-    ]
-
-
-def _end(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads(archives.read_bytes(folder / schema.END))
-    except FileNotFoundError:
-        return {}
+    line = f"Ended: {end.get('reason', 'nothing is said why')}"
+    if overhead := end.get("overhead"):
+        line += (
+            f"; {duration(overhead['seconds'])}, of which the experiment itself "
+            f"took {overhead['share']:.2%}"
+        )
+    return [f"{line}.", *(f"Meanwhile {x}." for x in end.get("disturbed", []))]
 
 
 def describe_machines(*folders: str | Path) -> str:
@@ -128,52 +132,35 @@ def describe_machines(*folders: str | Path) -> str:
     """
     lines = []
     for folder in campaign_folders(*folders):
-        machine = json.loads(archives.read_bytes(folder / schema.MACHINE))
-        said = machine_lines(machine)
-        said += [text for text in [machine.get("data")] if text]
-        said += [f"busy: {text}" for text in _list(machine, "busy")]
-        lines += [f"{folder.name}:", *(f"  {text}" for text in said)]
+        machine = read_machine(folder)
+        said = [*machine_lines(machine), *filter(None, [machine.get("data")])]
+        said += [f"busy: {x}" for x in machine.get("busy", [])]
+        lines += [printable(f"{folder.name}:")]
+        lines += ["  " + printable(x, 500) for x in said]
     return "\n".join(lines)
 
 
 def machine_lines(machine: Mapping[str, Any]) -> list[str]:
-    """What was measured on; a file from elsewhere may lack this or that."""
-    cpu, system = _part(machine, "cpu"), _part(machine, "system")
-    arms = [x for x in _part(machine, "arms").values() if isinstance(x, dict)]
+    """What `machine.json` says in words; any of it may be missing."""
+    unknown = "unknown"
+    cpu, system = machine.get("cpu", {}), machine.get("system", {})
+    arms = list(machine.get("arms", {}).values())
     r = next((x for x in arms if x.get("r")), {})
     python = arms[0] if arms else {}
-    gpus = [
-        str(x.get("name", "a GPU"))
-        for x in _list(machine, "gpu")
-        if isinstance(x, dict)
-    ]
-    unknown = "unknown"
+    gpus = [str(x.get("name", "a GPU")) for x in machine.get("gpu", [])]
     memory = machine.get("memory_gb")
-    memory = f"{memory:.0f}" if isinstance(memory, int | float) else unknown
+    memory = unknown if memory is None else f"{memory:.0f}"
     lines = [
         f"{cpu.get('name', unknown)}, {cpu.get('usable', unknown)} cores, "
         f"{memory} GB, GPU: {', '.join(gpus) or 'none'}",
-        f"{system.get('os', unknown)}, "
-        f"Python {python.get('python', unknown)}, "
+        f"{system.get('os', unknown)}, Python {python.get('python', unknown)}, "
         f"TensorFlow {python.get('tensorflow', unknown)}, "
         f"Keras {python.get('keras', unknown)}",
     ]
     if r:
-        dialect = (
-            f"keras3 {r.get('keras3', unknown)}"
-            if r.get("dialect") == "keras3"
-            else "the companion's dialect"
-        )
+        dialect = "the companion's dialect"
+        if r.get("dialect") == "keras3":
+            dialect = f"keras3 {r.get('keras3', unknown)}"
         reticulate = r.get("reticulate", unknown)
         lines.append(f"R {r['r']}, reticulate {reticulate}, {dialect}")
     return lines
-
-
-def _part(machine: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = machine.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _list(machine: Mapping[str, Any], name: str) -> list[Any]:
-    found = machine.get(name)
-    return found if isinstance(found, list) else []

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import json
 import os
 import re
 import socket
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..common.errors import Sentence
-from ..common.files import project_directory, write_whole
-from . import archives, records, schema
-from .format import NAME
+from ..common.files import project_directory, write_whole, written_whole
+from .format import (
+    END,
+    NAME,
+    RUNS,
+    SHARED,
+    is_finished,
+    read_end,
+    read_machine,
+    read_plan,
+    read_rows,
+    write_end,
+    write_machine,
+    write_plan,
+    write_rows,
+)
 from .loader import (
     CONTRIBUTED,
     REFERENCE,
     fingerprint,
-    is_finished,
     read_campaign,
     timings_directory,
 )
@@ -31,8 +46,7 @@ _PATHS = re.compile(
     r"(?<![\w.~:/])~?/(?:[^\s/:'\"|,;()]+/)+([^\s/:'\"|,;()]*)"
     r"|\b[A-Za-z]:[\\/](?:[^\s\\/:'\"|,;]+[\\/])*([^\s\\/:'\"|,;]*)"
 )
-# Words too common to be replaced wherever they stand; as part of a path they
-# go with it.
+# Words too common to be replaced wherever they are; in a path they go with it.
 _COMMON = frozenset(
     ["root", "user", "home", "python", "data", "localhost", "linux", "r"]
 )
@@ -50,13 +64,13 @@ def contribute(
 ) -> Path:
     """Write a cleaned copy of a campaign, ready for a pull request.
 
-    User names, host names and paths are taken out of every text; what was
-    measured stays as it is. The copy is read and checked like any other.
+    User names, host names and paths are removed from every text; what was
+    measured stays as it is.
 
     Parameters
     ----------
     path
-        A campaign that is finished.
+        A finished campaign.
     to
         The folder that gets it; `data/timings` of the project if it is not
         given.
@@ -71,7 +85,7 @@ def contribute(
     Raises
     ------
     WrongPlan
-        If the campaign is not finished, or the copy is there already.
+        If the campaign is not finished, or there is a copy already.
     WrongRuns
         If a file of the campaign is not as it should be.
     NotClean
@@ -85,22 +99,20 @@ def contribute(
         if project is None:
             raise WrongPlan("this installation knows no project folder; say where to")
         to = project / "data" / "timings"
-    machine = _read(source / schema.MACHINE)
+    machine = read_machine(source)
     secrets = _secrets(machine)
     if name is None:
-        plan = _read(source / schema.PLAN)
-        name = _name(plan["campaign"], machine["id"], secrets)
+        name = _name(read_plan(source).campaign, machine["id"], secrets)
     elif not NAME.fullmatch(name):
         raise WrongPlan(f"{name!r} is no name for a folder")
     target = Path(to) / name
     if target.exists():
         raise WrongPlan(f"{target} is there already; remove it first")
-    files = _copy(source, name, secrets)
-    _check_clean(files, secrets)
-    target.mkdir(parents=True)
-    for file, text in files.items():
-        write_whole(target / file, text)
-    read_campaign(target)
+    with _cleaned_copy(source, name, secrets) as copy:
+        target.mkdir(parents=True)
+        for file in (copy / x for x in SHARED):
+            if file.is_file():
+                write_whole(target / file.name, file.read_bytes())
     return target
 
 
@@ -108,47 +120,55 @@ def _check_finished(source: Path) -> None:
     if not is_finished(source):
         raise WrongPlan(
             f"{source} is not finished; `python -m sidebyside.timing resume "
-            f"{source}` goes on with it"
+            f"{source}` resumes it"
         )
 
 
-def _copy(
-    source: Path, name: str, secrets: list[str], *, cleaned: bool = True
-) -> dict[str, str]:
-    """The files of a campaign under another name, cleaned."""
-    tidy = _cleaned if cleaned else lambda value, _: value
-    plan = _read(source / schema.PLAN)
-    rows = records.read_rows(source)
+@contextlib.contextmanager
+def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]:
+    """A folder with the cleaned campaign, there as long as the block."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / name
+        copy_campaign(source, copy, secrets)
+        _check_clean(copy, secrets)
+        read_campaign(copy)
+        yield copy
+
+
+def copy_campaign(source: Path, copy: Path, secrets: list[str] = ()) -> None:
+    """Write a campaign again, called as its new folder, without the secrets.
+
+    `source` is a folder or a zip file. Only what a campaign has is written.
+    Texts are cleaned even of paths if there are secrets.
+    """
+    plan, rows, end = read_plan(source), read_rows(source), read_end(source)
     for row in rows:
-        row["campaign"] = name
-        row["message"] = tidy(row["message"], secrets)
-    plan = {**tidy(plan, secrets), "campaign": name}
-    order = plan.pop("order")
-    head = json.dumps(plan, indent=1, ensure_ascii=False)[:-2]
-    blocks = ",\n  ".join(json.dumps(block) for block in order)
-    files = {
-        schema.PLAN: f'{head},\n "order": [\n  {blocks}\n ]\n}}\n',
-        schema.MACHINE: _text(tidy(_read(source / schema.MACHINE), secrets)),
-        schema.RUNS: records.table_text(rows),
-    }
-    if is_finished(source):
-        end = tidy(_read(source / schema.END), secrets)
-        files[schema.END] = _text(end)
-    return files
+        row["campaign"] = copy.name
+        row["message"] = _cleaned(row["message"], secrets)
+    plan = replace(plan, campaign=copy.name, design=_cleaned(plan.design, secrets))
+    copy.mkdir(parents=True)
+    write_plan(copy, plan)
+    write_machine(copy, _cleaned(read_machine(source), secrets))
+    write_rows(copy, rows)
+    if end is not None:
+        write_end(copy, _cleaned(end, secrets))
 
 
-def renamed(source: Path, name: str) -> dict[str, bytes]:
-    """The files of a campaign as they are, but for its name."""
-    if _read(source / schema.PLAN)["campaign"] != name:
-        copy = _copy(source, name, [], cleaned=False)
-        return {file: text.encode() for file, text in copy.items()}
-    files = {}
-    for file in archives.SHARED:
-        try:
-            files[file] = archives.read_bytes(source / file)
-        except FileNotFoundError:
-            continue
-    return files
+def pack(folder: Path, file: Path) -> None:
+    """Write a campaign's folder as a zip file, which is whole or as it was.
+
+    The same files give the same bytes.
+    """
+    with (
+        written_whole(file) as written,
+        zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in SHARED:
+            if (folder / name).is_file():
+                entry = zipfile.ZipInfo(f"{folder.name}/{name}")
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, (folder / name).read_bytes())
 
 
 # --- one file for a class
@@ -174,8 +194,8 @@ def hand_in(
         The folder that gets the file.
     name
         How the file and the campaign in it begin; "hand-in" if it is not
-        given. After it stand eight digits that depend on what was measured,
-        so that no two files of a class have the same name.
+        given. Eight digits follow that depend on what was measured, so that
+        no two files of a class have the same name.
 
     Returns
     -------
@@ -194,7 +214,7 @@ def hand_in(
     source = last_finished() if path is None else Path(path)
     table = read_campaign(source)
     _check_finished(source)
-    secrets = _secrets(_read(source / schema.MACHINE))
+    secrets = _secrets(read_machine(source))
     whole = f"{name or 'hand-in'}-{fingerprint(table)}"
     if not NAME.fullmatch(whole):
         raise WrongPlan(
@@ -207,14 +227,11 @@ def hand_in(
             "computer in it, which are kept out of what is handed in; choose "
             "another"
         )
-    files = _copy(source, whole, secrets)
-    _check_clean(files, secrets)
-    folder = Path(to)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{whole}.zip"
-    packed = {file: text.encode() for file, text in files.items()}
-    archives.pack(target, whole, packed)
-    read_campaign(target)
+    with _cleaned_copy(source, whole, secrets) as copy:
+        folder = Path(to)
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{whole}.zip"
+        pack(copy, target)
     return target
 
 
@@ -229,17 +246,17 @@ def last_finished() -> Path:
     place = timings_directory()
     own = [
         x.parent
-        for x in place.glob(f"*/{schema.RUNS}")
+        for x in place.glob(f"*/{RUNS}")
         if not x.parent.name.startswith((REFERENCE, CONTRIBUTED))
     ]
     finished = [x for x in own if is_finished(x)]
     if finished:
-        return max(finished, key=lambda x: (x / schema.END).stat().st_mtime)
+        return max(finished, key=lambda x: (x / END).stat().st_mtime)
     if own:
-        newest = max(own, key=lambda x: (x / schema.RUNS).stat().st_mtime)
+        newest = max(own, key=lambda x: (x / RUNS).stat().st_mtime)
         raise WrongPlan(
             f"no campaign in {place} is finished; `python -m "
-            f"sidebyside.timing resume {newest}` goes on with the newest"
+            f"sidebyside.timing resume {newest}` resumes the newest"
         )
     raise WrongPlan(
         f"there is no campaign in {place}; `python -m sidebyside.timing run "
@@ -309,39 +326,24 @@ def _name(campaign: str, machine: str, secrets: list[str]) -> str:
     return name if NAME.fullmatch(name) else f"{CONTRIBUTED}{machine}"
 
 
-def _cleaned(value: Any, secrets: list[str], key: str = "") -> Any:
+def _cleaned(value: Any, secrets: list[str]) -> Any:
+    """The same with every text in it cleaned; as it was without secrets."""
     if isinstance(value, dict):
-        return {k: _cleaned(v, secrets, k) for k, v in value.items()}
+        return {k: _cleaned(v, secrets) for k, v in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item, secrets, key) for item in value]
-    # A path in the project, which everybody has.
-    if isinstance(value, str) and key != "notebook":
-        return clean(value, secrets)
-    return value
+        return [_cleaned(item, secrets) for item in value]
+    return clean(value, secrets) if secrets and isinstance(value, str) else value
 
 
-def _check_clean(files: dict[str, str], secrets: list[str]) -> None:
+def _check_clean(folder: Path, secrets: list[str]) -> None:
+    words = [*map(_word, secrets), re.compile(r"/(?:home|Users)/\w+")]
     left = [
-        f"{secret!r} in {file}"
-        for file, text in files.items()
-        for secret in secrets
-        if _word(secret).search(text)
-    ]
-    left += [
-        f"{found[0]!r} in {file}"
-        for file, text in files.items()
-        for found in re.finditer(r"/(?:home|Users)/\w+", text)
+        f"{found[0]!r} in {file.name}"
+        for file in sorted(folder.iterdir())
+        for word in words
+        if (found := word.search(file.read_text(encoding="utf-8")))
     ]
     if left:
         raise NotClean(
-            f"these are left: {', '.join(left)}; take them out of the "
-            "campaign by hand, please"
+            f"these are left: {', '.join(left)}; remove them from the campaign by hand"
         )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(archives.read_bytes(path))
-
-
-def _text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
