@@ -1,6 +1,7 @@
 """Hand-ins that are damaged or made to do harm: a sentence each, no more."""
 
 import bz2
+import copy
 import json
 import os
 import random
@@ -51,7 +52,7 @@ def mutated_json(text, chance):
             if isinstance(inner, dict | list) and inner and chance.random() < 0.6:
                 place = inner
                 continue
-            place[key] = chance.choice(JUNK)
+            place[key] = copy.deepcopy(chance.choice(JUNK))
             break
     if chance.random() < 0.1:
         depth = chance.choice([30, 900, 5000])

@@ -187,10 +187,8 @@ def _is_there(to: Path, wanted: list[str] | None) -> bool:
     if not noted:
         return False
     had = noted["wanted"]
-    if had != ["all"] and (
-        wanted == ["all"]
-        or not set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
-    ):
+    enough = set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
+    if had != ["all"] and not enough:
         return False
     images = sum(_is_image(path.name) for path in to.glob("*/*/*"))
     if images != noted["images"]:

@@ -504,7 +504,7 @@ def read_plan(folder: str | Path) -> Plan:
         **plan,
         arms=tuple(arms),
         order=tuple(blocks),
-        precision=rule and _precision(path, rule),
+        precision=None if rule is None else _precision(path, rule),
     )
 
 
