@@ -533,6 +533,9 @@ def test_a_run_that_ended_badly_keeps_its_epochs(tmp_path):
     assert row["message"].startswith("exit code 3 after 9.0 s")
     row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=-9)
     assert (row["state"], row["exit_code"]) == ("timeout", -9)
+    # It came to its end just before it was to be killed.
+    row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=0)
+    assert row["state"] == "timeout"
 
 
 def test_stages_last_from_stamp_to_stamp(tmp_path):
@@ -947,8 +950,9 @@ def test_what_disturbed_a_campaign_is_written_at_its_end(run, made_up, monkeypat
     made_up(lambda *_: 10.0)
     swapped = iter([1e6, 4e6])
     quiet = dict.fromkeys(("stolen", "throttled", "limited"), 0.0)
-    counters = lambda: {**quiet, "swapped": next(swapped)}  # noqa: E731
-    monkeypatch.setattr(machine, "counters", counters)
+    monkeypatch.setattr(
+        machine, "counters", lambda: {**quiet, "swapped": next(swapped)}
+    )
     assert read(run(), "end.json")["disturbed"] == ["3.0 MB were swapped"]
 
 
@@ -1323,8 +1327,8 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
 
 
 def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
-    monkeypatch.setattr(machine, "load_average", lambda: 0.2)
-    monkeypatch.setattr(machine, "_usable_cores", lambda: 1)
+    monkeypatch.setattr(machine, "load_average", lambda: 0.4)
+    monkeypatch.setattr(machine, "_usable_cores", lambda: 2)
     monkeypatch.setattr(machine, "_others_at_work", list)
     monkeypatch.setattr(machine, "_governors", lambda: ["", "performance"])
     monkeypatch.setattr(machine, "_on_battery", lambda: False)
@@ -1332,7 +1336,7 @@ def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
     swap = types.SimpleNamespace(sin=1, sout=1)
     monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swap)
     assert machine.busy_findings() == []
-    monkeypatch.setattr(machine, "load_average", lambda: 0.3)
+    monkeypatch.setattr(machine, "load_average", lambda: 0.6)
     assert len(machine.busy_findings()) == 1
 
 
@@ -1396,6 +1400,9 @@ def test_other_processes_at_work_are_seen():
         ("p1", pytest.approx(0.5)),
         ("p7", pytest.approx(0.2)),
     ]
+    few = [x for x in watched if x.pid in (2, 6)]
+    found = machine._others_at_work(few, wait, lambda: work["seconds"])
+    assert found == [("p6", pytest.approx(0.11))]
 
 
 def test_disturbances_are_what_the_counters_say():
