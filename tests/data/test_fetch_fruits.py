@@ -410,9 +410,9 @@ def test_more_classes_are_fetched_fewer_are_there(archive, data):
     fetch(origin=archive, classes="all")
     assert classes_of(data / "fruits-360") == sorted(THREE)
     number = (data / "fruits-360").stat().st_ino
-    fetch(origin=archive)
-    fetch(origin=archive, classes=["Kiwi", "Walnut"])
-    assert (data / "fruits-360").stat().st_ino == number
+    for fewer in (None, ["Kiwi", "Walnut"], "all"):
+        fetch(origin=archive, classes=fewer)
+        assert (data / "fruits-360").stat().st_ino == number
 
 
 def test_folders_of_others_are_left_alone(archive, data, tmp_path):
@@ -705,6 +705,7 @@ def test_the_real_kaggle_package_in_a_network_that_swallows_everything(
     expected = "Kaggle cannot be reached" if credentials else "settings/api"
     assert expected in done.stderr
     assert SECRET not in done.stdout + done.stderr
+    assert "DEBUG" not in done.stderr  # which would show signed addresses, too
     assert "Traceback" not in done.stderr
     assert left_in(data) == []
 
@@ -735,10 +736,8 @@ def test_make_fruits_calls_it():
 
 @pytest.mark.skipif(not REAL_ZIP.exists(), reason=f"there is no {REAL_ZIP}")
 def test_the_real_archive(data, capsys):
-    assert main(["--from", str(REAL_ZIP), "--classes", "all"]) == 0
-    made = data / "fruits-360"
-    assert len(classes_of(made)) == len(classes_of(made, "Test")) == 16
-    assert "16 classes, 9,645 images" in capsys.readouterr().out
+    assert main(["--from", str(REAL_ZIP)]) == 0
+    assert "9 classes, 5,053 images" in capsys.readouterr().out
     assert set(classes_of(fruits_directory())) < set(CLASSES)
     line = capsys.readouterr().out
     assert "9 classes, 3,787 Training and 1,266 Test images" in line

@@ -536,6 +536,7 @@ def test_links_in_a_circle_end(given):
 def test_a_link_back_is_not_another_data_set(tmp_path, monkeypatch):
     make_fruits(tmp_path / "given" / "below" / "fruits")
     (tmp_path / "given" / "again").symlink_to(".")
+    (tmp_path / "given" / "same").symlink_to("below/fruits")
     monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "given"))
     folder = Path(fruits_directory())
     assert folder.resolve() == tmp_path / "given" / "below" / "fruits"

@@ -40,6 +40,15 @@ def test_without_a_number_of_calls_enough_are_made(monkeypatch):
     assert cost(None, times=2) == pytest.approx([1e-6, 1e-6])
 
 
+def test_the_number_of_calls_grows_at_most_tenfold(monkeypatch):
+    """A quick first call must not lead to minutes of calls that are slow."""
+    tried = []
+    monkeypatch.setattr(costs, "_seconds", lambda f, n: tried.append(n) or n * 1e-9)
+    enough_calls(None)
+    growth = np.array(tried[1:]) / tried[:-1]
+    assert growth.max() == 10
+
+
 def test_what_is_slow_is_called_once(monkeypatch):
     monkeypatch.setattr(costs, "_seconds", lambda f, calls: calls * 1.0)
     assert enough_calls(None) == 1
@@ -110,6 +119,7 @@ def test_every_measurement_is_a_point_and_every_median_a_bar():
         assert list(points[0].get_xdata()) == [200, 400, 900]
         assert [x.get_xdata()[0] for x in bars] == [400, 200] * 2
         assert ax.get_xscale() == "log"
+        assert ax.yaxis_inverted()  # the first row is the highest
         assert ax.get_xlabel() == "milliseconds"
         assert [x.get_text() for x in ax.get_yticklabels()] == ["one", "other"]
         legend = [x.get_text() for x in ax.get_legend().get_texts()]

@@ -179,6 +179,7 @@ def test_a_cost_is_the_median_of_seven_means_after_a_warm_up(monkeypatch):
         (0.0512, "0.051 µs"),
         (9.96, "10 µs"),
         (12.6, "13 µs"),
+        (99.6, "100 µs"),
         (1250, "1.2 ms"),
         (123_400, "123 ms"),
     ],

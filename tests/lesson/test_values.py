@@ -70,6 +70,21 @@ def test_na_agrees_with_every_missing_value_of_python(nothing):
     assert not agree(from_r("logical", [True, True], missing=[0]), [True, nothing])
 
 
+@pytest.mark.parametrize(
+    ("in_python", "expected"),
+    [(None, True), ([None], True), ([pd.NA], True), (0, False), (np.nan, False)],
+)
+def test_null_agrees_with_none_only(in_python, expected):
+    assert agree(None, in_python) is expected
+
+
+def test_named_vectors_are_compared_by_name():
+    in_r = from_r("double", [1.0, 2.0], labels=[["a", "b"]])
+    assert agree(in_r, pd.Series([2.0, 1.0], index=["b", "a"]))
+    assert not agree(in_r, pd.Series([1.0, 2.0], index=["b", "a"]))
+    assert agree(in_r, pd.Series([1.0, 2.0]))
+
+
 def test_nan_agrees_with_nan_only():
     assert agree([np.nan, 1.0], [np.nan, 1.0])
     assert not agree([np.nan, 1.0], [None, 1.0])

@@ -40,6 +40,7 @@ from sidebyside.timing import (
     run_campaign,
     sharing,
 )
+from sidebyside.timing import __main__ as timing_main
 from sidebyside.timing import format as layout
 from sidebyside.timing import plan as plan_module
 from sidebyside.timing.__main__ import main
@@ -332,15 +333,16 @@ def turns(fakes, keras):
 
 
 def test_two_arms_train_by_turns(turns):
-    found = interleave(PYTHONS, notebook=turns.notebook, epochs=4)
-    assert len(found.seconds) == 4
+    found = interleave(PYTHONS, notebook=turns.notebook, epochs=8)
+    assert len(found.seconds) == 8
     assert min(min(both) for both in found.seconds) > 0
-    assert found.losses == ([0.5, 0.25, 0.5 / 3, 0.125],) * 2
-    # Each pair of epochs is one of either program.
+    assert found.losses == ([0.5 / (x + 1) for x in range(8)],) * 2
+    # Each pair of epochs is one of either program, now this one first, now that.
     pids = (turns.folder / "epochs").read_text().split()
-    assert len(pids) == 8
-    pairs = {frozenset(pids[i : i + 2]) for i in range(0, 8, 2)}
-    assert [len(x) for x in pairs] == [2]
+    assert len(pids) == 16
+    pairs = {tuple(pids[i : i + 2]) for i in range(0, 16, 2)}
+    one, other = sorted(set(pids))
+    assert pairs == {(one, other), (other, one)}
 
 
 def test_an_arm_that_fails_interrupts_both(turns):
@@ -414,6 +416,13 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     told = report.show_text(folder)
     assert "Of 6 runs: 3 crashed, 1 timeout." in told
     assert "run 4" in told
+
+
+def test_a_run_that_leaves_nothing_does_not_get_the_last_one_s_files(fakes, run):
+    fakes.training(4, "os._exit(0)")
+    table = load_campaigns(run())
+    assert table["state"].tolist() == ["ok", "ok", "ok", "crashed"]
+    assert table["loss"][3] == ()
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -524,6 +533,9 @@ def test_a_run_that_ended_badly_keeps_its_epochs(tmp_path):
     assert row["message"].startswith("exit code 3 after 9.0 s")
     row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=-9)
     assert (row["state"], row["exit_code"]) == ("timeout", -9)
+    # It came to its end just before it was to be killed.
+    row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=0)
+    assert row["state"] == "timeout"
 
 
 def test_stages_last_from_stamp_to_stamp(tmp_path):
@@ -829,12 +841,20 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
 def test_the_experiment_s_share_is_that_of_all_sessions(
     fakes, run, monkeypatch, capfd, ending
 ):
-    """Five runs of 100 s, the third of them lost; 10 s of each session's own."""
+    """Five runs of 100 s, the third of them lost, and arms that are asked for 5 s.
+
+    Each of the two sessions takes 10 s of its own.
+    """
     clock, runs = types.SimpleNamespace(now=1.75e9), []
     fake = types.SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(campaign, "time", fake)
     monkeypatch.setattr(campaign, "MOST_ATTEMPTS", 1)
-    monkeypatch.setattr(arms, "ask", lambda *a, **o: arms.Surroundings({}, {}, ""))
+
+    def ask(*_, **__):
+        clock.now += 5.0
+        return arms.Surroundings({}, {}, "")
+
+    monkeypatch.setattr(arms, "ask", ask)
     append_row = layout.append_row
 
     def run_process(*_, folder, **__):
@@ -865,11 +885,11 @@ def test_the_experiment_s_share_is_that_of_all_sessions(
         fakes.campaigns / "one", progress=shown, began=clock.now - 10.0
     )
     overhead = read(folder, "end.json")["overhead"]
-    share = round(20 / 520, 5)
-    assert overhead == {"seconds": 520.0, "children_seconds": 500.0, "share": share}
-    assert "took 3.85% of the time" in capfd.readouterr().out
-    # 10 s before the second session, and 310 s in the first.
-    assert shown.spent == 320.0
+    share = round(20 / 530, 5)
+    assert overhead == {"seconds": 530.0, "children_seconds": 510.0, "share": share}
+    assert "took 3.77% of the time" in capfd.readouterr().out
+    # 315 s in the first session, and 15 s until the first run of the second.
+    assert shown.spent == 330.0
 
 
 def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
@@ -914,6 +934,26 @@ def test_no_run_is_begun_without_room(fakes, run, monkeypatch):
     with pytest.raises(Stopped, match="MB are free where"):
         run()
     assert fakes.trainings() == 0
+
+
+def test_a_disk_that_fills_up_stops_a_campaign_between_runs(run, fakes, monkeypatch):
+    def disk_usage(folder):
+        return types.SimpleNamespace(free=1e9 if fakes.trainings() < 2 else 1e6)
+
+    monkeypatch.setattr(campaign.shutil, "disk_usage", disk_usage)
+    with pytest.raises(Stopped, match=r"1 MB are free .* resume "):
+        run()
+    assert fakes.trainings() == 2
+
+
+def test_what_disturbed_a_campaign_is_written_at_its_end(run, made_up, monkeypatch):
+    made_up(lambda *_: 10.0)
+    swapped = iter([1e6, 4e6])
+    quiet = dict.fromkeys(("stolen", "throttled", "limited"), 0.0)
+    monkeypatch.setattr(
+        machine, "counters", lambda: {**quiet, "swapped": next(swapped)}
+    )
+    assert read(run(), "end.json")["disturbed"] == ["3.0 MB were swapped"]
 
 
 def test_a_folder_is_a_campaign_only_when_it_can_be_resumed(run, monkeypatch):
@@ -1131,6 +1171,26 @@ def test_an_interrupted_run_is_still_to_do(fakes):
     assert shown.expected() == 30.0
 
 
+def test_a_precision_decides_how_many_blocks_are_expected(fakes):
+    """The interval of 12 blocks is twice as wide as wanted: four times as many."""
+    shown = progress.Progress()
+    shown.clock = lambda: 0.0
+    pairs = [(3.0, 3.0 + 0.1 * (-1) ** x) for x in range(12)]
+    rows = rows_of(*pairs)
+    for row in rows:
+        row["arm"] = {"r": "python-again"}.get(row["arm"], row["arm"])
+        row |= {"position": 1 + (row["arm"] == "python"), "process_seconds": 10.0}
+    half = ratio.paired_ratio(rows, ("python-again", "python")).half_width
+    for narrower, blocks in ((2.001, 48), (0.9, 12), (100, 200)):
+        plan = make_plan(fakes, arms=PYTHONS, precision=half / narrower)
+        shown.begin(plan, rows)
+        # And the warm-up, which these rows do not have.
+        assert shown.expected() == 20.0 * (blocks - 12 + 1)
+    # Of two blocks nobody can tell; ten are the fewest.
+    shown.begin(plan, rows[:4])
+    assert shown.expected() == 20.0 * (10 - 2 + 1)
+
+
 def test_one_arm_has_no_ratio(fakes, run, made_up, capfd):
     made_up(lambda *_: 10.0)
     for kind in ("lines", "compact"):
@@ -1267,8 +1327,8 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
 
 
 def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
-    monkeypatch.setattr(machine, "load_average", lambda: 0.2)
-    monkeypatch.setattr(machine, "_usable_cores", lambda: 1)
+    monkeypatch.setattr(machine, "load_average", lambda: 0.4)
+    monkeypatch.setattr(machine, "_usable_cores", lambda: 2)
     monkeypatch.setattr(machine, "_others_at_work", list)
     monkeypatch.setattr(machine, "_governors", lambda: ["", "performance"])
     monkeypatch.setattr(machine, "_on_battery", lambda: False)
@@ -1276,7 +1336,7 @@ def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
     swap = types.SimpleNamespace(sin=1, sout=1)
     monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swap)
     assert machine.busy_findings() == []
-    monkeypatch.setattr(machine, "load_average", lambda: 0.3)
+    monkeypatch.setattr(machine, "load_average", lambda: 0.6)
     assert len(machine.busy_findings()) == 1
 
 
@@ -1340,6 +1400,9 @@ def test_other_processes_at_work_are_seen():
         ("p1", pytest.approx(0.5)),
         ("p7", pytest.approx(0.2)),
     ]
+    few = [x for x in watched if x.pid in (2, 6)]
+    found = machine._others_at_work(few, wait, lambda: work["seconds"])
+    assert found == [("p6", pytest.approx(0.11))]
 
 
 def test_disturbances_are_what_the_counters_say():
@@ -1369,6 +1432,12 @@ def test_the_command_shows_and_contributes(fakes, run, capfd):
     assert "git add data/timings/contributed-one-" in capfd.readouterr().out
     assert main(["show", str(fakes.folder)]) == 1
     assert "plan.json: " in capfd.readouterr().err
+
+
+def test_a_campaign_began_when_its_process_did():
+    age = time.time() - psutil.Process().create_time()
+    assert age > 0.1
+    assert time.monotonic() - timing_main._began() == pytest.approx(age, rel=0.5)
 
 
 def test_campaigns_go_to_the_data_folder(fakes, monkeypatch):

@@ -161,29 +161,17 @@ def _kind_of_type(kind: type) -> str:
 
 
 def _sequence(values: list) -> Leaf | Items:
-    """A list: an array if its elements are of one kind and shape."""
+    """A list: an array if its elements are of one type and shape."""
     if all(map(_kind_of_type, set(map(type, values)))):
         return _scalars(values)
     parts = [read(value) for value in values]
     if not all(isinstance(part, Leaf) for part in parts):
         return Items(parts)
-    kinds = {part.kind for part in parts} - {NOTHING}
-    types = {part.values.dtype for part in parts if part.kind != NOTHING}
-    plain = len(types) <= 1 or types <= set(map(np.dtype, "?ldO"))
-    if len(kinds) > 1 or len({part.shape for part in parts}) > 1 or not plain:
+    if len({(part.kind, part.shape, part.values.dtype) for part in parts}) > 1:
         return Items(parts)
-    absent = [part.absent() for part in parts]
-    exact = len(types) > 1 and any(map(_is_large, parts))
-    arrays = [part.values.astype(object) if exact else part.values for part in parts]
-    missing = np.stack(absent) if any(map(np.any, absent)) else None
-    return Leaf(np.stack(arrays), next(iter(kinds), NOTHING), missing)
-
-
-def _is_large(part: Leaf) -> bool:
-    values = part.values
-    return values.dtype.kind in "iuO" and bool(
-        np.any((values > EXACT) | (values < -EXACT))
-    )
+    missing = np.stack([part.absent() for part in parts])
+    array = np.stack([part.values for part in parts])
+    return Leaf(array, parts[0].kind, missing if missing.any() else None)
 
 
 def _scalars(values: list) -> Leaf | Items:
