@@ -125,8 +125,8 @@ def _answers(
             value = None
         if value is None:
             print(
-                f"{UNANSWERED} the cell above is to give {name}, where "
-                f"{_EMPTY[language]} stands now."
+                f"{UNANSWERED} give {name} a value in the cell above "
+                f"(it is {_EMPTY[language]} now)."
             )
             return None
         values.append(value)
