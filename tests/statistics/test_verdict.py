@@ -523,7 +523,9 @@ def test_the_figure_shows_every_run_and_every_interval(judged):
     assert ratios.get_lines()[1].get_xdata().size == 20
     assert accuracy.get_lines()[0].get_xdata().size == 20
     shown = " ".join(text.texts[1].get_text().split())
-    assert shown == judged.text
+    assert shown == judged.answer
+    assert judged.findings[0].words() in judged.answer
+    assert not any(s.words() in judged.answer for s in judged.findings if s.arm != "r")
     assert figure.get_size_inches().tolist() == [8.27, 11.69]
     assert judged.finding().title in judged.alt_text
 

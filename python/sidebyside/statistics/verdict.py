@@ -132,12 +132,24 @@ class Verdict:
         )
 
     @property
+    def answer(self) -> str:
+        """The warnings, R's times and the accuracy: what a figure cannot show."""
+        told = [
+            s.words()
+            for s in sorted(self.statements, key=lambda s: not s.warning)
+            if s.warning
+            or isinstance(s, AccuracyGap | NotMeasured)
+            or (isinstance(s, TimeRatio) and s.arm == "r")
+        ]
+        return " ".join(told)
+
+    @property
     def alt_text(self) -> str:
         """What the figure shows, in words."""
         drawn = "; ".join(f"{f.title}: {as_ratio(f.interval)}" for f in self.findings)
         return (
             "Intervals of the ratio of times beside the margin that does not "
-            f"matter, and every run as a point. {drawn}. {self.text}"
+            f"matter, and every run as a point. {drawn}. {self.answer}"
         )
 
     def figure(self, width: float = 8.27, height: float = 11.69):
@@ -147,7 +159,7 @@ class Verdict:
         -------
         A matplotlib figure, made with pyplot; inches, A4 by default.
         """
-        return draw(self.findings, self.text, self.runs, self.margin, width, height)
+        return draw(self.findings, self.answer, self.runs, self.margin, width, height)
 
 
 def verdict(
