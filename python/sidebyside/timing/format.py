@@ -847,6 +847,8 @@ class _Runs:
                 columns[name] = self._reals(name, *REAL[name])
             else:
                 columns[name] = self._words(name)
+            if len(self.problems) >= MOST_PROBLEMS:
+                break
         self._raise()
         # The plan first: a wrong number of epochs makes all lists wrong.
         self._check_plan(columns)
@@ -890,12 +892,17 @@ class _Runs:
             what += f"; the columns are {','.join(expected)}"
             raise WrongRuns([Problem(self.path, 1, "", what)])
         width = len(columns)
-        lines = body.split(b"\n")[:-1]
-        # Before anything else: a short line takes much more memory than disk.
-        for row, line in enumerate(lines):
-            if (found := line.count(b",") + 1) < width:
+        # Before anything else, and line by line: a short line takes much more
+        # memory than disk.
+        for row, line in enumerate(io.BytesIO(body)):
+            found = line.count(b",") + 1
+            if found < width or (found > width and b'"' not in line):
                 self._note(row, "", f"found {found} fields, expected {width}")
-        self._raise_some()
+            elif len(line) < 2 * width:
+                self._note(row, "", "found hardly anything, expected a run")
+            if len(self.problems) == MOST_PROBLEMS:
+                break
+        self._raise()
         try:
             text = body.decode().replace("\r\n", "\n").split("\n")[:-1]
         except UnicodeDecodeError as problem:
