@@ -66,39 +66,21 @@ FAMILIES = {
     "applications": "application",
 }
 
-# keras3's own inventions: what they are in Python, called by this name.
+# What keras3 calls otherwise: its name, and Python's.
 INVENTIONS = {
     "keras_model_sequential": "keras.Sequential",
     "keras_model": "keras.Model",
     "keras_input": "keras.Input",
     "image_load": "keras.utils.load_img",
     "image_to_array": "keras.utils.img_to_array",
-    "load_model": "keras.saving.load_model",
-    "set_random_seed": "keras.utils.set_random_seed",
-    "to_categorical": "keras.utils.to_categorical",
-    "image_dataset_from_directory": "keras.utils.image_dataset_from_directory",
 }
 
-# Functions of R that are methods of the same object in Python.
-METHODS = {
-    "array_reshape": "reshape",
-    "compile": "compile",
-    "count_params": "count_params",
-    "evaluate": "evaluate",
-    "fit": "fit",
-    "get_config": "get_config",
-    "get_layer": "get_layer",
-    "get_weights": "get_weights",
-    "max": "max",
-    "mean": "mean",
-    "min": "min",
-    "predict": "predict",
-    "round": "round",
-    "save_model": "save",
-    "set_weights": "set_weights",
-    "sum": "sum",
-    "summary": "summary",
-}
+# Functions of R that are methods of the same object in Python. `var()` is none: NumPy's
+# divides by n, R's by n - 1.
+SAME = """compile count_params evaluate fit get_config get_layer get_weights
+    max mean min predict round set_weights sum summary"""
+METHODS = {name: name for name in SAME.split()}
+METHODS |= {"array_reshape": "reshape", "save_model": "save"}
 
 # What both companions have.
 COMPANIONS = ("alt_text", "fruits_directory", "load_mnist", "read_picture")
@@ -435,12 +417,13 @@ def same_names(r: Half, python: Half) -> Iterator[tuple[str, str]]:
     for call in sorted(python.calls):
         if (name := r_name(call)) in r.calls:
             yield f"{name}()", f"{call}()"
-        if call in COMPANIONS and call in r.calls:
-            yield f"{call}()", f"{call}()"
-        for function, method in METHODS.items():
-            thing = call.removesuffix(f".{method}")
-            if thing != call and (function, thing) in r.first:
-                yield f"{function}()", f".{method}()"
+        thing, _, name = call.rpartition(".")
+        if name in r.calls and (thing.startswith("keras.") or call in COMPANIONS):
+            yield f"{name}()", f"{call}()"
+    for function, thing in sorted(r.first):
+        method = METHODS.get(function)
+        if method and f"{thing}.{method}" in python.calls:
+            yield f"{function}()", f".{method}()"
     for function, call in INVENTIONS.items():
         if function in r.calls and call in python.calls:
             yield f"{function}()", f"{call}()"

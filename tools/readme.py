@@ -234,7 +234,7 @@ def campaign_sentences(found: Verdict, say_device: bool) -> Iterable[str]:
         if f.arm != "r":
             continue
         what = phase(f, say_device)
-        yield f"{what[0].upper()}{what[1:]}: {f.meaning()}"
+        yield f"{what[0].upper()}{what[1:]}. {f.meaning()}"
         if f.column == "process_seconds":
             r, python = (
                 seconds(found.runs, arm, f.device, "rest") for arm in ("r", "python")

@@ -56,7 +56,7 @@ describe <- function(x) {
   x <- metrics_of(x)
   if (is.null(x)) {
     list(kind = "null")
-  } else if (inherits(x, c("python.builtin.object", "dgCMatrix"))) {
+  } else if (inherits(x, "python.builtin.object")) {
     list(kind = "python", values = x)
   } else if (is.atomic(x) || inherits(x, "POSIXlt")) {
     describe_vector(x)
@@ -88,8 +88,13 @@ describe_vector <- function(x) {
   list(
     kind = kind, values = values,
     missing = if (absent) array(which(is_na(values)) - 1) else FALSE,
-    names = if (length(shape) == 1) as_names(marks) else FALSE,
-    columns = if (length(labels) == 2) as_names(labels[[2]]) else FALSE
+    labels = if (length(shape) == 1) {
+      list(as_names(marks))
+    } else if (length(labels) == 2) {
+      unname(lapply(labels, as_names))
+    } else {
+      list()
+    }
   )
 }
 
@@ -124,8 +129,10 @@ describe_list <- function(x) {
   list(
     kind = if (frame) "frame" else "list",
     items = lapply(items, describe),
-    names = as_names(names(x)),
-    rows = if (is.character(rows)) as.list(rows) else FALSE
+    labels = list(
+      as_names(if (is.character(rows)) rows),
+      as_names(names(x))
+    )
   )
 }
 

@@ -72,7 +72,9 @@ def test_these_are_refused(answers, wrong):
 @pytest.mark.parametrize("method", [0, 8])
 @pytest.mark.parametrize("flags", ["1", "41"])
 def test_an_encrypted_archive_is_called_so(answers, method, flags):
-    assert "password" in answers[f"method {method}, flags {flags}"]
+    said = answers[f"method {method}, flags {flags}"]
+    assert "password" in said
+    assert "damaged" not in said
 
 
 @pytest.fixture
@@ -114,6 +116,14 @@ def test_as_many_entries_as_allowed_and_no_more(opened):
         assert len(archive.members) == 7
     with pytest.raises(BadArchive, match="7 files and folders, expected 6"):
         opened(entries, most_entries=6).__enter__()
+
+
+def test_a_list_of_contents_is_not_read_if_it_is_too_long(opened):
+    entries = [Entry(letter * 60_000) for letter in (b"a", b"b")]
+    with pytest.raises(BadArchive, match="a list of contents of"):
+        opened(entries, most_entries=9).__enter__()
+    with opened(entries, most_entries=900) as archive:
+        assert len(archive.members) == 2
 
 
 def test_the_entries_are_counted_however_many_are_promised(tmp_path):

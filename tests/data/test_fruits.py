@@ -1,14 +1,13 @@
 """The folder of fruits: which source it is, which classes, and what is refused.
 
-The folders are made here, of tiny classes. The last tests run on the real
-photographs, where they are at hand.
+The folders are made here, of tiny classes. The real photographs, where they
+are at hand, are in the tests of `make fruits`.
 """
 
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from sidebyside.data import fruits
 from sidebyside.data.fruits import CLASSES
 from sidebyside.data.painted import painter as painted
 
-ROOT = Path(__file__).resolve().parents[2]
-REAL_ZIP = ROOT.parent / "shared" / "data" / "fruits-360-16-classes.zip"
 THREE = ("Kiwi", "Lemon", "Plum")
 # The sixteen of the list as the version of 2025 calls them, and neighbours.
 NUMBERED = (
@@ -445,56 +442,30 @@ def test_a_file_that_is_no_such_image(given, spoil, expected, place):
     assert fruits_directory() == str(given)
 
 
-def test_a_file_spoilt_after_it_was_looked_at_is_found(given):
+def test_the_advice_fits_the_source(given, data, monkeypatch):
     fruits_directory()
     (given / "Test" / "Kiwi" / "7_100.jpg").write_text("spoilt")
-    said = refused("is not an image")
-    assert said.startswith(str(given / "Test" / "Kiwi" / "7_100.jpg"))
-    assert "unset FRUITS360_DIR" in said
-
-
-def test_the_advice_fits_the_source(data):
-    made = make_fruits(data / "fruits-360")
-    (made / "Test" / "Kiwi" / "7_100.jpg").write_text("spoilt")
+    assert "unset FRUITS360_DIR" in refused("is not an image")
+    shutil.move(given, data / "fruits-360")
+    monkeypatch.delenv("FRUITS360_DIR")
     refused('make fruits ARGS="--force"')
 
 
-def test_a_file_that_may_not_be_read(given, monkeypatch):
-    secret = str(given / "Test" / "Plum" / "7_100.jpg")
-    really_open = os.open
+@pytest.mark.parametrize(
+    ("call", "below"),
+    [("open", "Test/Plum/7_100.jpg"), ("stat", ""), ("scandir", "Test/Plum")],
+)
+def test_what_may_not_be_read(given, monkeypatch, call, below):
+    secret = given / below
+    really = getattr(os, call)
 
     def locked(path, *arguments, **others):
-        if str(path) == secret:
-            raise PermissionError(13, "Permission denied", secret)
-        return really_open(path, *arguments, **others)
+        if not isinstance(path, int) and os.fspath(path) == str(secret):
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path, *arguments, **others)
 
     # Tests may run as root, who may read everything.
-    monkeypatch.setattr(os, "open", locked)
-    assert secret in refused(r"cannot be read \(permission denied\)")
-
-
-def test_a_folder_inside_one_that_may_not_be_looked_into(given, monkeypatch):
-    really_stat = os.stat
-
-    def locked(path, **others):
-        if os.fspath(path) == str(given):
-            raise PermissionError(13, "Permission denied", str(path))
-        return really_stat(path, **others)
-
-    monkeypatch.setattr(os, "stat", locked)
-    assert f"chmod -R u+rX '{given}'" in refused("permission denied")
-
-
-def test_a_folder_that_may_not_be_read(given, monkeypatch):
-    secret = given / "Test" / "Plum"
-    really_scan = os.scandir
-
-    def locked(path):
-        if Path(path) == secret:
-            raise PermissionError(13, "Permission denied", str(path))
-        return really_scan(path)
-
-    monkeypatch.setattr(os, "scandir", locked)
+    monkeypatch.setattr(os, call, locked)
     assert f"chmod -R u+rX '{secret}'" in refused("permission denied")
 
 
@@ -565,6 +536,7 @@ def test_links_in_a_circle_end(given):
 def test_a_link_back_is_not_another_data_set(tmp_path, monkeypatch):
     make_fruits(tmp_path / "given" / "below" / "fruits")
     (tmp_path / "given" / "again").symlink_to(".")
+    (tmp_path / "given" / "same").symlink_to("below/fruits")
     monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "given"))
     folder = Path(fruits_directory())
     assert folder.resolve() == tmp_path / "given" / "below" / "fruits"
@@ -674,35 +646,3 @@ def test_r_gives_the_same_folder_the_same_line_and_the_same_error(given, capsys)
     )
     assert done.returncode == 0, done.stderr
     assert [x for x in done.stdout.splitlines() if x] == [line, folder, sentence]
-
-
-# ---- The real photographs
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
-    """A folder of real photographs, with sixteen classes, nine of the list."""
-    named = os.environ.get("FRUITS360_DIR")
-    if named and named != "painted":
-        return named
-    if not REAL_ZIP.exists():
-        pytest.skip(
-            f"no photographs: FRUITS360_DIR is not set, and there is no {REAL_ZIP}"
-        )
-    folder = tmp_path_factory.mktemp("photographs")
-    with zipfile.ZipFile(REAL_ZIP) as archive:
-        archive.extractall(folder)
-    return str(folder)
-
-
-def test_real_photographs(photographs, monkeypatch, capsys, data):
-    monkeypatch.setenv("FRUITS360_DIR", photographs)
-    folder = Path(fruits_directory())
-    classes = classes_of(folder)
-    assert len(classes) >= 2
-    assert set(classes) <= set(CLASSES)
-    assert classes == classes_of(folder, "Test")
-    everything = Path(fruits_directory("all"))
-    assert set(classes) <= set(classes_of(everything))
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2

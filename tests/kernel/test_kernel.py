@@ -200,8 +200,9 @@ def test_a_warning_looks_as_at_rs_own_prompt(kernel):
         A_LONG_FIT,
         "cat('started\\n')\nSys.sleep(600)",
         "cat('started\\n')\nwhile (TRUE) sqrt(2)",
+        "try(stop('caught'), silent = TRUE)\ncat('started\\n')\nSys.sleep(600)",
     ],
-    ids=["fit", "sleep", "loop"],
+    ids=["fit", "sleep", "loop", "sleep-after-an-error"],
 )
 def test_an_interrupt_returns_to_the_prompt(kernel, code):
     reply, seconds = run_and_interrupt(kernel, code)
@@ -304,7 +305,7 @@ def test_compare_sees_the_last_digit_across_the_languages(kernel):
 
 def test_rs_missing_value_is_pythons_nan(kernel):
     kernel.r("a <- c(1, NA)")
-    kernel.run("a = [1.0, float('nan')]")
+    kernel.run("from sidebyside import compare\na = [1.0, float('nan')]")
     assert kernel.run("compare('a')").ok
 
 

@@ -106,6 +106,12 @@ def test_printed_its_columns_are_aligned():
     ]
 
 
+def test_a_column_is_as_wide_as_its_head():
+    head, row = repr(Preflight((Row("R", "4", "4", False, "x"),))).splitlines()
+    for word, cell in (("found", "4"), ("verdict", "wrong"), ("fix", "x")):
+        assert head.index(word) == row.index(cell)
+
+
 def test_shown_its_cells_are_escaped():
     row = Row("<b>R</b>", "a & b", 'x < "y"', False, "</table>")
     shown = Preflight((row,))._repr_html_()
@@ -394,7 +400,7 @@ def test_the_companions_r_library_is_added_once(environment, monkeypatch, tmp_pa
     assert environment["R_LIBS"] == f"/home/me/R:{tmp_path}"
 
 
-@pytest.mark.parametrize(("free", "verdict"), [(0.4e9, "wrong"), (5e9, "ok")])
+@pytest.mark.parametrize(("free", "verdict"), [(0.99e9, "wrong"), (1e9, "ok")])
 def test_a_full_disk_has_a_way_out(monkeypatch, free, verdict):
     usage = types.SimpleNamespace(free=free)
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: usage)

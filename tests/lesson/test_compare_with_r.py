@@ -32,6 +32,20 @@ SAME = {
     "named vector": ("c(a = 1, b = 2)", "{'b': 2, 'a': 1}"),
     "named vector and a list": ("c(a = 1, b = 2)", "[1, 2]"),
     "NULL": ("NULL", "None"),
+    "NULL in a list": ("list(NULL, 28L, NULL)", "(None, 28, None)"),
+    "matrix with names": (
+        "matrix(1:4, 2, dimnames = list(c('u', 'v'), c('a', 'b')))",
+        "pd.DataFrame({'b': [3, 4], 'a': [1, 2]}, index=['u', 'v'])",
+    ),
+    "matrix with names and an array": (
+        "matrix(1:4, 2, dimnames = list(c('u', 'v'), c('a', 'b')))",
+        "[[1, 3], [2, 4]]",
+    ),
+    "subset of a frame": (
+        "subset(data.frame(n = 1:4, g = c('x', 'y')), g == 'y')",
+        "pd.DataFrame({'n': [1, 2, 3, 4], 'g': list('xyxy')}).query('g == \"y\"')",
+    ),
+    "table": ("table(c('a', 'b', 'a'))", "pd.Series(list('baa')).value_counts()"),
     "empty list": ("list()", "[]"),
     "empty list and dict": ("list()", "{}"),
     "empty vector": ("character(0)", "[]"),
@@ -63,6 +77,11 @@ DIFFERENT = {
     "NaN is not None": ("NaN", "None"),
     "NA in a factor": ("factor(c('x', NA))", "['x', 'NA']"),
     "NULL is not NA": ("NULL", "float('nan')"),
+    "NULL is not a number": ("list(NULL, 28L)", "(0, 28)"),
+    "rows of a matrix": (
+        "matrix(1:4, 2, dimnames = list(c('u', 'v'), c('a', 'b')))",
+        "pd.DataFrame({'a': [1, 2], 'b': [3, 4]}, index=['v', 'u'])",
+    ),
     "beyond 2^53": ("2^53", "2**53 + 1"),
     "far beyond": ("2^70", "2**70 + 1"),
     "text and number": ("c('1', '2')", "[1, 2]"),

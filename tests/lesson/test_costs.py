@@ -1,9 +1,7 @@
 """Whether the stop-watches count and alternate as they say.
 
-Nothing is timed here but what sleeps, and that only from below.
+In the kernel only what sleeps is timed, and that only from below.
 """
-
-import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,17 +20,17 @@ from sidebyside.lesson.costs import (
 # --- one language
 
 
-def test_as_many_measurements_as_asked_for_and_per_call():
-    calls = []
+def test_as_many_measurements_as_asked_for_and_per_call(monkeypatch):
+    """On a clock of its own: the n-th call takes n seconds."""
+    now, calls = [100.0], []
+    monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
 
     def f():
         calls.append(1)
-        time.sleep(0.002)
+        now[0] += len(calls)
 
-    seconds = cost(f, times=3, calls=4)
+    assert cost(f, times=3, calls=4) == pytest.approx([2.5, 6.5, 10.5])
     assert len(calls) == 12
-    assert seconds.shape == (3,)
-    assert (seconds >= 0.002).all()
 
 
 def test_without_a_number_of_calls_enough_are_made(monkeypatch):
@@ -40,6 +38,15 @@ def test_without_a_number_of_calls_enough_are_made(monkeypatch):
     calls = enough_calls(None)
     assert AT_LEAST <= calls * 1e-6 <= 3 * AT_LEAST
     assert cost(None, times=2) == pytest.approx([1e-6, 1e-6])
+
+
+def test_the_number_of_calls_grows_at_most_tenfold(monkeypatch):
+    """A quick first call must not lead to minutes of calls that are slow."""
+    tried = []
+    monkeypatch.setattr(costs, "_seconds", lambda f, n: tried.append(n) or n * 1e-9)
+    enough_calls(None)
+    growth = np.array(tried[1:]) / tried[:-1]
+    assert growth.max() == 10
 
 
 def test_what_is_slow_is_called_once(monkeypatch):
@@ -112,6 +119,7 @@ def test_every_measurement_is_a_point_and_every_median_a_bar():
         assert list(points[0].get_xdata()) == [200, 400, 900]
         assert [x.get_xdata()[0] for x in bars] == [400, 200] * 2
         assert ax.get_xscale() == "log"
+        assert ax.yaxis_inverted()  # the first row is the highest
         assert ax.get_xlabel() == "milliseconds"
         assert [x.get_text() for x in ax.get_yticklabels()] == ["one", "other"]
         legend = [x.get_text() for x in ax.get_legend().get_texts()]

@@ -300,7 +300,7 @@ def solution(code, language="python", head="<details>"):
     return markdown(text, "solution")
 
 
-EMPTY = f"{UNANSWERED} the cell above is to give x, where None stands now.\n"
+EMPTY = f"{UNANSWERED} give x a value in the cell above (it is None now).\n"
 
 
 def one(
@@ -426,7 +426,7 @@ def test_an_empty_cell_is_unanswered_and_nothing_is_asked(
         yield "never", 1 / 0
 
     empty = {"python": "None", "r": "NULL"}[language]
-    text = f"{UNANSWERED} the cell above is to give x, where {empty} stands now.\n"
+    text = f"{UNANSWERED} give x a value in the cell above (it is {empty} now).\n"
     assert capsys.readouterr().out == text
 
 

@@ -6,21 +6,19 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
-from sidebyside.lesson import compare, values
+from sidebyside.lesson import compare
 from sidebyside.lesson.compare import agreement
 from sidebyside.lesson.values import Leaf, from_description
 
 
-def from_r(kind, array, missing=False, names=False, columns=False):
+def from_r(kind, array, missing=False, labels=()):
     """What R's describe() says of a vector or an array."""
     return from_description(
         {
             "kind": kind,
             "values": np.asarray(array),
             "missing": missing,
-            "names": names,
-            "columns": columns,
+            "labels": labels,
         }
     )
 
@@ -70,6 +68,21 @@ def test_infinite_parts_of_complex_numbers_count():
 def test_na_agrees_with_every_missing_value_of_python(nothing):
     assert agree(from_r("logical", [True, True], missing=[1]), [True, nothing])
     assert not agree(from_r("logical", [True, True], missing=[0]), [True, nothing])
+
+
+@pytest.mark.parametrize(
+    ("in_python", "expected"),
+    [(None, True), ([None], True), ([pd.NA], True), (0, False), (np.nan, False)],
+)
+def test_null_agrees_with_none_only(in_python, expected):
+    assert agree(None, in_python) is expected
+
+
+def test_named_vectors_are_compared_by_name():
+    in_r = from_r("double", [1.0, 2.0], labels=[["a", "b"]])
+    assert agree(in_r, pd.Series([2.0, 1.0], index=["b", "a"]))
+    assert not agree(in_r, pd.Series([1.0, 2.0], index=["b", "a"]))
+    assert agree(in_r, pd.Series([1.0, 2.0]))
 
 
 def test_nan_agrees_with_nan_only():
@@ -127,9 +140,21 @@ def test_columns_of_the_same_name_are_compared_by_place():
 
 
 def test_a_matrix_and_a_frame_are_compared_by_the_names_of_columns():
-    in_r = from_r("double", [[1.0, 2.0], [3.0, 4.0]], columns=["a", "b"])
-    assert agree(in_r, pd.DataFrame({"b": [2.0, 4.0], "a": [1.0, 3.0]}))
-    assert not agree(in_r, pd.DataFrame({"a": [2.0, 4.0], "b": [1.0, 3.0]}))
+    array = [[1.0, 2.0], [3.0, 4.0]]
+    in_r = from_r("double", array, labels=[["u", "v"], ["a", "b"]])
+    frame = pd.DataFrame({"b": [2.0, 4.0], "a": [1.0, 3.0]})
+    assert agree(in_r, frame)
+    assert agree(in_r, frame.set_axis(["u", "v"]))
+    assert not agree(in_r, frame.set_axis(["v", "u"]))
+    assert not agree(in_r, frame.rename(columns={"a": "b", "b": "a"}))
+    assert agree(in_r, array)
+
+
+def test_a_matrix_without_names_and_a_frame_are_compared_by_place():
+    in_r = from_r("double", [[1.0, 2.0], [3.0, 4.0]])
+    assert agree(in_r, pd.DataFrame({"b": [1.0, 3.0], "a": [2.0, 4.0]}))
+    assert not agree(in_r, pd.DataFrame({"b": [2.0, 4.0], "a": [1.0, 3.0]}))
+    assert not agree(in_r, {"b": [1.0, 3.0], "a": [2.0, 4.0]})
 
 
 def test_days_and_times_are_points_in_time():
@@ -149,21 +174,10 @@ def test_days_and_times_are_points_in_time():
 def test_durations_differ_by_seconds():
     minute = from_r("duration", [60.0])
     assert agree(minute, datetime.timedelta(minutes=1))
+    assert agree(minute, np.timedelta64(1, "m"))
+    assert agree(minute, [np.timedelta64(60, "s")])
     assert agree(minute, pd.Timedelta(seconds=62), tolerance=2)
     assert not agree(minute, pd.Timedelta(seconds=62), tolerance=1.9)
-
-
-@pytest.mark.parametrize("large", [0, 1000])
-def test_sparse_matrices_are_compared_with_dense_ones(monkeypatch, large):
-    monkeypatch.setattr(values, "LARGE", large)
-    monkeypatch.setattr(compare, "_PIECE", 8)
-    dense = np.zeros((6, 4))
-    dense[5, 2] = 7
-    matrix = sparse.csc_matrix(dense)
-    assert sparse.issparse(values.read(matrix).values) is (large == 0)
-    assert agree(matrix, dense)
-    assert agree(dense, matrix)
-    assert not agree(matrix, np.zeros((6, 4)))
 
 
 def test_arrays_of_two_precisions_in_a_list_keep_them():

@@ -110,6 +110,8 @@ def test_names_that_belong_together_are_found(rows, r, python, expected):
         ("layer_dense(1)", "mine.Dense(1)"),  # not Keras's
         ("other |> fit(x)", "model.fit(x)"),  # of another object
         ("sum(x)", "y.sum()"),
+        ("var(x)", "x.var()"),  # divided by n - 1, and by n
+        ("to_categorical(x)", "mine.to_categorical(x)"),  # not Keras's
         ("# layer_dense()", "layers.Dense()"),  # in a comment
         ('print("layer_dense()")', "layers.Dense()"),  # in a text
         ("train$cache()", "test.cache()"),

@@ -118,9 +118,9 @@ def test_a_slow_r_is_called_slow_and_an_equal_one_equal(tmp_path):
         readme.reference_campaigns(reference(tmp_path / "equal", sd=0.001))
     )
     assert meaning(tmp_path / "slow").outcome == "slower"
-    assert f"Training: {meaning(tmp_path / 'slow').meaning()}" in slow
+    assert f"Training. {meaning(tmp_path / 'slow').meaning()}" in slow
     assert meaning(tmp_path / "equal").outcome == "same"
-    assert f"Training: {meaning(tmp_path / 'equal').meaning()}" in equal
+    assert f"Training. {meaning(tmp_path / 'equal').meaning()}" in equal
     assert table_of(slow)[1][3].startswith("1.200 (")
     assert table_of(equal)[1][3].startswith("1.000 (")
 
@@ -171,7 +171,7 @@ def test_that_no_gpu_was_measured_is_said_only_where_it_is_true(tmp_path):
         "two: whole process, GPU",
     ]
     gpu = verdict(load_campaigns(place)).finding(device="gpu")
-    assert f"Training, GPU: {gpu.meaning()}" in text
+    assert f"Training, GPU. {gpu.meaning()}" in text
 
 
 def test_the_machine_is_that_of_the_campaign(tmp_path):

@@ -1,5 +1,6 @@
 """What tools/setup.py decides, on machines that are not here; no network, no root."""
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -73,11 +75,6 @@ def lines_of(path):
 )
 def test_versions_of_debian_and_cran_are_read(text, expected):
     assert decide.version(text) == expected
-
-
-def test_what_is_no_version_is_an_error():
-    with pytest.raises(ValueError, match="not a version"):
-        decide.version("(none)")
 
 
 # --- Python
@@ -304,6 +301,7 @@ def test_a_foreign_conda_environment_elsewhere_names_one_way(tmp_path):
     [
         ("Darwin", {}, "macOS"),
         ("Linux", FEDORA, "Fedora Linux 42"),
+        ("Linux", DEBIAN, "bookworm"),
         ("Linux", {}, "Linux"),
     ],
 )
@@ -412,6 +410,45 @@ def test_the_packages_for_python_come_first_and_all_are_installed(monkeypatch):
     listed = lines_of("apt-packages.txt")
     three = [*environment.for_python, *environment.for_r, *environment.optional]
     assert sorted(three) == sorted(listed)
+
+
+OLD_R = {"R": (4, 1, 2), "reticulate": (1, 28)}
+
+
+@pytest.mark.parametrize(
+    ("found", "stops"),
+    [
+        ({}, None),
+        ({"r": None}, None),  # apt brings one
+        ({"r": OLD_R}, None),  # apt brings a newer one
+        ({"r": OLD_R, "own_r": True}, "R 4.1.2, which is too old"),
+        ({"version": (3, 10, 1)}, "too old"),
+        ({"library": False}, "no shared library"),
+        ({"version": (3, 12, 1)}, "do not work together"),
+        ({"free": 2.9e9}, "2.9 GB free"),
+        ({"free": 2.9e9, "venv": True}, None),
+    ],
+)
+def test_what_is_known_before_the_first_change_stops_it(
+    monkeypatch, tmp_path, found, stops
+):
+    environment = Apt(monkeypatch).environment
+    environment.r = sys.executable  # a file that is there
+    environment.own_r = found.get("own_r", False)
+    environment.command = "/opt/python"
+    environment.facts = decide.PythonFacts(
+        "/opt/python", found.get("version", (3, 11, 2)), found.get("library", True)
+    )
+    here = found.get("r", r_facts(reticulate=(1, 28)))
+    monkeypatch.setattr(setup, "ask_r", lambda r, env: here)
+    monkeypatch.setattr(setup, "VENV", tmp_path / ("" if "venv" in found else "no"))
+    usage = SimpleNamespace(free=found.get("free", 5e9))
+    monkeypatch.setattr(setup.shutil, "disk_usage", lambda folder: usage)
+    if stops is None:
+        environment.judge_before()
+    else:
+        with pytest.raises(Stop, match=stops):
+            environment.judge_before()
 
 
 def test_a_removed_package_is_noticed_unless_it_is_optional(monkeypatch):
@@ -594,6 +631,9 @@ def test_a_language_has_to_end_well_and_its_answer_is_shown(log, tmp_path, capsy
     with pytest.raises(Stop, match="R ended with code 3"):
         environment.check("R", "sh", "-c", "echo noise; exit 3")
     assert "noise" in capsys.readouterr().out
+    environment.r_library = tmp_path
+    with pytest.raises(Stop, match=r"rm -rf \.venv && make setup"):
+        environment.check("R", "false")
 
 
 # --- environment variables
@@ -816,21 +856,24 @@ def test_what_was_deleted_or_cut_off_is_noticed(tmp_path):
     assert setup.listing([first, second]) != before
 
 
-def test_a_second_set_up_waits_for_the_first(tmp_path):
-    """The second one gets the lock only when the first has let go."""
-    lock_path = tmp_path / "setup.lock"
-    program = (
-        f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n"
-        "import setup\nfrom pathlib import Path\n"
-        f"with setup.only_one(Path({str(lock_path)!r})): print('in')\n"
-    )
-    with setup.only_one(lock_path):
-        other = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
-        )
-        assert "waiting" in other.stdout.readline()
-    assert other.communicate(timeout=30)[0] == "in\n"
-    assert other.returncode == 0
+def test_a_second_set_up_waits_for_the_first(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def flock(lock, how):
+        asked.append(how)
+        if how & fcntl.LOCK_NB:
+            raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with setup.only_one(tmp_path / "new" / "setup.lock"):
+        assert "waiting" in capsys.readouterr().out
+        assert asked == [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
+
+
+def test_a_set_up_holds_the_lock(tmp_path):
+    path = tmp_path / "setup.lock"
+    with setup.only_one(path), path.open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 # --- what one sees

@@ -20,11 +20,14 @@ from rich.console import Console
 from sidebyside.timing import (
     AnotherCampaign,
     CannotRun,
+    Epochs,
+    Interrupted,
     NotClean,
     Stopped,
     WrongPlan,
     campaign,
     contribute,
+    interleave,
     load_campaigns,
     loader,
     locks,
@@ -37,6 +40,7 @@ from sidebyside.timing import (
     run_campaign,
     sharing,
 )
+from sidebyside.timing import __main__ as timing_main
 from sidebyside.timing import format as layout
 from sidebyside.timing import plan as plan_module
 from sidebyside.timing.__main__ import main
@@ -308,6 +312,71 @@ def test_the_ear_leaves_another_sitecustomize_its_work(fakes, keras, tmp_path):
     assert done.stdout.split() == [str(keras / "sitecustomize.py"), "False"]
 
 
+# --- two arms by turns
+
+
+@pytest.fixture
+def turns(fakes, keras):
+    """A notebook whose Python trains with the fake Keras, and notes its epochs."""
+    note = f"print(os.getpid(), file=open({str(fakes.folder / 'epochs')!r}, 'a'))"
+    write_notebook(
+        fakes.notebook,
+        python={
+            "import": "import os, keras",
+            "build": "class Watch(keras.callbacks.Callback):\n"
+            "    on_epoch_begin = lambda *_: None\n"
+            f"    on_epoch_end = lambda *_: {note}",
+            "fit": "history = keras.Model().fit(epochs=epochs, callbacks=[Watch()])",
+        },
+    )
+    return fakes
+
+
+def test_two_arms_train_by_turns(turns):
+    found = interleave(PYTHONS, notebook=turns.notebook, epochs=8)
+    assert len(found.seconds) == 8
+    assert min(min(both) for both in found.seconds) > 0
+    assert found.losses == ([0.5 / (x + 1) for x in range(8)],) * 2
+    # Each pair of epochs is one of either program, now this one first, now that.
+    pids = (turns.folder / "epochs").read_text().split()
+    assert len(pids) == 16
+    pairs = {tuple(pids[i : i + 2]) for i in range(0, 16, 2)}
+    one, other = sorted(set(pids))
+    assert pairs == {(one, other), (other, one)}
+
+
+def test_an_arm_that_fails_interrupts_both(turns):
+    write_notebook(
+        turns.notebook,
+        python={
+            "import": "import os, keras",
+            "fit": "open(f'{folder}/{os.getpid()}.pid', 'w').close()\n"
+            "keras.Model().fit(epochs=epochs)\n"
+            "raise SystemExit('no more')",
+        },
+    )
+    with pytest.raises(Interrupted, match=r"exit code 1 .*no more"):
+        interleave(PYTHONS, notebook=turns.notebook, epochs=1)
+    pids = [int(x.stem) for x in turns.folder.glob("*.pid")]
+    assert len(pids) == 2
+    assert all(has_ended(pid) for pid in pids)
+
+
+def test_turns_without_r_get_a_sentence(turns, monkeypatch):
+    monkeypatch.setattr(arms.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(CannotRun, match="no Rscript on PATH"):
+        interleave(("python", "r"), notebook=turns.notebook, epochs=1)
+
+
+def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
+    """By hand: the logs of 1 and 4 have mean log 2."""
+    seconds = [(90.0, 1.0), (80.0, 1.0), (3.0, 3.0), (8.0, 2.0)]
+    epochs = Epochs(("r", "python"), seconds, ([], []))
+    assert epochs.ratio().estimate == pytest.approx(2.0)
+    assert (epochs.ratio().blocks, epochs.ratio(cold=0).blocks) == (2, 4)
+    assert math.isnan(epochs.ratio(cold=4).estimate)
+
+
 # --- runs that go wrong
 
 
@@ -347,6 +416,13 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     told = report.show_text(folder)
     assert "Of 6 runs: 3 crashed, 1 timeout." in told
     assert "run 4" in told
+
+
+def test_a_run_that_leaves_nothing_does_not_get_the_last_one_s_files(fakes, run):
+    fakes.training(4, "os._exit(0)")
+    table = load_campaigns(run())
+    assert table["state"].tolist() == ["ok", "ok", "ok", "crashed"]
+    assert table["loss"][3] == ()
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -426,6 +502,12 @@ def test_a_run_is_judged_anew_when_its_python_run_arrives():
     assert rows[1]["message"] == ""
 
 
+def test_losses_that_are_not_numbers_are_alike():
+    """A training that diverges does so in every arm."""
+    rows = [complete(n, arm, loss=(0.5, math.nan)) for n, arm in enumerate(PYTHONS, 1)]
+    assert outcome.judge(rows) == []
+
+
 def written(folder, losses, epochs=2, stamps=5, **facts):
     """The row of a run that left so many losses and stamps."""
     history = {"loss": losses, "epoch_seconds": [0.25] * len(losses)}
@@ -451,6 +533,9 @@ def test_a_run_that_ended_badly_keeps_its_epochs(tmp_path):
     assert row["message"].startswith("exit code 3 after 9.0 s")
     row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=-9)
     assert (row["state"], row["exit_code"]) == ("timeout", -9)
+    # It came to its end just before it was to be killed.
+    row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=0)
+    assert row["state"] == "timeout"
 
 
 def test_stages_last_from_stamp_to_stamp(tmp_path):
@@ -460,6 +545,8 @@ def test_stages_last_from_stamp_to_stamp(tmp_path):
     facts = ("process_seconds", "cpu_seconds", "peak_memory_mb", "clock_drift_seconds")
     assert [row[x] for x in facts] == [9.0, 1.0, 3.0, 0.01]
     assert written(tmp_path, [0.5, 0.4], stamps=4)["state"] == "crashed"
+    # The clock was set back a little, less than it may drift.
+    assert written(tmp_path, [0.5, 0.4], started=1e9 + 1.01)["start_seconds"] == 0.0
 
 
 @pytest.mark.parametrize("drift", [0.055, -0.055])
@@ -754,12 +841,20 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
 def test_the_experiment_s_share_is_that_of_all_sessions(
     fakes, run, monkeypatch, capfd, ending
 ):
-    """Five runs of 100 s, the third of them lost; 10 s of each session's own."""
+    """Five runs of 100 s, the third of them lost, and arms that are asked for 5 s.
+
+    Each of the two sessions takes 10 s of its own.
+    """
     clock, runs = types.SimpleNamespace(now=1.75e9), []
     fake = types.SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(campaign, "time", fake)
     monkeypatch.setattr(campaign, "MOST_ATTEMPTS", 1)
-    monkeypatch.setattr(arms, "ask", lambda *a, **o: arms.Surroundings({}, {}, ""))
+
+    def ask(*_, **__):
+        clock.now += 5.0
+        return arms.Surroundings({}, {}, "")
+
+    monkeypatch.setattr(arms, "ask", ask)
     append_row = layout.append_row
 
     def run_process(*_, folder, **__):
@@ -790,11 +885,23 @@ def test_the_experiment_s_share_is_that_of_all_sessions(
         fakes.campaigns / "one", progress=shown, began=clock.now - 10.0
     )
     overhead = read(folder, "end.json")["overhead"]
-    share = round(20 / 520, 5)
-    assert overhead == {"seconds": 520.0, "children_seconds": 500.0, "share": share}
-    assert "took 3.85% of the time" in capfd.readouterr().out
-    # 10 s before the second session, and 310 s in the first.
-    assert shown.spent == 320.0
+    share = round(20 / 530, 5)
+    assert overhead == {"seconds": 530.0, "children_seconds": 510.0, "share": share}
+    assert "took 3.77% of the time" in capfd.readouterr().out
+    # 315 s in the first session, and 15 s until the first run of the second.
+    assert shown.spent == 330.0
+
+
+def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
+    """Its row is written, and the note of the run that is under way is there yet."""
+    folder = run()
+    (folder / "end.json").unlink()
+    row = layout.read_rows(folder)[-1]
+    (folder / "current").mkdir()
+    (folder / "current" / "run.json").write_text(json.dumps(row))
+    before = (folder / "runs.csv").read_bytes()
+    resume_campaign(folder, progress="none")
+    assert (folder / "runs.csv").read_bytes() == before
 
 
 # --- disks that are full
@@ -829,6 +936,26 @@ def test_no_run_is_begun_without_room(fakes, run, monkeypatch):
     assert fakes.trainings() == 0
 
 
+def test_a_disk_that_fills_up_stops_a_campaign_between_runs(run, fakes, monkeypatch):
+    def disk_usage(folder):
+        return types.SimpleNamespace(free=1e9 if fakes.trainings() < 2 else 1e6)
+
+    monkeypatch.setattr(campaign.shutil, "disk_usage", disk_usage)
+    with pytest.raises(Stopped, match=r"1 MB are free .* resume "):
+        run()
+    assert fakes.trainings() == 2
+
+
+def test_what_disturbed_a_campaign_is_written_at_its_end(run, made_up, monkeypatch):
+    made_up(lambda *_: 10.0)
+    swapped = iter([1e6, 4e6])
+    quiet = dict.fromkeys(("stolen", "throttled", "limited"), 0.0)
+    monkeypatch.setattr(
+        machine, "counters", lambda: {**quiet, "swapped": next(swapped)}
+    )
+    assert read(run(), "end.json")["disturbed"] == ["3.0 MB were swapped"]
+
+
 def test_a_folder_is_a_campaign_only_when_it_can_be_resumed(run, monkeypatch):
     """`runs.csv` comes last: whenever a campaign is killed."""
     there = []
@@ -858,11 +985,14 @@ def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(fakes, tmp_path):
     row = {"device": "gpu", "epochs": 1}
     stages = {"stamps": [1e9 + x for x in range(1, 6)], "history": {}}
     (tmp_path / "stages.json").write_text(json.dumps(stages))
-    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], "devices": ["/device:CPU:0"]}
-    (tmp_path / "fits.json").write_text(json.dumps([fit]))
-    found = outcome.finished(row, ended(), tmp_path)
-    assert found["state"] == "crashed"
-    assert "its variables lie on /device:CPU:0" in found["message"]
+    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5]}
+    for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
+        fit["devices"] = devices
+        (tmp_path / "fits.json").write_text(json.dumps([fit]))
+        found = outcome.finished(row, ended(), tmp_path)
+        assert found["state"] == "crashed"
+        where = ", ".join(sorted(devices)) or "no known device"
+        assert f"its variables lie on {where}" in found["message"]
     fit["devices"] = ["/device:GPU:0"]
     (tmp_path / "fits.json").write_text(json.dumps([fit]))
     found = outcome.finished(row, ended(), tmp_path)
@@ -1029,6 +1159,38 @@ def test_a_budget_limits_what_is_expected(fakes):
     assert shown.expected() == 0.0
 
 
+def test_an_interrupted_run_is_still_to_do(fakes):
+    shown = progress.Progress()
+    shown.clock = lambda: 0.0
+    rows = [
+        complete(1, "python", block=0, position=1, process_seconds=10.0),
+        complete(2, "python-again", block=0, position=2, process_seconds=3.0),
+    ]
+    rows[1]["state"] = "interrupted"
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    assert shown.expected() == 30.0
+
+
+def test_a_precision_decides_how_many_blocks_are_expected(fakes):
+    """The interval of 12 blocks is twice as wide as wanted: four times as many."""
+    shown = progress.Progress()
+    shown.clock = lambda: 0.0
+    pairs = [(3.0, 3.0 + 0.1 * (-1) ** x) for x in range(12)]
+    rows = rows_of(*pairs)
+    for row in rows:
+        row["arm"] = {"r": "python-again"}.get(row["arm"], row["arm"])
+        row |= {"position": 1 + (row["arm"] == "python"), "process_seconds": 10.0}
+    half = ratio.paired_ratio(rows, ("python-again", "python")).half_width
+    for narrower, blocks in ((2.001, 48), (0.9, 12), (100, 200)):
+        plan = make_plan(fakes, arms=PYTHONS, precision=half / narrower)
+        shown.begin(plan, rows)
+        # And the warm-up, which these rows do not have.
+        assert shown.expected() == 20.0 * (blocks - 12 + 1)
+    # Of two blocks nobody can tell; ten are the fewest.
+    shown.begin(plan, rows[:4])
+    assert shown.expected() == 20.0 * (10 - 2 + 1)
+
+
 def test_one_arm_has_no_ratio(fakes, run, made_up, capfd):
     made_up(lambda *_: 10.0)
     for kind in ("lines", "compact"):
@@ -1149,14 +1311,33 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
     monkeypatch.setattr(machine, "_others_at_work", lambda: [("stress", 1.5)])
     monkeypatch.setattr(machine, "_governors", lambda: ["powersave"])
     monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 1e6)
+    monkeypatch.setattr(machine, "_on_battery", lambda: True)
+    swaps = [types.SimpleNamespace(sin=1, sout=x) for x in (1, 2)]
+    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swaps.pop(0))
     found = "; ".join(machine.busy_findings())
     for words in (
+        "the machine is swapping",
+        "battery",
         "load of the last minute was 1000.00",
         "stress 150%",
         "powersave",
         "GB of memory",
     ):
         assert words in found
+
+
+def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
+    monkeypatch.setattr(machine, "load_average", lambda: 0.4)
+    monkeypatch.setattr(machine, "_usable_cores", lambda: 2)
+    monkeypatch.setattr(machine, "_others_at_work", list)
+    monkeypatch.setattr(machine, "_governors", lambda: ["", "performance"])
+    monkeypatch.setattr(machine, "_on_battery", lambda: False)
+    monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 0.0)
+    swap = types.SimpleNamespace(sin=1, sout=1)
+    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swap)
+    assert machine.busy_findings() == []
+    monkeypatch.setattr(machine, "load_average", lambda: 0.6)
+    assert len(machine.busy_findings()) == 1
 
 
 def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):
@@ -1219,6 +1400,9 @@ def test_other_processes_at_work_are_seen():
         ("p1", pytest.approx(0.5)),
         ("p7", pytest.approx(0.2)),
     ]
+    few = [x for x in watched if x.pid in (2, 6)]
+    found = machine._others_at_work(few, wait, lambda: work["seconds"])
+    assert found == [("p6", pytest.approx(0.11))]
 
 
 def test_disturbances_are_what_the_counters_say():
@@ -1248,6 +1432,12 @@ def test_the_command_shows_and_contributes(fakes, run, capfd):
     assert "git add data/timings/contributed-one-" in capfd.readouterr().out
     assert main(["show", str(fakes.folder)]) == 1
     assert "plan.json: " in capfd.readouterr().err
+
+
+def test_a_campaign_began_when_its_process_did():
+    age = time.time() - psutil.Process().create_time()
+    assert age > 0.1
+    assert time.monotonic() - timing_main._began() == pytest.approx(age, rel=0.5)
 
 
 def test_campaigns_go_to_the_data_folder(fakes, monkeypatch):

@@ -187,10 +187,8 @@ def _is_there(to: Path, wanted: list[str] | None) -> bool:
     if not noted:
         return False
     had = noted["wanted"]
-    if had != ["all"] and (
-        wanted == ["all"]
-        or not set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
-    ):
+    enough = set(wanted or fruits.CLASSES) <= set(had or fruits.CLASSES)
+    if had != ["all"] and not enough:
         return False
     images = sum(_is_image(path.name) for path in to.glob("*/*/*"))
     if images != noted["images"]:
@@ -407,8 +405,8 @@ def _download(folder: Path) -> None:
 
 def _kaggle_api():
     """The kaggle package's interface, a little more careful."""
-    # It authenticates while it is imported. With VERBOSE set it would print
-    # the credentials in full.
+    # With VERBOSE set it logs every request while and after it is imported,
+    # with addresses that are signed with the reader's account.
     for name in ("VERBOSE", "VERBOSE_OUTPUT"):
         os.environ.pop(name, None)
     from kaggle.api.kaggle_api_extended import KaggleApi

@@ -121,7 +121,8 @@ def _register_magic(shell) -> None:
                 shown = error.stdout.replace(error.err, "").strip()
                 if shown and shown not in message:
                     print(shown)
-                if attention.interrupted or is_interrupt(message):
+                call = session.text('c(unlist(.traceback(max.lines = 1)), "")[1]')
+                if attention.interrupted or is_interrupt(message, call):
                     raise RInterrupted from None
                 raise RError(message) from None
             except RParsingError:
@@ -175,14 +176,18 @@ def clean_message(message: str) -> str:
     return message.strip()
 
 
-def is_interrupt(message: str) -> bool:
-    """Whether R ended by an interrupt, by the message it left.
+def is_interrupt(message: str, call: str) -> bool:
+    """Whether R ended by an interrupt, by the message and the innermost call it left.
 
     `Sys.sleep()` has a handler of its own, so Python may not hear of the signal.
-    R then gives no message, and what is left is the one before (or none, after
-    `RSession.forget_error()`). Python code that R called leaves its exception.
+    R then gives no message, and what is left is none (`RSession.forget_error()`) or
+    that of an earlier error of the cell, which `try()` caught. Python code that R
+    called leaves its exception.
     """
-    return not message or bool(re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message))
+    if not message or re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message):
+        return True
+    # An error of its own names the call.
+    return call.startswith("Sys.sleep(") and call not in message
 
 
 def clean_warnings(text: str) -> str:

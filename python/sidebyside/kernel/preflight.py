@@ -169,10 +169,11 @@ def _machine_rows() -> list[Row]:
     close = "" if enough else "close other kernels and programs"
     needed = f"{versions.MEMORY_GB:g} GB"
     free = shutil.disk_usage(os.getcwd()).free / 1e9
-    delete = "" if free >= 1 else "delete files that you do not need"
+    room = free >= 1
+    delete = "" if room else "delete files that you do not need"
     return [
         Row("free memory", f"{memory:.1f} GB", needed, enough, close),
-        Row("free disk", f"{free:.0f} GB", "1 GB", free >= 1, delete),
+        Row("free disk", f"{free:.0f} GB", "1 GB", room, delete),
         Row("devices", ", ".join(devices()) or "-", "CPU", True),
     ]
 

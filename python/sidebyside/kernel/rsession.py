@@ -248,8 +248,3 @@ def current() -> RSession:
     Raises `RUnavailable` with what to install.
     """
     return RSession()
-
-
-def is_running() -> bool:
-    """Whether `current()` has started R already."""
-    return current.cache_info().currsize > 0

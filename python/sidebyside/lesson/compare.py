@@ -28,7 +28,6 @@ from .values import (
     as_python,
     from_description,
     is_model,
-    named,
     read,
 )
 
@@ -183,22 +182,22 @@ def _alike(mine: Any, theirs: Any) -> tuple[Any, Any]:
     match mine, theirs:
         case Leaf(size=1), None:  # NA and None
             return mine, read([None])
-        case Leaf(columns=(_, *_) as names), Named(frame=True):
-            return named(names, mine.parts(axis=1)), theirs
-        case Leaf(shape=(_, _)), Named(frame=True):
-            return Items(mine.parts(axis=1)), Items(list(theirs.values.values()))
-        case Leaf(names=(_, *_) as names), Named():
-            return named(names, mine.parts()), theirs
-        case Leaf(names=(_, *_) as names), Leaf(names=(_, *_) as labels):
-            return named(names, mine.parts()), named(labels, theirs.parts())
-        case Named(), Leaf(names=(_, *_) as labels):
-            return mine, named(labels, theirs.parts())
+        case None, Leaf(size=1) if theirs.absent().all():  # NULL and a None in a list
+            return None, None
         case Items(values=[_, *_]), Leaf():
             return mine, Items(theirs.parts())
-        case Leaf(), Leaf():
-            return mine, theirs
         case Leaf(), Items(values=[_, *_]):
             return Items(mine.parts()), theirs
+        case (
+            (Leaf(), Named())
+            | (Named(), Leaf())
+            | (Leaf(labels=(_, *_)), Leaf(labels=(_, *_)))
+        ):
+            sides = [s.named() if isinstance(s, Leaf) else s for s in (mine, theirs)]
+            if all(isinstance(side, Named) for side in sides):
+                return sides[0], sides[1]
+            if isinstance(mine, Leaf) and len(mine.shape) == 2 and sides[1].frame:
+                return sides[0], Items(list(theirs.values.values()))
     if _is_empty(mine) and _is_empty(theirs):
         return Items([]), Items([])
     return mine, theirs
@@ -337,8 +336,6 @@ def _pieces(mine: Leaf, theirs: Leaf) -> Iterator[tuple[int, Leaf, Leaf]]:
 
 def _flat(leaf: Leaf, part: slice) -> Leaf:
     values = leaf.values[part]
-    if hasattr(values, "toarray"):
-        values = values.toarray()
     absent = None if leaf.missing is None else leaf.missing[part].ravel()
     return Leaf(values.ravel(), leaf.kind, absent)
 

@@ -1,7 +1,7 @@
 """Stop-watches for small things, in R and in Python by turns.
 
-What is measured stands in the notebook as a pair: a function of the same
-name in both languages. It prepares whatever is needed and returns a function
+The notebook defines what is measured as a pair: a function of the same name
+in both languages. It prepares whatever is needed and returns a function
 without arguments, and only that one is timed::
 
     def send(n):
@@ -29,7 +29,7 @@ from ..common.colours import PYTHON, R
 # is good to a few microseconds.
 AT_LEAST = 0.01
 
-# Factor from seconds, and what stands at an axis.
+# Factor from seconds, and the label of an axis.
 UNITS = {
     "s": (1.0, "seconds"),
     "ms": (1e3, "milliseconds"),
@@ -113,7 +113,7 @@ def _seconds(f: Callable[[], Any], calls: int) -> float:
 
 def _at_least_one(name: str, value: int) -> None:
     if value < 1:
-        raise ValueError(f"{name} is {value}, expected 1 or more")
+        raise ValueError(f"{name} is {value}, expected 1 or more.")
 
 
 def by_turns(

@@ -1,9 +1,9 @@
 """Instruments of notebook 02: what crosses between R and Python, and how.
 
 Two packages carry values across: reticulate, which R cells use, and rpy2,
-which the kernel uses. The notebook sends values through both; here stands
-what looks at memory addresses, makes tables of what arrived, times a call
-and draws the map.
+which the kernel uses. The notebook sends values through both. This module
+looks at memory addresses, makes tables of what arrived, times a call and
+draws the map.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from ..common import colours
 
-# What a trip of a value of R has lost, as R sees it.
+# What a value of R has lost on its trip, as R sees it.
 _LOST_IN_R = """
 function(before, after) {
   python <- "python.builtin.object"
@@ -74,7 +74,7 @@ def address_in_r(name: str) -> int:
 
 
 def _address_of_r(value: Any) -> int:
-    """The first value of a vector of numbers; else R's object itself."""
+    """Of a vector of numbers the first value's, else the object's."""
     if hasattr(value, "memoryview"):
         try:
             return np.asarray(value.memoryview()).ctypes.data
@@ -113,23 +113,16 @@ def _memory(in_python: Any, in_r: Any) -> str:
 # --- what a trip does to values
 
 
-def trips_from_r(
-    seen: Mapping[str, Any], before: str = "kinds", after: str = "home"
-) -> pd.DataFrame:
+def trips_from_r(seen: Mapping[str, Any]) -> pd.DataFrame:
     """A table of values of R that went to Python and home by reticulate.
 
-    Parameters
-    ----------
-    seen
-        What arrived in Python, by name.
-    before, after
-        Names of R's lists with the values that left and that came home,
-        with the names of `seen`.
+    `seen` is what arrived in Python, by name. R's lists `kinds` and `home` hold
+    the values that left and those that came home, under the same names.
     """
     from rpy2.rinterface import evalr, globalenv
 
     lost = evalr(_LOST_IN_R)
-    lists = [globalenv[name] for name in (before, after)]
+    lists = [globalenv[name] for name in ("kinds", "home")]
     rows = {}
     for name, value in seen.items():
         left, home = (a[list(a.names).index(name)] for a in lists)
@@ -230,19 +223,19 @@ def _lost_by_frame(before: pd.DataFrame, after: pd.DataFrame) -> str:
 # --- what a call costs
 
 
-def microseconds(call: Callable[[], Any], number: int = 300, repeats: int = 7) -> float:
-    """What one call takes: the median of `repeats` means of `number` calls.
+def microseconds(call: Callable[[], Any], number: int = 300) -> float:
+    """How long one call takes: the median of seven means of `number` calls.
 
-    One repeat more is made first, to warm up, and does not count.
+    The first of eight repeats warms up and does not count.
     """
-    seconds = timeit.repeat(call, number=number, repeat=repeats + 1)[1:]
+    seconds = timeit.repeat(call, number=number, repeat=8)[1:]
     return statistics.median(seconds) / number * 1e6
 
 
 # --- the map
 
 
-# Where the boxes of the map stand (in units of the figure), and their colour.
+# Centres of the map's boxes (in units of the figure), and their colours.
 _BOXES = {
     "Notebook kernel": (5.0, 5.2, "#555555"),
     "R": (1.6, 3.1, colours.R),
@@ -258,7 +251,8 @@ class Map:
     """Who calls whom in the notebook's process, and what a call costs.
 
     Costs are microseconds a call. Shown as SVG, with a title and a
-    description for who cannot see it, and as PNG where SVG is not trusted.
+    description for readers who cannot see it, and as PNG where SVG is not
+    trusted.
     """
 
     kernel_to_r: float

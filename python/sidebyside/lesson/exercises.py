@@ -29,7 +29,7 @@ RIGHT = "Right."
 WRONG = "Not yet."
 
 _LANGUAGES = {"python": value_in_python, "r": value_in_r}
-# What stands in a cell that nobody has filled in.
+# The value in a cell that nobody has filled in.
 _EMPTY = {"python": "None", "r": "NULL"}
 
 
@@ -94,11 +94,10 @@ def translation(*names: str, tolerance: float = 0.0) -> None:
 
 
 def hashed(value: Any) -> str:
-    """Eight letters that a value leaves behind, to know it again by.
+    """Eight letters by which a check recognises an answer without naming it.
 
-    A check can so recognise an answer without naming it. Numbers count to six
-    digits, texts without capitals and spaces at their ends, lists and arrays
-    (of any shape) by their elements in order.
+    Numbers count to six digits, texts without capitals and extra spaces, lists
+    and arrays (of any shape) by their elements in order.
     """
     return hashlib.sha256(_plain(value).encode()).hexdigest()[:8]
 
@@ -126,8 +125,8 @@ def _answers(
             value = None
         if value is None:
             print(
-                f"{UNANSWERED} the cell above is to give {name}, where "
-                f"{_EMPTY[language]} stands now."
+                f"{UNANSWERED} give {name} a value in the cell above "
+                f"(it is {_EMPTY[language]} now)."
             )
             return None
         values.append(value)

@@ -12,10 +12,8 @@ import datetime
 import math
 import numbers
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +23,6 @@ NOTHING = "missing values"
 
 # Integers up to here are exact in a double.
 EXACT = 2**53
-
-# Values of a sparse matrix up to which it is made a dense one.
-LARGE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -39,21 +34,21 @@ class Leaf:
     values
         Numbers of any type, objects (texts; integers of any size), or
         microseconds, as int64, of points in time (since 1970, UTC) and of
-        durations. A large sparse matrix stays one.
+        durations.
     kind
         `NUMBERS`, `TEXTS`, `TIMES`, `DURATIONS`, or `NOTHING` if all are missing.
     missing
         True where a value is missing (NA, None, NaT), of the same shape; None if
         there is no such value. NaN is a number.
-    names, columns
-        Names of a vector and of a matrix's columns in R.
+    labels
+        Names along each axis of a vector or matrix, None for an axis that has
+        none; empty if there are no names at all.
     """
 
     values: Any
     kind: str
     missing: np.ndarray | None = None
-    names: tuple[str, ...] | None = None
-    columns: tuple[str, ...] | None = None
+    labels: tuple[tuple[str, ...] | None, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,6 +68,13 @@ class Leaf:
         return [
             Leaf(values[i, ...], self.kind, absent[i, ...]) for i in range(len(values))
         ]
+
+    def named(self) -> Named | Items:
+        """A vector's elements, or a matrix's columns, by name if they have names."""
+        names = self.labels[-1] if self.labels else None
+        table = len(self.shape) == 2
+        rows = self.labels[0] if table and self.labels else None
+        return named(names, self.parts(axis=-1), frame=table, rows=rows)
 
     def absent(self) -> np.ndarray:
         """True where a value is missing."""
@@ -108,8 +110,6 @@ def as_python(value: Any) -> Any:
     history = getattr(value, "history", None)
     if isinstance(history, Mapping):
         return history
-    if callable(getattr(value, "detach", None)):  # PyTorch's
-        value = value.detach()
     if callable(getattr(value, "numpy", None)):
         return value.numpy()
     return value
@@ -127,21 +127,16 @@ def read(value: Any) -> Any:
     value = as_python(value)
     if isinstance(value, Mapping):
         return Named({str(key): read(item) for key, item in value.items()})
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         return Leaf(np.frombuffer(value, np.uint8), NUMBERS)
     if _kind_of_type(type(value)):
         return _scalars([value]).reshape()
     if isinstance(value, np.ndarray):
         return _array(value)
-    if hasattr(value, "_asdict"):  # a named tuple
-        return read(value._asdict())
     if isinstance(value, Sequence):
         return _sequence(list(value))
     if type(value).__module__.startswith("pandas"):
         return _pandas(value)
-    if "scipy.sparse" in sys.modules and sys.modules["scipy.sparse"].issparse(value):
-        small = math.prod(value.shape) <= LARGE
-        return Leaf(value.toarray() if small else value.tocsr(), NUMBERS)
     if hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.dtype != object or array.ndim:
@@ -151,7 +146,10 @@ def read(value: Any) -> Any:
 
 def _kind_of_type(kind: type) -> str:
     """What a scalar of this type is; "" if it is none."""
-    if issubclass(kind, bool | np.bool_ | numbers.Number | np.number | Decimal):
+    # First, because NumPy counts its durations among the integers.
+    if issubclass(kind, datetime.timedelta | np.timedelta64):
+        return DURATIONS
+    if issubclass(kind, numbers.Number | np.bool_):
         return NUMBERS
     if issubclass(kind, str | os.PathLike):
         return TEXTS
@@ -159,35 +157,21 @@ def _kind_of_type(kind: type) -> str:
         return NOTHING
     if issubclass(kind, datetime.date | np.datetime64):
         return TIMES
-    if issubclass(kind, datetime.timedelta | np.timedelta64):
-        return DURATIONS
     return ""
 
 
 def _sequence(values: list) -> Leaf | Items:
-    """A list: an array if its elements are of one kind and shape."""
+    """A list: an array if its elements are of one type and shape."""
     if all(map(_kind_of_type, set(map(type, values)))):
         return _scalars(values)
     parts = [read(value) for value in values]
     if not all(isinstance(part, Leaf) for part in parts):
         return Items(parts)
-    kinds = {part.kind for part in parts} - {NOTHING}
-    types = {part.values.dtype for part in parts if part.kind != NOTHING}
-    plain = len(types) <= 1 or types <= set(map(np.dtype, "?ldO"))
-    if len(kinds) > 1 or len({part.shape for part in parts}) > 1 or not plain:
+    if len({(part.kind, part.shape, part.values.dtype) for part in parts}) > 1:
         return Items(parts)
-    absent = [part.absent() for part in parts]
-    exact = len(types) > 1 and any(map(_is_large, parts))
-    arrays = [part.values.astype(object) if exact else part.values for part in parts]
-    missing = np.stack(absent) if any(map(np.any, absent)) else None
-    return Leaf(np.stack(arrays), next(iter(kinds), NOTHING), missing)
-
-
-def _is_large(part: Leaf) -> bool:
-    values = part.values
-    return values.dtype.kind in "iuO" and bool(
-        np.any((values > EXACT) | (values < -EXACT))
-    )
+    missing = np.stack([part.absent() for part in parts])
+    array = np.stack([part.values for part in parts])
+    return Leaf(array, parts[0].kind, missing if missing.any() else None)
 
 
 def _scalars(values: list) -> Leaf | Items:
@@ -234,11 +218,7 @@ def _times(values: list, absent: list[bool], kind: str) -> Leaf:
 
 def _array(array: np.ndarray) -> Leaf | Items:
     if isinstance(array, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(array)
-        found = _array(array.data)
-        return (
-            Leaf(found.values, found.kind, mask) if isinstance(found, Leaf) else found
-        )
+        array = np.where(np.ma.getmaskarray(array), None, array.data)
     kind = array.dtype.kind
     if kind in "biufc" or (kind == "V" and "float" in array.dtype.name):  # bfloat16
         return Leaf(array, NUMBERS)
@@ -268,9 +248,9 @@ def _pandas(value: Any) -> Any:
         labels = tuple(rows) if rows.inferred_type == "string" else None
         return named(names, columns, frame=True, rows=labels)
     if isinstance(value, pd.Series | pd.Index):
-        labels = None
+        labels = ()
         if isinstance(value, pd.Series) and value.index.inferred_type == "string":
-            labels = tuple(value.index)
+            labels = (tuple(value.index),)
         if isinstance(value.dtype, pd.DatetimeTZDtype):
             series = pd.Series(value).dt.tz_convert("UTC").dt.tz_localize(None)
             found = _array(series.to_numpy())
@@ -278,9 +258,7 @@ def _pandas(value: Any) -> Any:
             found = _array(value.to_numpy())
         else:  # labels of categories, numbers with pd.NA
             found = _array(value.astype(object).to_numpy())
-        if isinstance(found, Leaf):
-            return Leaf(found.values, found.kind, found.missing, labels)
-        return found
+        return replace(found, labels=labels) if isinstance(found, Leaf) else found
     if isinstance(value, pd.api.extensions.ExtensionArray):
         return _pandas(pd.Series(value))
     raise TypeError(f"pandas.{type(value).__name__}")
@@ -304,13 +282,13 @@ def from_description(described: Mapping[str, Any]) -> Any:
         return read(described["values"])
     if kind == "other":
         raise TypeError(described["class"])
-    names = described["names"]
-    names = tuple(map(str, names)) if names is not False else None
+    labels = tuple(
+        None if names is False else tuple(map(str, names))
+        for names in described["labels"]
+    )
     if kind in ("list", "frame"):
-        rows = described["rows"]
-        rows = tuple(rows) if rows is not False else None
         items = [from_description(item) for item in described["items"]]
-        return named(names, items, kind == "frame", rows)
+        return named(labels[-1], items, kind == "frame", labels[0])
     array, missing = np.asarray(described["values"]), None
     if kind == "integer64":  # R's package bit64 keeps them in the bits of doubles
         array = array.view(np.int64)
@@ -331,6 +309,4 @@ def from_description(described: Mapping[str, Any]) -> Any:
         array = np.rint(np.nan_to_num(seconds) * 1e6).astype(np.int64)
     if missing is not None and missing.all():
         leaf = NOTHING
-    columns = described["columns"]
-    columns = tuple(map(str, columns)) if columns is not False else None
-    return Leaf(array, leaf, missing if np.any(missing) else None, names, columns)
+    return Leaf(array, leaf, missing if np.any(missing) else None, labels)

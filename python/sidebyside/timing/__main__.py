@@ -16,6 +16,7 @@ from typing import NoReturn
 import psutil
 
 from ..common.errors import Sentence
+from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
 from .format import ARMS, DEVICES
@@ -81,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     )
     resume.add_argument("campaign", type=Path, help="its folder")
     for command in (run, resume):
-        command.add_argument("--progress", choices=("live", "lines", "compact", "none"))
+        command.add_argument("--progress", choices=progress.KINDS)
     status = commands.add_parser("status", help="which campaigns there are")
     status.add_argument("--directory", type=Path)
     show = commands.add_parser("show", help="one campaign in numbers")

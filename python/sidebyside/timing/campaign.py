@@ -432,11 +432,11 @@ class Campaign:
         # Should this process be killed, this is what is known of the run.
         files.write_whole(self.current / "run.json", json.dumps(row) + "\n")
         program = self._program(arm, block.seed)
-        written = arms_module.write_script(arm, program, self.current)
+        command = arms_module.write_script(arm, program, self.current)
         start = time.monotonic()
         try:
             outcome = run_process(
-                written.command,
+                command,
                 environment=arms_module.environment(
                     self.current, self.plan.device, probe=False
                 ),

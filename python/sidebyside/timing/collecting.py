@@ -17,7 +17,6 @@ import pandas as pd
 
 from ..common import files
 from ..common.archives import is_archive
-from ..common.collector import paused
 from ..common.errors import printable
 from .format import (
     MOST_SHARED,
@@ -231,7 +230,7 @@ def _look(path: Path) -> HandIn:
     if not path.is_dir() and not is_archive(path):
         return HandIn(path, "no-hand-in", "neither a .zip nor a campaign")
     try:
-        with paused(), warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             return _read(path, told)
     except WrongRuns as problem:

@@ -231,28 +231,26 @@ class Live(Lines):
         self._bar.stop()
 
 
+# How a campaign may be shown, as `--progress` names it.
+KINDS = {"live": Live, "lines": Lines, "compact": Compact, "none": Progress}
+
+
 def choose(progress: str | Progress | None = None) -> Progress:
-    """What suits where the output goes.
+    """The display that was asked for, or what suits where the output goes.
 
     Parameters
     ----------
     progress
-        "live", "lines", "compact" or "none"; None chooses: live in a
-        terminal, compact in a notebook, lines elsewhere.
+        One of `KINDS`; None chooses: live in a terminal, compact in a notebook,
+        lines elsewhere.
     """
     if isinstance(progress, Progress):
         return progress
     if progress is None:
-        if "ipykernel" in sys.modules and not sys.stdout.isatty():
-            progress = "compact"
+        if sys.stdout.isatty():
+            progress = "live"
         else:
-            progress = "live" if sys.stdout.isatty() else "lines"
-    kinds = {
-        "live": Live,
-        "lines": Lines,
-        "compact": Compact,
-        "none": Progress,
-    }
-    if progress not in kinds:
-        raise ValueError(f"progress {progress!r}; expected one of {', '.join(kinds)}")
-    return kinds[progress]()
+            progress = "compact" if "ipykernel" in sys.modules else "lines"
+    if progress not in KINDS:
+        raise ValueError(f"progress {progress!r}; expected one of {', '.join(KINDS)}")
+    return KINDS[progress]()

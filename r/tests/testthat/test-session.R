@@ -46,9 +46,9 @@ test_that("describe() says where a value of any type is missing", {
   row <- matrix(c(1, 2, NA), 1)
   expect_identical(sidebyside:::describe(row)$missing, array(2))
   frame <- sidebyside:::describe(data.frame(x = 1, y = factor("b")))
-  expect_identical(frame$names, list("x", "y"))
+  expect_identical(frame$labels[[2]], list("x", "y"))
   expect_identical(frame$items[[2]]$values, array("b"))
-  expect_identical(frame$rows, FALSE)
+  expect_identical(frame$labels[[1]], FALSE)
 })
 
 test_that("alt_text() leaves its words to the next figure", {

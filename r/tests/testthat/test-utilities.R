@@ -105,7 +105,7 @@ test_that("the pipe and the multiple assignment are there", {
   c(c(a, b), d) %<-% list(list(1, 2), 3)
   expect_identical(c(a, b, d), c(1, 2, 3))
   values <- 1:3
-  values %<>% rev()
+  values %<>% rev() # nolint: assignment_linter.
   expect_identical(values, 3:1)
 })
 

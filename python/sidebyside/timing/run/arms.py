@@ -96,6 +96,9 @@ _R_STAMP = (
     "sidebyside_stamps[[length(sidebyside_stamps) + 1L]] <- as.numeric(Sys.time())"
 )
 
+# For each language, the program around the stages, and what follows each of them.
+_TIMED = {"python": (_PYTHON, _PYTHON_STAMP), "r": (_R, _R_STAMP)}
+
 # R beside Python, as a notebook has it, with as little else as can be.
 _RPY2 = """\
 import sys
@@ -108,20 +111,15 @@ session.evaluate("source")(sys.argv[1])
 """
 
 # The facts of the R side, a line each.
-_R_FACTS = """
+_R_FACTS = """\
 local({
-  version <- function(name) {
-    tryCatch(
-      as.character(utils::packageVersion(name)),
-      error = function(e) ""
-    )
-  }
+  known <- function(x) tryCatch(as.character(x), error = function(e) "")
+  packages <- c("reticulate", "keras3", "sidebyside")
+  versions <- vapply(packages, \\(x) known(utils::packageVersion(x)), "")
   facts <- c(
     r = as.character(getRversion()),
-    reticulate = version("reticulate"),
-    keras3 = version("keras3"),
-    sidebyside = version("sidebyside"),
-    dialect = tryCatch(sidebyside::dialect(), error = function(e) ""),
+    versions,
+    dialect = known(sidebyside::dialect()),
     blas = extSoftVersion()[["BLAS"]],
     lapack = La_library()
   )
@@ -137,57 +135,18 @@ class CannotRun(Sentence, RuntimeError):
     """An arm cannot be run here; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Arm:
-    """A program, and who runs it.
-
-    Attributes
-    ----------
-    script
-        The file that holds the program.
-    command
-        With the full path of the interpreter first.
-    """
-
-    script: Path
-    command: list[str]
+def write_script(arm: str, program: TimedProgram, folder: Path) -> list[str]:
+    """Write the program that is timed into a folder; the command that runs it."""
+    template, stamp = _TIMED[program.language]
+    parameters, *stages = program.stages.values()
+    # What the parameters take is part of the import's time.
+    parts = [parameters, *(f"{stage}\n{stamp}" for stage in stages)]
+    return _write(arm, template.format(stages="\n".join(parts)), folder)
 
 
-def write_script(
-    arm: str,
-    program: TimedProgram,
-    folder: Path,
-    stages: tuple[str, ...] | None = None,
-) -> Arm:
-    """Write an arm's script into a folder.
-
-    Parameters
-    ----------
-    program
-        In the arm's language, with its parameters.
-    stages
-        Run only these, and report what surrounds them instead of the time.
-    """
-    is_r = program.language == "r"
-    script = folder / ("program.R" if is_r else "program.py")
-    chosen = program.stages if stages is None else stages
-    stamp = _R_STAMP if is_r else _PYTHON_STAMP
-    parts = []
-    for stage in chosen:
-        parts.append(program.stages[stage])
-        # What the parameters take is part of the import's time.
-        if stage != "parameters":
-            parts.append(stamp)
-    if stages is None:
-        text = (_R if is_r else _PYTHON).format(stages="\n".join(parts))
-    else:
-        text = "\n".join([program.stages[x] for x in stages])
-        text += _R_FACTS if is_r else "\n"
+def _write(arm: str, text: str, folder: Path) -> list[str]:
+    script = folder / ("program.R" if LANGUAGE[arm] == "r" else "program.py")
     script.write_text(text, encoding="utf-8")
-    return Arm(script, _command(arm, script, folder))
-
-
-def _command(arm: str, script: Path, folder: Path) -> list[str]:
     if arm == "r":
         return [_rscript(), "--vanilla", str(script)]
     if arm == "rpy2":
@@ -235,12 +194,10 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
     }
     # A program runs in its notebook's folder, whatever the reader's is.
     for name in FOLDERS & kept.keys():
-        if kept[name] == PAINTED_ON_REQUEST:
-            continue
-        kept[name] = str(Path(kept[name]).expanduser().absolute())
+        if kept[name] != PAINTED_ON_REQUEST:
+            kept[name] = str(Path(kept[name]).expanduser().absolute())
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    own = interpreter()
     python_path = [str(HOOK), os.environ.get("PYTHONPATH", "")]
     r_libraries = [str(rsession.r_library() or ""), kept.get("R_LIBS", "")]
     libraries = os.pathsep.join(filter(None, r_libraries)).split(os.pathsep)
@@ -258,7 +215,7 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
             os.devnull,
         ),
         "R_LIBS": os.pathsep.join(dict.fromkeys(libraries)),
-        "RETICULATE_PYTHON": own,
+        "RETICULATE_PYTHON": interpreter(),
         "RETICULATE_CHECK_REQUIRED_PACKAGES": "0",
         f"{OURS}FOLDER": str(folder),
     }
@@ -276,11 +233,11 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an arm has told of where it runs.
+    """What an arm says of where it runs.
 
-    `keras` are the facts of the Python that loaded Keras, empty if none did;
-    `r` those of R, empty in the Python arms; `said` is what the program
-    printed.
+    `keras` holds the facts of the Python that loaded Keras and is empty if none
+    did, `r` those of R and is empty in the Python arms, and `said` is what the
+    program printed.
     """
 
     keras: dict[str, Any]
@@ -308,10 +265,11 @@ def ask(
         With the end of the program's own error message.
     """
     folder.mkdir(parents=True)
-    stages = ("parameters", "import", "data")
-    written = write_script(arm, program, folder, stages)
+    parts = [program.stages[stage] for stage in ("parameters", "import", "data")]
+    if program.language == "r":
+        parts.append(_R_FACTS)
     outcome = run_process(
-        written.command,
+        _write(arm, "\n".join(parts) + "\n", folder),
         environment=environment(folder, device, probe=True),
         folder=folder,
         directory=directory,

@@ -1,14 +1,14 @@
-"""Epochs of two arms by turns: the sharpest comparison of two fits.
+"""Train two arms by turns, an epoch each: the sharpest comparison of two fits.
 
-Two runs of a minute on a shared machine may differ by a tenth for no reason
-of their own. Here both programs run at the same time and train by turns: one
-waits while the other has the machine for one epoch. Two epochs that stand
-side by side in time meet the same machine, so their ratio is far steadier
-than that of two runs, and there are as many ratios as epochs.
+Two runs of a minute on a shared machine may differ by a tenth for no reason of
+their own. Here both programs run at the same time, and one waits while the other
+trains an epoch. The two epochs of a pair meet the same machine, so their ratio is
+far steadier than that of two runs, and there are as many ratios as epochs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -17,11 +17,11 @@ import select
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..cells import read_programs
+from ..cells import TimedProgram, read_programs
 from ..plan import default_notebook
 from ..ratio import Ratio, paired_ratio
 from .arms import LANGUAGE, environment, how_it_ended, last_words, write_script
@@ -54,10 +54,10 @@ class Epochs:
     losses: tuple[list[float], list[float]]
 
     def ratio(self, cold: int = 2) -> Ratio:
-        """First over second, without the first `cold` epochs, with interval.
+        """First arm over second: the geometric mean, and the t interval of the logs.
 
-        In these the data are read and TensorFlow compiles. Geometric mean,
-        and the t interval of the logs.
+        The first `cold` epochs are left out: there the data are read and
+        TensorFlow compiles.
         """
         rows = [
             {"state": "ok", "block": i + 1, "arm": arm, "seconds": seconds}
@@ -76,7 +76,6 @@ def interleave(
     seed: int = 1,
     device: str = "cpu",
     timeout: float = 900.0,
-    told: Callable[[int], None] = lambda epoch: None,
 ) -> Epochs:
     """Train both programs by turns, an epoch each, in random order.
 
@@ -88,8 +87,6 @@ def interleave(
         Whose timed cells; that of the fruits if not given.
     timeout
         Seconds for the whole.
-    told
-        Called after each pair of epochs, with its number.
 
     Raises
     ------
@@ -99,82 +96,72 @@ def interleave(
     """
     notebook = Path(notebook or default_notebook())
     programs = read_programs(notebook)
-    with tempfile.TemporaryDirectory() as place:
-        runs = [
-            _Run(
-                arm,
-                programs[LANGUAGE[arm]].with_parameters(epochs=epochs, seed=seed),
-                Path(place) / f"{number}-{arm}",
-                directory=notebook.parent,
-                device=device,
-                timeout=timeout,
-            )
-            for number, arm in enumerate(arms)
-        ]
-        end = time.monotonic() + timeout
-        chance = random.Random(seed)
-        try:
+    end = time.monotonic() + timeout
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        runs = []
+        for number, arm in enumerate(arms):
+            program = programs[LANGUAGE[arm]]
+            program = program.with_parameters(epochs=epochs, seed=seed)
+            folder = Path(place) / f"{number}-{arm}"
+            run = _Run(arm, folder, end)
+            stack.callback(run.stop)
+            run.start(program, device=device, directory=notebook.parent)
+            runs.append(run)
+        for _ in range(epochs):
             for run in runs:
-                run.start()
-            for epoch in range(epochs):
-                for run in runs:
-                    run.wait_for(b"r", end)
-                for run in chance.sample(runs, 2):
-                    run.go()
-                    run.wait_for(b"e", end)
-                told(epoch + 1)
-            for run in runs:
-                run.join(end)
-            fits = [run.fits() for run in runs]
-        finally:
-            for run in runs:
-                run.stop()
+                run.wait_for(b"r")
+            for run in chance.sample(runs, 2):
+                os.write(run.pipes["go"], b"g")
+                run.wait_for(b"e")
+        fits = [run.result() for run in runs]
     seconds = list(zip(fits[0]["seconds"], fits[1]["seconds"], strict=True))
     losses = tuple([log["loss"] for log in fit["logs"]] for fit in fits)
     return Epochs(tuple(arms), seconds, losses)
 
 
 class _Run:
-    """One arm, and the two pipes through which it is told when to train."""
+    """One arm, and the two pipes through which it is told when to train.
 
-    def __init__(self, arm, program, folder, *, directory, device, timeout) -> None:
-        self.arm, self.folder = arm, folder
+    `end` is when it has to have ended, by `time.monotonic()`.
+    """
+
+    def __init__(self, arm: str, folder: Path, end: float) -> None:
+        self.arm, self.folder, self.end = arm, folder, end
         folder.mkdir()
-        self.script = write_script(arm, program, folder)
-        self.surroundings = environment(folder, device, probe=False)
-        self.surroundings[TURNS] = str(folder)
-        self.directory, self.timeout = directory, timeout
         self.pipes = {}
         for name in ("go", "done"):
             os.mkfifo(folder / name)
             # Both ends, so that nobody waits for the other to open.
             self.pipes[name] = os.open(folder / name, os.O_RDWR)
         self.outcome: Outcome | None = None
+        self.thread: threading.Thread | None = None
         self.stopping = False
-        self.thread = threading.Thread(target=self._work, daemon=True)
 
-    def _work(self) -> None:
-        self.outcome = run_process(
-            self.script.command,
-            environment=self.surroundings,
-            folder=self.folder,
-            directory=self.directory,
-            timeout=self.timeout,
-            tick=self._tick,
-        )
+    def start(self, program: TimedProgram, *, device: str, directory: Path) -> None:
+        command = write_script(self.arm, program, self.folder)
+        known = environment(self.folder, device, probe=False)
 
-    def _tick(self) -> None:
-        # An exception is how run_process() is told to end the program.
-        if self.stopping:
-            raise SystemExit
+        def tick() -> None:
+            # An exception is how run_process() is told to end the program.
+            if self.stopping:
+                raise InterruptedError
 
-    def start(self) -> None:
+        def work() -> None:
+            with contextlib.suppress(InterruptedError):
+                self.outcome = run_process(
+                    command,
+                    environment=known | {TURNS: str(self.folder)},
+                    folder=self.folder,
+                    directory=directory,
+                    timeout=self.end - time.monotonic(),
+                    tick=tick,
+                )
+
+        self.thread = threading.Thread(target=work, daemon=True)
         self.thread.start()
 
-    def go(self) -> None:
-        os.write(self.pipes["go"], b"g")
-
-    def wait_for(self, sign: bytes, end: float) -> None:
+    def wait_for(self, sign: bytes) -> None:
         """Until the program says `sign` ("r": ready, "e": an epoch's end)."""
         while True:
             ready, _, _ = select.select([self.pipes["done"]], [], [], 0.5)
@@ -183,29 +170,27 @@ class _Run:
                 if found == sign:
                     return
                 raise Interrupted(f"{self.arm} said {found!r}, not {sign!r}")
-            if not self.thread.is_alive() or time.monotonic() > end:
+            if not self.thread.is_alive() or time.monotonic() > self.end:
                 raise self._ended_early()
 
-    def join(self, end: float) -> None:
-        self.thread.join(max(0.0, end - time.monotonic()))
+    def result(self) -> dict[str, Any]:
+        """What the hook has stamped, when the program has ended."""
+        self.thread.join(max(0.0, self.end - time.monotonic()))
         if self.outcome is None or self.outcome.exit_code != 0:
             raise self._ended_early()
+        return json.loads((self.folder / "fits.json").read_text())[-1]
 
     def _ended_early(self) -> Interrupted:
-        how = how_it_ended(self.outcome) if self.outcome else "is still at it"
+        how = how_it_ended(self.outcome) if self.outcome else "it is still running"
         return Interrupted(
-            f"the {self.arm} arm did not come to its end ({how}): "
+            f"the {self.arm} arm did not finish ({how}): "
             f"{last_words(self.folder) or 'it said nothing'}"
         )
 
-    def fits(self) -> dict:
-        return json.loads((self.folder / "fits.json").read_text())[-1]
-
     def stop(self) -> None:
+        """End the program, at the next tick."""
         self.stopping = True
-        # A program that waits for its turn goes on to its end if it is told
-        # so; run_process() ends it at its next tick in any case.
-        if self.thread.is_alive():
+        if self.thread is not None:
             self.thread.join(30)
         for pipe in self.pipes.values():
             os.close(pipe)

@@ -79,19 +79,10 @@ def _end(child):
 
 
 def _end_orphans():
-    """What left the program's group came to us when its parent died."""
-    try:
-        with open("/proc/thread-self/children") as file:
-            orphans = [int(x) for x in file.read().split()]
-    except OSError:
-        return
-    for orphan in orphans:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(orphan, signal.SIGKILL)
+    """Kill and collect what left the program's group, for a second at most.
 
-
-def _reap():
-    """Collect what is left, for a second at most."""
+    It came to us when its parent died.
+    """
     until = time.monotonic() + 1
     while time.monotonic() < until:
         try:
@@ -99,8 +90,18 @@ def _reap():
         except ChildProcessError:
             return
         if found == 0:
-            _end_orphans()
+            for orphan in _children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGKILL)
             time.sleep(0.01)
+
+
+def _children():
+    try:
+        with open("/proc/thread-self/children") as file:
+            return [int(x) for x in file.read().split()]
+    except OSError:
+        return []
 
 
 def _measured(status, usage, begin, end):
@@ -165,7 +166,6 @@ def main():
             break
     _end(child)
     _end_orphans()
-    _reap()
     _say(reason=reason, **_measured(status, usage, (wall, monotonic), (now_wall, now)))
 
 

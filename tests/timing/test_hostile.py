@@ -1,0 +1,305 @@
+"""Hand-ins that are damaged or made to do harm: a sentence each, no more."""
+
+import bz2
+import copy
+import json
+import os
+import random
+import resource
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+from made_up import campaign_files, made_up_campaign
+from sidebyside.timing import WrongRuns, collect, load_campaigns
+from sidebyside.timing import format as layout
+from sidebyside.timing.collecting import MOST_FILES, collected_text
+from sidebyside.timing.report import describe_machines, show_text, status_text
+
+JUNK = [
+    *(None, True, False, 0, -1, 1, 10**30, 10**400, -(2**63), 2**31, 1e300, 0.5),
+    *(float("nan"), float("inf"), "", "x", "\x1b[31m", "\ud800", "\u202e", "a\nb"),
+    *("../../x", "=1+1", "9" * 5000, [], {}, [[]], [None], [1, "r"], {"a": {}}),
+    *({"id": []}, [{"block": 0}], [{}], [["python"]]),
+]
+FIELDS = ["", "1_0", "infinity", "nan", "-0", "1e999", "\u0661", " 1", "0x1", "1;;2"]
+FIELDS += ["1.0", "9" * 400, "\x1b[2J", '"', "ok", "2026-11-22T09:30:00Z", "é", ";"]
+
+
+def hand_in(seed):
+    arms = ("python", "r", "python-again")
+    runs = made_up_campaign(
+        blocks=3, arms=arms, seed=seed, campaign=f"c{seed}", machine=f"m{seed}"
+    )
+    return campaign_files(runs, f"m{seed}", data="Fruits: x", boot="b", busy=["load"])
+
+
+def mutated_json(text, chance):
+    content = json.loads(text)
+    for _ in range(chance.choice([1, 1, 3])):
+        place = content
+        while True:
+            keys = list(place) if isinstance(place, dict) else range(len(place))
+            key = chance.choice([*keys, "arms", "gpu", "cpu", "precision", "overhead"])
+            if isinstance(place, list):
+                key = key if isinstance(key, int) else 0
+                if not place:
+                    break
+            inner = place[key] if isinstance(place, list) else place.get(key)
+            if isinstance(inner, dict | list) and inner and chance.random() < 0.6:
+                place = inner
+                continue
+            place[key] = copy.deepcopy(chance.choice(JUNK))
+            break
+    if chance.random() < 0.1:
+        depth = chance.choice([30, 900, 5000])
+        return text.rstrip()[:-1] + ', "x": ' + "[" * depth + "]" * depth + "}"
+    return json.dumps(content)
+
+
+def mutated_rows(text, chance):
+    lines = text.splitlines()
+    for _ in range(chance.choice([1, 1, 5])):
+        number = chance.randrange(len(lines))
+        fields = lines[number].split(",")
+        fields[chance.randrange(len(fields))] = chance.choice(FIELDS)
+        lines[number] = ",".join(fields)
+    if chance.random() < 0.3:
+        chance.shuffle(lines)
+    return "\n".join(lines) + chance.choice(["\n", "\n", "", "\r", "\0\0", "\n\n"])
+
+
+def damaged(data, chance):
+    data = bytearray(data)
+    for _ in range(chance.choice([1, 1, 4, 30])):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    return bytes(data[: chance.randrange(len(data))] if chance.random() < 0.2 else data)
+
+
+def write_mutated(place, number, chance):
+    """One hand-in in which something is wrong, in a file or in its zip file."""
+    files = {k: v.encode() for k, v in hand_in(number % 5 + 1).items()}
+    kind = chance.choice(["json", "json", "rows", "bytes", "missing", "zip"])
+    name = chance.choice(["plan.json", "plan.json", "machine.json", "end.json"])
+    if kind == "json":
+        text = mutated_json(files[name].decode(), chance)
+        files[name] = text.encode("utf-8", "surrogatepass")
+    elif kind == "rows":
+        files["runs.csv"] = mutated_rows(files["runs.csv"].decode(), chance).encode()
+    elif kind == "bytes":
+        name = chance.choice(list(files))
+        files[name] = damaged(files[name], chance)
+    elif kind == "missing":
+        del files[chance.choice(list(files))]
+    if chance.random() < 0.4 and kind != "zip":
+        folder = place / f"folder-{number}"
+        folder.mkdir()
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        return folder
+    path = place / f"{number}.zip"
+    method = chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(f"x/{name}", data)
+    if kind == "zip":
+        path.write_bytes(damaged(path.read_bytes(), chance))
+    return path
+
+
+def fuzz(place, first, count, seed):
+    """Look at so many mutated hand-ins; every problem has to be a sentence."""
+    place.mkdir()
+    chance = random.Random(seed)
+    for number in range(first, first + count):
+        write_mutated(place, number, chance)
+    collected = collect(place)
+    assert len(collected.found) >= count
+    for x in collected.found:
+        # What collect() catches although nobody thought of it.
+        assert "cannot be used" not in x.what, (x.path, x.what)
+        assert x.what or x.state == "ok"
+    assert collected_text(collected).replace("\n", "").isprintable()
+    if collected.good:
+        load_campaigns(collected.target)
+        describe_machines(collected.target)
+    for folder in place.glob("folder-*"):
+        try:
+            text = show_text(folder)
+        except WrongRuns as problem:
+            text = str(problem)
+        assert text.replace("\n", "").isprintable()
+    assert status_text(place).replace("\n", "").isprintable()
+    return collected
+
+
+def test_whatever_a_file_holds_is_a_line_of_the_table(tmp_path):
+    collected = fuzz(tmp_path / "class", 0, 150, seed=7)
+    states = [x.state for x in collected.found]
+    assert states.count("wrong") > 60
+
+
+# --- what takes too much, or never ends
+
+
+def bombs(place):
+    """Each of these once took gigabytes, or hung."""
+    good = {k: v.encode() for k, v in hand_in(1).items()}
+
+    def folder(name, **changed):
+        path = place / name
+        path.mkdir()
+        for file, data in (good | {f"{k}": v for k, v in changed.items()}).items():
+            if data is not None:
+                (path / file).write_bytes(data)
+        return path
+
+    def packed(name, method=zipfile.ZIP_DEFLATED, **changed):
+        with zipfile.ZipFile(place / f"{name}.zip", "w", method) as archive:
+            for file, data in (good | changed).items():
+                archive.writestr(file, data)
+
+    header = good["runs.csv"].split(b"\n")[0]
+    most = layout.MOST_SHARED["runs.csv"] - len(header) - 10
+    blank, commas = header + b"\n" * most, header + b"\n" + b"," * most + b"\n"
+    width = header.count(b",") + 1
+    line = b",".join([b"12"] * width) + b"\n"
+    fields = header + b"\n" + line * (most // len(line))
+    for number, rows in enumerate((blank, commas, fields)):
+        packed(f"rows-{number}", **{"runs.csv": rows})
+        folder(f"rows-folder-{number}", **{"runs.csv": rows})
+    packed("bz2", zipfile.ZIP_BZIP2, **{"runs.csv": bytes(200_000_000)})
+    packed("lie", **{"plan.json": b" " * 2_000_000})
+    deep = b'{"id": ' + b"[" * 400_000 + b"]" * 400_000 + b"}"
+    folder("deep", **{"machine.json": deep})
+    packed("wide", **{"plan.json": b'{"order": [' + b"1," * 450_000 + b"1]}"})
+    large = folder("large")
+    with (large / "plan.json").open("r+b") as file:
+        file.truncate(150_000_000)
+    for name in layout.SHARED:
+        os.mkfifo(folder(f"pipe-{name}", **{name: None}) / name)
+        (folder(f"device-{name}", **{name: None}) / name).symlink_to("/dev/zero")
+        (folder(f"folder-{name}", **{name: None}) / name).mkdir()
+    os.mkfifo(place / "pipe.zip")
+    (place / "zero.zip").symlink_to("/dev/zero")
+    (place / "broken-link.zip").symlink_to("nowhere")
+    sock = socket.socket(socket.AF_UNIX)
+    os.chdir(place)
+    sock.bind("socket.zip")
+    sock.close()
+    many = place / "many-links"
+    many.mkdir()
+    for name in ("a", "b"):
+        (many / name).symlink_to(".")
+        (place / name).symlink_to(".")
+    deepest = place / "very" / "/".join(["deep"] * 300)
+    deepest.mkdir(parents=True)
+    (deepest / "runs.csv").write_bytes(good["runs.csv"])
+    crowd = place / "crowd"
+    crowd.mkdir()
+    for number in range(MOST_FILES + 500):
+        (crowd / f"{number}.txt").touch()
+    (place / "\x1b[31mred\n.zip").write_bytes(b"PK")
+    (place / os.fsdecode(b"\xff\xfe.zip")).write_bytes(bz2.compress(b"x"))
+    for number in (2, 3):
+        with zipfile.ZipFile(place / f"good-{number}.zip", "w") as archive:
+            for file, text in hand_in(number).items():
+                archive.writestr(file, text)
+
+
+COLLECT = """
+import resource, sys
+from sidebyside.timing.__main__ import main
+status = main(["collect", sys.argv[1], "--to", sys.argv[2]])
+print("MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+sys.exit(status)
+"""
+
+
+def test_no_hand_in_takes_more_memory_than_there_is_or_never_ends(tmp_path):
+    place = tmp_path / "class"
+    place.mkdir()
+    here = os.getcwd()
+    try:
+        bombs(place)
+    finally:
+        os.chdir(here)
+    start = time.monotonic()
+    found = subprocess.run(
+        [sys.executable, "-c", COLLECT, str(place), str(tmp_path / "good")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    seconds = time.monotonic() - start
+    assert found.returncode == 0, found.stderr
+    *table, memory = found.stdout.strip().split("\n")
+    assert float(memory.split()[1]) < 500, memory
+    # 50 of them: 10 seconds would be allowed for each.
+    assert seconds < 60
+    assert "".join(table).isprintable()
+    lines = {line.split()[0]: line for line in table if line and "/" not in line}
+    assert "cannot be used" not in found.stdout
+    assert sorted(x.name for x in (tmp_path / "good").glob("*.zip")) == [
+        "c2.zip",
+        "c3.zip",
+    ]
+    for name in ("bz2.zip", "lie.zip", "rows-0.zip", "wide.zip", "large", "deep"):
+        assert "LEFT OUT" in lines[name], lines[name]
+    assert f"more than {MOST_FILES} files" in lines["crowd"]
+    assert "a link to a folder" in lines["a"]
+
+
+def test_an_unreadable_folder_stops_nobody(tmp_path, monkeypatch):
+    place = tmp_path / "class"
+    (place / "locked").mkdir(parents=True)
+    with zipfile.ZipFile(place / "good.zip", "w") as archive:
+        for file, text in hand_in(1).items():
+            archive.writestr(file, text)
+    whole = os.listdir
+
+    def listdir(path):
+        # As for a person who may not read it; a test may run as root.
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    found = {x.path.name: x for x in collect(place).found}
+    assert found["good.zip"].state == "ok"
+    assert found["locked"].state == "wrong"
+    assert "Permission denied" in found["locked"].what
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0", "infinity", "\u0661", " 1", "0x1", "1e", "+-1"]
+)
+@pytest.mark.parametrize("column", ["run", "fit_seconds", "loss", "exit_code"])
+def test_numbers_are_written_as_we_write_them(tmp_path, column, text):
+    files = hand_in(1)
+    header, first, *rest = files["runs.csv"].splitlines()
+    fields = first.split(",")
+    fields[header.split(",").index(column)] = text
+    files["runs.csv"] = "\n".join([header, ",".join(fields), *rest]) + "\n"
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(WrongRuns) as caught:
+        load_campaigns(tmp_path)
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (
+        2,
+        column,
+    )
+
+
+if __name__ == "__main__":  # `python test_hostile.py FOLDER FIRST COUNT`
+    import pathlib
+
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    begin, total = map(int, sys.argv[2:])
+    for number in range(begin, begin + total, 500):
+        fuzz(pathlib.Path(sys.argv[1]) / str(number), number, 500, seed=number)
+        print(number + 500, flush=True)
