@@ -1,5 +1,6 @@
 """A class measures: the short campaign, one file each, all of them pooled."""
 
+import csv
 import json
 import os
 import random
@@ -620,6 +621,50 @@ def test_no_hand_in_stops_the_class(tmp_path):
     found = load_campaigns(collected.target)
     assert found["campaign"].nunique() == len(collected.good)
     assert "cores" in describe_machines(collected.target)
+
+
+def test_a_room_that_cannot_be_read_is_said(tmp_path, monkeypatch):
+    room = tmp_path / "class"
+    write_campaign(short(), room / "z")
+
+    # The tests may run as root, who may read everything.
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(NoTimings, match="Permission denied"):
+        collect(room)
+
+
+def test_a_file_that_changes_meanwhile_stops_nobody(tmp_path, monkeypatch):
+    room = tmp_path / "class"
+    for seed in (1, 2):
+        write_campaign(short(seed), room / str(seed))
+
+    def copy_some(source, target):
+        if source.name == "1":
+            raise FileNotFoundError(2, "No such file or directory", str(source))
+        return copied(source, target)
+
+    copied = collecting.copy_campaign
+    monkeypatch.setattr(collecting, "copy_campaign", copy_some)
+    collected = collect(room)
+    assert [x.state for x in collected.found] == ["wrong", "ok"]
+    assert [x.name for x in collected.target.glob("*.zip")] == ["hand-in-00000002.zip"]
+    with (collected.target / collecting.LIST).open(encoding="utf-8") as file:
+        listed = list(csv.DictReader(file))
+    assert [x["state"] for x in listed] == ["wrong", "ok"]
+
+
+def test_a_name_that_is_made_for_one_is_not_another_s(tmp_path):
+    room = tmp_path / "class"
+    for seed in (1, 2):
+        write_campaign(short(seed, campaign="live"), room / str(seed), f"m{seed}")
+    first = collect(room).good[0].campaign
+    write_campaign(short(3, campaign=first), room / "3", "m3")
+    collected = collect(room)
+    assert len({x.campaign for x in collected.good}) == 3
+    assert load_campaigns(collected.target)["campaign"].nunique() == 3
 
 
 # --- all of them

@@ -136,7 +136,12 @@ def collect(
     source = Path(folder)
     target = _target(source) if to is None else Path(to)
     _check_target(source, target)
-    found = [*_candidates(source, target)]
+    try:
+        found = [*_candidates(source, target)]
+    except OSError as problem:
+        raise NoTimings(
+            f"{printable(source.absolute())} cannot be read ({problem.strerror})"
+        ) from problem
     if not found:
         what = "is empty" if source.is_dir() else "is not there"
         raise NoTimings(
@@ -149,8 +154,7 @@ def collect(
         found = [
             replace(x, state="ok") if x.state == "unfinished" else x for x in found
         ]
-    found = _named(_with_notes(found))
-    _write(target, found)
+    found = _write(target, _named(_with_notes(found)))
     return Collected(source, target, tuple(found))
 
 
@@ -387,22 +391,50 @@ def _with_notes(found: list[HandIn]) -> list[HandIn]:
 
 def _named(found: list[HandIn]) -> list[HandIn]:
     """Campaigns that chose the same name get their fingerprint after it."""
-    counts = Counter(x.campaign.lower() for x in found if x.state == "ok")
-    return [
-        replace(x, campaign=f"{x.campaign[:90]}-{x.fingerprint}")
-        if x.state == "ok" and counts[x.campaign.lower()] > 1
-        else x
-        for x in found
-    ]
+    while True:
+        counts = Counter(x.campaign.lower() for x in found if x.state == "ok")
+        if max(counts.values(), default=0) < 2:
+            return found
+        # Again, as somebody may have chosen a name that looks like this.
+        found = [
+            replace(x, campaign=f"{x.campaign[:90]}-{x.fingerprint}")
+            if x.state == "ok" and counts[x.campaign.lower()] > 1
+            else x
+            for x in found
+        ]
 
 
-def _write(target: Path, found: list[HandIn]) -> None:
-    """The good ones as zip files, and the list; what was there goes."""
+def _write(target: Path, found: list[HandIn]) -> list[HandIn]:
+    """The good ones as zip files, and the list; what was there goes.
+
+    What has changed since it was read and cannot be copied any more is wrong
+    in the answer.
+    """
     target.mkdir(parents=True, exist_ok=True)
     if (target / LIST).is_file():
         for name in _listed(target / LIST):
             (target / name).unlink(missing_ok=True)
     # The list first: what it names is what may be removed the next time.
+    _write_list(target, found)
+    copied = [_copied(x, target) if x.state == "ok" else x for x in found]
+    if copied != found:
+        _write_list(target, copied)
+    return copied
+
+
+def _copied(x: HandIn, target: Path) -> HandIn:
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / x.campaign
+        try:
+            copy_campaign(x.path, copy)
+        except (OSError, WrongRuns) as problem:
+            what = f"it has changed while it was read ({problem})"
+            return replace(x, state="wrong", what=what)
+        pack(copy, target / f"{x.campaign}.zip")
+    return x
+
+
+def _write_list(target: Path, found: list[HandIn]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -412,12 +444,6 @@ def _write(target: Path, found: list[HandIn]) -> None:
         row = [x.campaign, x.machine, x.blocks, x.versions, x.what]
         writer.writerow([printable(x.path, 4096), x.state, *map(printable, row)])
     files.write_whole(target / LIST, text.getvalue())
-    for x in found:
-        if x.state == "ok":
-            with tempfile.TemporaryDirectory() as place:
-                copy = Path(place) / x.campaign
-                copy_campaign(x.path, copy)
-                pack(copy, target / f"{x.campaign}.zip")
 
 
 def _listed(path: Path) -> list[str]:
