@@ -667,6 +667,100 @@ def test_a_name_that_is_made_for_one_is_not_another_s(tmp_path):
     assert load_campaigns(collected.target)["campaign"].nunique() == 3
 
 
+def test_a_finished_copy_is_used_before_one_that_is_not(tmp_path):
+    room = tmp_path / "class"
+    (write_campaign(short(1), room / "a") / layout.END).unlink()
+    write_campaign(short(1), room / "b")
+    assert states(collect(room)) == {"a": "twice", "b": "ok"}
+
+
+def test_the_work_of_most_is_the_class_s_whoever_comes_first(tmp_path):
+    room = tmp_path / "class"
+    for seed, epochs in ((1, 2), (2, 4), (3, 4)):
+        runs = short(seed, epochs=epochs)
+        write_campaign(runs, room / str(seed), f"m{seed}")
+    collected = collect(room)
+    assert states(collected) == {"1": "other-work", "2": "ok", "3": "ok"}
+    # Two machines for two campaigns need no remark.
+    assert "independent" not in collecting.collected_text(collected)
+
+
+def test_a_damaged_end_is_wrong_and_not_unfinished(tmp_path):
+    folder = write_campaign(short(1), tmp_path / "class" / "a")
+    (folder / layout.END).write_text('{"complete": "yes"}')
+    found = collect(tmp_path / "class").found
+    assert [x.state for x in found] == ["wrong"]
+    assert "end.json, column complete" in found[0].what
+
+
+@pytest.mark.parametrize("names", [("live", "LIVE"), ("x" * 100, "x" * 100)])
+def test_names_that_a_disk_cannot_tell_apart(tmp_path, names):
+    room = tmp_path / "class"
+    for seed, name in enumerate(names):
+        write_campaign(short(seed, campaign=name), room / str(seed), f"m{seed}")
+    collected = collect(room)
+    assert len({x.campaign.lower() for x in collected.good}) == 2
+    assert load_campaigns(collected.target)["campaign"].nunique() == 2
+
+
+def test_folders_are_looked_into_so_deep(tmp_path):
+    room = tmp_path / "class"
+    for name, levels in (("a", collecting.MOST_LEVELS), ("b", 3)):
+        # The room's own folder is level 1.
+        deep = room / name / Path(*["d"] * (levels - 1)) / "campaign"
+        write_campaign(short(ord(name)), deep, name)
+    found = {x.path.relative_to(room).parts[0]: x for x in collect(room).found}
+    assert (found["a"].state, found["b"].state) == ("no-hand-in", "ok")
+    assert f"{collecting.MOST_LEVELS} levels" in found["a"].what
+
+
+def test_one_after_the_other_is_not_beside(tmp_path):
+    room = tmp_path / "class"
+    for seed, hour in ((1, "06"), (2, "09")):
+        runs = short(seed)
+        runs["started"] = runs["started"].str.replace("T06", f"T{hour}")
+        write_campaign(runs, room / str(seed), "m1")
+    collected = collect(room)
+    assert [x.what for x in collected.good] == ["", ""]
+    assert "from 1 machine," in collecting.collected_text(collected)
+
+
+def test_every_text_is_cleaned_and_ordinary_words_stay(own, monkeypatch):
+    monkeypatch.setenv("USER", "ada")
+    monkeypatch.setenv("LOGNAME", "ada.l")
+    monkeypatch.setenv("HOSTNAME", "xeon")
+    monkeypatch.setattr(sharing.socket, "gethostname", lambda: "data")
+    monkeypatch.setattr(sharing.socket, "getfqdn", lambda: "data.ada.l")
+    runs = short(1)
+    runs.loc[0, "message"] = "told ada.l and ada: data, /home/ada/x"
+    told = {"cpu": {"name": "Intel Xeon"}, "data": "on xeon"}
+    folder = write_campaign(runs, own / "one", "m1", **told)
+    plan_ = json.loads((folder / layout.PLAN).read_text()) | {"design": "by ada"}
+    (folder / layout.PLAN).write_text(json.dumps(plan_))
+    end = {"complete": True, "reason": "ada stopped it"}
+    (folder / layout.END).write_text(json.dumps(end))
+    file = hand_in()
+    rows = layout.read_rows(file)
+    assert rows[0]["message"] == "told ... and ...: data, x"
+    assert layout.read_plan(file).design == "by ..."
+    assert layout.read_end(file)["reason"] == "... stopped it"
+    assert layout.read_machine(file)["data"] == "on xeon"
+
+
+def test_only_what_is_finished_is_contributed(own, tmp_path):
+    folder = write_campaign(short(1), own / "one")
+    (folder / layout.END).unlink()
+    with pytest.raises(WrongPlan, match=r"resume .*one`"):
+        sharing.contribute(folder, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_the_states_of_runs_are_part_of_what_was_measured():
+    table = short(1)
+    other = table.assign(state="wrong-loss")
+    assert sharing.fingerprint(table) != sharing.fingerprint(other)
+
+
 # --- all of them
 
 
