@@ -294,7 +294,7 @@ def test_plan_and_machine_are_checked(tmp_path):
 def test_the_same_campaign_twice_is_refused(tmp_path):
     write(tmp_path / "a", rows())
     write(tmp_path / "b", rows())
-    with pytest.raises(WrongRuns, match=r"stands in .*a too"):
+    with pytest.raises(WrongRuns, match=r"is in .*a too"):
         load_campaigns(tmp_path)
 
 

@@ -81,7 +81,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         name = table.attrs["campaign"]
         if name in seen:
             what = (
-                f"campaign {name!r} stands in {seen[name]} too; load one of "
+                f"campaign {name!r} is in {seen[name]} too; load one of "
                 "the two, or rename one"
             )
             problem = Problem(folder / PLAN, None, "campaign", what)
@@ -90,7 +90,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         other = measured.setdefault(fingerprint(table), folder)
         if other != folder and len(table):
             what = (
-                f"these are the runs that stand in {other} too, under another "
+                f"these runs are in {other} too, under another "
                 "name; load one of the two"
             )
             raise WrongRuns([Problem(folder / RUNS, None, "", what)])
