@@ -29,7 +29,6 @@ from sidebyside.timing import (
     contribute,
     interleave,
     load_campaigns,
-    loader,
     locks,
     machine,
     outcome,
@@ -1268,9 +1267,3 @@ def test_a_campaign_began_when_its_process_did():
     age = time.time() - psutil.Process().create_time()
     assert age > 0.1
     assert time.monotonic() - timing_main._began() == pytest.approx(age, rel=0.5)
-
-
-def test_campaigns_go_to_the_data_folder(fakes, monkeypatch):
-    monkeypatch.setenv("SIDEBYSIDE_DATA", str(fakes.folder / "data"))
-    assert loader.timings_directory() == fakes.folder / "data" / "timings"
-    assert "There is no campaign" in report.status_text(loader.timings_directory())
