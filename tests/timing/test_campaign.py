@@ -1109,6 +1109,14 @@ def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
     assert blocks[2].endswith("  (fit, python-again/python: 1.000 [1.000, 1.000])")
 
 
+def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
+    rows = [row_of(1, 1, 9.0, "crashed"), row_of(1, 2, 9.0) | {"fit_seconds": 5.0}]
+    shown = progress.Compact()
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    shown.end_run(rows[1])
+    assert capfd.readouterr().out == "block 1 of 1   python-again 5.00 s\n"
+
+
 def test_a_terminal_sees_where_a_campaign_is(run, made_up):
     made_up(lambda *_: 10.0)
     screen = io.StringIO()
