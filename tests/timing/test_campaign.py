@@ -1243,6 +1243,25 @@ def test_other_processes_at_work_are_seen(fakes, monkeypatch):
     assert machine._others_at_work() == [("p6", 0.11)]
 
 
+def test_counters_of_what_disturbs(tmp_path, monkeypatch):
+    (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
+    (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("3\n")
+    read_ = machine._read
+    limits = "nr_periods 5\nnr_throttled 2\nthrottled_usec 7"
+    monkeypatch.setattr(machine, "_SYSTEM", tmp_path)
+    monkeypatch.setattr(
+        machine, "_read", lambda path: limits if "cgroup" in str(path) else read_(path)
+    )
+    found = {
+        "swap_memory": types.SimpleNamespace(sin=10, sout=20),
+        "cpu_times": types.SimpleNamespace(steal=4.0),
+    }
+    for name, value in found.items():
+        monkeypatch.setattr(machine.psutil, name, lambda value=value: value)
+    known = {"stolen": 4.0, "throttled": 3, "limited": 2, "swapped": 30}
+    assert machine.counters() == known
+
+
 def test_disturbances_are_what_the_counters_say(monkeypatch):
     before = dict.fromkeys(("stolen", "throttled", "limited", "swapped"), 0.0)
     after = dict(before)
