@@ -97,6 +97,7 @@ BAD = [
     (lambda c: c[:8], "some.ipynb, r: no cell is tagged timed-fit"),
     (lambda c: [*c[2:], *c[:2]], "timed-parameters comes after timed-fit"),
     (lambda c: [*c, *pair("train", "1", "1")], "timed-train; expected one of"),
+    (lambda c: [*c, cell("1", "python", "timed-fit", "timed-data")], "expected one of"),
     (lambda c: [*c, *pair("fit", "1", "%time 1")], "'%time 1' is for Jupyter"),
     (lambda c: [*c, *pair("fit", "1", "!ls")], "'!ls' is for Jupyter only"),
     (lambda c: [*c, cell("1", "r", "timed-fit")], "does not begin with %%R"),
