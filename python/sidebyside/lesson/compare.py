@@ -358,8 +358,8 @@ def value_in_python(name: str) -> Any:
     shell = get_ipython()
     if shell is None:
         raise RuntimeError(
-            "compare() reads the variables of a notebook, and there is none here. "
-            "Use sidebyside.lesson.compare.agreement() on values."
+            f"There is no notebook here that has a variable {name!r}. For values, "
+            "use sidebyside.lesson.compare.agreement()."
         )
     if name not in shell.user_ns:
         raise NameError(
@@ -386,6 +386,12 @@ def described_in_r(name: str) -> Any:
 
 
 def _sent(name: str, function: str) -> Any:
+    session_with(name).call(function, name)
+    return _received.pop(name)
+
+
+def session_with(name: str) -> Any:
+    """R, if it has a variable of this name; else NameError."""
     from ..kernel import rsession
 
     session = rsession.current()
@@ -393,5 +399,4 @@ def _sent(name: str, function: str) -> Any:
         raise NameError(
             f"There is no R variable {name!r}. Run the R half of the pair first."
         )
-    session.call(function, name)
-    return _received.pop(name)
+    return session

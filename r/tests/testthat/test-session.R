@@ -48,7 +48,7 @@ test_that("describe() says where a value of any type is missing", {
   expect_identical(frame$labels[[2]], list("x", "y"))
   expect_identical(frame$items[[2]]$values, array("b"))
   expect_identical(frame$labels[[1]], FALSE)
-  expect_identical(sidebyside:::describe(as.Date(1))$values, array(86400))
+  expect_identical(sidebyside:::describe(as.Date("1970-01-02"))$values, array(86400))
   apart <- as.difftime(1, units = "mins")
   expect_identical(sidebyside:::describe(apart)$kind, "other")
 })
