@@ -5,7 +5,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -112,30 +111,21 @@ def test_loading_twice_is_harmless(kernel):
     assert kernel.r("cat(kept)").stdout == "42"
 
 
-def test_loading_twice_in_python_registers_each_hook_once(kernel):
-    counted = kernel.run(
-        "import sidebyside\n"
-        "from sidebyside.kernel import figures\n"
-        "shell = get_ipython()\n"
-        "sidebyside.load_ipython_extension(shell)\n"
-        "callbacks = shell.events.callbacks['pre_run_cell']\n"
-        "(shell.display_pub._hooks.count(figures.add_alt_text),\n"
-        " callbacks.count(figures.forget_pending))"
-    )
-    assert counted.text == "(1, 1)", counted.shown
-
-
-def test_unloading_takes_the_hooks_off_and_loading_brings_them_back(kernel):
+def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
     """R cannot be stopped, and goes on."""
     count = (
         "from sidebyside.kernel import figures\n"
-        "get_ipython().display_pub._hooks.count(figures.add_alt_text)"
+        "shell = get_ipython()\n"
+        "(shell.display_pub._hooks.count(figures.add_alt_text),\n"
+        " shell.events.callbacks['pre_run_cell'].count(figures.forget_pending))"
     )
+    kernel.run("import sidebyside\nsidebyside.load_ipython_extension(get_ipython())")
+    assert kernel.run(count).text == "(1, 1)"
     assert kernel.run("%unload_ext sidebyside").ok
-    assert kernel.run(count).text == "0"
+    assert kernel.run(count).text == "(0, 0)"
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("%load_ext sidebyside").ok
-    assert kernel.run(count).text == "1"
+    assert kernel.run(count).text == "(1, 1)"
 
 
 def test_the_preflight_finds_everything(kernel):
@@ -194,12 +184,6 @@ def test_code_that_r_cannot_parse_says_where(kernel):
     assert "unexpected symbol" in shown
     assert "2:1" in shown  # line and column
     assert "Traceback" not in shown
-
-
-def test_an_error_of_python_still_has_its_traceback(kernel):
-    reply = kernel.run("def f():\n    return 1 / 0\nf()")
-    assert reply.error == "ZeroDivisionError"
-    assert "return 1 / 0" in ANSI.sub("", reply.shown)
 
 
 @pytest.mark.parametrize(
@@ -285,11 +269,6 @@ def test_a_plot_of_r_is_shown(kernel):
     assert len(pictures(reply)) == 1
 
 
-def test_alternative_text_from_r_is_stored_with_the_picture(kernel):
-    reply = kernel.r("alt_text('Three points rise.')\nplot(1:3)")
-    assert alts(reply) == ["Three points rise."]
-
-
 def test_alternative_text_from_python_is_stored_with_the_picture(kernel):
     reply = kernel.run(
         "import matplotlib.pyplot as plt\n"
@@ -334,20 +313,6 @@ def test_compare_finds_the_variables_of_both(kernel):
     reply = kernel.run("from sidebyside import compare\ncompare('a', 'b', 'c')")
     assert reply.ok, reply.shown
     assert reply.stdout.count("equal") == 3
-
-
-def test_compare_sees_the_last_digit_across_the_languages(kernel):
-    kernel.r("a <- 0.1 + 0.2")
-    kernel.run("a = 0.3")
-    assert kernel.run("compare('a')").error == "Different"
-    kernel.run("a = 0.1 + 0.2")
-    assert kernel.run("compare('a')").ok
-
-
-def test_rs_missing_value_is_pythons_nan(kernel):
-    kernel.r("a <- c(1, NA)")
-    kernel.run("from sidebyside import compare\na = [1.0, float('nan')]")
-    assert kernel.run("compare('a')").ok
 
 
 def test_a_variable_that_one_language_lacks_is_named(kernel):
@@ -420,15 +385,12 @@ def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
     assert kernel.leave() == 0
 
 
-def test_a_kernel_ends_cleanly_and_soon(start_kernel):
-    """`make bench` has the figure (under 2 s); this is about hanging."""
+def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel):
+    """R's own end, which would have removed its folder, is not run."""
     kernel = start_kernel()
     assert kernel.run("%load_ext sidebyside").ok
     folder = kernel.r("cat(tempdir())").stdout.strip()
-    started = time.monotonic()
     assert kernel.leave() == 0
-    assert time.monotonic() - started < 10
-    # R's own end, which would have removed its folder, is not run.
     assert not Path(folder).exists()
 
 
