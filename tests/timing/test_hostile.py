@@ -246,35 +246,12 @@ def test_no_hand_in_takes_more_memory_than_there_is_or_never_ends(tmp_path):
     assert "".join(table).isprintable()
     lines = {line.split()[0]: line for line in table if line and "/" not in line}
     assert "cannot be used" not in found.stdout
-    assert sorted(x.name for x in (tmp_path / "good").glob("*.zip")) == [
-        "c2.zip",
-        "c3.zip",
-    ]
+    good = [x.name[:3] for x in (tmp_path / "good").glob("*.zip")]
+    assert sorted(good) == ["c2-", "c3-"]
     for name in ("bz2.zip", "lie.zip", "rows-0.zip", "wide.zip", "large", "deep"):
         assert "LEFT OUT" in lines[name], lines[name]
     assert f"more than {MOST_FILES} files" in lines["crowd"]
     assert "a link to a folder" in lines["a"]
-
-
-def test_an_unreadable_folder_stops_nobody(tmp_path, monkeypatch):
-    place = tmp_path / "class"
-    (place / "locked").mkdir(parents=True)
-    with zipfile.ZipFile(place / "good.zip", "w") as archive:
-        for file, text in hand_in(1).items():
-            archive.writestr(file, text)
-    whole = os.listdir
-
-    def listdir(path):
-        # As for a person who may not read it; a test may run as root.
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied")
-        return whole(path)
-
-    monkeypatch.setattr(os, "listdir", listdir)
-    found = {x.path.name: x for x in collect(place).found}
-    assert found["good.zip"].state == "ok"
-    assert found["locked"].state == "wrong"
-    assert "Permission denied" in found["locked"].what
 
 
 @pytest.mark.parametrize(

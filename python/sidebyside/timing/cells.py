@@ -8,11 +8,10 @@ experiment runs: what is read is what is timed. Nothing here loads Keras or R.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.errors import Sentence
@@ -24,6 +23,8 @@ STAGES = ("parameters", "import", "data", "build", "fit")
 TAG = "timed-"
 
 _MAGIC = re.compile(r"^\s*[%!]")
+# An assignment at the top level, in either language.
+_ASSIGNMENT = re.compile(r"^([A-Za-z.][\w.]*)\s*(?:<-|=(?!=))\s*(\S*)", re.M)
 
 
 class NoProgram(Sentence, ValueError):
@@ -50,11 +51,14 @@ class TimedProgram:
     notebook: Path
     stages: dict[str, str]
 
-    def with_parameters(self, **values: float | str) -> TimedProgram:
+    def parameters(self) -> dict[str, str]:
+        """What the parameters cell sets: names, and how the values are written."""
+        return dict(_ASSIGNMENT.findall(self.stages["parameters"]))
+
+    def with_parameters(self, **values: int) -> TimedProgram:
         """The same program with other values for its parameters.
 
-        They are assigned after the cell's own values, which stay there. Whole
-        numbers stay whole numbers in R.
+        They are assigned after the cell's own values, which stay there.
 
         Raises
         ------
@@ -63,19 +67,16 @@ class TimedProgram:
             would have no effect.
         """
         own = self.stages["parameters"]
-        known = _assigned(own, self.language)
-        unknown = sorted(set(values) - known)
-        if unknown:
+        known = self.parameters()
+        if unknown := sorted(values.keys() - known.keys()):
             raise NoProgram(
                 f"{self.notebook.name}: the {TAG}parameters cell of "
                 f"{self.language} sets {', '.join(sorted(known)) or 'nothing'}"
                 f", not {', '.join(unknown)}; set it there first"
             )
-        lines = [
-            _assignment(name, value, self.language) for name, value in values.items()
-        ]
-        stages = {**self.stages, "parameters": "\n".join([own, *lines])}
-        return TimedProgram(self.language, self.notebook, stages)
+        form = "{} <- {}L" if self.language == "r" else "{} = {}"
+        lines = [own, *(form.format(*pair) for pair in values.items())]
+        return replace(self, stages={**self.stages, "parameters": "\n".join(lines)})
 
     def source(self) -> str:
         """The whole program, as one script."""
@@ -125,16 +126,14 @@ def _program(cells: list[dict], language: str, notebook: Path) -> TimedProgram:
                 f"{where}: a cell is tagged {', '.join(tags)}; expected one "
                 f"of {', '.join(TAG + stage for stage in STAGES)}"
             )
-        later = STAGES[STAGES.index(stage) + 1 :]
-        behind = [name for name in later if name in stages]
-        if behind:
+        last = next(reversed(stages), stage)
+        if STAGES.index(stage) < STAGES.index(last):
             raise NoProgram(
-                f"{where}: {TAG}{stage} comes after {TAG}{behind[0]}; the "
+                f"{where}: {TAG}{stage} comes after {TAG}{last}; the "
                 f"order is {', '.join(STAGES)}"
             )
         source = _without_magic("".join(cell["source"]), language, where)
-        known = stages.get(stage)
-        stages[stage] = f"{known}\n\n{source}" if known else source
+        stages[stage] = f"{stages[stage]}\n\n{source}" if stage in stages else source
     missing = [stage for stage in STAGES if stage not in stages]
     if missing:
         raise NoProgram(
@@ -158,27 +157,3 @@ def _without_magic(source: str, language: str, where: str) -> str:
                 "cell has to run in plain Python"
             )
     return "\n".join(lines).strip()
-
-
-def _assigned(source: str, language: str) -> set[str]:
-    """The names that the parameters cell sets, at the top level."""
-    if language == "r":
-        return set(re.findall(r"^([A-Za-z.][\w.]*)\s*<-", source, re.M))
-    return {
-        target.id
-        for line in ast.parse(source).body
-        if isinstance(line, ast.Assign)
-        for target in line.targets
-        if isinstance(target, ast.Name)
-    }
-
-
-def _assignment(name: str, value: float | str, language: str) -> str:
-    if language == "python":
-        return f"{name} = {value!r}"
-    # json's strings are R's: double quotes, backslashes doubled.
-    text = json.dumps(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(value, bool):
-        text = text.upper()
-    return f"{name} <- {text}{'L' if whole else ''}"
