@@ -88,6 +88,7 @@ def made_up_campaign(
                     "peak_memory_mb": 700.0,
                     "load_before": 0.1,
                     "message": "",
+                    "work": f"{epochs} epochs",
                     "machine": machine,
                 }
             )

@@ -16,18 +16,19 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from sidebyside.statistics import CannotSay, verdict
+from sidebyside.common.errors import Sentence
+from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
 from sidebyside.statistics.pairs import measured
-from sidebyside.statistics.statements import AccuracyGap, Control, TimeRatio
+from sidebyside.statistics.statements import AccuracyGap
 from sidebyside.statistics.verdict import Verdict
-from sidebyside.timing import WrongRuns, load_campaigns
+from sidebyside.timing import load_campaigns
 from sidebyside.timing.format import read_end, read_machine
-from sidebyside.timing.loader import REFERENCE, NoTimings
+from sidebyside.timing.loader import REFERENCE
 from sidebyside.timing.report import machine_lines
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,6 @@ NOTEBOOKS = ROOT / "notebooks"
 TIMINGS = ROOT / "data" / "timings"
 
 BEGIN, END = "<!-- {} (written by `make readme`) -->", "<!-- end of {} -->"
-NOT_MEASURED = "not measured"
 
 ROW = re.compile(
     r"^(\| \[[^]]+\]\(notebooks/([\w-]+)\.ipynb\) \|.*\|)[^|]*\|$", re.MULTILINE
@@ -44,32 +44,17 @@ ROW = re.compile(
 MINUTES = re.compile(r"^\| Minutes on two cores \| *(\d+)\b", re.MULTILINE)
 
 
-class CannotWrite(Exception):
-    """Something that the README is made from is missing or wrong."""
-
-
-# --- regions
-
-
-def put(text: str, region: str, content: Callable[[str], str]) -> str:
-    """The text with one region replaced by what `content` makes of it.
-
-    Raises `CannotWrite` unless the two comments around the region are there, once
-    each and in order.
-    """
+def put(text: str, region: str, make: Callable[[str], str]) -> str:
+    """The text with what is between two comments replaced by what is made of it."""
     begin, end = BEGIN.format(region), END.format(region)
-    if (
-        text.count(begin) != 1
-        or text.count(end) != 1
-        or text.index(begin) > text.index(end)
-    ):
-        raise CannotWrite(
+    head, found, rest = text.partition(begin)
+    inside, found_end, tail = rest.partition(end)
+    if not found or not found_end:
+        raise Sentence(
             f"the README has no region '{region}': expected the line {begin} and, "
-            f"below it, the line {end}, once each"
+            f"below it, the line {end}"
         )
-    head, rest = text.split(begin)
-    inside, tail = rest.split(end)
-    return f"{head}{begin}\n\n{content(inside).strip()}\n\n{end}{tail}"
+    return f"{head}{begin}\n\n{make(inside).strip()}\n\n{end}{tail}"
 
 
 # --- the table of notebooks
@@ -79,12 +64,10 @@ def minutes_of(notebooks: Path) -> dict[str, str]:
     """Name of each notebook -> the minutes that its opening table gives."""
     found = {}
     for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
-        opening = "".join(
-            json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
-        )
-        match = MINUTES.search(opening)
+        opening = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
+        match = MINUTES.search("".join(opening["source"]))
         if match is None:
-            raise CannotWrite(
+            raise Sentence(
                 f"{path.name} does not say its minutes: expected '| Minutes on two "
                 "cores | 2 |' or the like in its first cell"
             )
@@ -96,7 +79,7 @@ def reading_order(table: str, minutes: Mapping[str, str]) -> str:
     """The table of notebooks with these minutes in its last column."""
     listed = [name for _, name in ROW.findall(table)]
     if listed != list(minutes):
-        raise CannotWrite(
+        raise Sentence(
             f"the README's table lists the notebooks {', '.join(listed) or '(none)'}; "
             f"there are {', '.join(minutes) or 'none'}. Give each a row, in this order"
         )
@@ -110,42 +93,32 @@ def reference_campaigns(place: Path) -> list[Path]:
     """The project's own campaigns, in the order in which they were measured."""
     found = [runs.parent for runs in place.glob(f"{REFERENCE}*/runs.csv")]
     if not found:
-        raise CannotWrite(
+        raise Sentence(
             f"there are no reference campaigns: expected {place}/{REFERENCE}*/runs.csv "
-            "(data/timings/README.md says how such a campaign is made and "
-            "named)"
+            "(data/timings/README.md says how such a campaign is made and named)"
         )
-    return sorted(
-        found, key=lambda folder: (load_campaigns(folder)["started"].min(), folder.name)
-    )
+    return sorted(found, key=lambda folder: load_campaigns(folder)["started"].min())
 
 
 def timings(folders: Sequence[Path]) -> str:
     """Campaigns as a table, what they say, and on which machine (Markdown)."""
-    try:
-        found = {folder: verdict(load_campaigns(folder)) for folder in folders}
-        together = verdict(load_campaigns(*folders))
-    except CannotSay as problem:
-        raise CannotWrite(
-            f"the campaigns {', '.join(x.name for x in folders)} have nothing to "
-            f"compare: {problem}"
-        ) from None
-    devices = {f.device for f in together.findings}
-    rows, said, machines = [], [], {}
-    for folder, answer in found.items():
-        name = plain_name(str(answer.runs["campaign"].iloc[0]))
-        rows += campaign_rows(name, answer, len(devices) > 1)
-        sentences = " ".join(campaign_sentences(answer, len(devices) > 1))
-        said.append(
-            f"- **{name[0].upper()}{name[1:]}**, {answer.runs['epochs'].max()} "
-            f"epochs{duration(folder)}. {sentences}"
-        )
-        machine = machine_line(folder, answer.runs)
-        machines.setdefault(machine, []).append(link(folder, name))
+    together = verdict(load_campaigns(*folders))
+    rows = [
+        ("what", "R", "Python", "R / Python", "Python / Python", "blocks"),
+        ("---", "---:", "---:", "---:", "---:", "---:"),
+    ]
+    said, machines = [], {}
+    for folder in folders:
+        name = folder.name.removeprefix(REFERENCE)
+        found = verdict(load_campaigns(folder))
+        rows += campaign_rows(name, found)
+        said.append(f"- {' '.join(campaign_sentences(folder, found))}")
+        link = f"[{name}](data/timings/{folder.name}/runs.csv)"
+        day = found.runs["started"].min()
+        machine = ", ".join(machine_lines(read_machine(folder)))
+        measured_on = f"{machine}, {day.day} {day:%B %Y}"
+        machines.setdefault(measured_on, []).append(link)
     said += [f"- {s.words()}" for s in together.statements if type(s) is AccuracyGap]
-    head = ("what", "R", "Python", "R / Python", "Python / Python", "blocks")
-    table = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
-    lines = [f"| {' | '.join(row)} |" for row in table]
     note = (
         "R, Python: median seconds. The ratios are means over the blocks, in each of "
         "which every program ran once, with their 95 % intervals. Python / Python is "
@@ -153,112 +126,67 @@ def timings(folders: Sequence[Path]) -> str:
         "a difference the experiment can see. A difference of up to "
         f"{100 * together.margin:g} % is taken not to matter."
     )
-    if "gpu" not in devices:
+    if "gpu" not in {f.device for f in together.findings}:
         note += " **CPU only:** nothing was measured on a GPU."
-    sources = " ".join(
-        f"{' and '.join(links)}: {machine}." for machine, links in machines.items()
-    )
-    source = f"Measured by `make timings`, computed by `make readme` from {sources}"
+    sources = [f"{' and '.join(links)}: {on}." for on, links in machines.items()]
+    source = "Measured by `make timings`, computed by `make readme` from "
+    source += " ".join(sources)
+    lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([*lines, "", note, "", *said, "", source])
 
 
-def duration(folder: Path) -> str:
-    """How long the campaign took, if its end.json says so."""
-    overhead = (read_end(folder) or {}).get("overhead", {})
-    if "seconds" not in overhead:
-        return ""
-    return f" (all runs together: {overhead['seconds'] / 60:.0f} minutes)"
-
-
-def plain_name(campaign: str) -> str:
-    """As in "photographs" for reference-photographs."""
-    return campaign.removeprefix(REFERENCE).replace("-", " ")
-
-
-def link(folder: Path, name: str) -> str:
-    """To the measurements, if they are part of the project."""
-    folder = folder.resolve()
-    if not folder.is_relative_to(ROOT):
-        return name
-    return f"[{name}]({(folder / 'runs.csv').relative_to(ROOT).as_posix()})"
-
-
-def phase(found: TimeRatio, say_device: bool) -> str:
-    """As in "whole process, CPU" or "whole process"."""
-    return found.phase if say_device else found.phase.partition(",")[0]
-
-
-def campaign_rows(
-    name: str, found: Verdict, say_device: bool
-) -> Iterable[tuple[str, ...]]:
+def campaign_rows(name: str, found: Verdict) -> Iterator[tuple[str, ...]]:
     """One row for training and one for the whole process."""
-    controls = {
-        (f.device, f.column): ratio(f.interval)
-        for f in found.findings
-        if isinstance(f, Control)
-    }
+    ratios = {(f.arm, f.column): ratio(f.interval) for f in found.findings}
     for f in found.findings:
         if f.arm == "r":
             yield (
-                f"{name}: {phase(f, say_device)}",
-                seconds(found.runs, "r", f.device, f.column),
-                seconds(found.runs, "python", f.device, f.column),
+                f"{name}: {f.phase}",
+                seconds(found.runs, "r", f.column),
+                seconds(found.runs, "python", f.column),
                 ratio(f.interval),
-                controls.get((f.device, f.column), NOT_MEASURED),
+                ratios.get(("python-again", f.column), "not measured"),
                 str(f.blocks),
             )
 
 
-def seconds(runs: pd.DataFrame, arm: str, device: str, column: str) -> str:
+def seconds(runs: pd.DataFrame, arm: str, column: str) -> str:
     """The median of the completed runs of a column.
 
     The column "rest" is what of the process is not training.
     """
-    rows = measured(runs, device)
+    rows = measured(runs)
     rows = rows[(rows["arm"] == arm) & (rows["state"] == "ok")]
-    if column == "rest":
-        values = rows["process_seconds"] - rows["fit_seconds"]
-    else:
-        values = rows[column]
-    return f"{values.median():.1f}"
+    rows = rows.assign(rest=rows["process_seconds"] - rows["fit_seconds"])
+    return f"{rows[column].median():.1f}"
 
 
 def ratio(interval: Interval) -> str:
     return f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def campaign_sentences(found: Verdict, say_device: bool) -> Iterable[str]:
-    """Warnings, then what R's ratios mean, without the numbers of the table."""
+def campaign_sentences(folder: Path, found: Verdict) -> Iterator[str]:
+    """What R's ratios mean, without the numbers of the table."""
+    name = folder.name.removeprefix(REFERENCE).capitalize()
+    took = (read_end(folder) or {}).get("overhead")
+    took = f" (all runs together: {took['seconds'] / 60:.0f} minutes)" if took else ""
+    yield f"**{name}**, {found.runs['epochs'].max()} epochs{took}."
     yield from (s.words() for s in found.statements if s.warning)
     for f in found.findings:
-        if f.arm != "r":
-            continue
-        what = phase(f, say_device)
-        yield f"{what[0].upper()}{what[1:]}. {f.meaning()}"
-        if f.column == "process_seconds":
-            r, python = (
-                seconds(found.runs, arm, f.device, "rest") for arm in ("r", "python")
-            )
-            yield (
-                f"What comes before and after training took {r} s in R, {python} s in "
-                "Python."
-            )
-
-
-def machine_line(folder: Path, runs: pd.DataFrame) -> str:
-    """On what a campaign was measured, and when."""
-    day = runs["started"].min()
-    return ", ".join([*machine_lines(read_machine(folder)), f"{day.day} {day:%B %Y}"])
+        if f.arm == "r":
+            yield f"{f.phase[0].upper()}{f.phase[1:]}. {f.meaning()}"
+    yield (
+        "What comes before and after training took "
+        f"{seconds(found.runs, 'r', 'rest')} s in R, "
+        f"{seconds(found.runs, 'python', 'rest')} s in Python."
+    )
 
 
 # --- the program
 
 
 def renewed(text: str) -> str:
-    """The README's text with both regions updated.
-
-    Raises `CannotWrite`, `WrongRuns` or `NoTimings`, each with a sentence.
-    """
+    """The README's text with both regions updated."""
     minutes = minutes_of(NOTEBOOKS)
     text = put(text, "reading order", lambda table: reading_order(table, minutes))
     return put(text, "timings", lambda _: timings(reference_campaigns(TIMINGS)))
@@ -268,7 +196,7 @@ def main() -> int:
     try:
         before = README.read_text(encoding="utf-8")
         after = renewed(before)
-    except (CannotWrite, WrongRuns, NoTimings, OSError) as problem:
+    except (Sentence, OSError) as problem:
         print(f"The README stays as it was: {problem}.", file=sys.stderr)
         return 1
     if after != before:

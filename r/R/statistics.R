@@ -2,8 +2,8 @@
 #'
 #' @description
 #' The same table as `sidebyside.timing.load_campaigns()` gives in Python,
-#' checked row by row. `main_campaign()` names the campaign with the most
-#' complete pairs of runs of R and Python.
+#' checked row by row. `main_campaigns()` names, for each device, the campaign
+#' with the most complete pairs of runs of R and Python.
 #'
 #' @param ... Folders: campaigns, or folders that hold some, as folders or as
 #'   zip files that were handed in. Without any, the folders that
@@ -11,14 +11,12 @@
 #'   the project's reference measurements. Measurements that were contributed
 #'   come along with the last two.
 #' @param runs What `load_campaigns()` gives, or some of its rows.
-#' @param device `"cpu"` or `"gpu"`: of this device only.
 #' @return `load_campaigns()`: a data frame with one row per run, in the order
 #'   in which they ran; times in seconds; `epoch_seconds`, `loss`, `accuracy`,
 #'   `val_loss` and `val_accuracy` are lists with one vector per run, one
 #'   number per epoch. What the columns are: `data/timings/README.md`; and
 #'   `work`, what was trained, and `machine`, the machine's anonymous name.
-#'   `main_campaign()`: a string. `main_campaigns()`: the same for each device,
-#'   a vector with the devices as names.
+#'   `main_campaigns()`: a vector of text with the devices as names.
 #' @section Errors:
 #' If a row is not what it should be: file, line and column. If there is
 #' nothing to load or to compare: one sentence that says what is missing.
@@ -40,16 +38,13 @@ load_campaigns <- function(...) {
 
 #' @rdname load_campaigns
 #' @export
-main_campaign <- function(runs, device = NULL) {
-  pairs <- companion("sidebyside.statistics.pairs")
-  in_one_sentence(pairs$main_campaign(as_table(runs), device))
-}
-
-#' @rdname load_campaigns
-#' @export
 main_campaigns <- function(runs) {
   pairs <- companion("sidebyside.statistics.pairs")
-  unlist(in_one_sentence(pairs$main_campaigns(as_table(runs))))
+  # Converted once only: a table of Python's is not turned into one of R's.
+  table <- companion("sidebyside.statistics.pairs", FALSE)$from_columns(
+    as_columns(runs)
+  )
+  unlist(in_one_sentence(pairs$main_campaigns(table)))
 }
 
 epoch_columns <- c(
@@ -76,11 +71,7 @@ as_runs <- function(columns) {
   runs
 }
 
-# The other way: a table of Python's.
-as_table <- function(runs) {
-  companion("sidebyside.statistics.pairs", FALSE)$from_columns(as_columns(runs))
-}
-
+# The other way: what Python's from_columns() makes a table of.
 as_columns <- function(runs) {
   columns <- lapply(as.list(runs), function(values) {
     if (is.factor(values)) values <- as.character(values)

@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -255,9 +256,8 @@ def keras(fakes, monkeypatch):
 
 def test_only_one_arm_with_keras_is_refused(fakes, run, keras):
     write_notebook(fakes.notebook, python={"import": "import os, keras"})
-    with pytest.raises(
-        CannotRun, match=r"Keras is loaded in python .*, not r"
-    ) as caught:
+    words = r"keras_file: .* in python, none in r\b"
+    with pytest.raises(CannotRun, match=words) as caught:
         run(arms=("python", "r"))
     assert str(keras / "keras" / "__init__.py") in str(caught.value)
     # Nothing was measured, and nothing is left.
@@ -362,10 +362,10 @@ def test_an_arm_that_fails_interrupts_both(turns):
     assert all(has_ended(pid) for pid in pids)
 
 
-def test_turns_without_r_get_a_sentence(turns, monkeypatch):
+def test_an_arm_without_its_r_gets_a_sentence(fakes, monkeypatch):
     monkeypatch.setattr(arms.shutil, "which", lambda *_, **__: None)
     with pytest.raises(CannotRun, match="no Rscript on PATH"):
-        interleave(("python", "r"), notebook=turns.notebook, epochs=1)
+        arms.write_script("r", read_programs(fakes.notebook)["r"], fakes.folder)
 
 
 def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
@@ -446,24 +446,6 @@ def test_a_loss_that_is_not_its_partners(fakes, run, capfd, last):
     assert message in capfd.readouterr().out
 
 
-def test_without_its_python_run_a_block_is_judged_by_its_first(fakes):
-    def row(number, arm, loss, state="ok"):
-        return {
-            "run": number,
-            "arm": arm,
-            "loss": (loss,),
-            "val_loss": (),
-            "state": state,
-        }
-
-    rows = [row(1, "r", 0.5), row(2, "python", 0.0, "crashed"), row(3, "rpy2", 0.6)]
-    changed = outcome.judge(rows)
-    assert [x["run"] for x in changed] == [3]
-    rows.append({**row(4, "python", math.nan), "loss": (math.nan,)})
-    outcome.judge(rows)
-    assert [x["state"] for x in rows] == ["wrong-loss", "crashed", "wrong-loss", "ok"]
-
-
 def ended(**facts):
     known = {"exit_code": 0, "started": 1e9, "seconds": 9.0, "cpu_seconds": 1.0}
     return processes.Outcome(**{"reason": "", **known, **facts})
@@ -493,13 +475,17 @@ def test_all_losses_of_all_epochs_are_compared(losses, words):
 
 
 def test_a_run_is_judged_anew_when_its_python_run_arrives():
-    """With the first run as yardstick the second was wrong, and is not."""
-    rows = [complete(1, "rpy2", loss=(9.0, 9.0)), complete(2, "r")]
-    assert outcome.judge(rows) == [rows[1]]
-    rows.append(complete(3, "python"))
-    assert outcome.judge(rows) == rows[:2]
-    assert [x["state"] for x in rows] == ["wrong-loss", "ok", "ok"]
-    assert rows[1]["message"] == ""
+    """Until then the first complete run of the block is the yardstick."""
+    rows = [
+        complete(1, "python", state="crashed"),
+        complete(2, "rpy2", loss=(9.0, 9.0)),
+        complete(3, "r"),
+    ]
+    assert outcome.judge(rows) == [rows[2]]
+    rows.append(complete(4, "python"))
+    assert outcome.judge(rows) == rows[1:3]
+    assert [x["state"] for x in rows] == ["crashed", "wrong-loss", "ok", "ok"]
+    assert rows[2]["message"] == ""
 
 
 def test_losses_that_are_not_numbers_are_alike():
@@ -508,12 +494,12 @@ def test_losses_that_are_not_numbers_are_alike():
     assert outcome.judge(rows) == []
 
 
-def written(folder, losses, epochs=2, stamps=5, **facts):
+def written(folder, losses, epochs=2, stamps=5, device="cpu", **facts):
     """The row of a run that left so many losses and stamps."""
     history = {"loss": losses, "epoch_seconds": [0.25] * len(losses)}
     stages = {"stamps": [1e9 + x for x in range(1, stamps + 1)], "history": history}
     (folder / "stages.json").write_text(json.dumps(stages))
-    row = {"device": "cpu", "epochs": epochs, "state": "interrupted", "message": ""}
+    row = {"device": device, "epochs": epochs, "state": "interrupted", "message": ""}
     row |= dict.fromkeys(layout.EPOCH_COLUMNS, ())
     return outcome.finished(row, ended(**facts), folder)
 
@@ -577,23 +563,12 @@ def test_a_clock_that_is_set_makes_no_measurement(fakes, run, monkeypatch):
     assert len(load_campaigns(fakes.campaigns / "two")) == 3
 
 
-def test_a_keeper_that_is_killed_loses_one_run(fakes, run, monkeypatch):
-    real = campaign.run_process
-    found = [processes.Outcome("lost")]
-    monkeypatch.setattr(
-        campaign, "run_process", lambda *a, **o: found.pop() if found else real(*a, **o)
-    )
-    table = load_campaigns(run())
-    assert table["state"].tolist() == ["interrupted", *["ok"] * 4]
-    assert table["exit_code"].isna().tolist() == [True, *[False] * 4]
-
-
 # --- the keeper
 
 
-def keep(folder, code, timeout=30.0, **options):
+def keep(folder, code, timeout=30.0, command=None, **options):
     return processes.run_process(
-        [sys.executable, "-c", code],
+        command or [sys.executable, "-c", code],
         environment={"PATH": os.environ["PATH"]},
         folder=folder,
         directory=folder,
@@ -631,14 +606,7 @@ def test_time_and_memory_are_those_of_the_program(tmp_path):
 
 
 def test_a_program_that_is_not_there(tmp_path):
-    found = processes.run_process(
-        ["/no/such/program"],
-        environment={},
-        folder=tmp_path,
-        directory=tmp_path,
-        timeout=5,
-    )
-    assert found.exit_code == 127
+    assert keep(tmp_path, "", command=["/no/such/program"]).exit_code == 127
     assert "/no/such/program" in arms.last_words(tmp_path)
 
 
@@ -681,14 +649,7 @@ def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
 
 
 def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
-    grep = ["/bin/sh", "-c", "grep SigIgn /proc/self/status"]
-    processes.run_process(
-        grep,
-        environment={"PATH": os.environ["PATH"]},
-        folder=tmp_path,
-        directory=tmp_path,
-        timeout=5,
-    )
+    keep(tmp_path, "", command=["/bin/sh", "-c", "grep SigIgn /proc/self/status"])
     ignored = int((tmp_path / "stdout").read_text().split()[1], 16)
     # Python ignores these two. (Others may be ignored by whoever started us.)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -777,7 +738,7 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
     (folder / "machine.json").write_text(text)
     known = arms.Surroundings({"keras": "9"}, {}, "")
     monkeypatch.setattr(arms, "ask", lambda *a, **o: known)
-    with pytest.raises(Stopped, match="keras: none, now 9"):
+    with pytest.raises(Stopped, match="keras: none then, 9 now"):
         resume_campaign(folder, progress="none")
     programs = folder / "programs.json"
     programs.write_text(programs.read_text().replace("0.25", "0.26"))
@@ -789,12 +750,9 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
 
 def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):
     """A campaign keeps its programs."""
-    monkeypatch.setattr(campaign.Campaign, "_measure_place", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(campaign.Campaign, "_measure_place", lambda *_: 1 / 0)
         run()
-    monkeypatch.undo()
-    monkeypatch.setenv("SIDEBYSIDE_FAKE", str(fakes.folder))
-    monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(fakes.folder / "lock"))
     fakes.notebook.write_text("{}")
     folder = resume_campaign(fakes.campaigns / "one", progress="none")
     assert load_campaigns(folder)["state"].tolist() == ["ok"] * 4
@@ -803,12 +761,8 @@ def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):
 def test_whoever_looks_does_not_take_the_lock(fakes, monkeypatch):
     """A campaign that starts at this moment would be refused."""
     assert locks.holder() is None
-
-    def acquire(*_, **__):
-        raise AssertionError("the lock was taken")
-
     with locks.machine_lock("one"):
-        monkeypatch.setattr(locks.filelock.FileLock, "acquire", acquire)
+        monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
         found = locks.holder()
         assert "under way on this machine: one" in report.status_text(fakes.campaigns)
     assert (found["pid"], found["campaign"]) == (os.getpid(), "one")
@@ -831,65 +785,79 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
     assert has_ended(child.pid, 20)
     assert locks.holder() is None
     child.communicate()
-    assert locks.holder() is None
     for text in ("", "[]", "{}", '{"pid": "x"}', '{"pid": -1}'):
         note.write_text(text)
         assert locks.holder() is None, text
 
 
-@pytest.mark.parametrize("ending", ["stopped", "lost", "full"])
-def test_the_experiment_s_share_is_that_of_all_sessions(
-    fakes, run, monkeypatch, capfd, ending
+@pytest.mark.parametrize(
+    ("ending", "runs_counted"),
+    [("stopped", 5), ("lost", 5), ("full", 5), ("killed", 4)],
+)
+def test_what_a_campaign_takes_is_that_of_all_sessions(
+    fakes, run, monkeypatch, capfd, ending, runs_counted
 ):
     """Five runs of 100 s, the third of them lost, and arms that are asked for 5 s.
 
-    Each of the two sessions takes 10 s of its own.
+    Each of the two sessions takes 10 s of its own. Of a session that is killed,
+    only the run that was under way does not count.
     """
     clock, runs = types.SimpleNamespace(now=1.75e9), []
     fake = types.SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(campaign, "time", fake)
     monkeypatch.setattr(campaign, "MOST_ATTEMPTS", 1)
+    folder = fakes.campaigns / "one"
+    killed = fakes.folder / "killed"
 
     def ask(*_, **__):
         clock.now += 5.0
         return arms.Surroundings({}, {}, "")
 
-    monkeypatch.setattr(arms, "ask", ask)
-    append_row = layout.append_row
-
     def run_process(*_, folder, **__):
         runs.append(clock.now)
-        clock.now += 100.0
         third = len(runs) == 3
-        if third and ending == "stopped":
+        if third and ending == "killed":
+            # What is on the disk at this moment.
+            shutil.copytree(fakes.campaigns, killed)
+        clock.now += 100.0
+        if third and ending in ("stopped", "killed"):
             raise KeyboardInterrupt
-        stamps = [runs[-1]] * 5
-        stages = {"stamps": stamps, "history": {"loss": [0.5, 0.25]}}
+        stages = {"stamps": runs[-1:] * 5, "history": {"loss": [0.5, 0.25]}}
         (folder / "stages.json").write_text(json.dumps(stages))
         lost = third and ending == "lost"
         known = ended(seconds=100.0, started=runs[-1])
         return processes.Outcome("lost") if lost else known
+
+    append_row = layout.append_row
 
     def append_row_if_there_is_room(*arguments):
         if len(runs) == 3 and ending == "full":
             raise layout.files.DiskFull(errno.ENOSPC, "no room")
         append_row(*arguments)
 
+    monkeypatch.setattr(arms, "ask", ask)
     monkeypatch.setattr(campaign, "run_process", run_process)
-    monkeypatch.setattr(layout, "append_row", append_row_if_there_is_room)
-    with pytest.raises((KeyboardInterrupt, Stopped)):
-        run(began=clock.now - 10.0)
-    monkeypatch.setattr(layout, "append_row", append_row)
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "append_row", append_row_if_there_is_room)
+        with pytest.raises((KeyboardInterrupt, Stopped)) as stopped:
+            run(began=clock.now - 10.0)
+    if ending == "full":
+        assert "no room. What was measured is safe; make room" in str(stopped.value)
+    if ending == "killed":
+        shutil.rmtree(fakes.campaigns)
+        killed.rename(fakes.campaigns)
     shown = progress.Progress()
-    folder = resume_campaign(
-        fakes.campaigns / "one", progress=shown, began=clock.now - 10.0
-    )
+    resume_campaign(folder, progress=shown, began=clock.now - 10.0)
+    seconds = 30.0 + 100.0 * runs_counted
     overhead = read(folder, "end.json")["overhead"]
-    share = round(20 / 530, 5)
-    assert overhead == {"seconds": 530.0, "children_seconds": 510.0, "share": share}
-    assert "took 3.77% of the time" in capfd.readouterr().out
-    # 315 s in the first session, and 15 s until the first run of the second.
-    assert shown.spent == 330.0
+    share = round(20 / seconds, 5)
+    known = {"seconds": seconds, "children_seconds": seconds - 20.0, "share": share}
+    assert overhead == known
+    assert f"took {share:.2%} of the time" in capfd.readouterr().out
+    # Until the first run of the second session.
+    assert shown.spent == seconds - 200.0
+    states = load_campaigns(folder)["state"].tolist()
+    assert states == ["ok", "ok", "interrupted", "ok", "ok"]
 
 
 def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
@@ -907,43 +875,15 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
 # --- disks that are full
 
 
-def test_a_full_disk_stops_a_campaign_cleanly(fakes, run, monkeypatch):
-    whole = layout.append_row
-    rows = []
-
-    def append_row(folder, row):
-        rows.append(row)
-        if len(rows) > 2:
-            raise layout.files.DiskFull(errno.ENOSPC, "no room")
-        whole(folder, row)
-
-    monkeypatch.setattr(layout, "append_row", append_row)
-    with pytest.raises(
-        Stopped, match=r"no room\. What was measured is safe; make room"
-    ):
-        run()
-    monkeypatch.setattr(layout, "append_row", whole)
-    assert len(load_campaigns(fakes.campaigns / "one")) == 2
-    folder = resume_campaign(fakes.campaigns / "one", progress="none")
-    states = load_campaigns(folder)["state"].tolist()
-    assert states == ["ok", "ok", "interrupted", "ok", "ok"]
-
-
-def test_no_run_is_begun_without_room(fakes, run, monkeypatch):
-    monkeypatch.setattr(campaign, "LEAST_FREE", 2**62)
-    with pytest.raises(Stopped, match="MB are free where"):
-        run()
-    assert fakes.trainings() == 0
-
-
-def test_a_disk_that_fills_up_stops_a_campaign_between_runs(run, fakes, monkeypatch):
+@pytest.mark.parametrize("fits", [0, 2])
+def test_no_run_is_begun_without_room(run, fakes, monkeypatch, fits):
     def disk_usage(folder):
-        return types.SimpleNamespace(free=1e9 if fakes.trainings() < 2 else 1e6)
+        return types.SimpleNamespace(free=1e9 if fakes.trainings() < fits else 1e6)
 
     monkeypatch.setattr(campaign.shutil, "disk_usage", disk_usage)
     with pytest.raises(Stopped, match=r"1 MB are free .* resume "):
         run()
-    assert fakes.trainings() == 2
+    assert fakes.trainings() == fits
 
 
 def test_what_disturbed_a_campaign_is_written_at_its_end(run, made_up, monkeypatch):
@@ -981,24 +921,19 @@ def test_without_a_gpu_the_cpu_is_measured_and_it_is_said(fakes, run, capfd):
     assert read(folder, "plan.json")["device"] == "cpu"
 
 
-def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(fakes, tmp_path):
-    row = {"device": "gpu", "epochs": 1}
-    stages = {"stamps": [1e9 + x for x in range(1, 6)], "history": {}}
-    (tmp_path / "stages.json").write_text(json.dumps(stages))
+def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(tmp_path):
     fit = {"logs": [{"loss": 1.0}], "seconds": [0.5]}
     for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
-        fit["devices"] = devices
-        (tmp_path / "fits.json").write_text(json.dumps([fit]))
-        found = outcome.finished(row, ended(), tmp_path)
-        assert found["state"] == "crashed"
+        fits = [{**fit, "devices": devices}]
+        (tmp_path / "fits.json").write_text(json.dumps(fits))
+        row = written(tmp_path, [], epochs=1, device="gpu")
+        assert row["state"] == "crashed"
         where = ", ".join(sorted(devices)) or "no known device"
-        assert f"its variables lie on {where}" in found["message"]
-    fit["devices"] = ["/device:GPU:0"]
-    (tmp_path / "fits.json").write_text(json.dumps([fit]))
-    found = outcome.finished(row, ended(), tmp_path)
-    assert found["state"] == "ok"
-    assert found["start_seconds"] == 1.0
-    assert found["epoch_seconds"] == (0.5,)
+        assert f"its variables lie on {where}" in row["message"]
+    fits[0]["devices"] = ["/device:GPU:0"]
+    (tmp_path / "fits.json").write_text(json.dumps(fits))
+    row = written(tmp_path, [], epochs=1, device="gpu")
+    assert (row["state"], row["epoch_seconds"]) == ("ok", (0.5,))
 
 
 def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypatch):
@@ -1111,84 +1046,59 @@ def test_a_budget_is_in_minutes_and_of_all_sessions(fakes):
     assert plan_module.why_enough(make_plan(fakes), [], 1e9) == ""
 
 
-def test_a_budget_ends_a_campaign_between_blocks(fakes, run, made_up, monkeypatch):
-    """Half of it is spent before it is interrupted, and more than that after."""
-    made_up(lambda *_: 10.0)
-    began = time.monotonic()
-    measure = campaign.Campaign._measure
+def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
+    """Spent in the middle of the first block, which is measured to its end."""
+    clock = types.SimpleNamespace(now=1000.0)
+    fake = types.SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr(campaign, "time", fake)
 
-    def interrupted(self, block, position):
-        if block.block == 1 and position == 2:
-            raise KeyboardInterrupt
-        return measure(self, block, position)
+    def seconds(block, arm):
+        clock.now += 100.0
+        return 10.0
 
-    monkeypatch.setattr(campaign.Campaign, "_measure", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(blocks=50, budget=60, began=began - 1800)
-    folder = fakes.campaigns / "one"
-    monkeypatch.setattr(campaign.Campaign, "_measure", measure)
-    shown = progress.Progress()
-    resume_campaign(folder, progress=shown, began=time.monotonic() - 1801)
-    # What the display counts from: both sessions.
-    assert shown.spent >= 3601
-    assert read(folder, "end.json")["reason"] == "the budget of 60 minutes is spent"
-    assert read(folder, "end.json")["complete"]
-    # The block that had begun was measured to its end.
+    made_up(seconds)
+    folder = run(blocks=50, budget=5, began=clock.now - 10.0)
+    end = read(folder, "end.json")
+    assert end["complete"]
+    assert end["reason"] == "the budget of 5 minutes is spent"
     assert [x["block"] for x in layout.read_rows(folder)] == [0, 0, 1, 1]
 
 
 # --- what is seen of it
 
 
-class Ticks(progress.Lines):
-    """Looks at a campaign as each of its runs begins."""
-
-    def begin_run(self, block, arm):
-        self.seen = [*getattr(self, "seen", []), (block, arm, self.expected())]
+def row_of(block, position, seconds, state="ok"):
+    facts = {"block": block, "position": position, "process_seconds": seconds}
+    return complete(1, PYTHONS[position - 1], state=state, **facts)
 
 
-def test_a_budget_limits_what_is_expected(fakes):
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        # One more of the warm-up, and two of each block, of 200 s on average.
+        ({"blocks": 2}, "about 10 min 00 s to go"),
+        ({"precision": 0.02, "blocks": 2}, "at most 10 min 00 s to go"),
+        # Of 36 minutes 30 are spent, and 5 in this session.
+        ({"blocks": 2, "budget": 36}, "about 1 min 00 s to go"),
+        ({"blocks": 2, "budget": 34}, "about 0 s to go"),
+        ({"blocks": 2, "budget": 60}, "about 10 min 00 s to go"),
+    ],
+)
+def test_how_long_the_rest_takes(fakes, monkeypatch, settings, words):
+    clock = iter([100.0, *[400.0] * 9])
+    monkeypatch.setattr(
+        progress, "time", types.SimpleNamespace(monotonic=clock.__next__)
+    )
     shown = progress.Progress()
-    shown.clock = iter([100.0, *[400.0] * 9]).__next__
-    plan = make_plan(fakes, arms=PYTHONS, budget=60)
-    rows = [complete(1, "python", block=0, position=1, process_seconds=500.0)]
-    shown.begin(plan, rows, spent=1800.0)
-    # 21 runs are left, 10,500 s; of 3600 s 1800 and these 300 are spent.
-    assert shown.expected() == 1500.0
-    shown.spent = 3599.0
-    assert shown.expected() == 0.0
-
-
-def test_an_interrupted_run_is_still_to_do(fakes):
-    shown = progress.Progress()
-    shown.clock = lambda: 0.0
-    rows = [
-        complete(1, "python", block=0, position=1, process_seconds=10.0),
-        complete(2, "python-again", block=0, position=2, process_seconds=3.0),
-    ]
-    rows[1]["state"] = "interrupted"
-    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
-    assert shown.expected() == 30.0
-
-
-def test_a_precision_decides_how_many_blocks_are_expected(fakes):
-    """The interval of 12 blocks is twice as wide as wanted: four times as many."""
-    shown = progress.Progress()
-    shown.clock = lambda: 0.0
-    pairs = [(3.0, 3.0 + 0.1 * (-1) ** x) for x in range(12)]
-    rows = rows_of(*pairs)
-    for row in rows:
-        row["arm"] = {"r": "python-again"}.get(row["arm"], row["arm"])
-        row |= {"position": 1 + (row["arm"] == "python"), "process_seconds": 10.0}
-    half = ratio.paired_ratio(rows, ("python-again", "python")).half_width
-    for narrower, blocks in ((2.001, 48), (0.9, 12), (100, 200)):
-        plan = make_plan(fakes, arms=PYTHONS, precision=half / narrower)
-        shown.begin(plan, rows)
-        # And the warm-up, which these rows do not have.
-        assert shown.expected() == 20.0 * (blocks - 12 + 1)
-    # Of two blocks nobody can tell; ten are the fewest.
-    shown.begin(plan, rows[:4])
-    assert shown.expected() == 20.0 * (10 - 2 + 1)
+    rows = []
+    shown.begin(make_plan(fakes, arms=PYTHONS, **settings), rows, spent=1800.0)
+    assert shown.to_go_text() == ""
+    # What was interrupted is still to do.
+    rows += [row_of(0, 1, 90.0), row_of(0, 2, 9.0, "interrupted")]
+    rows += [row_of(0, 2, 210.0), row_of(1, 1, 300.0)]
+    assert shown.to_go_text() == words
+    rows += [row_of(1, 2, 200.0), row_of(2, 1, 200.0), row_of(2, 2, 200.0)]
+    assert shown.to_go_text() == ""
 
 
 def test_one_arm_has_no_ratio(fakes, run, made_up, capfd):
@@ -1199,15 +1109,20 @@ def test_one_arm_has_no_ratio(fakes, run, made_up, capfd):
         assert "1.000" not in report.show_text(folder).replace("0.500", "")
 
 
-def test_the_expected_end_is_that_of_the_runs_to_come(run, made_up, capfd):
+def test_a_log_sees_a_line_per_run_and_one_per_block(run, made_up, capfd):
     made_up(lambda *_: 10.0)
-    shown = Ticks()
-    run(blocks=2, progress=shown)
-    # 100 s each; the first run knows of none before it.
-    assert [x[2] for x in shown.seen] == [None, 500, 400, 300, 200, 100]
-    text = capfd.readouterr().out
-    assert "fit, python-again/python: 1.000 [1.000, 1.000]" in text
-    assert "about 3 min 20 s to go" in text
+    run(blocks=2, progress="lines")
+    lines = capfd.readouterr().out.splitlines()
+    told = [x for x in lines if x.startswith(("warm-up", "block"))]
+    assert [x.split("  ")[0] for x in told] == [
+        *["warm-up"] * 2,
+        *["block 1 of 2"] * 2,
+        *["block 2 of 2"] * 2,
+    ]
+    assert all("100.0 s, fit  10.00 s, loss 0.2500" in x for x in told)
+    ratios = [x for x in lines if "python-again/python: 1.000" in x]
+    assert ratios[0].endswith("about 3 min 20 s to go")
+    assert ratios[1].endswith("so far")
 
 
 def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
@@ -1215,24 +1130,21 @@ def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
     run(blocks=2, progress="compact")
     lines = capfd.readouterr().out.splitlines()
     blocks = [x for x in lines if x.startswith(("warm-up", "block"))]
-    assert len(blocks) == 3
-    assert blocks[2].startswith("block 2 of 2")
-    assert "(fit, python-again/python: 1.000 [1.000, 1.000])" in blocks[2]
+    assert blocks[0].startswith("warm-up        python")
+    assert "(" not in blocks[0]
+    assert [x[:12] for x in blocks[1:]] == ["block 1 of 2", "block 2 of 2"]
+    assert blocks[2].count("10.00 s") == 2
+    assert blocks[2].endswith("  (fit, python-again/python: 1.000 [1.000, 1.000])")
 
 
-def test_a_terminal_sees_block_arm_and_expected_end(run, made_up):
+def test_a_terminal_sees_where_a_campaign_is(run, made_up):
     made_up(lambda *_: 10.0)
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=100)
-    shown = progress.Live(console)
+    shown = progress.Live(Console(file=screen, force_terminal=True, width=120))
     run(blocks=2, progress=shown)
     text = screen.getvalue()
-    for words in (
-        "block 2 of 2, python",
-        "expected end",
-        "fit, python-again/python: 1.000 [1.000, 1.000]",
-    ):
-        assert words in text
+    assert "block 2 of 2, python" in text
+    assert "3/6" in text and "5 min 00 s to go" in text
     # No thread draws it, which would take from the processors that are measured.
     assert not shown._bar.live.auto_refresh
 
@@ -1289,9 +1201,6 @@ def test_what_cannot_be_cleaned_is_not_shared(fakes, run, monkeypatch):
     with pytest.raises(NotClean, match=r"'randomised' in plan\.json"):
         contribute(folder, fakes.folder / "shared")
     assert not (fakes.folder / "shared").exists()
-    (folder / "end.json").unlink()
-    with pytest.raises(WrongPlan, match="is not finished"):
-        contribute(folder, fakes.folder / "shared")
 
 
 # --- the machine
@@ -1307,37 +1216,20 @@ def test_the_machine_has_an_anonymous_name_that_stays():
 
 
 def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
-    monkeypatch.setattr(machine, "load_average", lambda: 1e3)
-    monkeypatch.setattr(machine, "_others_at_work", lambda: [("stress", 1.5)])
-    monkeypatch.setattr(machine, "_governors", lambda: ["powersave"])
-    monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 1e6)
-    monkeypatch.setattr(machine, "_on_battery", lambda: True)
-    swaps = [types.SimpleNamespace(sin=1, sout=x) for x in (1, 2)]
-    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swaps.pop(0))
-    found = "; ".join(machine.busy_findings())
-    for words in (
-        "the machine is swapping",
-        "battery",
-        "load of the last minute was 1000.00",
-        "stress 150%",
-        "powersave",
-        "GB of memory",
-    ):
-        assert words in found
-
-
-def test_nothing_is_said_of_a_quiet_machine(fakes, monkeypatch):
     monkeypatch.setattr(machine, "load_average", lambda: 0.4)
     monkeypatch.setattr(machine, "_usable_cores", lambda: 2)
     monkeypatch.setattr(machine, "_others_at_work", list)
-    monkeypatch.setattr(machine, "_governors", lambda: ["", "performance"])
     monkeypatch.setattr(machine, "_on_battery", lambda: False)
     monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 0.0)
-    swap = types.SimpleNamespace(sin=1, sout=1)
-    monkeypatch.setattr(machine.psutil, "swap_memory", lambda: swap)
     assert machine.busy_findings() == []
     monkeypatch.setattr(machine, "load_average", lambda: 0.6)
-    assert len(machine.busy_findings()) == 1
+    monkeypatch.setattr(machine, "_others_at_work", lambda: [("stress", 1.5)])
+    monkeypatch.setattr(machine, "_on_battery", lambda: True)
+    monkeypatch.setattr(machine, "LEAST_MEMORY_GB", 1e6)
+    found = machine.busy_findings()
+    assert len(found) == 4
+    for words in ("minute was 0.60 on 2 cores", "stress 150%", "GB of mem", "battery"):
+        assert words in "; ".join(found)
 
 
 def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):
@@ -1352,71 +1244,50 @@ def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatc
 
 
 def test_a_battery_is_said_and_its_lack_is_no_error(monkeypatch):
-    class Battery:
-        power_plugged = False
-
-    monkeypatch.setattr(machine.psutil, "sensors_battery", Battery, raising=False)
-    assert machine._on_battery()
-    Battery.power_plugged = True
-    assert not machine._on_battery()
-
-    def no_such_folder():
-        raise FileNotFoundError("/sys/class/power_supply")
+    def sensors_battery():
+        if isinstance(plugged, Exception):
+            raise plugged
+        return types.SimpleNamespace(power_plugged=plugged)
 
     monkeypatch.setattr(
-        machine.psutil, "sensors_battery", no_such_folder, raising=False
+        machine.psutil, "sensors_battery", sensors_battery, raising=False
     )
+    for plugged in (False, True, None, FileNotFoundError()):
+        assert machine._on_battery() is (plugged is False)
+    monkeypatch.delattr(machine.psutil, "sensors_battery")
     assert not machine._on_battery()
 
 
-class Working:
-    """A process that uses so many processors."""
-
-    def __init__(self, pid, share, work):
-        self.pid, self.share, self.work = pid, share, work
-
-    def name(self):
-        return f"p{self.pid}"
-
-    def cpu_times(self):
-        if self.share is None:
-            raise psutil.NoSuchProcess(self.pid)
-        used = self.share * self.work["seconds"] / 2
-        return types.SimpleNamespace(user=used, system=used)
-
-
-def test_other_processes_at_work_are_seen():
+def test_other_processes_at_work_are_seen(fakes, monkeypatch):
     """Those that use more than a tenth of a processor, and not ourselves."""
-    work = {"seconds": 10.0}
+    shares = {1: 50.0, 2: 9.0, 3: 150.0, 4: None, os.getpid(): 100.0, 6: 11.0, 7: 20.0}
+    looks = []
 
-    def wait(seconds):
-        work["seconds"] += 2 * seconds
+    def process_iter(attributes):
+        looks.append(attributes)
+        first = len(looks) % 2
+        for pid, share in shares.items():
+            info = {"name": f"p{pid}", "cpu_percent": 0.0 if first else share}
+            yield types.SimpleNamespace(pid=pid, info=info)
 
-    shares = {1: 0.5, 2: 0.09, 3: 1.5, 4: None, os.getpid(): 1.0, 6: 0.11, 7: 0.2}
-    watched = [Working(pid, share, work) for pid, share in shares.items()]
-    found = machine._others_at_work(watched, wait, lambda: work["seconds"])
-    assert found == [
-        ("p3", pytest.approx(1.5)),
-        ("p1", pytest.approx(0.5)),
-        ("p7", pytest.approx(0.2)),
-    ]
-    few = [x for x in watched if x.pid in (2, 6)]
-    found = machine._others_at_work(few, wait, lambda: work["seconds"])
-    assert found == [("p6", pytest.approx(0.11))]
+    monkeypatch.setattr(machine.psutil, "process_iter", process_iter)
+    assert machine._others_at_work() == [("p3", 1.5), ("p1", 0.5), ("p7", 0.2)]
+    for pid in (1, 3, 7):
+        del shares[pid]
+    assert machine._others_at_work() == [("p6", 0.11)]
 
 
-def test_disturbances_are_what_the_counters_say():
+def test_disturbances_are_what_the_counters_say(monkeypatch):
     before = dict.fromkeys(("stolen", "throttled", "limited", "swapped"), 0.0)
-    assert machine.disturbances(before, before, 100.0) == []
-    after = dict.fromkeys(before, 50.0 * os.cpu_count())
-    found = "; ".join(machine.disturbances(before, after, 100.0))
-    for words in (
-        "took 50.0% of the processors",
-        "slowed down for heat",
-        "limit",
-        "MB were swapped",
-    ):
-        assert words in found
+    after = dict(before)
+    monkeypatch.setattr(machine, "counters", lambda: after)
+    after["stolen"] = 0.004 * 100.0 * os.cpu_count()
+    assert machine.disturbances(before, 100.0) == []
+    after.update(dict.fromkeys(before, 50.0 * os.cpu_count()))
+    found = machine.disturbances(before, 100.0)
+    assert len(found) == 4
+    for words in ("took 50.0% of the processors", "for heat", "limit", "MB were swap"):
+        assert words in "; ".join(found)
 
 
 # --- the command

@@ -233,10 +233,8 @@ def test_no_hand_in_takes_more_memory_than_there_is_or_never_ends(tmp_path):
     assert "".join(table).isprintable()
     lines = {line.split()[0]: line for line in table if line.strip()}
     assert "cannot be used" not in found.stdout
-    assert sorted(x.name for x in (tmp_path / "good").glob("*.zip")) == [
-        "c2.zip",
-        "c3.zip",
-    ]
+    good = [x.name[:3] for x in (tmp_path / "good").glob("*.zip")]
+    assert sorted(good) == ["c2-", "c3-"]
     for name in ("bz2.zip", "lie.zip", "rows-0.zip", "wide.zip", "large", "deep"):
         assert "LEFT OUT" in lines[name], lines[name]
     assert f"more than {MOST_FILES} files" in lines["crowd"]

@@ -1,7 +1,7 @@
 """What the measurements say: pairs of runs, estimates, and a verdict."""
 
-from .estimates import resamples, sign_flips, standard_normals
-from .pairs import CannotSay, main_campaign, main_campaigns, plain_words
+from .estimates import CannotSay, resamples, sign_flips, standard_normals
+from .pairs import main_campaigns, plain_words
 from .report import write_report
 
 # The function, from here on: importing its module again changes nothing.
@@ -9,7 +9,6 @@ from .verdict import verdict
 
 __all__ = [
     "CannotSay",
-    "main_campaign",
     "main_campaigns",
     "plain_words",
     "resamples",

@@ -5,25 +5,22 @@ No sentence has a number in it that does not come from its record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from scipy import stats
-
 from .estimates import (
-    LESS,
     LEVEL,
-    MORE,
     SAME,
     SMALL,
     UNCLEAR,
     Interval,
+    Mean,
     Pool,
     blocks_needed,
 )
-from .pairs import REFERENCE, CannotSay
+from .pairs import PHASES, REFERENCE
 
 CONTROL = "python-again"
 NAMES = {
@@ -32,28 +29,16 @@ NAMES = {
     CONTROL: "Python again",
     "rpy2": "R inside Python (rpy2)",
 }
-PHASES = {"fit_seconds": "training", "process_seconds": "the whole process"}
-
-# What MORE and LESS are called for times, and for accuracies.
-SLOWER, FASTER = "slower", "faster"
-HIGHER, LOWER = "higher", "lower"
-
-# Lists with more names than this are cut short.
-MOST_NAMED = 8
-MOST_REPEATED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """One thing that the measurements say, or that has to be said about them.
 
-    `subject` is what it is about: "training", "the whole process",
-    "accuracy", "control", "campaigns" or "runs". `device` is "cpu", "gpu" or
-    "" (both), `of` names the campaigns where a device has campaigns of
-    different work, and is "" otherwise.
+    `device` is "cpu", "gpu" or "" (both), `of` names the campaigns where a
+    device has campaigns of different work, and is "" otherwise.
     """
 
-    subject: str
     device: str = ""
     of: str = ""
 
@@ -65,8 +50,7 @@ class Statement:
     @property
     def where(self) -> str:
         """As in "on the CPU" and "on the CPU in my-campaign"."""
-        place = f"on the {self.device.upper()}" if self.device else ""
-        return place + (f" in {self.of}" if self.of else "")
+        return f"on the {self.device.upper()}" + (f" in {self.of}" if self.of else "")
 
     def words(self) -> str:
         """The statement in one to three sentences."""
@@ -77,18 +61,14 @@ class Part(NamedTuple):
     """One campaign's share of a ratio."""
 
     campaign: str
-    blocks: int
-    interval: Interval
+    mean: Mean
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeRatio(Statement):
     """One arm's time over Python's, on one device, by one clock, for one work.
 
-    `interval` is the 95 % interval of the ratio, `parts` has one for each
-    campaign, `p_different` is the p value of "the ratio is 1" and `p_apart`
-    that of "it is beyond the margin" (TOST). `outcome` is SAME, SMALL, SLOWER,
-    FASTER or UNCLEAR; `surely` says that the whole interval is beyond the margin.
+    `pool` is the mean log ratio, `parts` has one for each campaign, and
     `left_out` says what was not used.
     """
 
@@ -96,25 +76,38 @@ class TimeRatio(Statement):
     column: str
     pool: Pool
     margin: float
-    interval: Interval
     parts: tuple[Part, ...]
-    p_different: float
-    p_apart: float
-    outcome: str
-    surely: bool
     left_out: tuple[str, ...]
 
     @property
-    def blocks(self) -> int:
-        return sum(part.blocks for part in self.parts)
+    def interval(self) -> Interval:
+        """The ratio and its 95 % interval."""
+        return self.pool.ratio()
 
     @property
-    def title(self) -> str:
-        """As in "R / Python, training, CPU"."""
-        name = NAMES.get(self.arm, self.arm)
-        return f"{name} / {NAMES[REFERENCE]}, {self.phase}" + (
-            f", {self.of}" if self.of else ""
-        )
+    def ratios(self) -> list[float]:
+        """The ratio of each campaign."""
+        return [math.exp(part.mean.value) for part in self.parts]
+
+    @property
+    def p_apart(self) -> float:
+        """P value of "the ratio is beyond the margin" (TOST)."""
+        return self.pool.p_apart(math.log1p(self.margin))
+
+    @property
+    def outcome(self) -> str:
+        """SAME, SMALL, SLOWER, FASTER or UNCLEAR."""
+        return self.pool.outcome(math.log1p(self.margin))
+
+    @property
+    def surely(self) -> bool:
+        """Whether the whole interval is beyond the margin."""
+        _, low, high = self.interval
+        return low > 1 + self.margin or high < 1 / (1 + self.margin)
+
+    @property
+    def blocks(self) -> int:
+        return sum(part.mean.df + 1 for part in self.parts)
 
     @property
     def phase(self) -> str:
@@ -137,7 +130,8 @@ class TimeRatio(Statement):
         matters = self.margin if ratio > 1 else self.margin / (1 + self.margin)
         side = "slower" if ratio > 1 else "faster"
         limit = f"{100 * matters:.2g} %"
-        test = f"(TOST, {_p(self.p_apart)})"
+        p = f"{self.p_apart:.2g}"
+        test = f"(TOST, p {'= ' + p if self.p_apart >= 0.001 else 'below 0.001'})"
         if self.outcome == SAME:
             return (
                 "R and Python are equally fast: a difference of more than "
@@ -153,8 +147,8 @@ class TimeRatio(Statement):
                 f"Inconclusive: R could be up to {_percent(low - 1)} faster or "
                 f"{_percent(high - 1)} slower. {self._wish()}"
             )
-        ends = sorted([abs(low - 1), abs(high - 1)])
-        span = f"by {_percent(ends[0]).removesuffix(' %')} to {_percent(ends[1])}"
+        least, most = sorted([abs(low - 1), abs(high - 1)])
+        span = f"by {_percent(least).removesuffix(' %')} to {_percent(most)}"
         if self.surely:
             return f"R is {side}: {span}, more than the {limit} that matter."
         return (
@@ -165,16 +159,12 @@ class TimeRatio(Statement):
     def _wish(self) -> str:
         """What would make an unclear result clear."""
         if len(self.parts) > 1:
-            ratios = [part.interval.estimate for part in self.parts]
             return (
-                f"The ratios of the {len(ratios)} campaigns range from "
-                f"{min(ratios):.3f} to {max(ratios):.3f}; more campaigns would "
-                "narrow this down."
+                f"The ratios of the {len(self.parts)} campaigns range from "
+                f"{min(self.ratios):.3f} to {max(self.ratios):.3f}; more campaigns "
+                "would narrow this down."
             )
-        try:
-            n = blocks_needed(self.pool.error * self.blocks**0.5, self.margin)
-        except CannotSay as problem:
-            return str(problem)
+        n = blocks_needed(self.pool.error * self.blocks**0.5, self.margin)
         return (
             f"With this scatter it would take {n} blocks to show that there is no "
             "difference, if there is none (power 80 %)."
@@ -183,17 +173,20 @@ class TimeRatio(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Control(TimeRatio):
-    """Python against itself: the ratio is 1 if the experiment is fair.
-
-    `deviating` names the campaigns in which it differs from 1 by more than
-    chance explains.
-    """
-
-    deviating: tuple[str, ...]
+    """Python against itself: the ratio is 1 if the experiment is fair."""
 
     @property
     def biased(self) -> bool:
         return not self.interval.low <= 1 <= self.interval.high
+
+    @property
+    def deviating(self) -> tuple[str, ...]:
+        """Campaigns whose ratio is not 1, by t-tests with Bonferroni's correction.
+
+        Campaigns that are biased in opposite directions would hide in a mean.
+        """
+        limit = (1 - LEVEL) / len(self.parts)
+        return tuple(x.campaign for x in self.parts if x.mean.p_different < limit)
 
     @property
     def warning(self) -> bool:
@@ -220,66 +213,42 @@ class Control(TimeRatio):
         return f"Control: {found}, which includes 1, as it should."
 
 
-def deviating(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Campaigns whose ratio is not 1, by t-tests with Bonferroni's correction.
-
-    Campaigns that are biased in opposite directions would hide in a mean.
-    """
-    found = []
-    for part in parts:
-        mean, low, high = np.log(part.interval)
-        df = part.blocks - 1
-        error = (high - low) / 2 / stats.t.ppf((1 + LEVEL) / 2, df)
-        if 2 * stats.t.sf(abs(mean) / error, df) * len(parts) < 1 - LEVEL:
-            found.append(part.campaign)
-    return tuple(found)
-
-
 @dataclass(frozen=True, kw_only=True)
 class AccuracyGap(Statement):
     """R's test accuracy minus Python's, as a share from -1 to 1.
 
-    `identical` if every pair has the same accuracy to the last digit; then
-    there is no interval, and none is needed. `outcome` is SAME, SMALL, HIGHER,
-    LOWER or UNCLEAR.
+    `gap` is None if every pair has the same accuracy to the last digit; then
+    there is no interval, and none is needed.
     """
 
     blocks: int
-    identical: bool
     margin: float
-    interval: Interval
-    outcome: str
-    surely: bool
+    gap: Mean | None
 
     def words(self) -> str:
         start = f"Test accuracy {self.where}:"
-        if self.identical:
+        if self.gap is None:
             return (
                 f"{start} the same to the last digit in all {self.blocks} pairs, "
                 "because the same seed gives the same numbers in both languages."
             )
-        gap, low, high = (f"{100 * share:.2f}" for share in self.interval)
-        limit = f"{100 * self.margin:g} points"
-        meaning = {
-            SAME: f"a difference of {limit} is excluded.",
-            SMALL: f"there is a difference, but it is less than {limit}.",
-            UNCLEAR: f"inconclusive: {limit} or more cannot be excluded.",
-        }.get(self.outcome)
-        if meaning is None:
-            sure = "by more than" if self.surely else "but perhaps not by more than"
-            meaning = f"R's is {self.outcome}, {sure} {limit}."
+        gap, low, high = (f"{100 * share:.2f}" for share in self.gap.interval())
+        excluded = self.gap.p_apart(self.margin) < 1 - LEVEL
         return (
-            f"{start} R minus Python is {gap} points (95 % interval {low} to "
-            f"{high}, {self.blocks} pairs); {meaning}"
+            f"{start} R minus Python is {gap} points (95 % interval {low} to {high}, "
+            f"{self.blocks} pairs). A difference of {100 * self.margin:g} points or "
+            f"more {'is' if excluded else 'cannot be'} excluded."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotMeasured(Statement):
-    """A device, or a control, for which there are no measurements."""
+    """A control, or else all of a device, for which there are no measurements."""
+
+    control: bool = False
 
     def words(self) -> str:
-        if self.subject == "control":
+        if self.control:
             return (
                 f"Python was not measured against itself {self.where}, so the "
                 "experiment itself is not checked."
@@ -291,13 +260,11 @@ class NotMeasured(Statement):
 class Unknown(Statement):
     """Something that the data do not tell, and why."""
 
+    what: str
     problem: str
-    arm: str = ""
 
     def words(self) -> str:
-        about = {"accuracy": "test accuracy"}.get(self.subject, self.subject)
-        who = f"{NAMES[self.arm]}, " if self.arm else ""
-        return f"No result for {who}{about} {self.where}: {self.problem}"
+        return f"No result for {self.what} {self.where}: {self.problem}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,9 +283,10 @@ class Campaigns(Statement):
                 f"The result {self.where} comes from one campaign, {self.names[0]}, "
                 f"on {of}, {unknown}."
             )
-        named = f" ({', '.join(self.names)})" if count <= MOST_NAMED else ""
+        # Nobody reads thirty names.
+        names = f" ({', '.join(self.names)})" if count <= 8 else ""
         text = (
-            f"The result {self.where} pools {count} campaigns{named} of {of}; each "
+            f"The result {self.where} pools {count} campaigns{names} of {of}; each "
             "campaign counts once, whatever its number of blocks."
         )
         if machines == 1:
@@ -335,10 +303,11 @@ class Campaigns(Statement):
 class Agreement(Statement):
     """How far the pooled campaigns agree, where that needs saying.
 
-    `low` and `high` are the smallest and the largest ratio. They differ by
-    more than chance explains, or else agree better than it lets one expect.
+    Their ratios, from `low` to `high`, differ by more than chance explains,
+    or else agree better than it lets one expect.
     """
 
+    column: str
     count: int
     low: float
     high: float
@@ -351,13 +320,13 @@ class Agreement(Statement):
     def words(self) -> str:
         if self.differ:
             return (
-                f"The campaigns do not agree on {self.subject} {self.where}: their "
-                f"ratios range from {self.low:.3f} to {self.high:.3f}, more than "
+                f"The campaigns do not agree on {PHASES[self.column]} {self.where}: "
+                f"their ratios range from {self.low:.3f} to {self.high:.3f}, more than "
                 "chance explains. The ratio depends on the machine or on the "
                 "circumstances."
             )
         return (
-            f"Warning: the {self.count} campaigns agree on {self.subject} "
+            f"Warning: the {self.count} campaigns agree on {PHASES[self.column]} "
             f"{self.where} better than the scatter of their blocks suggests. This "
             "is chance, and makes the interval narrower than it should be."
         )
@@ -379,30 +348,23 @@ class KindsOfWork(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Failures(Statement):
-    """Runs that do not count, by (arm, state, number)."""
+    """Runs that do not count, by (arm, state, number), of all `runs`."""
 
     counts: tuple[tuple[str, str, int], ...]
     runs: int
 
     @property
-    def lost(self) -> int:
-        return sum(count for *_, count in self.counts)
-
-    @property
     def unequal(self) -> bool:
         """Whether R and Python failed unequally often; interruptions aside."""
-        lost = dict.fromkeys(("r", REFERENCE), 0)
+        lost = dict.fromkeys(NAMES, 0)
         for arm, state, count in self.counts:
-            if arm in lost and state != "interrupted":
-                lost[arm] += count
+            lost[arm] += count if state != "interrupted" else 0
         return lost["r"] != lost[REFERENCE]
 
     def words(self) -> str:
-        listed = ", ".join(
-            f"{NAMES.get(arm, arm)} {count} {state}"
-            for arm, state, count in self.counts
-        )
-        text = f"{self.lost} of {self.runs} runs did not count: {listed}."
+        each = ", ".join(f"{NAMES[arm]} {n} {state}" for arm, state, n in self.counts)
+        lost = sum(n for *_, n in self.counts)
+        text = f"{lost} of {self.runs} runs did not count: {each}."
         if self.unequal:
             text += (
                 " R and Python did not fail equally often, so only the runs that "
@@ -413,7 +375,7 @@ class Failures(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut(Statement):
-    """Runs, blocks or campaigns that were not used."""
+    """Blocks or campaigns that were not used."""
 
     what: str
 
@@ -421,7 +383,7 @@ class LeftOut(Statement):
         return f"Not used {self.where}: {self.what}."
 
 
-# --- numbers in words
+# --- in words
 
 
 def as_ratio(interval: Interval) -> str:
@@ -433,14 +395,9 @@ def as_ratio(interval: Interval) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """As in "a", "a and b", "a and 29 others"."""
-    if len(names) > MOST_REPEATED:
+    if len(names) > 2:
         names = [names[0], f"{len(names) - 1} others"]
     return " and ".join(names)
-
-
-def named(outcome: str, more: str, less: str) -> str:
-    """An outcome of `Mean.outcome()`, with these words for MORE and LESS."""
-    return {MORE: more, LESS: less}.get(outcome, outcome)
 
 
 def _percent(share: float) -> str:
@@ -449,7 +406,3 @@ def _percent(share: float) -> str:
     if percent >= 9.95:
         return f"{percent:.0f} %"
     return f"{percent:.1f} %" if percent >= 0.095 else f"{percent:.2f} %"
-
-
-def _p(value: float) -> str:
-    return f"p = {value:.2g}" if value >= 0.001 else "p below 0.001"

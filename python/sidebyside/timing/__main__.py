@@ -23,12 +23,7 @@ from .format import ARMS, DEVICES
 from .loader import NoTimings, timings_directory
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
 from .report import show_text, status_text
-from .sharing import (
-    contribute,
-    hand_in,
-    hand_in_instructions,
-    instructions,
-)
+from .sharing import contribute, hand_in, hand_in_instructions, instructions
 
 
 def _arms(text: str) -> tuple[str, ...]:
@@ -44,38 +39,21 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="begin a campaign")
+    short = f"{SHORT.blocks} blocks of {', '.join(SHORT.arms)}"
+    narrow = "continue until the 95 %% interval of the ratio is this narrow (0.02)"
     add = run.add_argument
-    add(
-        "--short",
-        action="store_true",
-        help=f"for a class, a few minutes: {SHORT.blocks} blocks of "
-        f"{', '.join(SHORT.arms)}",
-    )
+    add("--short", action="store_true", help=f"for a class, a few minutes: {short}")
     add("--name", help="of the campaign (default: device, date and time)")
     add("--notebook", type=Path, help="default: notebook 03")
     add("--blocks", type=int, help=f"default: {BLOCKS}")
     add("--epochs", type=int, help="default: what the notebook says")
-    add(
-        "--arms",
-        type=_arms,
-        help=f"joined by commas (default: {','.join(ARMS)})",
-    )
+    add("--arms", type=_arms, help=f"joined by commas (default: {','.join(ARMS)})")
     add("--device", choices=DEVICES, default="cpu")
     add("--seed", type=int, default=SEED)
-    add(
-        "--precision",
-        type=float,
-        metavar="SHARE",
-        help="continue until the 95 %% interval of the ratio is this narrow (0.02)",
-    )
+    add("--precision", type=float, metavar="SHARE", help=narrow)
     add("--budget", type=float, metavar="MINUTES")
-    add(
-        "--timeout",
-        type=float,
-        default=TIMEOUT,
-        metavar="SECONDS",
-        help="for one run (default: %(default)g)",
-    )
+    most = f"for one run (default: {TIMEOUT:g})"
+    add("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help=most)
     add("--directory", type=Path, help="where campaigns go")
     resume = commands.add_parser(
         "resume", help="continue a campaign that was interrupted"
@@ -96,28 +74,19 @@ def parser() -> argparse.ArgumentParser:
     hand = commands.add_parser(
         "hand-in", help="a cleaned copy as one zip file, for a class"
     )
-    hand.add_argument(
-        "campaign",
-        type=Path,
-        nargs="?",
-        help="its folder (default: your finished one that ended last)",
-    )
-    hand.add_argument("--to", type=Path, default=Path(), help="default: this folder")
-    hand.add_argument("--name", help="how the file's name begins")
+    add = hand.add_argument
+    last = "its folder (default: your finished one that ended last)"
+    add("campaign", type=Path, nargs="?", help=last)
+    add("--to", type=Path, default=Path(), help="default: this folder")
+    add("--name", help="how the file's name begins")
     gather = commands.add_parser(
         "collect", help="check what a class handed in, and copy what is good"
     )
-    gather.add_argument("folder", type=Path, help="with everybody's zip file")
-    gather.add_argument(
-        "--to", type=Path, help="for the good ones (default: FOLDER-good)"
-    )
-    gather.add_argument(
-        "--also",
-        action="append",
-        choices=ON_REQUEST,
-        default=[],
-        help="take these in, too",
-    )
+    add = gather.add_argument
+    add("folder", type=Path, help="with everybody's zip file")
+    add("--to", type=Path, help="for the good ones (default: FOLDER-good)")
+    also = "take these in, too"
+    add("--also", action="append", choices=ON_REQUEST, default=[], help=also)
     return top
 
 
@@ -138,11 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):
-            print("\nStopped.", file=sys.stderr)
-            print(
-                "`python -m sidebyside.timing status` lists what can be resumed.",
-                file=sys.stderr,
-            )
+            told = "`python -m sidebyside.timing status` lists what can be resumed."
+            print(f"\nStopped.\n{told}", file=sys.stderr)
         return 130
     return 0
 

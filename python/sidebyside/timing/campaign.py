@@ -7,11 +7,10 @@ import errno
 import json
 import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,6 @@ from .run.processes import run_process
 
 # How often in a row one place of the plan may be interrupted.
 MOST_ATTEMPTS = 3
-# How many arms are asked for their surroundings at a time: each takes half a
-# gigabyte.
-ASKED_AT_A_TIME = 2
 # Bytes that have to be free before a run: what a run and its row need, and
 # R's and TensorFlow's temporary files.
 LEAST_FREE = 50_000_000
@@ -113,7 +109,10 @@ def run_campaign(
             try:
                 campaign.prepare()
             except BaseException:
-                campaign.leave_no_trace()
+                # Nothing was measured; the folder goes if it is empty.
+                shutil.rmtree(campaign.current, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
                 raise
             campaign.go_on()
     return folder
@@ -179,6 +178,7 @@ def _check_room(folder: Path) -> None:
 
 
 def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], Path]:
+    """The programs that a campaign began with, and where they run."""
     path = folder / PROGRAMS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -186,45 +186,44 @@ def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], P
             name: TimedProgram(name, Path(plan.notebook), content[name])
             for name in plan.programs
         }
-        directory = Path(content["directory"])
         found = {name: x.sha256() for name, x in programs.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise Stopped(
-            f"{path} cannot be read ({problem}), and without the programs "
-            "the campaign cannot continue; start another"
-        ) from problem
-    if found != plan.programs:
-        raise Stopped(
-            f"{path} is not what the campaign began with (its SHA-256 "
-            f"differs from {layout.PLAN}); start another"
-        )
-    return programs, directory
+        if found == plan.programs:
+            return programs, Path(content["directory"])
+        problem = f"its programs' SHA-256 are not those in {layout.PLAN}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"it cannot be read: {error}"
+    raise Stopped(
+        f"{path} is not what the campaign began with ({problem}); start another"
+    )
 
 
+@dataclass
 class Campaign:
-    """One session of a campaign."""
+    """One session of a campaign.
 
-    def __init__(
-        self,
-        folder: Path,
-        plan: Plan,
-        programs: dict[str, TimedProgram],
-        directory: Path,
-        rows: list[dict[str, Any]],
-        progress: Progress,
-        began: float,
-    ) -> None:
-        self.folder = folder
-        self.plan = plan
-        self.programs = programs
-        self.directory = directory
-        self.rows = rows
-        self.progress = progress
-        self.began = began
-        # What the sessions before this one took.
-        self.before = sum(x.get("seconds", 0.0) for x in layout.events(folder))
+    Attributes
+    ----------
+    directory
+        Of the notebook, where its programs run.
+    rows
+        The runs so far.
+    noted
+        Until when events.jsonl knows what the campaign took, by
+        `time.monotonic()`; at first when the session began.
+    """
+
+    folder: Path
+    plan: Plan
+    programs: dict[str, TimedProgram]
+    directory: Path
+    rows: list[dict[str, Any]]
+    progress: Progress
+    noted: float
+
+    def __post_init__(self) -> None:
+        self.began = self.noted
         self.children_seconds = 0.0
-        self.current = folder / CURRENT
+        self.current = self.folder / CURRENT
         self.counters = machine_module.counters()
 
     # --- before the first run
@@ -232,23 +231,20 @@ class Campaign:
     def prepare(self) -> None:
         """Look around, check that the arms are alike, write the plan."""
         _check_room(self.folder)
-        busy = self._look_for_others()
         with ThreadPoolExecutor(1) as beside:
+            # Takes a second.
             described = beside.submit(machine_module.describe_machine)
-            asked = self._ask_arms()
+            busy, asked = self._look_around()
             machine = described.result()
-        if self.plan.device == "gpu":
-            gpus = asked[self.plan.arms[0]].keras.get("gpus")
-            if not gpus:
-                self.progress.say(
-                    "TensorFlow sees no GPU here; the CPU is measured instead."
-                )
-                self.plan = replace(self.plan, device="cpu")
-                asked = self._ask_arms()
-        self._check_alike(asked)
+        first = asked[self.plan.arms[0]]
+        if self.plan.device == "gpu" and not first.keras.get("gpus"):
+            self.progress.say(
+                "TensorFlow sees no GPU here; the CPU is measured instead."
+            )
+            self.plan = replace(self.plan, device="cpu")
         machine |= {
             "arms": {arm: _facts(x) for arm, x in asked.items()},
-            "data": next(iter(asked.values())).said,
+            "data": first.said,
             "busy": busy,
         }
         programs = {name: x.stages for name, x in self.programs.items()}
@@ -259,7 +255,7 @@ class Campaign:
         layout.write_plan(self.folder, self.plan)
         # Last: it is this file that makes the folder a campaign.
         layout.start_rows(self.folder)
-        layout.note(self.folder, "began")
+        self._note("began")
 
     def prepare_again(self) -> None:
         """Check that it is the same machine, and nothing else was installed."""
@@ -270,83 +266,47 @@ class Campaign:
                 f"the campaign began on the machine {machine['id']}, and "
                 f"this is {found}; start another here"
             )
-        busy = self._look_for_others()
-        asked = self._ask_arms()
-        self._check_alike(asked)
+        busy, asked = self._look_around()
         changed = []
         for arm, surroundings in asked.items():
             before, now = machine.get("arms", {}).get(arm, {}), _facts(surroundings)
-            changed += [
-                f"{key}: {before.get(key, 'none')}, now {now.get(key, 'none')}"
-                for key in sorted(before.keys() | now.keys())
-                if before.get(key) != now.get(key)
-            ]
+            changed += arms_module.differing(before, now, "then", "now")
         if changed:
             raise Stopped(
                 "this is not what the campaign was begun with ("
                 f"{'; '.join(dict.fromkeys(changed))}); start another"
             )
-        layout.note(self.folder, "resumed", busy=busy)
+        self._note("resumed", busy=busy)
 
-    def leave_no_trace(self) -> None:
-        """Nothing was measured: remove what was made for it."""
-        if (self.folder / layout.RUNS).exists():
-            return
-        shutil.rmtree(self.current, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            # Only if it is empty.
-            self.folder.rmdir()
-
-    def _look_for_others(self) -> list[str]:
+    def _look_around(self) -> tuple[list[str], dict[str, Surroundings]]:
+        """What would disturb, and what surrounds each arm, which has to be alike."""
         busy = machine_module.busy_findings()
         for finding in busy:
             self.progress.say(f"Not a quiet machine: {finding}.")
-        return busy
-
-    def _ask_arms(self) -> dict[str, Surroundings]:
-        """What surrounds each arm."""
         self.progress.say("Checking that all arms run in the same surroundings ...")
         start = time.monotonic()
         self._clear()
-        stop = threading.Event()
-
-        def tick() -> None:
-            if stop.is_set():
-                raise InterruptedError
-
         same = arms_module.SAME_AS
-        first, *others = dict.fromkeys(same.get(arm, arm) for arm in self.plan.arms)
-        with ThreadPoolExecutor(ASKED_AT_A_TIME) as pool:
-            try:
-                # By itself: data that is not there yet is made only once.
-                found = {first: pool.submit(self._ask, first, tick).result()}
-                asked = {x: pool.submit(self._ask, x, tick) for x in others}
-                found |= {arm: answer.result() for arm, answer in asked.items()}
-            except BaseException:
-                stop.set()
-                raise
+        found = {
+            arm: arms_module.ask(
+                arm,
+                self._program(arm, self.plan.order[0].seed),
+                self.current / arm,
+                device=self.plan.device,
+                directory=self.directory,
+                timeout=self.plan.timeout_seconds,
+            )
+            for arm in dict.fromkeys(same.get(x, x) for x in self.plan.arms)
+        }
         self.children_seconds += time.monotonic() - start
-        return {x: found[same.get(x, x)] for x in self.plan.arms}
-
-    def _ask(self, arm: str, tick: Callable[[], None]) -> Surroundings:
-        program = self._program(arm, self.plan.order[0].seed)
-        return arms_module.ask(
-            arm,
-            program,
-            self.current / arm,
-            device=self.plan.device,
-            directory=self.directory,
-            timeout=self.plan.timeout_seconds,
-            tick=tick,
-        )
-
-    def _check_alike(self, asked: dict[str, Surroundings]) -> None:
+        asked = {x: found[same.get(x, x)] for x in self.plan.arms}
         if problems := arms_module.differences(asked):
             raise CannotRun(
                 "the arms would not measure the same thing: "
                 f"{'; '.join(problems)}. `make setup` in the project's "
                 "folder installs one Python for both languages"
             )
+        return busy, asked
 
     def _program(self, arm: str, seed: int) -> TimedProgram:
         program = self.programs[arms_module.LANGUAGE[arm]]
@@ -361,39 +321,53 @@ class Campaign:
 
     def go_on(self) -> None:
         """All runs that are still to do, and the end."""
+        done = {
+            (x["block"], x["position"])
+            for x in self.rows
+            if x["state"] != "interrupted"
+        }
         reason = ""
         self.progress.begin(self.plan, self.rows, self._spent())
         try:
             for block, position in self.plan.places():
-                if self._is_done(block, position):
+                if (block.block, position) in done:
                     continue
                 if position == 1 and (reason := self._enough()):
                     break
                 self._measure_place(block, position)
             reason = reason or self._enough() or "all blocks were run"
         except BaseException:
-            # What this session took counts in the budget, however it ended.
             with contextlib.suppress(OSError):
-                self._note_session("stopped")
+                self._note("stopped")
             raise
         finally:
             self.progress.close()
         self._end(reason)
 
-    def _is_done(self, block: Block, position: int) -> bool:
-        return any(
-            row["block"] == block.block
-            and row["position"] == position
-            and row["state"] != "interrupted"
-            for row in self.rows
-        )
-
     def _enough(self) -> str:
         return why_enough(self.plan, self.rows, self._spent())
 
+    def _note(self, what: str, **facts: Any) -> None:
+        """Write down what the campaign took since the last note.
+
+        After every run: what a session took counts, however it ends.
+        """
+        now = time.monotonic()
+        layout.note(
+            self.folder,
+            what,
+            seconds=round(now - self.noted, 3),
+            children_seconds=round(self.children_seconds, 3),
+            **facts,
+        )
+        self.noted, self.children_seconds = now, 0.0
+
+    def _noted(self, name: str = "seconds") -> float:
+        return sum(x.get(name, 0.0) for x in layout.events(self.folder))
+
     def _spent(self) -> float:
         """Seconds that the campaign took, in all its sessions."""
-        return self.before + time.monotonic() - self.began
+        return self._noted() + time.monotonic() - self.noted
 
     def _measure_place(self, block: Block, position: int) -> None:
         for _ in range(MOST_ATTEMPTS):
@@ -471,6 +445,7 @@ class Campaign:
         for other in others:
             self.progress.say(f"run {other['run']}, {other['arm']}: {other['message']}")
         (self.current / "run.json").unlink(missing_ok=True)
+        self._note(f"run {row['run']}: {row['state']}")
 
     def record_lost_run(self) -> None:
         """The run that was under way when the campaign was killed."""
@@ -492,24 +467,12 @@ class Campaign:
 
     # --- the end
 
-    def _note_session(self, what: str) -> None:
-        """Write down what this session took."""
-        layout.note(
-            self.folder,
-            what,
-            seconds=round(time.monotonic() - self.began, 3),
-            children_seconds=round(self.children_seconds, 3),
-        )
-
     def _end(self, reason: str) -> None:
-        disturbed = machine_module.disturbances(
-            self.counters, machine_module.counters(), time.monotonic() - self.began
-        )
+        seconds = time.monotonic() - self.began
+        disturbed = machine_module.disturbances(self.counters, seconds)
         shutil.rmtree(self.current, ignore_errors=True)
-        self._note_session("ended")
-        sessions = [x for x in layout.events(self.folder) if "seconds" in x]
-        total = sum(x["seconds"] for x in sessions)
-        children = sum(x["children_seconds"] for x in sessions)
+        self._note("ended")
+        total, children = self._noted(), self._noted("children_seconds")
         share = 1 - children / total
         end = {
             "complete": True,

@@ -12,7 +12,7 @@ import ast
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.errors import Sentence
@@ -50,11 +50,10 @@ class TimedProgram:
     notebook: Path
     stages: dict[str, str]
 
-    def with_parameters(self, **values: float | str) -> TimedProgram:
+    def with_parameters(self, **values: int) -> TimedProgram:
         """The same program with other values for its parameters.
 
-        They are assigned after the cell's own values, which stay there. Whole
-        numbers stay whole numbers in R.
+        They are assigned after the cell's own values, which stay there.
 
         Raises
         ------
@@ -64,18 +63,15 @@ class TimedProgram:
         """
         own = self.stages["parameters"]
         known = _assigned(own, self.language)
-        unknown = sorted(set(values) - known)
-        if unknown:
+        if unknown := sorted(values.keys() - known):
             raise NoProgram(
                 f"{self.notebook.name}: the {TAG}parameters cell of "
                 f"{self.language} sets {', '.join(sorted(known)) or 'nothing'}"
                 f", not {', '.join(unknown)}; set it there first"
             )
-        lines = [
-            _assignment(name, value, self.language) for name, value in values.items()
-        ]
-        stages = {**self.stages, "parameters": "\n".join([own, *lines])}
-        return TimedProgram(self.language, self.notebook, stages)
+        form = "{} <- {}L" if self.language == "r" else "{} = {}"
+        lines = [own, *(form.format(*pair) for pair in values.items())]
+        return replace(self, stages={**self.stages, "parameters": "\n".join(lines)})
 
     def source(self) -> str:
         """The whole program, as one script."""
@@ -125,16 +121,14 @@ def _program(cells: list[dict], language: str, notebook: Path) -> TimedProgram:
                 f"{where}: a cell is tagged {', '.join(tags)}; expected one "
                 f"of {', '.join(TAG + stage for stage in STAGES)}"
             )
-        later = STAGES[STAGES.index(stage) + 1 :]
-        behind = [name for name in later if name in stages]
-        if behind:
+        last = next(reversed(stages), stage)
+        if STAGES.index(stage) < STAGES.index(last):
             raise NoProgram(
-                f"{where}: {TAG}{stage} comes after {TAG}{behind[0]}; the "
+                f"{where}: {TAG}{stage} comes after {TAG}{last}; the "
                 f"order is {', '.join(STAGES)}"
             )
         source = _without_magic("".join(cell["source"]), language, where)
-        known = stages.get(stage)
-        stages[stage] = f"{known}\n\n{source}" if known else source
+        stages[stage] = f"{stages[stage]}\n\n{source}" if stage in stages else source
     missing = [stage for stage in STAGES if stage not in stages]
     if missing:
         raise NoProgram(
@@ -171,14 +165,3 @@ def _assigned(source: str, language: str) -> set[str]:
         for target in line.targets
         if isinstance(target, ast.Name)
     }
-
-
-def _assignment(name: str, value: float | str, language: str) -> str:
-    if language == "python":
-        return f"{name} = {value!r}"
-    # json's strings are R's: double quotes, backslashes doubled.
-    text = json.dumps(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(value, bool):
-        text = text.upper()
-    return f"{name} <- {text}{'L' if whole else ''}"

@@ -10,7 +10,6 @@ import platform
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +80,7 @@ def machine_id() -> str:
     number = _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
     number = number or f"{uuid.getnode():x}"
     memory = round(psutil.virtual_memory().total / 2**30)
-    parts = (number, _brand(), str(os.cpu_count()), str(memory))
-    text = "\0".join(("sidebyside-timing", *parts))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _anonymous(number, _brand(), str(os.cpu_count()), str(memory))
 
 
 def boot_id() -> str:
@@ -94,51 +91,59 @@ def boot_id() -> str:
     SHA-256, "" where the system has no such number (macOS, Windows).
     """
     number = _read("/proc/sys/kernel/random/boot_id")
-    if not number:
-        return ""
-    text = f"sidebyside-timing\0{number}"
+    return _anonymous(number) if number else ""
+
+
+def _anonymous(*parts: str) -> str:
+    text = "\0".join(("sidebyside-timing", *parts))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def busy_findings() -> list[str]:
     """What would disturb a measurement now; a sentence each."""
     found = []
-    before = psutil.swap_memory()
-    busy = _others_at_work()
-    after = psutil.swap_memory()
-    cores = _usable_cores()
-    load = load_average()
+    load, cores = load_average(), _usable_cores()
     if load > BUSY_LOAD * cores:
         found.append(f"the load of the last minute was {load:.2f} on {cores} cores")
-    if busy:
+    if busy := _others_at_work():
         shares = ", ".join(f"{name} {share:.0%}" for name, share in busy)
         found.append(f"other processes use the processor: {shares}")
-    if (after.sin, after.sout) != (before.sin, before.sout):
-        found.append("the machine is swapping")
     free = psutil.virtual_memory().available / 1e9
     if free < LEAST_MEMORY_GB:
         found.append(f"only {free:.1f} GB of memory are free")
     if _on_battery():
         found.append("the machine runs on its battery")
-    slow = [name for name in _governors() if name not in ("performance", "")]
-    if slow:
-        found.append(f"the frequency governor is {', '.join(slow)}, not performance")
     return found
+
+
+def load_average() -> float:
+    """Of the last minute."""
+    return os.getloadavg()[0]
+
+
+def _others_at_work() -> list[tuple[str, float]]:
+    """The three busiest other processes, each with its share of one processor."""
+    # The first look begins the time over which the second one measures.
+    for _ in psutil.process_iter(["cpu_percent"]):
+        pass
+    time.sleep(WATCHED)
+    found = [
+        (process.info["name"], (process.info["cpu_percent"] or 0.0) / 100)
+        for process in psutil.process_iter(["name", "cpu_percent"])
+        if process.pid != os.getpid()
+    ]
+    busy = [(name, share) for name, share in found if share > BUSY_SHARE]
+    return sorted(busy, key=lambda x: -x[1])[:3]
 
 
 def _on_battery() -> bool:
     """False too if it is not known."""
-    ask = getattr(psutil, "sensors_battery", lambda: None)
     try:
-        battery = ask()
-    except OSError:  # a container may have no /sys/class/power_supply
+        battery = psutil.sensors_battery()
+    except (AttributeError, OSError):
+        # Some systems do not tell, some containers have no /sys/class/power_supply.
         return False
     return battery is not None and battery.power_plugged is False
-
-
-def load_average() -> float:
-    """Of the last minute; NaN where the system has none."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
 def counters() -> dict[str, float]:
@@ -149,32 +154,23 @@ def counters() -> dict[str, float]:
     often the container was stopped for having had its share; `swapped` are
     bytes.
     """
-    times = psutil.cpu_times()
     swap = psutil.swap_memory()
-    throttled = sum(
-        int(_read(path) or 0)
-        for path in _SYSTEM.glob("cpu[0-9]*/thermal_throttle/core_*_count")
-    )
-    limited = 0
-    for line in _read("/sys/fs/cgroup/cpu.stat").splitlines():
-        name, _, value = line.partition(" ")
-        if name == "nr_throttled":
-            limited = int(value)
+    throttled = _SYSTEM.glob("cpu[0-9]*/thermal_throttle/core_*_count")
+    limits = _read("/sys/fs/cgroup/cpu.stat").split()
+    limits = dict(zip(limits[::2], limits[1::2], strict=False))
     return {
-        "stolen": getattr(times, "steal", 0.0),
-        "throttled": throttled,
-        "limited": limited,
+        "stolen": getattr(psutil.cpu_times(), "steal", 0.0),
+        "throttled": sum(int(_read(path) or 0) for path in throttled),
+        "limited": int(limits.get("nr_throttled", 0)),
         "swapped": swap.sin + swap.sout,
     }
 
 
-def disturbances(
-    before: dict[str, float], after: dict[str, float], seconds: float
-) -> list[str]:
-    """What the counters say about the time between; a sentence each."""
-    grown = {name: after[name] - before[name] for name in before}
+def disturbances(before: dict[str, float], seconds: float) -> list[str]:
+    """What happened since the counters were `before`; a sentence each."""
+    grown = {name: value - before[name] for name, value in counters().items()}
     found = []
-    share = grown["stolen"] / max(seconds * (os.cpu_count() or 1), 1e-9)
+    share = grown["stolen"] / (seconds * (os.cpu_count() or 1))
     if share > 0.005:
         found.append(f"other guests of the host took {share:.1%} of the processors")
     if grown["throttled"] > 0:
@@ -199,6 +195,7 @@ def _read(path: str | Path) -> str:
 
 
 def _output(*command: str, folder: Path | None = None) -> str:
+    """What a program says; "" if there is none or it fails."""
     try:
         done = subprocess.run(
             command,
@@ -208,11 +205,11 @@ def _output(*command: str, folder: Path | None = None) -> str:
             errors="replace",
             timeout=20,
             cwd=folder,
-            check=False,
+            check=True,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return done.stdout.strip()
 
 
 def _brand() -> str:
@@ -243,11 +240,6 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _governors() -> list[str]:
-    paths = _SYSTEM.glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return sorted({_read(path) for path in paths})
-
-
 def _gpus() -> list[dict[str, str]]:
     text = _output(
         "nvidia-smi",
@@ -271,10 +263,8 @@ def _distribution() -> str:
 def _packages() -> dict[str, str]:
     found = {}
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -285,31 +275,3 @@ def _git() -> dict[str, Any]:
     commit = _output("git", "rev-parse", "HEAD", folder=project)
     changed = _output("git", "status", "--porcelain", folder=project)
     return {"commit": commit, "dirty": bool(changed)} if commit else {}
-
-
-def _others_at_work(
-    watched: Iterable[psutil.Process] | None = None,
-    wait: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> list[tuple[str, float]]:
-    """Other processes and the share of one processor that each uses now."""
-    others = psutil.process_iter() if watched is None else watched
-    before = {p: _processor_time(p) for p in others if p.pid != os.getpid()}
-    start = clock()
-    wait(WATCHED)
-    passed = clock() - start
-    found = []
-    for process, used in before.items():
-        share = (_processor_time(process) - used) / passed
-        if share > BUSY_SHARE:
-            with contextlib.suppress(psutil.Error):
-                found.append((process.name(), share))
-    return sorted(found, key=lambda x: -x[1])[:3]
-
-
-def _processor_time(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return times.user + times.system

@@ -16,6 +16,11 @@ class NoResult(Exception):
     """A program ended in good order without having done its work."""
 
 
+# What reading the files of a run may raise: a program writes into its folder
+# whatever it likes.
+_NO_RESULT = (NoResult, OSError, ValueError, KeyError, TypeError)
+
+
 def drift_allowed(seconds: float) -> float:
     """How far the system's clock may go astray in a run of so many seconds.
 
@@ -46,10 +51,13 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
         "clock_drift_seconds": round(outcome.drift, 6),
     }
     if outcome.reason == "timeout" or outcome.exit_code != 0:
-        state = "timeout" if outcome.reason == "timeout" else "crashed"
+        row["state"] = "timeout" if outcome.reason == "timeout" else "crashed"
         words = [arms.how_it_ended(outcome), arms.last_words(folder)]
-        row |= _what_is_known(folder, row["epochs"])
-        return {**row, "state": state, "message": "; ".join(filter(None, words))}
+        row["message"] = "; ".join(filter(None, words))
+        # Often it has trained nothing yet.
+        with contextlib.suppress(*_NO_RESULT):
+            row |= _epochs(folder, row["epochs"])
+        return row
     if abs(outcome.drift) > drift_allowed(outcome.seconds):
         message = (
             f"the system's clock was set by {outcome.drift:+.3f} s, or the "
@@ -61,16 +69,22 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
         row |= _epochs(folder, row["epochs"])
         if row["device"] == "gpu":
             _check_gpu(folder)
-    except (NoResult, OSError, ValueError, KeyError, TypeError) as problem:
+    except _NO_RESULT as problem:
         return {**row, "state": "crashed", "message": f"{problem}"}
     return {**row, "state": "ok"}
 
 
+def _json(folder: Path, name: str) -> Any:
+    """A file of the run; None if it has not written it."""
+    path = folder / name
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def _stages(folder: Path, started: float) -> dict[str, float]:
-    path = folder / "stages.json"
-    if not path.exists():
+    found = _json(folder, "stages.json")
+    if found is None:
         raise NoResult("it ended before its last line")
-    stamps = json.loads(path.read_text(encoding="utf-8"))["stamps"]
+    stamps = found["stamps"]
     if len(stamps) != len(STAGE_COLUMNS):
         raise NoResult(f"{len(stamps)} stamps, expected one per stage")
     begin = [started, *stamps[:-1]]
@@ -81,26 +95,16 @@ def _stages(folder: Path, started: float) -> dict[str, float]:
     }
 
 
-def _fits(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "fits.json"
-    if not path.exists():
-        return []
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
     """The lists of a run: from Keras's callback, else the program's own."""
-    fits = _fits(folder)
-    if fits:
-        logs: dict[str, list[float]] = {}
-        for fit in fits:
-            for epoch in fit["logs"]:
-                for name, value in epoch.items():
-                    logs.setdefault(name, []).append(value)
+    logs: dict[str, list[float]] = {}
+    if fits := _json(folder, "fits.json"):
+        for epoch in (x for fit in fits for x in fit["logs"]):
+            for name, value in epoch.items():
+                logs.setdefault(name, []).append(value)
         seconds = [x for fit in fits for x in fit["seconds"]]
     else:
-        text = (folder / "stages.json").read_text(encoding="utf-8")
-        logs = json.loads(text)["history"]
+        logs = _json(folder, "stages.json")["history"]
         seconds = logs.get("epoch_seconds", [])
     found = {"epoch_seconds": tuple(round(x, 6) for x in seconds)}
     for name in EPOCH_COLUMNS[1:]:
@@ -131,15 +135,9 @@ def _named(logs: dict[str, list[float]], name: str) -> list[float]:
     return []
 
 
-def _what_is_known(folder: Path, epochs: int) -> dict[str, Any]:
-    """The epochs of a run that did not end in good order; often none."""
-    with contextlib.suppress(NoResult, OSError, ValueError, KeyError, TypeError):
-        return _epochs(folder, epochs)
-    return {}
-
-
 def _check_gpu(folder: Path) -> None:
-    devices = sorted({x for fit in _fits(folder) for x in fit["devices"]})
+    fits = _json(folder, "fits.json") or []
+    devices = sorted({x for fit in fits for x in fit["devices"]})
     if not devices or not all("GPU" in x for x in devices):
         raise NoResult(
             "the model was not on the GPU: its variables lie on "

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
-from .format import Plan
-from .ratio import Ratio, paired_ratio
+from .format import COMPLETE, Plan
+from .ratio import paired_ratio
 
 
 class Progress:
     """Shows what must be said and what went wrong; the others show more."""
-
-    clock = staticmethod(time.monotonic)
 
     def say(self, text: str) -> None:
         """A sentence for the reader."""
@@ -34,7 +32,7 @@ class Progress:
             Seconds that it has taken already.
         """
         self.plan, self.rows, self.spent = plan, rows, spent
-        self.began = self.clock()
+        self.began = time.monotonic()
 
     def begin_run(self, block: int, arm: str) -> None:
         """A run starts."""
@@ -52,70 +50,49 @@ class Progress:
 
     # --- for those that show more
 
-    def ratio(self) -> Ratio | None:
-        """Of the fit stage, so far; None with one arm or before the first block."""
-        pair = self.plan.pair()
-        return pair and paired_ratio(self.rows, pair)
-
     def ratio_text(self) -> str:
-        """The same in words; "" if there is none."""
-        ratio = self.ratio()
-        return f"fit, {'/'.join(self.plan.pair())}: {ratio}" if ratio else ""
+        """The ratio of the fit stages so far; "" before the first block."""
+        pair = self.plan.pair()
+        ratio = pair and paired_ratio(self.rows, pair)
+        return f"fit, {'/'.join(pair)}: {ratio}" if ratio else ""
 
-    def elapsed(self) -> float:
-        """Seconds since it started or was resumed."""
-        return self.clock() - self.began
+    def taken(self) -> float:
+        """Seconds that the campaign has taken, in all its sessions."""
+        return self.spent + time.monotonic() - self.began
 
-    def expected(self) -> float | None:
-        """Seconds to go, by how long each arm took; None if unknown."""
-        times: dict[str, list[float]] = {}
-        done = set()
-        for row in self.rows:
-            if row["state"] == "interrupted":
-                continue
-            done.add((row["block"], row["position"]))
-            times.setdefault(row["arm"], []).append(row["process_seconds"])
-        if not times:
-            return None
-        mean = {arm: sum(x) / len(x) for arm, x in times.items()}
-        other = sum(mean.values()) / len(mean)
-        wanted = self._expected_blocks()
-        seconds = sum(
-            mean.get(block.arms[position - 1], other)
-            for block, position in self.plan.places()
-            if block.block <= wanted and (block.block, position) not in done
-        )
+    def to_go_text(self) -> str:
+        """How long the rest takes, by the mean of the runs so far.
+
+        The most that it takes if a precision may end it earlier; "" before the
+        first run and after the last.
+        """
+        took = [x["process_seconds"] for x in self.rows if x["state"] != "interrupted"]
+        left = len(self.plan.places()) - len(took)
+        if not took or not left:
+            return ""
+        seconds = statistics.fmean(took) * left
         if self.plan.budget_minutes is not None:
-            left = self.plan.budget_minutes * 60 - self.spent - self.elapsed()
-            seconds = min(seconds, max(left, 0.0))
-        return seconds
+            budget = self.plan.budget_minutes * 60 - self.taken()
+            seconds = max(0.0, min(seconds, budget))
+        most = "at most" if self.plan.precision else "about"
+        return f"{most} {duration(seconds)} to go"
 
-    def _expected_blocks(self) -> float:
-        """An interval narrows with the root of the number of blocks."""
-        rule = self.plan.precision
-        if rule is None:
-            return self.plan.blocks
-        ratio = self.ratio()
-        if ratio is None or ratio.blocks < 3:
-            return rule.least_blocks
-        needed = ratio.blocks * (ratio.half_width / rule.half_width) ** 2
-        return min(max(needed, rule.least_blocks), self.plan.blocks)
-
-    def blocks_text(self, block: int) -> str:
+    def block_text(self, block: int) -> str:
         """Which block of how many."""
         if block == 0:
             return "warm-up"
         most = "at most " if self.plan.precision else ""
         return f"block {block} of {most}{self.plan.blocks}"
 
-    def _is_last_of_block(self, row: Mapping[str, Any]) -> bool:
-        last = len(self.plan.order[row["block"]].arms)
+    def ends_block(self, row: Mapping[str, Any]) -> bool:
+        """Whether a run is the last of its block."""
+        last = len(self.plan.arms)
         return row["position"] == last and row["state"] != "interrupted"
 
 
 def run_text(row: Mapping[str, Any]) -> str:
     """A run that has ended, in a few words."""
-    if row["state"] not in ("ok", "wrong-loss"):
+    if row["state"] not in COMPLETE:
         return f"{row['state']}: {row['message']}"
     text = (
         f"{row['process_seconds']:6.1f} s, fit {row['fit_seconds']:6.2f} s, "
@@ -139,43 +116,29 @@ class Lines(Progress):
     """A line per run, for logs."""
 
     def end_run(self, row: Mapping[str, Any]) -> None:
-        block = self.blocks_text(row["block"])
+        block = self.block_text(row["block"])
         self.say(f"{block:<18} {row['arm']:<13} {run_text(row)}")
-        if self._is_last_of_block(row) and row["block"] > 0:
-            left = self.expected()
-            parts = [self.ratio_text(), f"{duration(self.elapsed())} so far"]
-            if left:
-                parts.append(f"about {duration(left)} to go")
+        if self.ends_block(row) and row["block"] > 0:
+            so_far = f"{duration(self.taken())} so far"
+            parts = [self.ratio_text(), so_far, self.to_go_text()]
             self.say(f"{'':<18} {'; '.join(filter(None, parts))}")
 
 
 class Compact(Progress):
     """A line per block, for a notebook; what went wrong has its own."""
 
-    # A line that has no end yet.
-    _open = False
-
-    def say(self, text: str) -> None:
-        self.close()
-        super().say(text)
-
     def end_run(self, row: Mapping[str, Any]) -> None:
         super().end_run(row)
-        if row["state"] == "ok":
-            if not self._open:
-                print(f"{self.blocks_text(row['block']):<13}", end="")
-                self._open = True
-            text = f"  {row['arm']} {row['fit_seconds']:.2f} s"
-            print(text, end="", flush=True)
-        if self._is_last_of_block(row) and self._open:
-            text = self.ratio_text() if row["block"] > 0 else ""
-            print(f"  ({text})" if text else "", end="")
-            self.close()
-
-    def close(self) -> None:
-        if self._open:
-            print(flush=True)
-            self._open = False
+        if self.ends_block(row):
+            fits = [
+                f"{x['arm']} {x['fit_seconds']:.2f} s"
+                for x in self.rows
+                if x["block"] == row["block"] and x["state"] == "ok"
+            ]
+            if row["block"] > 0 and (ratio := self.ratio_text()):
+                fits.append(f"({ratio})")
+            block = f"{self.block_text(row['block']):<13}"
+            self.say("  ".join([block, *fits]).rstrip())
 
 
 class Live(Lines):
@@ -186,46 +149,35 @@ class Live(Lines):
     """
 
     def __init__(self, console: Any = None) -> None:
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as Bar
+        from rich import progress as rich
 
-        what, when = TextColumn("{task.description}"), TextColumn("{task.fields[when]}")
-        self._bar = Bar(
-            what, BarColumn(), when, console=console, auto_refresh=False, transient=True
+        columns = (
+            rich.TextColumn("{task.description}"),
+            *(rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeElapsedColumn()),
+            rich.TextColumn("{task.fields[to_go]}"),
         )
-        self._task = self._bar.add_task("", total=None, when="")
-        self._now = ""
-
-    def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bar = rich.Progress(
+            *columns, console=console, auto_refresh=False, transient=True
+        )
+        self._task = self._bar.add_task("", to_go="")
 
     def begin(self, *arguments: Any) -> None:
         super().begin(*arguments)
+        self._bar.update(self._task, total=len(self.plan.places()))
         self._bar.start()
-        self.tick()
 
     def begin_run(self, block: int, arm: str) -> None:
-        self._now = f"{self.blocks_text(block)}, {arm}"
-        self.tick()
-
-    def end_run(self, row: Mapping[str, Any]) -> None:
-        super().end_run(row)
-        self.tick()
-
-    def tick(self) -> None:
-        elapsed, left = self.elapsed(), self.expected()
-        when, total = duration(elapsed), None
-        if left is not None:
-            end = datetime.now() + timedelta(seconds=left)
-            when, total = f"{when}, expected end {end:%H:%M:%S}", elapsed + left
+        done = sum(x["state"] != "interrupted" for x in self.rows)
         self._bar.update(
             self._task,
-            description=self._now,
-            completed=elapsed,
-            total=total,
-            when=when,
+            description=f"{self.block_text(block)}, {arm}",
+            completed=done,
+            to_go=self.to_go_text(),
             refresh=True,
         )
+
+    def tick(self) -> None:
+        self._bar.refresh()
 
     def close(self) -> None:
         self._bar.stop()

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..common.errors import printable
-from .format import (
-    RUNS,
-    STAGE_COLUMNS,
-    WrongRuns,
-    read_end,
-    read_machine,
-    read_plan,
-    read_rows,
-)
+from . import format as layout
 from .loader import campaign_folders
 from .locks import holder
 from .progress import duration
 from .ratio import paired_ratio
 
-CLOCKS = ("process_seconds", *STAGE_COLUMNS)
+CLOCKS = ("process_seconds", *layout.STAGE_COLUMNS)
 
 
 def status_text(place: Path) -> str:
     """Which campaigns a folder has, and how far each is."""
-    folders = sorted(x.parent for x in place.glob(f"*/{RUNS}"))
+    folders = sorted(x.parent for x in place.glob(f"*/{layout.RUNS}"))
     lines = []
     now = holder()
     if now is not None:
@@ -36,22 +29,20 @@ def status_text(place: Path) -> str:
         lines.append(f"A campaign is under way on this machine{who}.")
     for folder in folders:
         try:
-            plan = read_plan(folder)
-            rows = read_rows(folder)
-            end = read_end(folder) or {}
-        except WrongRuns as problem:
-            lines.append(
-                printable(f"{folder.name}: damaged: {problem.problems[0]}", 500)
-            )
+            plan = layout.read_plan(folder)
+            rows = layout.read_rows(folder)
+            end = layout.read_end(folder) or {}
+        except layout.WrongRuns as problem:
+            damaged = f"{folder.name}: damaged: {problem.problems[0]}"
+            lines.append(printable(damaged, 500))
             continue
-        done = [x for x in rows if x["state"] != "interrupted"]
-        planned = len(plan.places())
+        done = len([x for x in rows if x["state"] != "interrupted"])
         if end.get("complete"):
             state = f"finished: {end.get('reason', 'nothing is said why')}"
         elif plan.precision is not None:
-            state = f"not finished, {len(done)} runs so far"
+            state = f"not finished, {done} runs so far"
         else:
-            state = f"not finished, {len(done)} of {planned} runs"
+            state = f"not finished, {done} of {len(plan.places())} runs"
         lines.append(
             f"{folder.name}: {plan.device}, {', '.join(plan.arms)}, "
             f"{plan.epochs} epochs; {state}"
@@ -61,23 +52,20 @@ def status_text(place: Path) -> str:
 
 def show_text(folder: Path) -> str:
     """One campaign: clocks by arm, ratios, and whatever went wrong."""
-    plan = read_plan(folder)
-    rows = read_rows(folder)
+    plan = layout.read_plan(folder)
+    rows = layout.read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
+    arms = pd.DataFrame(measured, columns=["arm", *CLOCKS]).groupby("arm")
+    shown = arms.median().reindex(list(plan.arms))
+    shown.insert(0, "runs", arms.size().reindex(shown.index, fill_value=0))
+    shown = shown.rename_axis(None).rename(columns=lambda x: x.removesuffix("_seconds"))
     lines = [
         f"{plan.campaign}: {plan.device}, {plan.epochs} epochs, "
         f"{plan.notebook}; medians in seconds, warm-up left out",
         "",
-        _row("arm", ["runs", *(x.removesuffix("_seconds") for x in CLOCKS)]),
+        shown.to_string(float_format="{:.3f}".format, na_rep="-", col_space=9),
+        "",
     ]
-    for arm in plan.arms:
-        own = [x for x in measured if x["arm"] == arm]
-        values = [
-            f"{statistics.median(x[name] for x in own):.3f}" if own else "-"
-            for name in CLOCKS
-        ]
-        lines.append(_row(arm, [str(len(own)), *values]))
-    lines.append("")
     for pair in dict.fromkeys([plan.pair(), ("python-again", "python")]):
         if pair is None or not set(pair) <= set(plan.arms):
             continue
@@ -92,25 +80,22 @@ def show_text(folder: Path) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _row(first: str, cells: list[str]) -> str:
-    return f"{first:<14}" + "".join(f"{cell:>9}" for cell in cells)
-
-
 def _went_wrong(rows: list[dict[str, Any]]) -> list[str]:
     bad = [x for x in rows if x["state"] != "ok"]
-    counts = Counter(x["state"] for x in bad)
     if not bad:
         return [f"All {len(rows)} runs are ok."]
+    counts = Counter(x["state"] for x in bad)
     told = ", ".join(f"{n} {state}" for state, n in counts.items())
-    return [f"Of {len(rows)} runs: {told}."] + [
-        f"  run {x['run']}, {x['arm']}, block {x['block']}: {x['state']}"
-        f"{': ' + printable(x['message'], 500) if x['message'] else ''}"
-        for x in bad
-    ]
+    lines = [f"Of {len(rows)} runs: {told}."]
+    for x in bad:
+        line = f"  run {x['run']}, {x['arm']}, block {x['block']}: {x['state']}"
+        message = f": {printable(x['message'], 500)}" if x["message"] else ""
+        lines.append(line + message)
+    return lines
 
 
 def _end_lines(folder: Path) -> list[str]:
-    end = read_end(folder)
+    end = layout.read_end(folder)
     if not end or not end["complete"]:
         return ["Not finished."]
     line = f"Ended: {end.get('reason', 'nothing is said why')}"
@@ -132,35 +117,34 @@ def describe_machines(*folders: str | Path) -> str:
     """
     lines = []
     for folder in campaign_folders(*folders):
-        machine = read_machine(folder)
-        said = [*machine_lines(machine), *filter(None, [machine.get("data")])]
+        machine = layout.read_machine(folder)
+        said = [*machine_lines(machine), machine.get("data", "")]
         said += [f"busy: {x}" for x in machine.get("busy", [])]
-        lines += [printable(f"{folder.name}:")]
-        lines += ["  " + printable(x, 500) for x in said]
+        lines.append(printable(f"{folder.name}:"))
+        lines += [f"  {printable(x, 500)}" for x in said if x]
     return "\n".join(lines)
 
 
 def machine_lines(machine: Mapping[str, Any]) -> list[str]:
     """What `machine.json` says in words; any of it may be missing."""
-    unknown = "unknown"
-    cpu, system = machine.get("cpu", {}), machine.get("system", {})
-    arms = list(machine.get("arms", {}).values())
-    r = next((x for x in arms if x.get("r")), {})
-    python = arms[0] if arms else {}
+
+    def known(part: Mapping[str, Any]) -> Mapping[str, Any]:
+        return defaultdict(lambda: "unknown", part)
+
+    cpu, system = known(machine.get("cpu", {})), known(machine.get("system", {}))
+    arms = [known(x) for x in machine.get("arms", {}).values()] or [known({})]
+    python, r = arms[0], next((x for x in arms if x.get("r")), None)
     gpus = [str(x.get("name", "a GPU")) for x in machine.get("gpu", [])]
     memory = machine.get("memory_gb")
-    memory = unknown if memory is None else f"{memory:.0f}"
+    memory = "unknown" if memory is None else f"{memory:.0f}"
     lines = [
-        f"{cpu.get('name', unknown)}, {cpu.get('usable', unknown)} cores, "
-        f"{memory} GB, GPU: {', '.join(gpus) or 'none'}",
-        f"{system.get('os', unknown)}, Python {python.get('python', unknown)}, "
-        f"TensorFlow {python.get('tensorflow', unknown)}, "
-        f"Keras {python.get('keras', unknown)}",
+        f"{cpu['name']}, {cpu['usable']} cores, {memory} GB, "
+        f"GPU: {', '.join(gpus) or 'none'}",
+        f"{system['os']}, Python {python['python']}, TensorFlow "
+        f"{python['tensorflow']}, Keras {python['keras']}",
     ]
-    if r:
-        dialect = "the companion's dialect"
-        if r.get("dialect") == "keras3":
-            dialect = f"keras3 {r.get('keras3', unknown)}"
-        reticulate = r.get("reticulate", unknown)
-        lines.append(f"R {r['r']}, reticulate {reticulate}, {dialect}")
+    if r is not None:
+        keras3 = r["dialect"] == "keras3"
+        dialect = f"keras3 {r['keras3']}" if keras3 else "the companion's dialect"
+        lines.append(f"R {r['r']}, reticulate {r['reticulate']}, {dialect}")
     return lines

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import re
+import shutil
 import socket
 import tempfile
 import zipfile
@@ -14,23 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..common.errors import Sentence
-from ..common.files import project_directory, write_whole, written_whole
-from .format import (
-    END,
-    NAME,
-    RUNS,
-    SHARED,
-    is_finished,
-    read_end,
-    read_machine,
-    read_plan,
-    read_rows,
-    write_end,
-    write_machine,
-    write_plan,
-    write_rows,
-)
+from ..common.files import project_directory, written_whole
+from . import format as layout
 from .loader import (
     CONTRIBUTED,
     REFERENCE,
@@ -57,12 +46,9 @@ class NotClean(Sentence, RuntimeError):
 
 
 def contribute(
-    path: str | Path,
-    to: str | Path | None = None,
-    *,
-    name: str | None = None,
+    path: str | Path, to: str | Path | None = None, *, name: str | None = None
 ) -> Path:
-    """Write a cleaned copy of a campaign, ready for a pull request.
+    """Write a cleaned copy of a finished campaign, ready for a pull request.
 
     User names, host names and paths are removed from every text; what was
     measured stays as it is.
@@ -70,63 +56,58 @@ def contribute(
     Parameters
     ----------
     path
-        A finished campaign.
+        The campaign's folder.
     to
-        The folder that gets it; `data/timings` of the project if it is not
-        given.
+        The folder that gets the copy; by default `data/timings` of the project.
     name
-        Of the copy; `contributed-<name>-<machine>` if it is not given.
-
-    Returns
-    -------
-    Path
-        The copy.
+        Of the copy; by default `contributed-<name>-<machine>`.
 
     Raises
     ------
     WrongPlan
-        If the campaign is not finished, or there is a copy already.
+        If the campaign is not finished, or there cannot be a copy of that name.
     WrongRuns
         If a file of the campaign is not as it should be.
     NotClean
         If a name is left; nothing is written then.
     """
     source = Path(path)
-    read_campaign(source)
-    _check_finished(source)
+    table, secrets = _finished(source)
     if to is None:
         project = project_directory()
         if project is None:
             raise WrongPlan("this installation knows no project folder; say where to")
         to = project / "data" / "timings"
-    machine = read_machine(source)
-    secrets = _secrets(machine)
     if name is None:
-        name = _name(read_plan(source).campaign, machine["id"], secrets)
-    elif not NAME.fullmatch(name):
-        raise WrongPlan(f"{name!r} is no name for a folder")
+        name = _name(table.attrs["campaign"], table.attrs["place"].id, secrets)
     target = Path(to) / name
-    if target.exists():
-        raise WrongPlan(f"{target} is there already; remove it first")
     with _cleaned_copy(source, name, secrets) as copy:
-        target.mkdir(parents=True)
-        for file in (copy / x for x in SHARED):
-            if file.is_file():
-                write_whole(target / file.name, file.read_bytes())
+        try:
+            shutil.copytree(copy, target)
+        except FileExistsError:
+            raise WrongPlan(f"{target} is there already; remove it first") from None
     return target
 
 
-def _check_finished(source: Path) -> None:
-    if not is_finished(source):
+def _finished(source: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The runs of a finished campaign, and what must not be shared of it."""
+    table = read_campaign(source)
+    if not layout.is_finished(source):
         raise WrongPlan(
             f"{source} is not finished; `python -m sidebyside.timing resume "
             f"{source}` resumes it"
         )
+    return table, _secrets(layout.read_machine(source))
 
 
 @contextlib.contextmanager
 def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]:
     """A folder with the cleaned campaign, there as long as the block."""
+    if not layout.NAME.fullmatch(name) or clean(name, secrets) != name:
+        raise WrongPlan(
+            f"{name!r} cannot be the name; choose one of letters, digits, '.', '_' and "
+            "'-' that has not the name of your account or computer in it"
+        )
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / name
         copy_campaign(source, copy, secrets)
@@ -135,23 +116,24 @@ def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]
         yield copy
 
 
-def copy_campaign(source: Path, copy: Path, secrets: list[str] = ()) -> None:
-    """Write a campaign again, called as its new folder, without the secrets.
+def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) -> None:
+    """Write a campaign again, called as its new folder.
 
     `source` is a folder or a zip file. Only what a campaign has is written.
-    Texts are cleaned even of paths if there are secrets.
+    With `secrets` every text is cleaned of them, and of paths.
     """
-    plan, rows, end = read_plan(source), read_rows(source), read_end(source)
+    plan, rows = layout.read_plan(source), layout.read_rows(source)
+    machine, end = layout.read_machine(source), layout.read_end(source)
     for row in rows:
         row["campaign"] = copy.name
         row["message"] = _cleaned(row["message"], secrets)
     plan = replace(plan, campaign=copy.name, design=_cleaned(plan.design, secrets))
     copy.mkdir(parents=True)
-    write_plan(copy, plan)
-    write_machine(copy, _cleaned(read_machine(source), secrets))
-    write_rows(copy, rows)
+    layout.write_plan(copy, plan)
+    layout.write_machine(copy, _cleaned(machine, secrets))
+    layout.write_rows(copy, rows)
     if end is not None:
-        write_end(copy, _cleaned(end, secrets))
+        layout.write_end(copy, _cleaned(end, secrets))
 
 
 def pack(folder: Path, file: Path) -> None:
@@ -163,7 +145,7 @@ def pack(folder: Path, file: Path) -> None:
         written_whole(file) as written,
         zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for name in SHARED:
+        for name in layout.SHARED:
             if (folder / name).is_file():
                 entry = zipfile.ZipInfo(f"{folder.name}/{name}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
@@ -175,58 +157,32 @@ def pack(folder: Path, file: Path) -> None:
 
 
 def hand_in(
-    path: str | Path | None = None,
-    to: str | Path = ".",
-    *,
-    name: str | None = None,
+    path: str | Path | None = None, to: str | Path = ".", *, name: str | None = None
 ) -> Path:
-    """Write a cleaned copy of a campaign as one zip file.
+    """Write a cleaned copy of a campaign as one zip file, for a class.
 
-    As `contribute()`, but for a class: what everybody hands in is put into
-    one folder, and `collect()` or `load_campaigns()` reads them there.
+    Everybody's file is put into one folder, and `collect()` or
+    `load_campaigns()` reads them there. The same campaign gives the same file.
 
     Parameters
     ----------
     path
-        A campaign that is finished; the reader's own one that ended last if
-        it is not given.
+        A finished campaign; by default the reader's own one that ended last.
     to
         The folder that gets the file.
     name
-        How the file and the campaign in it begin; "hand-in" if it is not
-        given. Eight digits follow that depend on what was measured, so that
-        no two files of a class have the same name.
-
-    Returns
-    -------
-    Path
-        The file. The same campaign gives the same file again.
+        How the file and the campaign in it begin; by default "hand-in". Eight
+        digits follow that depend on what was measured, so that no two files of
+        a class have the same name.
 
     Raises
     ------
-    WrongPlan
-        If there is no finished campaign, or the name cannot be.
-    WrongRuns
-        If a file of the campaign is not as it should be.
-    NotClean
-        If a name is left; nothing is written then.
+    WrongPlan, WrongRuns, NotClean
+        As `contribute()`; `WrongPlan` also if there is no finished campaign.
     """
     source = last_finished() if path is None else Path(path)
-    table = read_campaign(source)
-    _check_finished(source)
-    secrets = _secrets(read_machine(source))
+    table, secrets = _finished(source)
     whole = f"{name or 'hand-in'}-{fingerprint(table)}"
-    if not NAME.fullmatch(whole):
-        raise WrongPlan(
-            f"the name {name!r} becomes part of a file's: letters, digits, "
-            "'.', '_' and '-', please"
-        )
-    if clean(whole, secrets) != whole:
-        raise WrongPlan(
-            f"the name {name!r} has the name of your account or of your "
-            "computer in it, which are kept out of what is handed in; choose "
-            "another"
-        )
     with _cleaned_copy(source, whole, secrets) as copy:
         folder = Path(to)
         folder.mkdir(parents=True, exist_ok=True)
@@ -236,41 +192,31 @@ def hand_in(
 
 
 def last_finished() -> Path:
-    """The reader's own campaign that ended last.
-
-    Raises
-    ------
-    WrongPlan
-        If there is none, with what to do.
-    """
+    """The reader's own campaign that ended last; `WrongPlan` if there is none."""
     place = timings_directory()
     own = [
         x.parent
-        for x in place.glob(f"*/{RUNS}")
+        for x in place.glob(f"*/{layout.RUNS}")
         if not x.parent.name.startswith((REFERENCE, CONTRIBUTED))
     ]
-    finished = [x for x in own if is_finished(x)]
-    if finished:
-        return max(finished, key=lambda x: (x / END).stat().st_mtime)
+    if finished := [x for x in own if layout.is_finished(x)]:
+        return max(finished, key=lambda x: (x / layout.END).stat().st_mtime)
+    do = "run --short` makes one"
     if own:
-        newest = max(own, key=lambda x: (x / RUNS).stat().st_mtime)
-        raise WrongPlan(
-            f"no campaign in {place} is finished; `python -m "
-            f"sidebyside.timing resume {newest}` resumes the newest"
-        )
+        newest = max(own, key=lambda x: (x / layout.RUNS).stat().st_mtime)
+        do = f"resume {newest}` resumes the newest"
     raise WrongPlan(
-        f"there is no campaign in {place}; `python -m sidebyside.timing run "
-        "--short` makes one"
+        f"there is no finished campaign in {place}; `python -m sidebyside.timing {do}"
     )
 
 
 def hand_in_instructions(target: Path) -> str:
     """What to do with the file, in words."""
     return (
-        f"{target.absolute()}\nis what you measured, without user names, "
-        "host names and paths. Give this one file to\nyour teacher. (In "
-        "JupyterLab: right click on it in the list of files, Download.) In "
-        f"the\nclass's picture your line is called {target.stem}."
+        f"{target.absolute()}\nis what you measured, without user names, host names "
+        "and paths. Give this one file to\nyour teacher. (In JupyterLab: right click "
+        f"on it in the list of files, Download.) In the\nclass's picture your line is "
+        f"called {target.stem}."
     )
 
 
@@ -278,13 +224,11 @@ def instructions(target: Path) -> str:
     """What to do with the copy, in words."""
     name = target.name
     return (
-        f"{target} is a copy without user names, host names and paths.\n"
-        "Look it through (plan.json, machine.json, runs.csv, end.json); "
-        "then, in your fork of the project:\n"
-        f"  git switch -c {name}\n"
+        f"{target} is a copy without user names, host names and paths. Look through "
+        "its files;\nthen, in your fork of the project,\n"
         f"  git add data/timings/{name}\n"
         f'  git commit -m "Timings: {name}"\n'
-        "  git push, and open a pull request."
+        "  git push\nand open a pull request."
     )
 
 
@@ -302,37 +246,33 @@ def _word(secret: str) -> re.Pattern[str]:
 
 def _secrets(machine: dict[str, Any]) -> list[str]:
     """The names of this user and this machine, the longest first."""
-    found = {socket.gethostname(), socket.getfqdn(), Path.home().name}
-    found.add(socket.gethostname().split(".")[0])
+    host = socket.gethostname()
+    found = {host, host.split(".")[0], socket.getfqdn(), Path.home().name}
     found |= {os.environ.get(x, "") for x in ("USER", "LOGNAME", "HOSTNAME")}
     # A container's user may have no name.
     with contextlib.suppress(KeyError, OSError):
         found.add(getpass.getuser())
     # The processor's own name is no secret, even on a machine called Xeon.
     own = str(machine.get("cpu", {}).get("name", "")).lower().split()
-    return sorted(
-        (
-            x
-            for x in found
-            if len(x) > 1 and x.lower() not in _COMMON and x.lower() not in own
-        ),
-        key=lambda x: (-len(x), x),
-    )
+    found = {x for x in found if len(x) > 1 and x.lower() not in _COMMON.union(own)}
+    return sorted(found, key=lambda x: (-len(x), x))
 
 
 def _name(campaign: str, machine: str, secrets: list[str]) -> str:
     own = re.sub(r"\.{2,}", "x", clean(campaign, secrets))
     name = f"{CONTRIBUTED}{own}-{machine}"
-    return name if NAME.fullmatch(name) else f"{CONTRIBUTED}{machine}"
+    return name if layout.NAME.fullmatch(name) else f"{CONTRIBUTED}{machine}"
 
 
-def _cleaned(value: Any, secrets: list[str]) -> Any:
+def _cleaned(value: Any, secrets: list[str] | None) -> Any:
     """The same with every text in it cleaned; as it was without secrets."""
+    if secrets is None:
+        return value
     if isinstance(value, dict):
         return {k: _cleaned(v, secrets) for k, v in value.items()}
     if isinstance(value, list):
         return [_cleaned(item, secrets) for item in value]
-    return clean(value, secrets) if secrets and isinstance(value, str) else value
+    return clean(value, secrets) if isinstance(value, str) else value
 
 
 def _check_clean(folder: Path, secrets: list[str]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...common.errors import Sentence
+from ...common.errors import Sentence, printable
 from ...data.fruits import PAINTED_ON_REQUEST
 from ...kernel import rsession
 from ..cells import TimedProgram
@@ -253,7 +252,6 @@ def ask(
     device: str,
     directory: Path,
     timeout: float,
-    tick: Callable[[], None],
 ) -> Surroundings:
     """Run an arm as far as its data, untimed, and ask what surrounds it.
 
@@ -274,7 +272,6 @@ def ask(
         folder=folder,
         directory=directory,
         timeout=timeout,
-        tick=tick,
     )
     if outcome.reason or outcome.exit_code != 0:
         raise CannotRun(
@@ -297,21 +294,19 @@ def differences(found: dict[str, Surroundings]) -> list[str]:
     problems = []
     for arm in others:
         a, b = found[first].keras, found[arm].keras
-        if bool(a) != bool(b):
-            has, has_not = (first, arm) if a else (arm, first)
-            file = (a or b)["keras_file"]
-            problems.append(f"Keras is loaded in {has} ({file}), not {has_not}")
-            continue
-        for key in sorted(a.keys() | b.keys()):
-            # Inside R it is another name of the same file.
-            if key == "executable":
-                continue
-            if a.get(key) != b.get(key):
-                problems.append(
-                    f"{key}: {a.get(key, 'none')} in {first}, "
-                    f"{b.get(key, 'none')} in {arm}"
-                )
+        # Inside R it is another name of the same file.
+        b = {**b, "executable": a.get("executable")}
+        problems += differing(a, b, f"in {first}", f"in {arm}")
     return problems
+
+
+def differing(a: dict, b: dict, here: str, there: str) -> list[str]:
+    """Facts that are not the same here and there; a sentence each."""
+    return [
+        f"{key}: {a.get(key, 'none')} {here}, {b.get(key, 'none')} {there}"
+        for key in sorted(a.keys() | b.keys())
+        if a.get(key) != b.get(key)
+    ]
 
 
 def last_words(folder: Path, most: int = 300) -> str:
@@ -324,7 +319,7 @@ def last_words(folder: Path, most: int = 300) -> str:
     except OSError:
         return ""
     line = " | ".join(x.strip() for x in text.splitlines() if x.strip())
-    line = "".join(c if c.isprintable() else " " for c in line)
+    line = printable(line, len(line))
     return line if len(line) <= most else "..." + line[-most:]
 
 
