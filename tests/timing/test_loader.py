@@ -236,6 +236,21 @@ def test_the_same_campaign_twice_is_refused(tmp_path, name, same):
     assert f"{tmp_path / 'a'} too" in problem.what
 
 
+@pytest.mark.parametrize(
+    ("boots", "times", "beside"),
+    [
+        (("x", "x"), (0, 3, 2, 4), True),
+        (("", "x"), (2, 4, 0, 3), True),
+        (("x", "x"), (0, 2, 2, 4), False),
+        # Computers that were set up from one copy of a disk.
+        (("x", "y"), (0, 3, 2, 4), False),
+    ],
+)
+def test_who_measured_beside_whom(boots, times, beside):
+    one = loader.Seen("m", boots[0], *times[:2])
+    assert one.overlaps(loader.Seen("m", boots[1], *times[2:])) is beside
+
+
 # --- where they are looked for
 
 

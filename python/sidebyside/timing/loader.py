@@ -83,7 +83,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
             raise WrongRuns([Problem(folder / PLAN, None, "campaign", what)])
         other = runs.setdefault(fingerprint(table), folder)
         if other is not folder and len(table):
-            what = f"these runs are in {other} too; load one of the two"
+            what = f"these runs are in {other} too, under another name; load one"
             raise WrongRuns([Problem(folder / RUNS, None, "", what)])
     machines = machine_names([x.attrs["place"] for x in tables])
     for table, machine in zip(tables, machines, strict=True):
