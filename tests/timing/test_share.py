@@ -4,11 +4,9 @@ import csv
 import json
 import os
 import re
-import warnings
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from made_up import campaign_files, made_up_campaign, write_campaign, zip_campaign
@@ -199,22 +197,11 @@ def test_paths_go_even_if_nothing_has_a_name(own, monkeypatch):
     assert layout.read_machine(hand_in())["data"] == "from fruits"
 
 
-def test_files_of_one_account_and_minute_do_not_collide(own, tmp_path, room):
-    """On Binder all are called jovyan, and have the same machine."""
-    for seed in range(5):
-        mine = put(tmp_path, seed, str(seed), campaign="short", machine="m1")
-        hand_in(mine, room)
-    found = load_campaigns(room)
-    assert found["campaign"].nunique() == 5
-    assert set(found["machine"]) == {"m1"}
-
-
 def test_the_newest_finished_campaign_is_handed_in(own):
-    with pytest.raises(WrongPlan, match="run --short` makes one"):
-        hand_in()
     old = put(own, 1, "old")
     (old / layout.END).unlink()
-    with pytest.raises(WrongPlan, match=r"resume .*old`"):
+    put(own, 2, "contributed-x")
+    with pytest.raises(WrongPlan, match="no finished campaign"):
         hand_in()
     for seconds, name in enumerate(("b", "a", "reference-x"), 2):
         end = put(own, seconds, name) / layout.END
@@ -243,11 +230,7 @@ def test_a_fingerprint_is_that_of_what_was_measured(changed, is_same):
 
 def _pack(path, entries):
     path.parent.mkdir(exist_ok=True)
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")  # the same name twice
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in entries:
             archive.writestr(name, text)
     return path
@@ -258,7 +241,6 @@ def test_a_zip_file_is_read_like_its_folder(tmp_path):
     file = zip_campaign(short(), tmp_path / "packed.ZIP", "m1")
     pd.testing.assert_frame_equal(load_campaigns(folder), load_campaigns(file))
     assert load_campaigns(file).attrs["folders"] == {"c1": str(file)}
-    assert verdict(load_campaigns(file)).text == verdict(load_campaigns(folder)).text
     assert "Made up" in describe_machines(file)
     # Without a folder in it, and as a Mac packs it.
     for top in ("", "a/b/"):
@@ -293,32 +275,19 @@ def _bad_archives():
     files = list(campaign_files(short()).items())
     limits = layout.MOST_SHARED
     yield [(f"{x}/{n}", t) for x in "ab" for n, t in files], "2 files runs.csv"
-    yield [*files, files[0]], "is in it twice"
     yield files[:2], "0 files runs.csv"
     yield [*files[:2], ("runs.csv", b"0" * (limits["runs.csv"] + 1))], "5,000,000 at"
     yield [("plan.json", b" " * (limits["plan.json"] + 1)), *files[1:]], "1,000,000 at"
     many = [(f"x{i}", "") for i in range(layout.MOST_ENTRIES)]
     yield [*files, *many], "expected 1,000"
-    yield [*files, ("../../../tmp/evil", "x")], "leads out of the folder"
 
 
 @pytest.mark.parametrize(("entries", "words"), [*_bad_archives()])
 def test_a_zip_file_that_is_none_of_ours(tmp_path, entries, words):
-    file = _pack(tmp_path / "inner" / "x.zip", entries)
-    before = sorted(tmp_path.rglob("*"))
+    file = _pack(tmp_path / "x.zip", entries)
     with pytest.raises(WrongRuns, match=words) as caught:
         load_campaigns(file)
     assert str(caught.value.problems[0].file).startswith(str(file))
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize("part", [0, 0.5])
-def test_a_zip_file_that_is_damaged(room, part):
-    file = put(room, 1)
-    whole = file.read_bytes()
-    file.write_bytes(whole[: int(len(whole) * part)])
-    with pytest.raises(WrongRuns, match="damaged"):
-        load_campaigns(file)
 
 
 # --- what is one machine
@@ -345,13 +314,9 @@ def test_machines_are_told_apart(places, names):
 
 
 def test_containers_of_one_server_are_one_machine(room):
-    for seed in (1, 2, 3):
-        put(room, seed, told={"boot": "one-system" if seed < 3 else "other"})
-    found = load_campaigns(room)
-    assert found["machine"].unique().tolist() == ["m1", "m3"]
-    text = verdict(found).text
-    assert "of 2 machines" in text
-    assert "Campaigns of one machine are not independent" in text
+    for seed, boot in ((1, "x"), (2, "x"), (3, "y")):
+        put(room, seed, told={"boot": boot})
+    assert load_campaigns(room)["machine"].unique().tolist() == ["m1", "m3"]
 
 
 def test_the_running_system_has_an_anonymous_name(monkeypatch):
@@ -394,8 +359,7 @@ def whatever(room):
     put(room, 10, "evil.zip", campaign="../evil")
     (room / "thesis.docx").write_text("I have measured")
     (room / ".DS_Store").write_text("")
-    (room / "__MACOSX").mkdir()
-    (room / "__MACOSX" / "._x.zip").write_text("")
+    _pack(room / "__MACOSX" / "x.zip", [])
     return {
         "1.zip": ("ok", "ok"),
         "2.zip": ("ok", "ok"),
@@ -615,8 +579,7 @@ def test_a_damaged_end_is_wrong_and_not_unfinished(room):
 
 def test_runs_that_were_lost_are_told(room):
     folder = put(room, 1, "a", arms=("python", "r"))
-    text = (folder / layout.RUNS).read_text()
-    rows = text.splitlines()
+    rows = (folder / layout.RUNS).read_text().splitlines()
     rows[-1] = rows[-1].replace(",ok,0,", ",crashed,1,")
     (folder / layout.RUNS).write_text("\n".join([*rows, "c1,9,4"]))
     (x,) = collect(room).found
@@ -634,14 +597,23 @@ def test_folders_are_looked_into_so_deep(room):
     assert f"{collecting.MOST_LEVELS} levels" in found["a"].what
 
 
-def test_a_room_that_cannot_be_read_is_said(room, monkeypatch):
-    put(room, 1)
+def test_what_cannot_be_read_is_said(room, monkeypatch):
+    put(room / "locked", 1)
+    put(room, 2)
+    whole = os.listdir
 
     # The tests may run as root, who may read everything.
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
+    def listdir(path):
+        if path.name == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "listdir", listdir)
+    locked = "locked"
+    first, last = collect(room).found
+    assert (first.state, last.state) == ("ok", "wrong")
+    assert "Permission denied" in last.what
+    locked = "class"
     with pytest.raises(NoTimings, match="Permission denied"):
         collect(room)
 
@@ -662,22 +634,3 @@ def test_a_file_that_changes_meanwhile_stops_nobody(room, monkeypatch):
     assert copied(collected) == [named(2)]
     listed = pd.read_csv(collected.target / collecting.LIST)
     assert listed["state"].tolist() == ["wrong", "ok"]
-
-
-# --- all of them
-
-
-def test_thirty_campaigns_are_pooled(tmp_path):
-    chance = np.random.default_rng(1)
-    for seed in range(30):
-        ratio = float(np.exp(chance.normal(np.log(1.1), 0.02)))
-        put(tmp_path, seed, ratio=ratio, sd=0.05)
-    found = verdict(load_campaigns(tmp_path))
-    headline = found.finding()
-    assert len(headline.parts) == 30
-    assert headline.pool.df == 29
-    assert headline.outcome == "slower"
-    assert headline.interval.low < 1.1 < headline.interval.high
-    assert "pools 30 campaigns of 30 machines" in found.text
-    # Nobody reads thirty names in a sentence.
-    assert not re.search(r"\bc\d", found.text)

@@ -201,12 +201,9 @@ def last_finished() -> Path:
     ]
     if finished := [x for x in own if layout.is_finished(x)]:
         return max(finished, key=lambda x: (x / layout.END).stat().st_mtime)
-    do = "run --short` makes one"
-    if own:
-        newest = max(own, key=lambda x: (x / layout.RUNS).stat().st_mtime)
-        do = f"resume {newest}` resumes the newest"
     raise WrongPlan(
-        f"there is no finished campaign in {place}; `python -m sidebyside.timing {do}"
+        f"there is no finished campaign in {place}; `python -m sidebyside.timing "
+        "status` lists what can be resumed, and `make timings ARGS=--short` makes one"
     )
 
 
