@@ -11,6 +11,7 @@ from sidebyside.lesson import compare as parity
 from sidebyside.lesson.compare import agreement, compare
 
 LAST = "equal to the last digit"
+OFF_BY_ONE = "; ".join(f"${name}: differ, by up to 1" for name in "abc")
 
 
 class Model:
@@ -52,6 +53,7 @@ SCORES = {"loss": [0.5, 0.25], "accuracy": [0.5, 0.75]}
             "one value int64",
             "R has data frame, 3 x 1",
         ),
+        ({"a": 1, "b": 1, "c": 1}, dict.fromkeys("abc", 2), "a, b, c", OFF_BY_ONE),
         (1, [[1], "a"], "list of 2", "R has one value int64"),
         (None, 0, "one value int64", "R has nothing"),
         (Model([1, 2], [3]), Model([1, 2], [3]), "model, 3 parameters", LAST),

@@ -21,6 +21,7 @@ SAME = {
         "pd.Timestamp('2024-02-29 11:00:00.25')",
     ),
     "mixed list": ("list(1, 'a', TRUE)", "[1, 'a', True]"),
+    "partly named list": ("list(1, a = 'x')", "[1, 'x']"),
     "nested list": ("list(1, list('a', list(TRUE)))", "(1, ['a', [True]])"),
     "list of one kind": ("list(1, 2, 3)", "np.arange(1, 4)"),
     "named list": ("list(a = 1, b = list(c = 'x'))", "{'b': {'c': 'x'}, 'a': 1}"),

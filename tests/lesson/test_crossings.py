@@ -35,7 +35,8 @@ def journeys(kernel):
     """A kernel in which values of R have gone to Python and come home."""
     sent = kernel.r(
         "kinds <- list(matrix = matrix(c(1, 2, 3, 4), 2),\n"
-        "  factor = factor(c('a', 'b')), missing = NA, one = 1.5,\n"
+        "  matrices = list(matrix(0, 2, 2), 1), factor = factor(c('a', 'b')),\n"
+        "  missing = NA, one = 1.5,\n"
         "  `function` = function(x) x + 1,\n"
         "  module = reticulate::import('math'))\n"
         "seen <- lapply(kinds, reticulate::r_to_py)\n"
@@ -82,6 +83,7 @@ def test_python_sees_a_matrix_of_r_where_r_has_it(journeys):
     ("kind", "memory", "lost"),
     [
         ("matrix", "shared", "nothing"),
+        ("matrices", "shared", "nothing"),
         ("one", "copied", "nothing"),
         ("factor", "copied", "its class: home comes character; its levels"),
         ("missing", "copied", "that it is missing: home comes TRUE"),

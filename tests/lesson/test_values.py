@@ -75,6 +75,7 @@ SAME = [
     (MATRIX, [[1.0, 2.0], [3.0, 4.0]]),
     (NO_NAMES, SWAPPED),  # by place
     (DAY, datetime.date(2024, 2, 29)),
+    (from_r([1_709_204_400.1], kind="time"), pd.Timestamp("2024-02-29 11:00:00.1")),
     (DAY, pd.Timestamp("2024-02-29 01:00", tz="Europe/Paris")),
     (DAY, [datetime.datetime(2024, 2, 29, 1, tzinfo=ZONE)]),
     (DAY, np.array(["2024-02-29"], "datetime64[s]")),
@@ -84,8 +85,8 @@ SAME = [
 
 DIFFERENT = [
     (float(BIG), BIG + 1),
-    (np.array([BIG + 2, 0]), np.array([BIG + 3, 0])),
-    (np.array([-BIG - 2, 0]), np.array([-BIG - 3, 0])),
+    (np.array([BIG, 0]), np.array([BIG + 1, 0])),
+    (np.array([-BIG, 0]), np.array([-BIG - 1, 0])),
     (np.array([2**63], "uint64"), np.array([2**63 + 1], "uint64")),
     (np.array([-1]), np.array([2**64 - 1], "uint64")),
     ([2**70], [2**70 + 1]),
@@ -113,6 +114,7 @@ DIFFERENT = [
     (["1", "2"], [1, 2]),
     (from_r(["a", "NA"], missing=[1]), pd.Series(["a", "NA"])),
     (from_r([[1, 2], [3, 4]], missing=[1]), [[1, None], [3, 4]]),
+    ([1, 2], np.ma.array([1, 2], mask=[False, True])),
     ([1, "a"], [1, "a", 2]),
     ([1, "a", 2], [1, "a"]),
     (NAMED, pd.Series([1.0, 2.0], index=["b", "a"])),

@@ -344,7 +344,7 @@ def _gap(mine: Any, theirs: Any) -> float:
     if isinstance(mine, str) or isinstance(theirs, str):
         return math.nan
     try:
-        return float(abs(Fraction(mine) - Fraction(theirs))) or math.ulp(0.0)
+        return float(abs(Fraction(mine) - Fraction(theirs)))
     except OverflowError:  # one of them is infinite
         return math.inf
     except (TypeError, ValueError):  # a point in time, or NaN
