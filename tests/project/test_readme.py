@@ -81,13 +81,8 @@ def test_it_says_what_a_first_set_up_takes_as_set_up_itself_does():
 
 
 def test_the_commands_it_names_exist():
-    targets = set(
-        re.findall(
-            r"^(\w+):.*##",
-            (ROOT / "Makefile").read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
-    )
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(\w+):.*##", makefile, re.MULTILINE))
     named = set(re.findall(r"`make (\w+)|^make (\w+)", README, re.MULTILINE))
     named = {target for pair in named for target in pair if target}
     assert {"lab", "run", "timings", "fruits"} <= named <= targets

@@ -30,21 +30,21 @@ BLOCKS = 10
 MARGIN = math.log(1.03)
 
 
-def of_notebook(*names):
-    """Functions that notebook 06 defines in its Python cells."""
+def of_notebook(name):
+    """A function that notebook 06 defines in one of its Python cells."""
     file = Path(__file__).parents[2] / "notebooks" / "06_statistics.ipynb"
     cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
     # Drawing the rows anew for each campaign would take most of the time.
-    rows = {times: resamples(BLOCKS, 999) for times in (9999,)}
+    rows = resamples(BLOCKS, 9999)[:999]
     space = {"np": np, "stats": stats, "special": special, "integrate": integrate}
-    space["resamples"] = lambda n, times: rows[times]
+    space["resamples"] = lambda n, times: rows
     for cell in cells:
-        if "python" not in cell["metadata"].get("tags", []):
-            continue
-        for node in ast.parse("".join(cell["source"])).body:
-            if isinstance(node, ast.FunctionDef) and node.name in (*names, "posterior"):
-                exec(compile(ast.Module([node], []), str(file), "exec"), space)
-    return [space[name] for name in names]
+        if "python" in cell["metadata"].get("tags", []):
+            for node in ast.parse("".join(cell["source"])).body:
+                if isinstance(node, ast.FunctionDef):
+                    code = compile(ast.Module([node], []), str(file), "exec")
+                    exec(code, space)
+    return space[name]
 
 
 def campaigns(ratio, sd, seed=20181, count=2500, n=BLOCKS):
@@ -63,7 +63,7 @@ def campaigns(ratio, sd, seed=20181, count=2500, n=BLOCKS):
 @pytest.mark.parametrize("name", ["log_t", "fieller", "bca", "bayes"])
 def test_intervals_of_the_notebook_cover(name, sd, ratio):
     """Between 93 and 97 times in a hundred, 10 blocks, on both sides."""
-    (interval,) = of_notebook(name)
+    interval = of_notebook(name)
     found = np.array(
         [interval(*pair) for pair in zip(*campaigns(ratio, sd), strict=True)]
     )
@@ -75,7 +75,7 @@ def test_intervals_of_the_notebook_cover(name, sd, ratio):
 
 def test_a_plain_bootstrap_of_ten_blocks_covers_too_rarely():
     """What the notebook says of `bca()` that is not widened."""
-    (bca,) = of_notebook("bca")
+    bca = of_notebook("bca")
     found = [bca(*pair, False)[1:] for pair in zip(*campaigns(1.15, 0.02), strict=True)]
     covered = np.mean([low <= 1.15 <= high for low, high in found])
     assert covered == pytest.approx(0.90, abs=0.02)
@@ -121,23 +121,20 @@ def test_equivalence_at_its_edge(side):
     assert 0.035 <= share <= 0.06
 
 
-def test_outcomes_agree_with_their_numbers():
-    """Over many campaigns, outcomes and intervals never contradict each other."""
+def test_outcomes_agree_with_their_intervals():
+    """Over many campaigns: the 95 % interval, and for equivalence that of 90 %."""
     seen = set()
     rng = np.random.default_rng(1)
     for _ in range(500):
         sd = rng.choice([0.005, 0.02, 0.06])
         mean = Mean.of(rng.normal(rng.normal(0, 0.03), sd, 8))
         outcome = mean.outcome(MARGIN)
+        within = abs(mean.value) + stats.t.ppf(0.95, 7) * mean.error < MARGIN
+        assert within == (outcome in ("same", "small"))
         _, low, high = mean.interval()
-        seen.add(outcome)
         assert (low <= 0 <= high) == (outcome in ("same", "unclear"))
-        if low > -MARGIN and high < MARGIN:
-            assert outcome in ("same", "small")
-        if outcome in ("same", "small"):
-            assert abs(mean.value) + stats.t.ppf(0.95, 7) * mean.error < MARGIN
-        if outcome in ("slower", "faster"):
-            assert (mean.value > 0) == (outcome == "slower")
+        assert outcome != ("slower" if mean.value < 0 else "faster")
+        seen.add(outcome)
     assert seen == {"same", "small", "unclear", "slower", "faster"}
 
 
@@ -162,21 +159,11 @@ def test_known_sample_sizes_of_equivalence(cv, margin, runs):
 @pytest.mark.parametrize("sd", [0.0001, 0.01, 0.02, 0.0739, 0.5])
 def test_blocks_needed_is_the_smallest_number(sd, power):
     """By the exact integral of notebook 06."""
-    (exact,) = of_notebook("tost_power")
+    exact = of_notebook("tost_power")
     n = blocks_needed(sd, power=power)
     assert exact(n, sd) >= power
     assert n == 2 or exact(n - 1, sd) < power
     assert blocks_needed(sd, margin=0.1, power=power) <= n
-
-
-def test_power_is_never_said_to_be_more_than_it_is():
-    (exact,) = of_notebook("tost_power")
-    for n in (2, 4, 10, 100):
-        for sd in (0.003, 0.01, 0.03, 0.3):
-            found = power_tost(MARGIN, sd / n**0.5, n - 1)
-            assert 0 <= found <= exact(n, sd) + 1e-9
-            if found > 0.9:
-                assert found == pytest.approx(exact(n, sd), abs=0.03)
 
 
 # --- several campaigns

@@ -315,11 +315,6 @@ def seen(id="m", boot="", start=0, end=1):
         ([seen("a", "x"), seen("b", "x"), seen("c", "y")], ["a", "a", "c"]),
         # The same computer after a restart.
         ([seen("a", "x", 0, 1), seen("a", "y", 1, 2)], ["a", "a"]),
-        # Computers from one copy of a disk, at the same time.
-        (
-            [seen("a", "x", 0, 3), seen("a", "y", 2, 4), seen("a", "x", 5, 6)],
-            ["a/1", "a/2", "a/1"],
-        ),
         # Files from before there was a `boot`.
         ([seen("a"), seen("a", "x")], ["a", "a"]),
     ],

@@ -162,8 +162,6 @@ def pool(samples: Sequence[Any]) -> Pool:
     scatter = np.array([np.var(sample, ddof=1) for sample in samples])
     few = bool((sizes < FEW_BLOCKS).any())
     within = int(sizes.sum()) - k
-    if few:
-        scatter = np.full(k, (scatter * (sizes - 1)).sum() / within)
     own, alike = stats.t.ppf((1 + LEVEL) / 2, [k - 1, within])
     expected = (scatter / sizes).sum() ** 0.5 / k
     return Pool(
