@@ -1,9 +1,9 @@
 """Measure speed and memory against the project's limits (`make bench`).
 
-Prints a table and writes build/bench.json, a list of {name, value, unit, limit,
-holds, bench}. With --only, the other rows of the file stay. The exit status is 1
-if a limit is missed. What is compared is measured in turns and repeated, so that a
-noisy machine disturbs both sides alike; medians are reported. Tests are never timed.
+Prints a table, that of CONTRIBUTING.md, and writes build/bench.json, a list of
+{name, value, unit, limit, holds}. The exit status is 1 if a limit is missed. What is
+compared is measured in turns and repeated, so that a noisy machine disturbs both
+sides alike; medians are reported. Tests are never timed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cpuinfo
 
 PROJECT = Path(__file__).resolve().parents[1]
 RESULT = PROJECT / "build" / "bench.json"
+REFERENCES = sorted((PROJECT / "data" / "timings").glob("reference-*"))
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,6 @@ class Row:
     unit: str
     limit: float
     holds: bool
-    bench: str = ""
 
 
 def row(name: str, value: float, unit: str, limit: float) -> Row:
@@ -44,7 +44,7 @@ def row(name: str, value: float, unit: str, limit: float) -> Row:
 
 
 def numbers(command: list[str], count: int = 1) -> list[float]:
-    """Run a program whose last words are `count` numbers; show its remarks."""
+    """Run a program whose last words are `count` numbers."""
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=PROJECT
     )
@@ -53,15 +53,11 @@ def numbers(command: list[str], count: int = 1) -> list[float]:
         # Both: tools/run.py names the notebook on one and says why on the other.
         said = result.stdout[-2000:] + result.stderr[-2000:]
         raise RuntimeError(f"{command[:3]} failed:\n{said}")
-    for line in result.stdout.splitlines():
-        if line.startswith("each round"):
-            print(f"  {line}", flush=True)
     return [float(word) for word in words[-count:]]
 
 
-def python(code: str, *arguments: object) -> list[str]:
-    """The command that runs this code."""
-    return [sys.executable, "-c", code, *map(str, arguments)]
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
 
 
 def rscript(code: str) -> list[str]:
@@ -81,9 +77,9 @@ def beyond(
     differences = []
     for number in range(rounds):
         taken = {}
-        for which in (base, whole) if number % 2 else (whole, base):
-            taken[which is whole] = numbers(which)[0]
-        differences.append(taken[True] - taken[False])
+        for which in ("base", "whole") if number % 2 else ("whole", "base"):
+            taken[which] = numbers(whole if which == "whole" else base)[0]
+        differences.append(taken["whole"] - taken["base"])
     return [row(name, statistics.median(differences), "s", limit)]
 
 
@@ -120,7 +116,7 @@ cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
 """
 
 
-def bench_notebooks() -> list[Row]:
+def bench_notebooks(rounds: int) -> list[Row]:
     """Time and memory of `make run`, from a run of it."""
     started = time.monotonic()
     numbers([sys.executable, "tools/run.py"], count=0)
@@ -179,25 +175,20 @@ from pathlib import Path
 from sidebyside.timing import format, load_campaigns
 ARMS = ["python", "r", "python-again", "rpy2"]
 chance, rows, order = random.Random(1), [], []
-for block in range(25_000):
-    seed = block + 1
+run = {
+    "campaign": "large", "device": "cpu", "epochs": 10, "state": "ok", "exit_code": 0,
+    "started": "2026-11-22T09:30:00.250Z", "peak_memory_mb": 800.5, "load_before": 0.5,
+    "process_seconds": 20.5, "cpu_seconds": 30.5,
+    **dict.fromkeys(format.STAGE_COLUMNS, 0.5),
+}
+for seed in range(1, 25_001):
     arms = chance.sample(ARMS, 4)
-    order.append({"block": block, "seed": seed, "arms": arms})
-    shared = {
-        name: tuple(chance.random() for _ in range(10))
-        for name in format.EPOCH_COLUMNS
-    }
+    order.append({"block": seed - 1, "seed": seed, "arms": arms})
+    epochs = tuple(chance.random() for _ in range(10))
     for position, arm in enumerate(arms, 1):
-        rows.append(shared | {
-            "campaign": "large", "run": len(rows) + 1, "block": block,
-            "position": position, "arm": arm, "device": "cpu", "seed": seed,
-            "epochs": 10, "state": "ok", "exit_code": 0,
-            "started": "2026-11-22T09:30:00.250Z",
-            "process_seconds": 20 + chance.random(),
-            **dict.fromkeys(format.STAGE_COLUMNS, chance.random()),
-            "cpu_seconds": 30 * chance.random(),
-            "peak_memory_mb": 800 + chance.random(),
-            "load_before": chance.random(),
+        rows.append(run | dict.fromkeys(format.EPOCH_COLUMNS, epochs) | {
+            "run": len(rows) + 1, "block": seed - 1, "position": position,
+            "arm": arm, "seed": seed,
         })
 with tempfile.TemporaryDirectory() as place:
     folder = Path(place) / "large"
@@ -216,7 +207,7 @@ print(seconds)
 """
 
 
-def bench_turns() -> list[Row]:
+def bench_turns(rounds: int) -> list[Row]:
     """Fit of the fruit network, R over Python, epochs by turns.
 
     Two processes, `Rscript` and `python`, run the timed cells of notebook 03
@@ -226,51 +217,37 @@ def bench_turns() -> list[Row]:
     from sidebyside.timing import interleave
 
     os.environ["FRUITS360_DIR"] = "painted"
-    rows = []
+    ratios = []
     for arms in (("r", "python"), ("python-again", "python")):
         measured = interleave(arms, epochs=80)
         assert measured.losses[0] == measured.losses[1], arms
-        ratio = measured.ratio()
-        print(f"  {arms[0]} over {arms[1]}: {ratio}", flush=True)
-        name = f"fit, {arms[0]} over {arms[1]}"
-        farthest = max(ratio.high - 1, 1 - ratio.low)
-        rows.append(row(f"{name}, half the interval", ratio.half_width, "", 0.03))
-        if arms[0] == "r":
-            rows.append(row(f"{name}, farther end from 1", farthest, "", 0.05))
-        else:
-            # Zero if the interval covers 1.
-            missed = max(ratio.low - 1, 1 - ratio.high, 0.0)
-            rows.append(row(f"{name}, interval misses 1 by", missed, "", 0.0))
-    return rows
+        ratios.append(measured.ratio())
+        print(f"  fit, {arms[0]} over {arms[1]}: {ratios[-1]}", flush=True)
+    r, again = ratios
+    farthest = max(r.high - 1, 1 - r.low)
+    # Zero if the interval covers 1.
+    missed = max(again.low - 1, 1 - again.high, 0.0)
+    return [
+        row("fit, R over Python, farther end from 1", farthest, "", 0.05),
+        row("fit, Python over Python, interval misses 1 by", missed, "", 0.0),
+    ]
 
 
 def bench_campaign(rounds: int) -> list[Row]:
-    """Whole processes of R and Python, in blocks; what blocks themselves take.
+    """Whole processes of R and Python, and what blocks themselves take."""
+    from sidebyside.timing import load_campaigns, paired_ratio
+    from sidebyside.timing.format import read_end
 
-    A campaign of the standard kind, with the epochs of the notebook.
-    """
-    import tempfile
-
-    from sidebyside.timing import load_campaigns, paired_ratio, run_campaign
-
-    os.environ["FRUITS360_DIR"] = "painted"
-    with tempfile.TemporaryDirectory() as place:
-        folder = run_campaign(
-            "bench",
-            blocks=rounds,
-            arms=("python", "r"),
-            directory=place,
-            progress="compact",
-        )
+    rows = []
+    for folder in REFERENCES:
         runs = load_campaigns(folder).to_dict("records")
-        end = json.loads((folder / "end.json").read_text(encoding="utf-8"))
-    whole = paired_ratio(runs, ("r", "python"), "process_seconds")
-    print(f"  whole process, R over Python: {whole}", flush=True)
-    share = end["overhead"]["share"]
-    return [
-        row("whole process, R over Python", whole.estimate, "ratio", 1.25),
-        row("a campaign's own share of its time", 100 * share, "%", 1.0),
-    ]
+        whole = paired_ratio(runs, ("r", "python"), "process_seconds").estimate
+        share = 100 * read_end(folder)["overhead"]["share"]
+        rows += [
+            row(f"{folder.name}: whole process, R over Python", whole, "", 1.25),
+            row(f"{folder.name}: a campaign's own share", share, "%", 1.0),
+        ]
+    return rows
 
 
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
@@ -304,9 +281,9 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
         min(rounds, 3),
         3.0,
     ),
-    "turns": lambda rounds: bench_turns(),
+    "turns": bench_turns,
     "campaign": bench_campaign,
-    "notebooks": lambda rounds: bench_notebooks(),
+    "notebooks": bench_notebooks,
 }
 
 
@@ -318,43 +295,11 @@ def machine() -> str:
 
 def table(rows: list[Row]) -> str:
     """The rows as aligned text."""
-    cells = [("", "measured", "limit", "")]
-    cells += [
-        (
-            r.name,
-            f"{r.value:.2f} {r.unit}",
-            f"{r.limit:g} {r.unit}",
-            "holds" if r.holds else "MISSED",
-        )
-        for r in rows
-    ]
-    widths = [max(len(c[i]) for c in cells) for i in range(4)]
     return "\n".join(
-        "  ".join(x.ljust(w) for x, w in zip(c, widths, strict=True)).rstrip()
-        for c in cells
+        f"{r.name:<50}{r.value:8.2f} {r.unit:<4}limit {r.limit:<6g}"
+        f"{'holds' if r.holds else 'MISSED'}"
+        for r in rows
     )
-
-
-def merged(before: list[dict], rows: list[Row], measured: set[str]) -> list[dict]:
-    """The rows of a file, those of the benches that were measured anew."""
-    names = {r.name for r in rows}
-    kept = [
-        old
-        for old in before
-        if old.get("bench") not in measured and old.get("name") not in names
-    ]
-    place = {name: number for number, name in enumerate(BENCHES)}
-    everything = kept + [asdict(r) for r in rows]
-    return sorted(everything, key=lambda r: place.get(r.get("bench"), -1))
-
-
-def read_before(path: Path) -> list[dict]:
-    """What the file holds, nothing where there is none or it is damaged."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return []
-    return found if isinstance(found, list) else []
 
 
 def main() -> int:
@@ -364,17 +309,12 @@ def main() -> int:
     chosen = parser.parse_args()
     rows: list[Row] = []
     print(machine(), flush=True)
-    for name, bench in BENCHES.items():
-        if chosen.only and name not in chosen.only:
-            continue
+    for name in chosen.only or BENCHES:
         print(f"measuring: {name} ...", flush=True)
-        rows += [replace(r, bench=name) for r in bench(chosen.rounds)]
-    print()
-    print(table(rows))
-    before = read_before(RESULT) if chosen.only else []
-    together = merged(before, rows, {r.bench for r in rows})
+        rows += BENCHES[name](chosen.rounds)
+    print(f"\n{table(rows)}")
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(together, indent=1) + "\n", encoding="utf-8")
+    RESULT.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
     print(f"\nWritten to {RESULT}")
     missed = [r.name for r in rows if not r.holds]
     if missed:

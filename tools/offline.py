@@ -18,10 +18,8 @@ The exit status is the command's; 1 if memory ended it.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -32,15 +30,13 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL_NOTEBOOKS = (sys.executable, str(ROOT / "tools" / "run.py"))
-INTERVAL = 0.2  # seconds between two measurements of memory
 BINDER = 2_000_000_000  # bytes
 
 # Nothing answers at port 9 of this machine (the "discard" service).
 NOWHERE = "http://127.0.0.1:9"
-NO_PROXY = dict.fromkeys(
-    ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE
-)
-NO_PROXY |= dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1")
+NO_PROXY = {"no_proxy": "localhost,127.0.0.1", "NO_PROXY": "localhost,127.0.0.1"}
+for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    NO_PROXY[name] = NOWHERE
 NOT_OFF = "not off (no namespaces here), but behind a proxy that does not exist"
 
 # In a new network even 127.0.0.1 is down, and notebooks need it to talk with their
@@ -65,23 +61,19 @@ WAYS_OUT = (
 
 def own_network() -> list[str]:
     """What gives a command a network of its own if put before it; [] if not allowed."""
-    if shutil.which("unshare"):
-        for way in WAYS_OUT:
-            prefix = [*way, sys.executable, "-c", RAISE_LOOPBACK]
-            tried = subprocess.run(
-                [*prefix, "true"], stderr=subprocess.DEVNULL, check=False
-            )
-            if tried.returncode == 0:
-                return prefix
+    for way in WAYS_OUT:
+        prefix = [*way, sys.executable, "-c", RAISE_LOOPBACK]
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            command = [*prefix, "true"]
+            subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
+            return prefix
     return []
 
 
 def network() -> str:
     """Whether there is a network, for the reader of a log."""
-    if all(
-        name.startswith("lo") or not state.isup
-        for name, state in psutil.net_if_stats().items()
-    ):
+    ways = {name for name, state in psutil.net_if_stats().items() if state.isup}
+    if all(name.startswith("lo") for name in ways):
         return "off"
     return NOT_OFF if os.environ.get("http_proxy") == NOWHERE else "on"
 
@@ -113,25 +105,24 @@ class Watch(threading.Thread):
         self.process = process
         self.limit = limit
         self.peak = 0
-        self.exceeded = False
         self.over = threading.Event()
         self.start()
 
+    @property
+    def exceeded(self) -> bool:
+        return self.peak > self.limit
+
     def run(self) -> None:
-        while not self.over.wait(INTERVAL):
-            now = memory_of(self.family())
-            self.peak = max(self.peak, now)
-            if now > self.limit:
-                self.exceeded = True
-                self.end()
-                return
+        while not self.exceeded and not self.over.wait(0.2):
+            self.peak = max(self.peak, memory_of(self.family()))
+        if self.exceeded:
+            self.end()
 
     def family(self) -> list[psutil.Process]:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             first = psutil.Process(self.process)
             return [first, *first.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+        return []
 
     def end(self) -> None:
         for process in self.family():
@@ -168,23 +159,11 @@ def run(command: Sequence[str], limit: int | None) -> int:
     return code if code >= 0 else 128 - code
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--memory",
-        type=float,
-        default=BINDER / 1e9,
-        metavar="GB",
-        help="limit in 10^9 bytes (2)",
-    )
-    parser.add_argument("--no-limit", action="store_true", help="leave memory as it is")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    chosen = parser.parse_args()
-    limit = None if chosen.no_limit else int(chosen.memory * 1e9)
-    return run(chosen.command or ALL_NOTEBOOKS, limit)
+def main(arguments: Sequence[str]) -> int:
+    limit = None if arguments[:1] == ["--no-limit"] else BINDER
+    command = arguments if limit else arguments[1:]
+    return run(command or ALL_NOTEBOOKS, limit)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -20,7 +20,6 @@ machine has, and a Python that is too old deserves a sentence.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -39,7 +38,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from setup_decisions import (
     CONDA_LINE,
@@ -48,14 +46,11 @@ from setup_decisions import (
     PythonFacts,
     Stop,
     Version,
-    administrator_line,
     choose_route,
     dotted,
-    judge_library,
     judge_python,
     judge_r,
     package_list,
-    parse_os_release,
     python_command,
     requirements_for,
     uv_variables,
@@ -66,18 +61,18 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOG = ROOT / "build" / "setup.log"
 
-LINES_OF_A_FAILURE = 25
+MODULES = "lib/python3*/site-packages"
 
-# Measured on Debian 12 and 13, with room for what is unpacked on the way.
-DISK_FOR_PACKAGES = 3.0e9
-DISK_FOR_SYSTEM = 1.6e9
+LINES_OF_A_FAILURE = 25
+RESUME = "make setup   (resumes where it stopped)"
+WHAT_NEXT = "`make lab` opens the notebooks, `make` lists the commands."
 
 
 # ------------------------------------------------------------
 # Running things
 
 
-def say(text: str = "") -> None:
+def say(text: str) -> None:
     print(text, flush=True)
 
 
@@ -95,11 +90,8 @@ def child_environment(
     env["RETICULATE_PYTHON"] = str(prefix / "bin" / "python")
     if r_library is not None:
         env["VIRTUAL_ENV"] = str(prefix)
-        others = [
-            path
-            for path in env.get("R_LIBS", "").split(os.pathsep)
-            if path and path != str(r_library)
-        ]
+        others = env.get("R_LIBS", "").split(os.pathsep)
+        others = [path for path in others if path not in ("", str(r_library))]
         env["R_LIBS"] = os.pathsep.join([str(r_library), *others])
     if not locale_is_utf8():
         env["LC_ALL"] = "C.UTF-8"
@@ -122,24 +114,22 @@ interrupted = threading.Event()
 
 
 def run(
-    command: Sequence[object],
-    env: Mapping[str, str] | None = None,
-    show_failure: bool = True,
+    command: Sequence[object], env: Mapping[str, str], show_failure: bool = True
 ) -> int:
     """Run a command; its output goes to build/setup.log.
 
     If it fails, its last lines are shown here: nobody reads two thousand lines of apt
-    and pip, and those of several commands are mixed in the log. What a check answers is
-    shown in any case.
+    and pip, and those of several commands are mixed in the log. A line that begins
+    with "answer: " is shown in any case.
     """
     if interrupted.is_set():
-        raise Stop("an interruption", "patience", ["make setup"])
+        raise KeyboardInterrupt
     arguments = [str(part) for part in command]
     LOG.parent.mkdir(parents=True, exist_ok=True)
     last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
     with LOG.open("a", encoding="utf-8", buffering=1) as log, subprocess.Popen(
         arguments,
-        env=env,
+        env=dict(env),
         cwd=str(ROOT),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -165,19 +155,12 @@ def run(
 
 
 def must_run(
-    command: Sequence[object],
-    env: Mapping[str, str] | None,
-    what: str,
-    needed: str,
-    remedy: Sequence[str] = (),
+    command: Sequence[object], env: Mapping[str, str], needed: str, *remedy: str
 ) -> None:
     code = run(command, env)
     if code != 0:
-        raise Stop(
-            f"{what} ended with code {code}; the lines above say why",
-            needed,
-            ["make setup   (resumes where it stopped)", *remedy],
-        )
+        found = f"a command ended with code {code}; the lines above say why"
+        raise Stop(found, needed, [RESUME, *remedy])
 
 
 def output_of(command: Sequence[object], env: Mapping[str, str] | None = None) -> str:
@@ -197,7 +180,7 @@ def output_of(command: Sequence[object], env: Mapping[str, str] | None = None) -
 
 
 # ------------------------------------------------------------
-# Asking Python, R, dpkg and the disk
+# Asking Python, R and dpkg
 
 
 PYTHON_PROBE = """
@@ -246,16 +229,6 @@ def query_dpkg(names: Sequence[str]) -> dict[str, str]:
     return dict(re.findall(r"^(.*)\t(.*)\tinstalled$", text, re.MULTILINE))
 
 
-def check_disk(folder: Path, needed: float) -> None:
-    free = shutil.disk_usage(str(folder)).free
-    if free < needed:
-        raise Stop(
-            f"{free / 1e9:.1f} GB free where {folder} is",
-            f"{needed / 1e9:.1f} GB",
-            ["make room and run `make setup` again"],
-        )
-
-
 # ------------------------------------------------------------
 # Fingerprints and the stamp
 
@@ -286,17 +259,12 @@ def sources(folder: Path) -> list[Path]:
 
 
 def listing(paths: Iterable[Path]) -> str:
-    """Names and sizes, so that set-up notices if something was deleted."""
-    return fingerprint(*sorted(f"{path} {path.stat().st_size}" for path in paths))
+    """Names and sizes of files, so that set-up notices if something was deleted."""
+    files = [path for path in paths if path.is_file() and path.suffix != ".pyc"]
+    return fingerprint(*sorted(f"{path} {path.stat().st_size}" for path in files))
 
 
-def installed_modules(prefix: Path) -> str:
-    """The companion as it was installed; its compiled part is easily cleaned away."""
-    found = prefix.glob("lib/python3*/site-packages/sidebyside/**/*")
-    return listing(p for p in found if p.is_file() and p.suffix != ".pyc")
-
-
-def data_listing() -> str:
+def fetched() -> str:
     data = ROOT / "data"
     return listing([*data.glob("mnist/*"), *data.glob("painted-fruits/*.json")])
 
@@ -312,9 +280,6 @@ class Stamp:
         with contextlib.suppress(OSError, ValueError):
             self.values = dict(json.loads(path.read_text()))
 
-    def get(self, key: str) -> str | None:
-        return self.values.get(key)
-
     def set(self, key: str, value: str) -> None:
         """Write at once and in one piece: an interruption leaves earlier steps done."""
         with self.lock:
@@ -329,10 +294,6 @@ class Stamp:
 # Steps
 
 
-def nothing() -> str:
-    return ""
-
-
 @dataclass(frozen=True)
 class Step:
     """One part of set-up.
@@ -340,34 +301,26 @@ class Step:
     `inputs` is a fingerprint of what the step works from, `result` one of what it
     leaves behind. The step is done if both are what they were when it was last carried
     out: so it runs again when a source file changes, and when what it made is lost. It
-    waits for the steps named in `after`.
+    waits for the steps named in `after`. If `work` returns False, the rest works
+    without this step, and the next set-up tries it again.
     """
 
     name: str
-    title: str
-    after: tuple[str, ...]
+    after: Sequence[str]
     inputs: Callable[[], str]
-    work: Callable[[], None]
-    result: Callable[[], str] = nothing
+    work: Callable[[], bool | None]
+    result: Callable[[], str] = str  # nothing
 
     def is_done(self, stamp: Stamp) -> bool:
-        return stamp.get(self.name) == f"{self.inputs()} {self.result()}"
+        return stamp.values.get(self.name) == f"{self.inputs()} {self.result()}"
 
     def carry_out(self, stamp: Stamp) -> None:
         start = time.monotonic()
         # The inputs are read first: what is edited while the step runs is not done.
         inputs = self.inputs()
-        try:
-            self.work()
-        except Later as reason:
-            say(f"  {reason}")
-        else:
+        if self.work() is not False:
             stamp.set(self.name, f"{inputs} {self.result()}")
-            say(f"  done in {time.monotonic() - start:4.1f} s: {self.title}")
-
-
-class Later(Exception):
-    """A step failed without which the rest works; the next set-up tries it again."""
+            say(f"  done in {time.monotonic() - start:4.1f} s: {self.name}")
 
 
 def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
@@ -399,146 +352,15 @@ def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
             raise
 
 
-class Environment:
-    """What both routes share: where things go, and the steps after the packages."""
-
-    first_time: str  # what the first set-up takes, in words
-
-    def __init__(
-        self,
-        prefix: Path,
-        r: str,
-        r_library: Path | None,
-        stamp_path: Path,
-        lock_path: Path,
-    ) -> None:
-        self.prefix = prefix
-        self.python = prefix / "bin" / "python"
-        self.r = r
-        self.r_library = r_library
-        self.stamp = Stamp(stamp_path)
-        self.lock_path = lock_path
-        self.env = child_environment(os.environ, prefix, r_library)
-
-    def steps(self) -> list[Step]:
-        raise NotImplementedError
-
-    def base(self) -> str:
-        """Fingerprint of what the companions depend on."""
-        raise NotImplementedError
-
-    def judge_before(self) -> None:
-        """Stop for everything that is known before the first change is made."""
-        raise NotImplementedError
-
-    def shared_steps(
-        self, python: tuple[str, ...] = (), r: tuple[str, ...] = ()
-    ) -> list[Step]:
-        """`python`, `r`: the steps that bring what the two companions need."""
-        rscript = Path(self.r).with_name("Rscript")
-        return [
-            Step(
-                "python companion",
-                "the Python companion (python/)",
-                python,
-                lambda: fingerprint(self.base(), hash_files(sources(ROOT / "python"))),
-                self.install_python_companion,
-                lambda: installed_modules(self.prefix),
-            ),
-            Step(
-                "R companion",
-                "the R companion (r/)",
-                r,
-                lambda: fingerprint(self.base(), hash_files(sources(ROOT / "r"))),
-                self.install_r_companion,
-            ),
-            Step(
-                "data",
-                "MNIST and painted fruits, so that the notebooks need no network",
-                ("python companion",),
-                lambda: fingerprint(ROOT),
-                self.fetch_data,
-                data_listing,
-            ),
-            Step(
-                "check Python",
-                "R starts inside Python",
-                ("python companion",),
-                self.base,
-                lambda: self.check("R inside Python", self.python, "-c", CHECK_PYTHON),
-            ),
-            Step(
-                "check R",
-                "Python starts inside R",
-                ("python companion", "R companion"),
-                self.base,
-                lambda: self.check("Python inside R", rscript, "-e", CHECK_R),
-            ),
-        ]
-
-    def install_python_companion(self) -> None:
-        # Not editable: reticulate before 1.31 does not read the .pth files of such an
-        # installation, so Rscript would not find it. Its dependencies are installed.
-        try:
-            must_run(
-                [
-                    *(self.python, "-m", "pip", "install", "--quiet"),
-                    *("--disable-pip-version-check", "--no-deps"),
-                    *("--no-build-isolation", "--force-reinstall", "./python"),
-                ],
-                self.env,
-                "pip",
-                "a python/ that can be installed",
-            )
-        finally:
-            # What setuptools built there would be packed again, without its source.
-            for leftover in [
-                ROOT / "python" / "build",
-                *(ROOT / "python").glob("*.egg-info"),
-            ]:
-                shutil.rmtree(str(leftover), ignore_errors=True)
-
-    def install_r_companion(self) -> None:
-        where = []
-        if self.r_library is not None:
-            self.r_library.mkdir(parents=True, exist_ok=True)
-            # Left by an installation that was killed: we hold the lock.
-            for leftover in self.r_library.glob("00LOCK-*"):
-                shutil.rmtree(str(leftover))
-            where = [f"--library={self.r_library}"]
-        must_run(
-            [self.r, "CMD", "INSTALL", "--no-test-load", *where, "r"],
-            self.env,
-            "R CMD INSTALL",
-            "an r/ that can be installed",
-        )
-
-    def check(self, what: str, *command: object) -> None:
-        """Start one language from the other, so that a fault shows here first."""
-        must_run(
-            command,
-            dict(self.env, KERAS_BACKEND="tensorflow"),
-            what,
-            "R, rpy2, reticulate, Python and Keras that work together",
-            ["rm -rf .venv && make setup" if self.r_library else CONDA_LINE],
-        )
-
-    def fetch_data(self) -> None:
-        if run([self.python, "-m", "sidebyside.data.fetch"], self.env) != 0:
-            raise Later(
-                "MNIST or the painted fruits are missing; everything else works. "
-                "`make setup` tries again."
-            )
+# ------------------------------------------------------------
+# Route 1: an active conda environment; and what both routes share
 
 
 CHECK_PYTHON = """
-import importlib.util
 import rpy2.robjects
 import keras
-compiled = importlib.util.find_spec("_rinterface_cffi_api") is not None
 print("answer: Python starts", rpy2.robjects.r("R.version.string")[0],
-      "and has Keras", keras.__version__, "" if compiled else
-      "(rpy2 was not compiled against this R: it works, but crossing is slower)")
+      "and has Keras", keras.__version__)
 """
 
 CHECK_R = (
@@ -552,51 +374,145 @@ CHECK_R = (
 )
 
 
+class Environment:
+    """Where things go in a conda environment, and the steps."""
+
+    first_time = (
+        "the two companions go into the active conda environment, "
+        "MNIST and painted fruits into data/"
+    )
+    r_library: Path | None = None
+    # The steps that bring what the two companions need.
+    before_python: Sequence[str] = ()
+    before_r: Sequence[str] = ()
+
+    def __init__(self, prefix: Path) -> None:
+        self.prefix = prefix
+        self.python = prefix / "bin" / "python"
+        self.r = str(prefix / "bin" / "R")
+        self.stamp = Stamp(prefix / "share" / "sidebyside" / "setup.json")
+        self.lock_path = self.stamp.path.with_name("setup.lock")
+        self.env = child_environment(os.environ, prefix, self.r_library)
+
+    def judge_before(self) -> None:
+        """Stop for everything that is known before the first change is made."""
+        judge_python(str(self.python), ask_python(str(self.python)))
+        judge_r(self.r, ask_r(self.r, self.env))
+
+    def base(self) -> str:
+        """Fingerprint of what the companions depend on."""
+        records = (self.prefix / "conda-meta").glob("*.json")
+        return fingerprint(ROOT, *sorted(path.name for path in records))
+
+    def steps(self) -> list[Step]:
+        python, r = sources(ROOT / "python"), sources(ROOT / "r")
+        both = ["python companion", "R companion"]
+        return [
+            Step(
+                both[0],
+                self.before_python,
+                lambda: fingerprint(self.base(), hash_files(python)),
+                self.install_python_companion,
+                # Its compiled part is easily cleaned away.
+                lambda: listing(self.prefix.glob(f"{MODULES}/sidebyside/**/*")),
+            ),
+            Step(
+                both[1],
+                self.before_r,
+                lambda: fingerprint(self.base(), hash_files(r)),
+                self.install_r_companion,
+            ),
+            Step("data", both[:1], lambda: fingerprint(ROOT), self.fetch_data, fetched),
+            Step("check Python", both[:1], self.base, self.check_python),
+            Step("check R", both, self.base, self.check_r),
+        ]
+
+    def install_python_companion(self) -> None:
+        # Not editable: reticulate before 1.31 does not read the .pth files of such an
+        # installation, so Rscript would not find it. Its dependencies are installed.
+        pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
+        options = ["--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall"]
+        folder = ROOT / "python"
+        try:
+            needed = "a python/ that can be installed"
+            must_run([*pip, *options, "./python"], self.env, needed)
+        finally:
+            # What setuptools built there would be packed again, without its source.
+            for leftover in [folder / "build", *folder.glob("*.egg-info")]:
+                shutil.rmtree(str(leftover), ignore_errors=True)
+
+    def install_r_companion(self) -> None:
+        where = []
+        if self.r_library is not None:
+            self.r_library.mkdir(parents=True, exist_ok=True)
+            # Left by an installation that was killed: we hold the lock.
+            for leftover in self.r_library.glob("00LOCK-*"):
+                shutil.rmtree(str(leftover))
+            where = [f"--library={self.r_library}"]
+        command = [self.r, "CMD", "INSTALL", "--no-test-load", *where, "r"]
+        must_run(command, self.env, "an r/ that can be installed")
+
+    # Start one language from the other, so that a fault shows here first.
+
+    def check_python(self) -> None:
+        self.check(self.python, "-c", CHECK_PYTHON)
+
+    def check_r(self) -> None:
+        self.check(Path(self.r).with_name("Rscript"), "-e", CHECK_R)
+
+    def check(self, *command: object) -> None:
+        env = dict(self.env, KERAS_BACKEND="tensorflow")
+        needed = "R, rpy2, reticulate, Python and Keras that work together"
+        again = "rm -rf .venv && make setup" if self.r_library else CONDA_LINE
+        must_run(command, env, needed, again)
+
+    def fetch_data(self) -> bool:
+        if run([self.python, "-m", "sidebyside.data.fetch"], self.env) == 0:
+            return True
+        say("  MNIST or the painted fruits are missing; everything else works.")
+        say("  `make setup` tries again.")
+        return False
+
+
 # ------------------------------------------------------------
-# Route 1: apt and a virtual environment
+# Route 2: apt and a virtual environment
 
 
 class AptEnvironment(Environment):
     first_time = FIRST_SET_UP
+    before_python = ("rpy2",)
+    before_r = ("apt R", "venv")
 
     def __init__(self) -> None:
+        self.r_library = VENV / "r-library"
+        super().__init__(VENV)
+        self.stamp = Stamp(VENV / "sidebyside-setup.json")
+        self.lock_path = ROOT / "build" / "setup.lock"
         # An R that the user put before the distribution's is taken, and left as it is.
-        on_path = shutil.which("R")
-        self.own_r = on_path is not None and os.path.realpath(
-            on_path
-        ) != os.path.realpath("/usr/bin/R")
-        super().__init__(
-            VENV,
-            str(on_path) if self.own_r else "/usr/bin/R",
-            VENV / "r-library",
-            VENV / "sidebyside-setup.json",
-            ROOT / "build" / "setup.lock",
-        )
+        self.r = shutil.which("R") or "/usr/bin/R"
+        self.own_r = os.path.realpath(self.r) != os.path.realpath("/usr/bin/R")
+        if not self.own_r:
+            self.r = "/usr/bin/R"
         listed, self.optional = package_list((ROOT / "apt-packages.txt").read_text())
         needed = [name for name in listed if not (self.own_r and name.startswith("r-"))]
         # Python's few come first: its other packages can then arrive beside R.
         self.for_python = [name for name in needed if name.startswith("python3-")]
         self.for_r = [name for name in needed if name not in self.for_python]
         self.present = query_dpkg([*needed, *self.optional])
-        self.command = python_command(os.environ, self.stamp.get("base python"))
+        self.command = python_command(os.environ, self.stamp.values.get("base python"))
         # A very bare machine may lack the distribution's Python; apt brings it.
-        self.facts = ask_python(self.command) if os.path.exists(self.command) else None
+        is_there = self.command != "/usr/bin/python3" or os.path.exists(self.command)
+        self.facts = ask_python(self.command) if is_there else None
 
     def judge_before(self) -> None:
-        self.judge_python()
-        r = ask_r(self.r, self.env) if os.path.exists(self.r) else None
+        if self.facts is not None:
+            judge_python(self.command, self.facts)
+        r = ask_r(self.r, self.env)
         if self.own_r:
             judge_r(self.r, r)
         # Without reticulate here, apt is going to bring one.
         if self.facts is not None and r and "reticulate" in r:
             requirements_for(r["reticulate"], self.facts.version)
-        if not VENV.exists():
-            check_disk(ROOT, DISK_FOR_PACKAGES)
-
-    def judge_python(self) -> None:
-        if self.facts is not None:
-            judge_python(self.command, self.facts.version)
-            judge_library(self.command, self.facts)
 
     # --- fingerprints
 
@@ -617,7 +533,7 @@ class AptEnvironment(Environment):
             self.python.exists(), config.exists() and config.stat().st_mtime_ns
         )
 
-    def python_packages(self) -> str:
+    def locked(self) -> str:
         return fingerprint(
             self.venv_inputs(),
             self.venv_result(),
@@ -628,66 +544,45 @@ class AptEnvironment(Environment):
         return fingerprint(
             self.r,
             self.packages([*self.for_python, *self.for_r]),
-            self.python_packages(),
+            self.locked(),
             hash_files(list(ROOT.glob("requirements-numpy*.txt"))),
         )
 
     # --- steps
 
     def steps(self) -> list[Step]:
+        python = ["apt python"]
         return [
             Step(
                 "apt python",
-                "Debian's packages for Python",
-                (),
+                [],
                 lambda: fingerprint(*self.for_python),
                 self.install_for_python,
                 lambda: self.packages(self.for_python),
             ),
             Step(
                 "apt R",
-                "Debian's packages: R and its packages, a compiler",
-                ("apt python",),
+                python,
                 lambda: fingerprint(self.r, *self.for_r),
                 self.install_for_r,
                 lambda: self.packages(self.for_r),
             ),
             Step(
                 "apt browser",
-                "Debian's browser, for the tests",
-                ("apt R",),
+                ["apt R"],
                 lambda: fingerprint(*self.optional),
                 self.install_optional,
             ),
-            Step(
-                "venv",
-                "a virtual environment in .venv",
-                ("apt python",),
-                self.venv_inputs,
-                self.make_venv,
-                self.venv_result,
-            ),
-            Step(
-                "requirements",
-                "Python's packages: TensorFlow, Keras, Jupyter",
-                ("venv",),
-                self.python_packages,
-                self.install_requirements,
-            ),
-            Step(
-                "rpy2",
-                "NumPy and rpy2, which depend on R",
-                ("requirements", "apt R"),
-                self.base,
-                self.install_rpy2,
-            ),
-            *self.shared_steps(python=("rpy2",), r=("apt R", "venv")),
+            Step("venv", python, self.venv_inputs, self.make_venv, self.venv_result),
+            Step("requirements", ["venv"], self.locked, self.install_requirements),
+            Step("rpy2", ["requirements", "apt R"], self.base, self.install_rpy2),
+            *super().steps(),
         ]
 
     def install_for_python(self) -> None:
         self.apt_install(self.for_python)
         self.facts = ask_python(self.command)
-        self.judge_python()
+        judge_python(self.command, self.facts)
 
     def install_for_r(self) -> None:
         self.apt_install(self.for_r)
@@ -697,9 +592,7 @@ class AptEnvironment(Environment):
         try:
             self.apt_install(self.optional, show_failure=False)
         except Stop:
-            say(
-                f"  Going on without {', '.join(self.optional)}, which apt cannot give."
-            )
+            say(f"  Going on without {' '.join(self.optional)}, which apt cannot give.")
 
     def apt_install(self, wanted: Sequence[str], show_failure: bool = True) -> None:
         """Install what is missing of `wanted`."""
@@ -707,37 +600,38 @@ class AptEnvironment(Environment):
         if not missing:
             return
         everything = [*self.for_python, *self.for_r, *self.optional]
-        line = administrator_line(
-            [name for name in everything if name not in self.present],
-            shutil.which("sudo") is not None,
+        has_sudo = shutil.which("sudo") is not None
+        is_root = os.geteuid() == 0
+        for_administrator = (
+            f"{'sudo sh' if has_sudo else 'su'} -c 'apt-get update && "
+            "apt-get install -y --no-install-recommends "
+            f"{' '.join(name for name in everything if name not in self.present)}'"
         )
-        as_root: list[str] = []
-        if os.geteuid() != 0:
-            if shutil.which("sudo") is None:
-                raise Stop(
-                    f"{', '.join(missing)} not installed, and you are not root here",
-                    "an administrator who types the next line, once; after it "
-                    "`make setup` needs no rights",
-                    [line, CONDA_LINE],
-                )
-            as_root = ["sudo"]  # asks on the terminal for a password if it wants one
-        check_disk(Path("/usr"), DISK_FOR_SYSTEM)
+        if not (is_root or has_sudo):
+            raise Stop(
+                f"{', '.join(missing)} not installed, and you are not root here",
+                "an administrator who types the next line, once; after it "
+                "`make setup` needs no rights",
+                [for_administrator, CONDA_LINE],
+            )
         apt = [
-            *(*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"),
+            # sudo asks on the terminal for a password if it wants one.
+            *([] if is_root else ["sudo"]),
+            *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"),
             # On a fresh machine the daily upgrade is often at work: wait for its lock.
             *("-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"),
         ]
         install = [*apt, "install", "-y", "--no-install-recommends", *missing]
         # The package lists may be old, or not be there at all.
-        run([*apt, "update"], show_failure=show_failure)
-        code = run(install, show_failure=show_failure)
+        run([*apt, "update"], self.env, show_failure)
+        code = run(install, self.env, show_failure)
         self.present = query_dpkg(everything)
         if code != 0:
             raise Stop(
                 f"apt-get install ended with code {code}; the lines above say why",
                 "Debian 12 or newer, or Ubuntu 24.04 or newer with 'universe'; its "
                 "packages within reach; and the right to install them",
-                ["make setup   (resumes where it stopped)", line, CONDA_LINE],
+                [RESUME, for_administrator, CONDA_LINE],
             )
 
     def make_venv(self) -> None:
@@ -745,54 +639,52 @@ class AptEnvironment(Environment):
         assert self.facts is not None
         if (VENV / "pyvenv.cfg").exists():
             say("  .venv is unfinished, or of another Python or place: made again.")
-        values = self.stamp.values.items()
-        self.stamp.values = {k: v for k, v in values if k.startswith("apt ")}
-        package = f"python{dotted(self.facts.version[:2])}-venv"
         must_run(
             [self.command, "-m", "venv", "--clear", VENV],
             self.env,
-            "venv",
             "a Python that can make virtual environments",
-            [f"sudo apt-get install {package}", "make setup PYTHON=/usr/bin/python3"],
+            "make setup PYTHON=/usr/bin/python3",
         )
         self.stamp.set("base python", self.command)
 
-    def pip_install(self, file: str, *options: str, env: Mapping[str, str]) -> int:
+    def pip_install(self, file: str, *options: str) -> int:
         """With pip; `--no-deps`, because the locked lists name everything."""
         pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
-        return run([*pip, "--no-deps", "--require-hashes", *options, "-r", file], env)
+        return run(
+            [*pip, "--no-deps", "--require-hashes", *options, "-r", file], self.env
+        )
 
-    def install(self, file: str, built: Sequence[str] = ()) -> None:
-        """Install a locked list; `built`: those of it that are built here, from source.
+    def install(self, file: str, built: str = "") -> None:
+        """Install a locked list; `built`: the package of it that is compiled here.
 
         uv is much quicker than pip, which takes over where uv has no wheel or fails.
         """
-        uv = VENV / "bin" / "uv"
-        # Nothing is built apart from the pinned packages: what a build takes is locked.
-        options = ["--no-build-isolation"] if built else []
-        again = [f"--refresh-package={name}" for name in built]
-        again += [f"--reinstall-package={name}" for name in built]
+        uv, for_uv, for_pip = VENV / "bin" / "uv", [], []
+        if built:
+            # Not apart from the pinned packages: what a build takes is locked. And not
+            # from a cache: that one may have been compiled against another R.
+            for_uv = [f"--refresh-package={built}", f"--reinstall-package={built}"]
+            for_uv.append("--no-build-isolation")
+            for_pip = ["--no-cache-dir", "--force-reinstall", "--no-build-isolation"]
         settings = uv_variables(output_of([self.python, "-m", "pip", "config", "list"]))
         command = [
             *(uv, "pip", "install", "--python", self.python, "--no-deps"),
             # As pip does: the best of all indexes. The hashes make that safe.
             *("--require-hashes", "--index-strategy=unsafe-best-match"),
-            *("--compile-bytecode", *options, *again, "-r", file),
+            *("--compile-bytecode", *for_uv, "-r", file),
         ]
         # What was set for uv itself has the last word.
         if uv.exists() and run(command, {**settings, **self.env}) == 0:
             return
-        if built:
-            options += ["--no-cache-dir", "--force-reinstall"]
-        if self.pip_install(file, *options, env=self.env) != 0:
+        if self.pip_install(file, *for_pip) != 0:
             raise Stop(
                 f"pip could not install {file}; the lines above say why",
                 "PyPI, or the index that pip is configured for, within reach",
-                ["make setup   (resumes where it stopped)"],
+                [RESUME],
             )
 
     def install_requirements(self) -> None:
-        self.pip_install("requirements-uv.txt", "--only-binary=:all:", env=self.env)
+        self.pip_install("requirements-uv.txt", "--only-binary=:all:")
         self.install("requirements.txt")
 
     def install_rpy2(self) -> None:
@@ -801,58 +693,16 @@ class AptEnvironment(Environment):
         chosen = requirements_for(reticulate, self.facts.version)
         found = f"Python {dotted(self.facts.version)}, reticulate {dotted(reticulate)}"
         say(f"  {found}: {chosen}")
-        self.install(chosen, built=["rpy2-rinterface"])
-
-
-# ------------------------------------------------------------
-# Route 2: an active conda environment
-
-
-class CondaEnvironment(Environment):
-    first_time = (
-        "the two companions go into the active conda environment, "
-        "MNIST and painted fruits into data/"
-    )
-
-    def __init__(self, prefix: Path) -> None:
-        state = prefix / "share" / "sidebyside"
-        super().__init__(
-            prefix,
-            str(prefix / "bin" / "R"),
-            None,
-            state / "setup.json",
-            state / "setup.lock",
-        )
-
-    def judge_before(self) -> None:
-        judge_python(str(self.python), ask_python(str(self.python)).version)
-        judge_r(self.r, ask_r(self.r, self.env))
-
-    def base(self) -> str:
-        installed = sorted(
-            path.name for path in (self.prefix / "conda-meta").glob("*.json")
-        )
-        return fingerprint(ROOT, *installed)
-
-    def steps(self) -> list[Step]:
-        return self.shared_steps()
+        self.install(chosen, built="rpy2-rinterface")
 
 
 # ------------------------------------------------------------
 
 
 def find_environment() -> Environment:
-    release = Path("/etc/os-release")
-    os_release = parse_os_release(release.read_text()) if release.exists() else {}
-    route = choose_route(
-        os.environ,
-        platform.system(),
-        platform.machine(),
-        os_release,
-        shutil.which("apt-get") is not None,
-    )
-    if route == "conda":
-        return CondaEnvironment(Path(os.environ["CONDA_PREFIX"]))
+    has_apt = shutil.which("apt-get") is not None
+    if choose_route(os.environ, platform.system(), has_apt) == "conda":
+        return Environment(Path(os.environ["CONDA_PREFIX"]))
     return AptEnvironment()
 
 
@@ -878,66 +728,37 @@ def is_complete(environment: Environment) -> bool:
 def set_up(quiet: bool) -> Environment:
     """Do what is outstanding. `quiet`: say nothing if that is nothing."""
     environment = find_environment()
-    if not is_complete(environment):
-        with only_one(environment.lock_path):
-            # The set-up that we may have waited for has changed things.
-            environment = find_environment()
-            if not is_complete(environment):
-                environment.judge_before()
-                start = time.monotonic()
-                announce(environment)
-                carry_out(environment.steps(), environment.stamp)
-                say(
-                    f"Set-up took {time.monotonic() - start:.0f} s."
-                    + ("" if quiet else f" {WHAT_NEXT}")
-                )
-                return environment
-    if not quiet:
-        say(f"Set-up is complete; nothing to do. {WHAT_NEXT}")
+    if is_complete(environment):
+        if not quiet:
+            say(f"Set-up is complete; nothing to do. {WHAT_NEXT}")
+        return environment
+    with only_one(environment.lock_path):
+        # The set-up that we may have waited for has changed things.
+        environment = find_environment()
+        environment.judge_before()
+        start = time.monotonic()
+        if not environment.stamp.values:
+            say(f"Setting up in {ROOT}, once: {environment.first_time}.")
+            say(f"What apt, pip and R print goes to {LOG.relative_to(ROOT)}.")
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        LOG.write_text("")
+        carry_out(environment.steps(), environment.stamp)
+        took = f"Set-up took {time.monotonic() - start:.0f} s."
+        say(took if quiet else f"{took} {WHAT_NEXT}")
     return environment
 
 
-WHAT_NEXT = "`make lab` opens the notebooks, `make` lists the commands."
-
-
-def announce(environment: Environment) -> None:
-    """Say before the first change what is going to happen, and begin a new log."""
-    if not environment.stamp.values:
-        say(f"Setting up in {ROOT}, once: {environment.first_time}.")
-        say(f"What apt, pip and R print goes to {LOG.relative_to(ROOT)}.")
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    LOG.write_text("")
-
-
-def replace_by(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
-    sys.stdout.flush()
-    os.chdir(str(ROOT))
-    program = shutil.which(command[0], path=env["PATH"])
-    if program is None:
-        raise Stop(
-            f"no program '{command[0]}' in the environment",
-            "a set-up that is complete",
-            ["make setup"],
-        )
-    os.execve(program, list(command), dict(env))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="Set up R and Python for the notebooks, once."
-    )
-    parser.add_argument(
-        "--exec",
-        nargs=argparse.REMAINDER,
-        metavar="COMMAND",
-        default=[],
-        help="then run this, with the environment's R and Python",
-    )
-    options = parser.parse_args(arguments)
+def main(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] != "--exec":
+        say(__doc__ or "")
+        return 2
+    command = arguments[1:]
     try:
-        environment = set_up(quiet=bool(options.exec))
-        if options.exec:
-            replace_by(options.exec, environment.env)
+        environment = set_up(quiet=bool(command))
+        if command:
+            sys.stdout.flush()
+            os.chdir(str(ROOT))
+            os.execvpe(command[0], list(command), environment.env)
     except Stop as problem:
         print(f"\n{problem}", file=sys.stderr, flush=True)
         return 1
@@ -950,14 +771,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{stop}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        print(
-            "\nInterrupted. `make setup` resumes where it stopped.",
-            file=sys.stderr,
-            flush=True,
-        )
+        again = "\nInterrupted. `make setup` resumes where it stopped."
+        print(again, file=sys.stderr, flush=True)
         return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -24,7 +24,6 @@ DISTRIBUTION = os.path.realpath("/usr/bin/python3")
 REQUIRED = runpy.run_path(
     str(Path(__file__).resolve().parent.parent / "python/sidebyside/common/versions.py")
 )
-MACHINES = ("x86_64", "aarch64")  # what TensorFlow has wheels for
 
 R_PACKAGES = (
     "reticulate",
@@ -53,14 +52,8 @@ class Stop(Exception):
         self.remedy = list(remedy)
 
     def __str__(self) -> str:
-        lines = [
-            "Set-up stopped.",
-            "  found:   " + self.found,
-            "  needed:  " + self.needed,
-        ]
-        for number, line in enumerate(self.remedy):
-            lines.append(("  to do:   " if number == 0 else "      or:  ") + line)
-        return "\n".join(lines)
+        found = f"Set-up stopped.\n  found:   {self.found}\n  needed:  {self.needed}"
+        return f"{found}\n  to do:   " + "\n      or:  ".join(self.remedy)
 
 
 # ------------------------------------------------------------
@@ -98,28 +91,22 @@ class PythonFacts:
     has_shared_library: bool  # libpython as a file of its own
 
 
-def judge_python(where: str, found: Version) -> None:
-    """Stop if the companions or the pinned packages do not support this Python."""
-    if PYTHON_MIN <= found[:2] <= PYTHON_MAX:
-        return
-    verdict = "too old" if found[:2] < PYTHON_MIN else "too new"
-    raise Stop(
-        f"{where} is Python {dotted(found)}, which is {verdict}",
-        f"Python {dotted(PYTHON_MIN)} to {dotted(PYTHON_MAX)}, with its shared library",
-        ["make setup PYTHON=/path/to/python3.12", CONDA_LINE],
-    )
-
-
-def judge_library(where: str, found: PythonFacts) -> None:
-    """Stop if R cannot start this Python."""
+def judge_python(where: str, found: PythonFacts) -> None:
+    """Stop if the companions, the pinned packages or R cannot use this Python."""
+    if not PYTHON_MIN <= found.version[:2] <= PYTHON_MAX:
+        verdict = "too old" if found.version[:2] < PYTHON_MIN else "too new"
+        raise Stop(
+            f"{where} is Python {dotted(found.version)}, which is {verdict}",
+            f"Python {dotted(PYTHON_MIN)} to {dotted(PYTHON_MAX)}",
+            ["make setup PYTHON=/path/to/python3.12", CONDA_LINE],
+        )
     # The distribution's library comes with python3-dev, which set-up installs.
-    if found.has_shared_library or os.path.realpath(where) == DISTRIBUTION:
-        return
-    raise Stop(
-        f"{where} (Python {dotted(found.version)}) has no shared library (libpython)",
-        "a Python with one: reticulate uses it to start Python inside R",
-        ["make setup PYTHON=/usr/bin/python3"],
-    )
+    if not found.has_shared_library and os.path.realpath(where) != DISTRIBUTION:
+        raise Stop(
+            f"{where} (Python {dotted(found.version)}) has no shared library",
+            "a Python with one (libpython): reticulate starts it inside R",
+            ["make setup PYTHON=/usr/bin/python3"],
+        )
 
 
 def requirements_for(reticulate: Version, python: Version) -> str:
@@ -143,11 +130,6 @@ def requirements_for(reticulate: Version, python: Version) -> str:
 # Which route
 
 
-def parse_os_release(text: str) -> dict[str, str]:
-    """/etc/os-release as a dictionary."""
-    return dict(re.findall(r"""^(\w+)=["']?(.*?)["']?$""", text, re.MULTILINE))
-
-
 def missing_from_conda(prefix: Path) -> list[str]:
     """What environment.yml would have put into this environment and is not there.
 
@@ -168,41 +150,26 @@ def missing_from_conda(prefix: Path) -> list[str]:
     ]
 
 
-def choose_route(
-    environ: Mapping[str, str],
-    system: str,
-    machine: str,
-    os_release: Mapping[str, str],
-    has_apt: bool,
-) -> str:
+def choose_route(environ: Mapping[str, str], system: str, has_apt: bool) -> str:
     """ "conda" or "apt"; stop where neither can work."""
-    family = [os_release.get("ID"), *os_release.get("ID_LIKE", "").split()]
-    debian = has_apt and ("debian" in family or "ubuntu" in family)
-    conda_prefix = environ.get("CONDA_PREFIX")
-    if conda_prefix:
-        missing = missing_from_conda(Path(conda_prefix))
+    prefix = environ.get("CONDA_PREFIX")
+    if prefix:
+        missing = missing_from_conda(Path(prefix))
         if not missing:
             return "conda"
-        name = environ.get("CONDA_DEFAULT_ENV", conda_prefix)
+        name = environ.get("CONDA_DEFAULT_ENV", prefix)
         raise Stop(
             f"the conda environment '{name}' is active, without {', '.join(missing)}",
             "the environment that environment.yml makes"
-            + (", or none and apt" if debian else ""),
-            [CONDA_LINE] + (["conda deactivate && make setup"] if debian else []),
+            + (", or none and apt" if has_apt else ""),
+            [CONDA_LINE] + (["conda deactivate && make setup"] if has_apt else []),
         )
-    if not debian:
-        name = os_release.get("PRETTY_NAME") or {"Darwin": "macOS"}.get(system, system)
+    if not has_apt:
         raise Stop(
-            f"{name} ({machine}) and no active conda environment",
+            f"{system} without apt-get, and no active conda environment",
             "Debian 12 or newer, Ubuntu 24.04 or newer (WSL too), or a conda "
             "environment made from environment.yml",
             [CONDA_LINE],
-        )
-    if machine not in MACHINES:
-        raise Stop(
-            f"a {machine} processor",
-            "x86_64 or aarch64: TensorFlow has packages for these only",
-            ["take a machine with one of them"],
         )
     return "apt"
 
@@ -250,14 +217,7 @@ def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
     """
     given = environ.get("PYTHON")
     if given:
-        found = shutil.which(given)
-        if not found:
-            raise Stop(
-                f"PYTHON={given}, and no such program",
-                "the path of a Python",
-                ["make setup PYTHON=/usr/bin/python3"],
-            )
-        return os.path.abspath(found)
+        return os.path.abspath(shutil.which(given) or given)
     if remembered and os.access(remembered, os.X_OK):
         return remembered
     return "/usr/bin/python3"
@@ -275,12 +235,6 @@ def package_list(text: str) -> tuple[list[str], list[str]]:
         if name.strip():
             lists[comment.strip() == "optional"].append(name.strip())
     return lists
-
-
-def administrator_line(missing: Sequence[str], has_sudo: bool) -> str:
-    """What installs these packages, on a machine with sudo or without."""
-    line = "apt-get update && apt-get install -y --no-install-recommends"
-    return f"{'sudo sh' if has_sudo else 'su'} -c '{line} {' '.join(missing)}'"
 
 
 # ------------------------------------------------------------

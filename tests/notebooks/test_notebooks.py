@@ -53,14 +53,6 @@ def first_line(cell):
 # --- rules about execution
 
 
-def valid(notebook):
-    try:
-        nbformat.validate(notebook)
-    except nbformat.ValidationError as problem:
-        return [f"not a valid notebook: {problem.message}"]
-    return []
-
-
 def executed_once_in_order(notebook):
     """From a fresh kernel: 1, 2, 3 and so on, empty cells among them."""
     found = [cell.execution_count for cell in code_cells(notebook)]
@@ -114,13 +106,11 @@ def pairs_have_two_halves(notebook):
 
 
 def halves_are_in_their_language(notebook):
-    wrong = []
-    for cell in code_cells(notebook):
-        if "r" in tags(cell) and not is_r(cell):
-            wrong.append(f"tagged r, but not R: {first_line(cell)!r}")
-        if "r" not in tags(cell) and is_r(cell):
-            wrong.append(f"R, but not tagged r: {first_line(cell)!r}")
-    return wrong
+    return [
+        f"tag and language differ: {first_line(cell)!r}"
+        for cell in code_cells(notebook)
+        if ("r" in tags(cell)) != is_r(cell)
+    ]
 
 
 def r_cells_stand_by_themselves(notebook):
@@ -162,15 +152,9 @@ def code_is_narrow(notebook):
 
 def pairs_are_checked(notebook):
     """Somewhere after the last pair there is a check, and so after each."""
-    marks = [
-        mark
-        for cell in code_cells(notebook)
-        for mark in ("pair", "check")
-        if mark in tags(cell)
-    ]
-    if "check" not in marks:
-        return ["no check"]
-    return ["no check after the last pair"] if marks[-1] == "pair" else []
+    last = [cell for cell in code_cells(notebook) if tags(cell) & {"pair", "check"}]
+    checked = last and "check" in tags(last[-1])
+    return [] if checked else ["no check after the last pair"]
 
 
 def tags_are_known(notebook):
@@ -209,34 +193,24 @@ def opens_as_agreed(notebook):
 
 def titled_once(notebook):
     return [
-        f"a second title: {line!r}"
+        f"a second title: {title!r}"
         for cell in notebook.cells[1:]
         if cell.cell_type == "markdown"
-        for line in without_code(cell.source).split("\n")
-        if line.startswith("# ")
+        for title in re.findall(r"(?m)^# .*", without_code(cell.source))
     ]
 
 
 def closes_as_agreed(notebook):
     """What was found (computed), a dictionary, a link to another notebook."""
-    headings = [
-        (i, line)
-        for i, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown"
-        for line in cell.source.split("\n")
-        if re.match(r"#+ ", line)
-    ]
-    wrong = []
-    found = [i for i, line in headings if "What we found" in line]
-    if not found:
-        wrong.append("no heading 'What we found'")
-    else:
-        later = [i for i, _ in headings if i > found[0]]
-        end = later[0] if later else len(notebook.cells)
-        section = notebook.cells[found[0] : end]
-        if not any(c.cell_type == "code" and c.outputs for c in section):
-            wrong.append("'What we found' computes nothing")
-    if not any("dictionary" in line for _, line in headings):
+    wrong, heading, computed = [], "", set()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heading = "\n".join([heading, *re.findall(r"(?m)^#+ .*", cell.source)])
+        elif cell.outputs:
+            computed.add(heading.rpartition("\n")[2])
+    if not any("What we found" in line for line in computed):
+        wrong.append("no heading 'What we found' that computes something")
+    if "dictionary" not in heading:
         wrong.append("no heading with a 'dictionary'")
     last = notebook.cells[-1]
     linked = re.search(r"\]\(\d\d_\w+\.ipynb[)#]", last.source)
@@ -269,7 +243,6 @@ def figures_lie_in_outputs(notebook):
 
 
 RULES = [
-    valid,
     executed_once_in_order,
     no_errors_but_intended_ones,
     no_stray_warnings,
@@ -299,7 +272,10 @@ def path(request):
 
 @pytest.fixture(scope="module")
 def notebook(path):
-    return nbformat.read(path, as_version=4)
+    """Read, which also says whether it is a valid one."""
+    found = nbformat.read(path, as_version=4)
+    nbformat.validate(found)
+    return found
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -478,27 +454,16 @@ BAD = [
     (pairs_have_two_halves, [R_HALF, CHECK], "no Python half before"),
     (pairs_have_two_halves, [R_HALF, markdown("text"), PYTHON_HALF], "before 'te"),
     (pairs_have_two_halves, [PYTHON_HALF], "tags ['pair', 'python']"),
-    (pairs_have_two_halves, [PYTHON_HALF, R_HALF], "tags ['pair', 'python']"),
-    (pairs_have_two_halves, [R_HALF, R_HALF, PYTHON_HALF], "no Python half"),
-    (pairs_have_two_halves, [code("%%R\n1", "r")], "tags ['r']"),
-    (pairs_have_two_halves, [code("1", "pair")], "tags ['pair']"),
     (
         pairs_have_two_halves,
         [R_HALF, code("x = None", "answer", "python")],
         "before 'x = None'",
     ),
-    (
-        pairs_have_two_halves,
-        [code("%%R\n1", "pair", "r", "python")],
-        "tags ['pair', 'python', 'r']",
-    ),
-    (halves_are_in_their_language, [code("x = 1", "pair", "r")], "not R"),
-    (halves_are_in_their_language, [code("%%R\n1", "pair", "python")], "not tag"),
-    (halves_are_in_their_language, [code("%%R\n1")], "not tagged r"),
+    (halves_are_in_their_language, [code("x = 1", "pair", "r")], "'x = 1'"),
+    (halves_are_in_their_language, [code("%%R\n1", "pair", "python")], "'%%R'"),
     (r_cells_stand_by_themselves, [code("%%R -i x\nx")], "-i x"),
     (r_cells_stand_by_themselves, [code("%%R -w 5 -o x,y\nx")], "-o x,y"),
     (r_cells_stand_by_themselves, [code("%R -i x x")], "-i x"),
-    (r_cells_stand_by_themselves, [code("%%R -i x\nx", "check")], "-i x"),
     (
         timed_cells_are_programs,
         [code("x = 1", "python", "timed-fit")],
@@ -512,22 +477,16 @@ BAD = [
     (code_is_narrow, [code("%%R\n" + "x" * 61, "pair", "r")], "61 columns"),
     (code_is_narrow, [code("1\n" + "x" * 75, "pair", "python")], "75 columns"),
     (code_is_narrow, [code("1\n" + "x" * 73, "check")], "73 columns"),
-    (pairs_are_checked, [R_HALF, PYTHON_HALF], "no check"),
     (pairs_are_checked, [CHECK, R_HALF, PYTHON_HALF], "after the last pair"),
-    (tags_are_known, [code("1", "nbval_ignore_output")], "nbval_ignore_output"),
     (tags_are_known, [code("1", "chek")], "chek"),
     (exempt_by_tag_only, [code("# NBVAL_IGNORE_OUTPUT\n1")], "in a comment"),
-    (exempt_by_tag_only, [code("1\n  #NBVAL_SKIP")], "in a comment"),
-    (opens_as_agreed, [CHECK], "title"),
     (opens_as_agreed, [markdown("## Second level")], "title"),
     (opens_as_agreed, [opening(paragraph="")], "no paragraph"),
     (opens_as_agreed, [opening(rows=OPENING[1:])], "'You will learn'"),
-    (opens_as_agreed, [opening(rows=OPENING[:3])], "'Memory'"),
     (titled_once, [opening(), markdown("text\n# Another")], "'# Another'"),
-    (closes_as_agreed, [COMPUTED, CLOSING], "no heading 'What we found'"),
-    (closes_as_agreed, [FOUND, CLOSING], "computes nothing"),
-    (closes_as_agreed, [FOUND, code("x = 1"), CLOSING], "computes nothing"),
-    (closes_as_agreed, [FOUND, CLOSING, COMPUTED], "computes nothing"),
+    (closes_as_agreed, [COMPUTED, CLOSING], "'What we found'"),
+    (closes_as_agreed, [FOUND, code("x = 1"), CLOSING], "'What we found'"),
+    (closes_as_agreed, [FOUND, CLOSING, COMPUTED], "'What we found'"),
     (
         closes_as_agreed,
         [FOUND, COMPUTED, markdown("[01](01_mnist.ipynb)")],
@@ -540,11 +499,7 @@ BAD = [
     ),
     (closes_as_agreed, [FOUND, COMPUTED, CLOSING, COMPUTED], "links to no other"),
     (no_errors_but_intended_ones, [code("1 / 0", outputs=[fails()])], "error in"),
-    (
-        no_errors_but_intended_ones,
-        [code("1 / 1", "raises-exception")],
-        "the tag for one",
-    ),
+    (no_errors_but_intended_ones, [code("1", "raises-exception")], "the tag for one"),
     (no_stray_warnings, [code("f()", outputs=[prints("W", "stderr")])], "'W'"),
     (figures_have_a_text, [code("plot(x)", outputs=[shows()])], "'plot(x)'"),
     (figures_have_a_text, [code("p", outputs=[shows(alt=" ")])], "no text"),
@@ -563,17 +518,18 @@ def test_a_rule_finds_what_breaks_it(rule, cells, said):
     assert said in found[0]
 
 
-def test_the_tag_for_an_intended_error_is_enough():
-    cell = code("1 / 0", "raises-exception", outputs=[fails()])
-    assert no_errors_but_intended_ones(build(cell)) == []
+def test_what_is_meant_breaks_no_rule():
+    error = code("1 / 0", "raises-exception", outputs=[fails()])
+    assert no_errors_but_intended_ones(build(error)) == []
+    figure = code("p", outputs=[shows(alt="A line."), shows("text/html")])
+    assert figures_have_a_text(build(figure)) == []
+    # An answer is asked for in one language or in both.
+    alone = code("%%R\nx <- NULL", "exercise", "answer", "r")
+    half = code("x = None", "pair", "python", "exercise", "answer")
+    assert pairs_have_two_halves(build(alone, R_HALF, half)) == []
 
 
-def test_a_figure_with_its_text_is_good():
-    cell = code("p", outputs=[shows(alt="A line."), shows("text/html")])
-    assert figures_have_a_text(build(cell)) == []
-
-
-@pytest.mark.parametrize("counts", [[None, None], [1, 3], [2, 1], [5, 6]])
+@pytest.mark.parametrize("counts", [[None, None], [1, 3], [5, 6]])
 def test_other_orders_of_execution_are_found(counts):
     notebook = build(COMPUTED, COMPUTED)
     for cell, count in zip(notebook.cells, counts, strict=True):
@@ -585,13 +541,6 @@ def test_an_attached_picture_is_found():
     notebook = build(opening())
     notebook.cells[0]["attachments"] = {"a.png": {"image/png": "AAAA"}}
     assert figures_lie_in_outputs(notebook)
-
-
-def test_an_answer_is_asked_for_in_one_language_or_in_both():
-    alone = code("%%R\nx <- NULL", "exercise", "answer", "r")
-    half = code("x = None", "pair", "python", "exercise", "answer")
-    assert pairs_have_two_halves(build(alone, R_HALF, half)) == []
-    assert halves_are_in_their_language(build(alone, R_HALF, half)) == []
 
 
 def test_exempt_cells_are_counted():

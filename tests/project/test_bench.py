@@ -41,31 +41,21 @@ def test_a_missed_limit_is_the_exit_status(run_bench):
     status, _, said = run_bench()
     assert status == 1
     assert said.err == "Missed: fit 1\n"
-    assert [line.split()[-1] for line in said.out.splitlines() if " 2 s" in line] == [
-        "holds",
-        "MISSED",
-        "holds",
-    ]
+    assert said.out.count("holds") == 2
+    assert said.out.count("MISSED") == 1
     status, _, said = run_bench(fit=[1.0, 1.5])
     assert (status, said.err) == (0, "")
 
 
-def test_a_part_does_not_wipe_out_the_rest(run_bench):
-    run_bench()
-    status, found, _ = run_bench("--only", "exit", exit=[0.7])
-    assert status == 0
-    assert found == {"fit 0": 1.0, "fit 1": 3.0, "exit 0": 0.7}
-    # What a bench no longer measures goes with it.
-    _, found, _ = run_bench("--only", "fit", fit=[1.2])
-    assert found == {"fit 0": 1.2, "exit 0": 0.7}
-    _, found, _ = run_bench(fit=[1.1], exit=[])
-    assert found == {"fit 0": 1.1}
+def test_a_part_can_be_measured_alone(run_bench):
+    status, found, _ = run_bench("--only", "exit")
+    assert (status, found) == (0, {"exit 0": 0.5})
 
 
-def test_a_damaged_file_is_written_anew(run_bench):
-    bench.RESULT.parent.mkdir()
-    bench.RESULT.write_text("[{")
-    assert run_bench("--only", "exit")[1] == {"exit 0": 0.5}
+def test_the_reference_campaigns_give_rows():
+    rows = bench.bench_campaign(1)
+    assert len(rows) == 2 * len(bench.REFERENCES) > 0
+    assert all(row.value > 0 for row in rows)
 
 
 def test_a_program_that_fails_says_why():

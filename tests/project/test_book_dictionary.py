@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, writes
 
@@ -62,50 +63,43 @@ def rows(tmp_path):
     ("r", "python", "expected"),
     [
         (
-            "model |> layer_conv_2d(8, 3)",
-            "model.add(layers.Conv2D(8, 3))",
-            [("`layer_conv_2d()`", "`layers.Conv2D()`")],
+            "m |> layer_conv_2d(8)",
+            "m.add(layers.Conv2D(8))",
+            "layer_conv_2d() layers.Conv2D()",
         ),
         (
             "layer_activation_leaky_relu()",
             "keras.layers.LeakyReLU()",
-            [("`layer_activation_leaky_relu()`", "`keras.layers.LeakyReLU()`")],
+            "layer_activation_leaky_relu() keras.layers.LeakyReLU()",
         ),
         (
             "optimizer_rmsprop(1)",
             "keras.optimizers.RMSprop(1)",
-            [("`optimizer_rmsprop()`", "`keras.optimizers.RMSprop()`")],
+            "optimizer_rmsprop() keras.optimizers.RMSprop()",
         ),
-        ("model |>\n  fit(x)", "model.fit(x)", [("`fit()`", "`.fit()`")]),
-        (
-            "evaluate(model, x)",
-            "model.evaluate(x)",
-            [("`evaluate()`", "`.evaluate()`")],
-        ),
-        (
-            "save_model(model, path)",
-            "model.save(path)",
-            [("`save_model()`", "`.save()`")],
-        ),
+        ("loss_huber()", "keras.losses.Huber()", "loss_huber() keras.losses.Huber()"),
+        ("model |>\n  fit(x)", "model.fit(x)", "fit() .fit()"),
+        ("evaluate(model, x)", "model.evaluate(x)", "evaluate() .evaluate()"),
+        ("save_model(model, path)", "model.save(path)", "save_model() .save()"),
         (
             "image_load(f)",
             "keras.utils.load_img(f)",
-            [("`image_load()`", "`keras.utils.load_img()`")],
+            "image_load() keras.utils.load_img()",
         ),
-        ("train$cache()", "train.cache()", [("`$cache()`", "`.cache()`")]),
-        ("length(train$names)", "len(train.names)", [("`$names`", "`.names`")]),
-        ("load_mnist()", "load_mnist()", [("`load_mnist()`", "`load_mnist()`")]),
+        ("train$cache()", "train.cache()", "$cache() .cache()"),
+        ("length(train$names)", "len(train.names)", "$names .names"),
+        ("load_mnist()", "load_mnist()", "load_mnist() load_mnist()"),
     ],
 )
 def test_names_that_belong_together_are_found(rows, r, python, expected):
-    assert rows("calls", *pair(r, python)) == expected
+    names = tuple(f"`{name}`" for name in expected.split())
+    assert rows("calls", *pair(r, python)) == [names]
 
 
 @pytest.mark.parametrize(
     ("r", "python"),
     [
         ("range(x)", "range(10)"),  # not the same at all
-        ("list(1, 2)", "list(x)"),
         ("layer_dense(1)", "layers.Dropout(1)"),
         ("layer_dense(1)", "mine.Dense(1)"),  # not Keras's
         ("other |> fit(x)", "model.fit(x)"),  # of another object
@@ -114,7 +108,6 @@ def test_names_that_belong_together_are_found(rows, r, python, expected):
         ("to_categorical(x)", "mine.to_categorical(x)"),  # not Keras's
         ("# layer_dense()", "layers.Dense()"),  # in a comment
         ('print("layer_dense()")', "layers.Dense()"),  # in a text
-        ("train$cache()", "test.cache()"),
         ("train$names", "train.names()"),  # called, and not
         ("self$dense(x)", "self.dense(x)"),  # made up in the notebook
         ("summary(lm(y ~ x))", "model.summary()"),
@@ -128,23 +121,18 @@ def test_halves_of_different_pairs_are_not_mixed(rows):
     assert (
         rows("calls", *pair("layer_dense(1)", "1"), *pair("1", "layers.Dense(1)")) == []
     )
-    r, python = pair("layer_dense(1)", "layers.Dense(1)")
-    assert rows("calls", r, new_markdown_cell("text"), python) == []
 
 
-@pytest.mark.parametrize("role", [[], ["answer"]])
-def test_an_exercise_gives_no_rows(rows, role):
+def test_an_exercise_gives_no_rows(rows):
     """Its halves are the reader's to write, and until then may be wrong."""
     cells = pair("m <- sum(x)", "m = x.sum()")
     compared = check('compare("m")')
     assert len(rows("calls", *cells, compared)) == 1
     assert len(rows("lines", *cells, compared)) == 1
     for cell in cells:
-        cell.metadata.tags += ["exercise", *role]
+        cell.metadata.tags += ["exercise"]
     assert rows("calls", *cells, compared) == []
     assert rows("lines", *cells, compared) == []
-    # Nor does one half of it become a pair with another cell.
-    assert rows("calls", cells[0], *pair("f(x)", "g(x)")[1:]) == []
 
 
 # --- lines
@@ -174,7 +162,6 @@ def test_lines_that_a_check_found_equal_are_there(rows):
         ("m <- a[4:5]", "m = [a.low, a.high]", 'compare("m")'),  # in another number
         ("m <- table(a)\nm <- unclass(m)", "m = count(a)", 'compare("m")'),  # R goes on
         ("m <- table(a)", "m = count(a)\nm.sort()", 'compare("m")'),  # Python goes on
-        ("m <- table(a)", "m = count(a)\nnp.add.at(m, a, 1)", 'compare("m")'),
         ("m <- table(a)", "m = count(a)\nm[0] = 1", 'compare("m")'),
         ("m <- c(a)\ndim(m) <- 4", "m = list(a)", 'compare("m")'),
         ("m <- c(a)\nm[1] <- 4", "m = list(a)", 'compare("m")'),
@@ -272,28 +259,25 @@ def test_every_row_of_the_notebooks_own_dictionaries_is_in_the_book(tables):
     written = 0
     for path in dictionary.notebooks():
         cells = json.loads(path.read_text())["cells"]
-        text = "\n".join(
-            "".join(cell["source"]) + "\n"
-            for cell in cells
-            if cell["cell_type"] == "markdown"
-        )
+        text = "\n".join("".join(cell["source"]) + "\n" for cell in cells)
         section = re.split("(?mi)^## .*dictionary", text)[1].split("\n## ")[0]
         written += len(re.findall(r"(?m)^\|.*\|.*\|.*\|$", section)) - 2
     assert len(tables["taught"]) == written > 50
 
 
 def test_the_calls_of_all_pairs_are_in_the_dictionary(tables):
-    """Keras's names that are in both halves, found by their text."""
-    names = [
+    found = {(x.r.strip("`()"), x.python.strip("`()")) for x in tables["calls"]}
+    assert found >= {
         ("layer_dense", "layers.Dense"),
         ("layer_conv_2d", "layers.Conv2D"),
-        ("optimizer_rmsprop", "optimizers.RMSprop"),
+        ("optimizer_rmsprop", "keras.optimizers.RMSprop"),
+        (
+            "loss_sparse_categorical_crossentropy",
+            "keras.losses.SparseCategoricalCrossentropy",
+        ),
         ("fit", ".fit"),
-        ("to_categorical", "utils.to_categorical"),
-    ]
-    found = {(x.r.strip("`()"), x.python.strip("`()")) for x in tables["calls"]}
-    for r, python in names:
-        assert [x for x in found if x[0] == r and x[1].endswith(python)], r
+        ("to_categorical", "keras.utils.to_categorical"),
+    }
     assert len(tables["lines"]) > 40
 
 
@@ -324,42 +308,19 @@ def value_in_python(code):
     return eval(compile(ast.Expression(last.value), "example", "eval"), scope)
 
 
-def as_text(value):
-    """As R's `paste(format(...))` below writes it."""
-    values = (
-        value
-        if isinstance(value, list)
-        else value.tolist()
-        if hasattr(value, "tolist")
-        else [value]
-    )
-    values = values if isinstance(values, list) else [values]
-    return " ".join(
-        v
-        if isinstance(v, str)
-        else str(v).upper()
-        if isinstance(v, bool)
-        else f"{v:.10g}"
-        for v in values
-    )
-
-
 def test_the_examples_of_the_rules_have_the_same_value_in_both_languages():
     pairs = examples()
     # Each in a scope of its own, as in Python.
     program = "".join(
         f"local({{ {BEFORE_R}; v <- local({{ {r} }});"
-        ' cat(if (is.numeric(v)) sprintf("%.10g", v) else as.character(v));'
-        ' cat("\\n") })\n'
+        ' cat(jsonlite::toJSON(v, digits = NA), "\\n") })\n'
         for r, _ in pairs
     )
     result = subprocess.run(
         ["Rscript", "--vanilla", "-"], input=program, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    in_r = result.stdout.splitlines()
-    in_python = [as_text(value_in_python(python)) for _, python in pairs]
-    assert dict(zip(pairs, in_r, strict=True)) == dict(
-        zip(pairs, in_python, strict=True)
-    )
+    for (r, python), line in zip(pairs, result.stdout.splitlines(), strict=True):
+        found = np.atleast_1d(value_in_python(python)).tolist()
+        assert json.loads(line) == found, r
     assert len(pairs) > 20

@@ -53,16 +53,7 @@ def test_workflows_may_only_read_and_come_to_an_end(path):
 def test_actions_are_pinned_by_major_version(path):
     used = [step["uses"] for step in steps(read(path)) if "uses" in step]
     assert used
-    assert [
-        action for action in used if not re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+", action)
-    ] == []
-
-
-@each_workflow
-def test_the_scripts_of_a_workflow_are_shell(path):
-    for step in steps(read(path)):
-        if "run" in step:
-            subprocess.run(["bash", "-n"], input=step["run"], text=True, check=True)
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+", action) for action in used)
 
 
 @each_workflow
@@ -96,42 +87,32 @@ def test_the_cache_of_a_workflow_is_where_set_up_keeps_packages():
 
 def test_dependabot_does_not_propose_what_the_lists_forbid():
     """Pinned by hand in requirements.in for a reason, or chosen by tools/lock.sh."""
-    [update] = [
-        u
-        for u in read(GITHUB / "dependabot.yml")["updates"]
-        if u["package-ecosystem"] == "pip"
-    ]
+    updates = read(GITHUB / "dependabot.yml")["updates"]
+    [update] = [u for u in updates if u["package-ecosystem"] == "pip"]
     left_alone = {entry["dependency-name"] for entry in update["ignore"]}
     wanted = (ROOT / "requirements.in").read_text()
     assert {"rpy2-rinterface", "rpy2-robjects", "pandas", "numpy"} <= left_alone
     for name in left_alone - {"numpy"}:
-        assert re.search(rf"(?m)^{name}(==|<)", wanted), (
-            f"{name} is no longer held back in requirements.in"
-        )
+        assert re.search(rf"(?m)^{name}(==|<)", wanted), f"{name} is not held back"
 
 
 def test_the_command_in_the_form_for_a_number_prints_machine_json():
     form = read(GITHUB / "ISSUE_TEMPLATE" / "number.yml")
     [part] = [part for part in form["body"] if part.get("id") == "machine"]
-    assert part["attributes"]["label"] == "machine.json"
-    assert part["validations"]["required"] in (True, "true")
-    command = re.search(
-        "`(python3 tools/setup.py .*)`", part["attributes"]["description"]
-    )[1]
+    text = part["attributes"]["description"]
+    [command] = re.findall("`python3 tools/setup.py --exec (.*)`", text)
     result = subprocess.run(
         shlex.split(command), cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    assert len(json.loads(result.stdout[result.stdout.index("{") :])) > 5
+    assert len(json.loads(result.stdout)) > 5
 
 
 def test_the_command_to_contribute_a_timing_exists():
     text = (GITHUB / "ISSUE_TEMPLATE" / "timing.yml").read_text()
-    command = shlex.split(
-        re.search("python3 tools/setup.py --exec (python -m .* contribute)", text)[1]
-    )
+    [command] = re.findall(r"setup.py --exec (python -m .* contribute)", text)
     result = subprocess.run(
-        [*command, "--help"], cwd=ROOT, capture_output=True, text=True
+        [*shlex.split(command), "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0
     assert "campaign" in result.stdout

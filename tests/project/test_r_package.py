@@ -8,6 +8,7 @@ reader has it: with `library(sidebyside)`, not inside its namespace.
 import filecmp
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -138,15 +139,19 @@ def test_every_test_file_is_found():
     others = {path.name for path in TESTS.iterdir() if path.suffix == ".R"} - set(
         TEST_FILES
     )
-    assert len(TEST_FILES) >= 10
     assert all(name.startswith(("helper-", "setup-")) for name in others), others
 
 
 @pytest.mark.parametrize(
-    "change",
-    ["expect_equal(1 + 1, 3)", "stop('in the middle')", "quit(status = 3)", ""],
+    ("change", "expected"),
+    [
+        ("expect_equal(1 + 1, 3)", "not equal to 3"),
+        ("stop('in the middle')", "in the middle"),
+        ("quit(status = 3)", "code 3"),
+        ("", "empty test"),
+    ],
 )
-def test_a_failure_is_seen(change, tmp_path):
+def test_a_failure_is_seen(change, expected, tmp_path):
     """The reading of testthat's results, on a file that is wrong in one way."""
     bad = tmp_path / "test-bad.R"
     bad.write_text(f'test_that("one is one", {{\n  {change}\n}})\n', encoding="utf-8")
@@ -160,40 +165,22 @@ def test_a_failure_is_seen(change, tmp_path):
     by_file = {line["file"]: line["tests"] for line in map(json.loads, lines)}
     with pytest.raises((pytest.fail.Exception, pytest.skip.Exception)) as caught:
         test_testthat("test-bad.R", (by_file, done))
-    expected = {
-        "expect": "not equal to 3",
-        "stop('": "in the middle",
-        "quit(s": "code 3",
-        "": "empty test",
-    }
-    assert expected[change[:6]] in str(caught.value).lower()
+    assert expected in str(caught.value).lower()
 
 
 def test_help_pages_are_up_to_date(tmp_path):
     """NAMESPACE and man/ are what roxygen2 makes of the comments."""
-    noted = next(
-        line.partition(":")[2].strip()
-        for line in (PACKAGE / "DESCRIPTION").read_text(encoding="utf-8").splitlines()
-        if line.startswith("RoxygenNote:")
-    )
-    asked = rscript(
-        'cat("version", if (nzchar(system.file(package = "roxygen2")))'
-        ' format(packageVersion("roxygen2")))'
-    )
-    found = asked.stdout.partition("version")[2].strip()
-    if found != noted:
-        pytest.skip(
-            f"The pages were made by roxygen2 {noted}; here is {found or 'none'}."
-        )
+    [noted] = re.findall(r"RoxygenNote: (\S+)", (PACKAGE / "DESCRIPTION").read_text())
+    asked = rscript('cat("version", format(packageVersion("roxygen2")))')
+    if f"version {noted}" not in asked.stdout:
+        pytest.skip(f"The pages were made by roxygen2 {noted}; here is another.")
     copy = tmp_path / "sidebyside"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("tests"))
     done = rscript(
         'roxygen2::roxygenise(commandArgs(TRUE), load_code = "source")', copy
     )
     assert done.returncode == 0, done.stdout
-    pages = {
-        path.name for folder in (PACKAGE, copy) for path in (folder / "man").iterdir()
-    }
-    files = ["NAMESPACE", *(f"man/{page}" for page in sorted(pages))]
+    pages = {x.name for folder in (PACKAGE, copy) for x in (folder / "man").iterdir()}
+    files = ["NAMESPACE", *(f"man/{page}" for page in pages)]
     _, different, missing = filecmp.cmpfiles(PACKAGE, copy, files, shallow=False)
     assert not different + missing, f"`make docs` changes {different + missing} in r/."
