@@ -74,8 +74,9 @@ def test_parameters_are_set_after_the_notebook_s_own(write):
     programs = read_programs(write(cells_of(GOOD)))
     r = programs["r"].with_parameters(epochs=1, seed=7)
     python = programs["python"].with_parameters(epochs=1, seed=7)
-    assert r.stages["parameters"].endswith("epochs <- 1L\nseed <- 7L")
-    assert python.stages["parameters"].endswith("epochs = 1\nseed = 7")
+    own = GOOD["parameters"]
+    assert r.stages["parameters"] == f"{own[0]}\nepochs <- 1L\nseed <- 7L"
+    assert python.stages["parameters"] == f"{own[1]}\nepochs = 1\nseed = 7"
     assert programs["r"].stages["parameters"] == GOOD["parameters"][0]
     assert r.stages["fit"] == GOOD["fit"][0]
 
