@@ -121,7 +121,7 @@ describe_list <- function(x) {
     return(describe_vector(unlist(items)))
   }
   list(
-    kind = "list", frame = frame,
+    kind = if (frame) "frame" else "list",
     items = lapply(items, describe),
     labels = list(
       as_names(if (is.character(rows)) rows),

@@ -198,11 +198,11 @@ def from_description(described: Mapping[str, Any]) -> Any:
         None if names is False else tuple(map(str, names))
         for names in described["labels"]
     )
-    if kind == "list":
+    if kind in ("list", "frame"):
         rows, names = labels
         items = [from_description(item) for item in described["items"]]
         rows = rows and _list(list(rows))
-        return by_name(names, items, frame=described["frame"], rows=rows)
+        return by_name(names, items, frame=kind == "frame", rows=rows)
     array = np.asarray(described["values"])
     if kind == "time":
         array = _times(array)
