@@ -12,7 +12,6 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell
 from sidebyside import exercise, hashed, translation
 from sidebyside.lesson import exercises
 from sidebyside.lesson.exercises import RIGHT, UNANSWERED, WRONG
@@ -278,119 +277,6 @@ def test_every_wrong_answer_has_its_exercise():
     assert {number for _, number in WRONG_ANSWERS} <= {1, 2, 3}
 
 
-# --- the rules themselves, tried on exercises that break them
-
-
-def cell(source, *its_tags, text=""):
-    made = new_code_cell(source, metadata={"tags": list(its_tags)})
-    if text:
-        made.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
-    return made
-
-
-def markdown(source, *its_tags):
-    return new_markdown_cell(source, metadata={"tags": list(its_tags)})
-
-
-def solution(code, language="python", head="<details>"):
-    text = (
-        f"{head}<summary>Solution</summary>\n\n```{language}\n{code}\n```\n\nWhy."
-        "\n\n</details>"
-    )
-    return markdown(text, "solution")
-
-
-EMPTY = f"{UNANSWERED} give x a value in the cell above (it is None now).\n"
-
-
-def one(
-    number,
-    level,
-    answer="x = None",
-    given=(),
-    hidden=None,
-    check="asked(x)",
-    text=EMPTY,
-):
-    title = "translate it" if given else "think"
-    pair = ("pair",) if given else ()
-    return [
-        markdown(f"### Exercise {number}, {level}: {title}\n\nDo it.", "exercise"),
-        *given,
-        cell(answer, *pair, "exercise", "answer", "python"),
-        cell(check, "exercise", "check", text=text),
-        hidden or solution("x = 1 + 2 + 3"),
-    ]
-
-
-GIVEN = [cell("%%R\nx <- 6", "pair", "r", "exercise")]
-
-
-def collection(first=None, second=None, third=None):
-    return [
-        cell("%load_ext sidebyside"),
-        markdown("## Exercises\n\nThree."),
-        cell("import numpy as np"),
-        *(first or one(1, "easy")),
-        *(second or one(2, "medium", given=GIVEN)),
-        *(third or one(3, "hard")),
-        markdown("**Next:**"),
-    ]
-
-
-def test_good_exercises_break_no_rule():
-    found = exercises_of(collection())
-    assert [rule(found) for rule in RULES] == [[]] * len(RULES)
-    assert preparation(collection()) == ["%load_ext sidebyside", "import numpy as np"]
-
-
-BROKEN = [
-    (three_at_three_levels, {"first": one(1, "medium")}, "(1, 'medium')"),
-    (three_at_three_levels, {"third": one(2, "hard")}, "(2, 'hard')"),
-    (one_is_a_translation, {"second": one(2, "medium")}, "[]"),
-    (one_is_a_translation, {"third": one(3, "hard", given=GIVEN)}, "translations"),
-    (
-        solutions_are_in_the_language_of_the_answer,
-        {"first": one(1, "easy", hidden=solution("x <- 1", "r"))},
-        "solution r",
-    ),
-    (answers_are_empty, {"first": one(1, "easy", answer="x = 5")}, "no None"),
-    (
-        nothing_is_given_away,
-        {"first": one(1, "easy", check="asked(x == 1 + 2 + 3)")},
-        "'1 + 2 + 3'",
-    ),
-    (saved_unanswered, {"first": one(1, "easy", text="Right.\n")}, "Right."),
-]
-
-
-@pytest.mark.parametrize(("rule", "cells", "said"), BROKEN)
-def test_a_rule_finds_what_breaks_it(rule, cells, said):
-    found = rule(exercises_of(collection(**cells)))
-    assert len(found) == 1
-    assert said in found[0]
-
-
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        (one(1, "easy")[:2], "no check"),
-        (one(1, "easy")[:3], "no check and solution"),
-        (one(1, "easy", hidden=solution("x", head="<details open>")), "not hidden"),
-        ([one(1, "easy")[0], *one(1, "easy")[2:]], "0 cells to fill in"),
-        ([markdown("### Easy", "exercise"), *one(1, "easy")[1:]], "### Exercise 1"),
-    ],
-)
-def test_half_an_exercise_is_none(cells, said):
-    with pytest.raises(NotAnExercise, match=said):
-        exercises_of([markdown("## Exercises"), *cells])
-
-
-def test_a_notebook_without_exercises_is_found():
-    with pytest.raises(NotAnExercise, match="0 cells begin"):
-        exercises_of([markdown("## Try it")])
-
-
 # --- what the checks are made of
 
 
@@ -459,17 +345,6 @@ def test_an_answer_of_which_one_cannot_ask_is_wrong(variables, capsys):
     assert said.endswith(f"{WRONG}\n")
 
 
-def test_a_check_that_asks_nothing_is_a_mistake(variables):
-    variables["python"] |= {"x": 1}
-    with pytest.raises(TypeError, match="asked nothing"):
-        exercise(lambda x: iter(()))
-
-
-def test_another_language_is_refused():
-    with pytest.raises(ValueError, match="'julia', expected 'python' or 'r'"):
-        exercise(language="julia")
-
-
 def test_a_translation_says_which_variable_differs(variables, capsys):
     variables["r"] |= {"x": np.array([1.0, 2.0]), "y": 3.0}
     variables["python"] |= {"x": np.array([1, 2]), "y": 3.5}
@@ -493,9 +368,18 @@ def test_a_translation_waits_for_both_halves(variables, capsys, missing):
     assert capsys.readouterr().out.startswith(UNANSWERED)
 
 
-def test_a_translation_of_nothing_is_a_mistake():
-    with pytest.raises(ValueError, match="name of a variable"):
-        translation()
+@pytest.mark.parametrize(
+    ("mistake", "error", "said"),
+    [
+        (lambda: exercise(lambda x: iter(())), TypeError, "asked nothing"),
+        (lambda: exercise(language="julia"), ValueError, "'julia', expected 'python'"),
+        (translation, ValueError, "name of a variable"),
+    ],
+)
+def test_a_mistake_of_the_notebooks_author_is_an_error(variables, mistake, error, said):
+    variables["python"] |= {"x": 1}
+    with pytest.raises(error, match=said):
+        mistake()
 
 
 def test_a_translation_that_is_a_function_is_not_an_error(variables, capsys):
