@@ -464,6 +464,8 @@ def test_r_gets_the_same_text():
     plain = from_r(columns_of(runs), margin=0.05)
     assert plain["text"] == verdict(runs, margin=0.05).text
     assert plain["findings"][0]["outcome"] == "slower"
+    assert not plain["biased"]
+    assert from_r(columns_of(made_up_campaign(again=1.2)))["biased"]
 
 
 def test_loaded_campaigns_are_judged_alike(tmp_path):
