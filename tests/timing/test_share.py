@@ -675,10 +675,17 @@ def test_a_campaign_is_told_in_words(own):
     (folder / layout.END).write_text(json.dumps(end))
     assert "not finished, 11 of 12 runs" in report.status_text(own)
     assert report.show_text(folder).endswith("Not finished.")
+    rule = {"precision": {"half_width": 0.02, "quantity": "q"}}
+    as_planned = json.loads((folder / layout.PLAN).read_text())
+    (folder / layout.PLAN).write_text(json.dumps(as_planned | rule))
+    assert "not finished, 11 runs so far" in report.status_text(own)
     (folder / layout.END).write_text(json.dumps(end | {"complete": True}))
     assert "finished: done" in report.status_text(own)
     for words in ("Of 12 runs: 1 interrupted.", "took 1.23%.", "Meanwhile it was hot."):
         assert words in report.show_text(folder)
+    fit = short(1).query("arm == 'r' and block > 0")["fit_seconds"]
+    line = f"\nr +3 .* {fit.median():.3f}\n"
+    assert re.search(line, report.show_text(folder))
     shown = describe_machines(folder)
     assert "R 4.5, reticulate unknown, keras3 1.4" in shown
     assert "busy: load" in shown
