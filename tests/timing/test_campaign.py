@@ -596,6 +596,22 @@ def test_a_program_that_is_not_there(tmp_path):
     assert "/no/such/program" in arms.last_words(tmp_path)
 
 
+def test_a_program_runs_in_its_folder_and_apart_from_the_terminal(tmp_path):
+    keep(tmp_path, "import os; print(os.getcwd(), os.getsid(os.getppid()))")
+    folder, session = (tmp_path / "stdout").read_text().split()
+    assert folder == str(tmp_path.resolve())
+    # The terminal's Ctrl-C is for the experiment, not for the keeper.
+    assert int(session) != os.getsid(0)
+
+
+def test_last_words_are_the_last_ones(tmp_path):
+    (tmp_path / "stderr").write_text("a" * 5000 + "\nno\x1b \n\nmore\n")
+    said = arms.last_words(tmp_path)
+    assert said.startswith("...aaa")
+    assert said.endswith(r"aaa | no\x1b | more")
+    assert len(said) == 303
+
+
 def test_nothing_outlives_a_program(tmp_path):
     """Not even what has made itself a session of its own."""
     code = (
