@@ -359,13 +359,6 @@ def test_the_arrays_are_rebuilt_from_three_parts(small):
         np.testing.assert_array_equal(rebuilt[name], array)
 
 
-def test_every_grey_value_survives():
-    values = np.arange(784, dtype="float32").reshape(1, 784) % 256
-    part = (values / np.float32(256), np.array([7]))
-    rebuilt = datasets.mnist_from_pickle(pickle.dumps((part, part, part), 3))
-    np.testing.assert_array_equal(rebuilt["x_test"].reshape(1, 784), values)
-
-
 class Calls:
     """Pickled, this calls a function with an argument when it is read."""
 
