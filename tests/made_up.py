@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
+from sidebyside.timing import WrongRuns, load_campaigns
 from sidebyside.timing import format as layout
 from sidebyside.timing.format import ARMS, COMPLETE, EPOCH_COLUMNS
 from sidebyside.timing.sharing import pack
@@ -164,3 +166,10 @@ def zip_campaign(runs, file, machine="machine-1", **told):
         folder = Path(place) / runs["campaign"].iloc[0]
         pack(write_campaign(runs, folder, machine, **told), file)
     return file
+
+
+def problem_of(folder):
+    """The first thing that is wrong with a campaign."""
+    with pytest.raises(WrongRuns) as caught:
+        load_campaigns(folder)
+    return caught.value.problems[0]

@@ -36,6 +36,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FEW = {"classes": ("Banana", "Lemon"), "training": 3, "test": 2}
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """Nothing is painted in other processes; tests about them change it."""
+    monkeypatch.setattr(painted, "_cores", lambda: 1)
+
+
 @functools.cache
 def painting(name, part="Training", index=0):
     return paint(name, part=part, index=index)
@@ -103,23 +109,6 @@ def test_a_fruit_fills_its_picture_and_stands_on_white(name):
             assert line[inside[0] : inside[-1] + 1].all()
 
 
-def test_fruits_have_their_colours():
-    def middle(name):
-        picture = painting(name)
-        return picture[is_fruit(picture)].mean(axis=0)
-
-    red, green, blue = middle("Lemon")
-    assert red > green > 2 * blue
-    red, green, blue = middle("Limes")
-    assert green > red > blue
-    red, green, blue = middle("Strawberry")
-    assert red > 2 * green
-    red, green, blue = middle("Plum")
-    assert blue > green
-    assert max(middle("Avocado")) < 110
-    assert max(middle("Cocos")) < 140
-
-
 def test_turning_turns_the_texture_and_not_the_picture():
     """An egg of revolution keeps its outline; what is on it moves."""
     fruit = painted._specimen("Peach", 0, 42)
@@ -138,33 +127,24 @@ def test_turning_turns_the_texture_and_not_the_picture():
     assert (photograph(fruit, Shot(spin=360)) == front).all()
 
 
-def test_light_comes_from_where_it_is_said_to():
-    fruit = painted._specimen("Plum", 0, 42)
-    left, right = (photograph(fruit, Shot(light=(angle, 0))) for angle in (-60, 60))
-    above, below = (photograph(fruit, Shot(light=(0, angle))) for angle in (60, -60))
-    for lit, other in ((left, right), (above, below)):
-        if lit is above:
-            lit, other = (x.transpose(1, 0, 2) for x in (lit, other))
-        assert lit[:, 20:50].mean() > lit[:, 50:80].mean() + 10
-        assert other[:, 20:50].mean() < other[:, 50:80].mean() - 10
-
-
 def test_no_picture_is_there_twice():
-    for name in ("Orange", "Banana"):
-        pictures = [
-            paint(name, part=part, index=index).tobytes()
-            for part in ("Training", "Test")
-            for index in range(12)
-        ]
-        assert len(set(pictures)) == 24
+    pictures = [
+        painting("Banana", part, index).tobytes()
+        for part in ("Training", "Test")
+        for index in range(12)
+    ]
+    assert len(set(pictures)) == 24
 
 
 # --- The same every time
 
 
-def test_the_same_seed_gives_the_same_bytes_wherever_it_is_painted(tmp_path):
-    here = paint_fruits(tmp_path / "here", **FEW, workers=1)
-    there = paint_fruits(tmp_path / "there", **FEW, workers=2)
+def test_the_same_seed_gives_the_same_bytes_wherever_it_is_painted(
+    tmp_path, monkeypatch
+):
+    here = paint_fruits(tmp_path / "here", **FEW)
+    monkeypatch.setattr(painted, "_cores", lambda: 2)
+    there = paint_fruits(tmp_path / "there", **FEW)
     assert len(contents(here)) == 2 * (3 + 2) + 1
     assert contents(here) == contents(there)
 
@@ -181,8 +161,8 @@ def test_a_picture_does_not_depend_on_what_was_painted_before():
 
 
 def test_another_seed_gives_other_fruits(tmp_path):
-    one = contents(paint_fruits(tmp_path / "1", **FEW, seed=1, workers=1))
-    two = contents(paint_fruits(tmp_path / "2", **FEW, seed=2, workers=1))
+    one = contents(paint_fruits(tmp_path / "1", **FEW, seed=1))
+    two = contents(paint_fruits(tmp_path / "2", **FEW, seed=2))
     assert one.keys() == two.keys()
     assert not set(one.values()) & set(two.values())
 
@@ -190,16 +170,9 @@ def test_another_seed_gives_other_fruits(tmp_path):
 # --- What is refused
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda folder: paint("Apple"),
-        lambda folder: paint_fruits(folder / "a", classes=["Kiwi", "Apple"]),
-    ],
-)
-def test_an_unknown_fruit_is_named_and_so_are_the_known_ones(call, tmp_path):
+def test_an_unknown_fruit_is_named_and_so_are_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match=r"'Apple'.*Kiwi, Banana.*Pomegranate"):
-        call(tmp_path)
+        paint_fruits(tmp_path / "a", classes=["Kiwi", "Apple"])
     assert left_over(tmp_path) == []
 
 
@@ -211,54 +184,39 @@ def test_one_fruit_need_not_be_a_list(tmp_path):
     assert [x.name for x in (folder / "Test").iterdir()] == ["Banana"]
 
 
-def test_impossible_numbers_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="Training, Test"):
-        paint("Kiwi", part="Validation")
-    with pytest.raises(ValueError, match="from 0"):
-        paint("Kiwi", index=-1)
-    with pytest.raises(ValueError, match="at least one picture"):
-        paint_fruits(tmp_path / "a", test=0)
-    with pytest.raises(ValueError, match="at least one fruit"):
-        paint_fruits(tmp_path / "a", classes=())
-
-
 @pytest.mark.parametrize("file", ["mine.jpg", "Training/Kiwi/holiday.jpg"])
 def test_what_was_not_painted_is_never_removed(file, tmp_path):
     folder = tmp_path / "fruits"
     (folder / file).parent.mkdir(parents=True)
     (folder / file).write_text("mine")
     with pytest.raises(CannotPaint, match=f"it holds {file}"):
-        paint_fruits(folder, **FEW, workers=1)
+        paint_fruits(folder, **FEW)
     assert (folder / file).read_text() == "mine"
     assert left_over(tmp_path) == ["fruits"]
 
 
 def test_nor_if_it_lies_among_painted_fruits(tmp_path):
-    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    folder = paint_fruits(tmp_path / "fruits", **FEW)
     (folder / "Training" / "notes.txt").write_text("mine")
-    paint_fruits(folder, **FEW, workers=1)  # complete: nothing to be done
+    paint_fruits(folder, **FEW)  # complete: nothing to be done
     with pytest.raises(CannotPaint, match=r"Training/notes\.txt"):
-        paint_fruits(folder, **FEW, seed=2, workers=1)
+        paint_fruits(folder, **FEW, seed=2)
     assert (folder / "Training" / "notes.txt").read_text() == "mine"
 
 
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "fruits").write_text("mine")
-    with pytest.raises(CannotPaint, match="is a file"):
-        paint_fruits(tmp_path / "fruits", **FEW, workers=1)
-    with pytest.raises(CannotPaint, match="choose another folder"):
-        paint_fruits(tmp_path / "fruits" / "below", **FEW, workers=1)
+    for place in (tmp_path / "fruits", tmp_path / "fruits" / "below"):
+        with pytest.raises(CannotPaint, match="cannot be written to"):
+            paint_fruits(place, **FEW)
+    assert (tmp_path / "fruits").read_text() == "mine"
 
 
 # --- All or nothing
 
 
 def test_the_layout_is_that_of_fruits_360(tmp_path):
-    folder = paint_fruits(
-        tmp_path / "deep" / "fruits",
-        training=2,
-        test=1,
-    )
+    folder = paint_fruits(tmp_path / "deep" / "fruits", training=2, test=1)
     for part, count in (("Training", 2), ("Test", 1)):
         assert sorted(x.name for x in (folder / part).iterdir()) == sorted(PAINTED)
         for name in PAINTED:
@@ -267,9 +225,8 @@ def test_the_layout_is_that_of_fruits_360(tmp_path):
             with Image.open(files[0]) as image:
                 assert (image.format, image.size) == ("JPEG", (100, 100))
                 stored = np.asarray(image).astype(int)
-            if name in ("Banana", "Kiwi", "Plum"):
-                # JPEG loses a little, but it is the picture.
-                assert np.abs(stored - painting(name, part)).mean() < 4
+            # JPEG loses a little, but it is the picture.
+            assert np.abs(stored - painting(name, part)).mean() < 4
     marker = json.loads((folder / "painted.json").read_text())
     assert "not photographs" in marker["what"]
     assert marker["version"] == painted.VERSION
@@ -277,13 +234,9 @@ def test_the_layout_is_that_of_fruits_360(tmp_path):
 
 
 def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
-    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    folder = paint_fruits(tmp_path / "fruits", **FEW)
     before = {x: x.stat().st_mtime_ns for x in folder.rglob("*")}
-
-    def never(*_):
-        raise AssertionError("painted again")
-
-    monkeypatch.setattr(painted, "_paint_all", never)
+    monkeypatch.delattr(painted, "_paint_all")
     paint_fruits(folder, **FEW)
     # In another order they are the same fruits.
     paint_fruits(folder, **{**FEW, "classes": FEW["classes"][::-1]})
@@ -291,10 +244,10 @@ def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "damage", ["missing", "no folder", "version", "counts", "marker"]
+    "damage", ["missing", "no folder", "version", "seed", "not json", "counts"]
 )
 def test_what_is_not_complete_is_painted_again(damage, tmp_path):
-    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    folder = paint_fruits(tmp_path / "fruits", **FEW)
     whole = contents(folder)
     picture = folder / "Test" / "Lemon" / "1_100.jpg"
     marker = folder / "painted.json"
@@ -302,16 +255,21 @@ def test_what_is_not_complete_is_painted_again(damage, tmp_path):
         picture.unlink()
     elif damage == "no folder":
         shutil.rmtree(folder / "Training" / "Banana")
-    elif damage == "marker":
-        marker.write_text(json.dumps({**json.loads(marker.read_text()), "seed": 7}))
-    elif damage == "version":
-        entries = json.loads(marker.read_text())
-        marker.write_text(json.dumps({**entries, "version": 0}))
-    else:
-        paint_fruits(folder, **{**FEW, "test": 1}, workers=1)
+    elif damage == "counts":
+        paint_fruits(folder, **{**FEW, "test": 1})
         assert not picture.exists()
+    elif damage == "not json":
+        marker.write_text("half")
+        assert not is_complete(folder)
+        with pytest.raises(CannotPaint, match="was not painted"):
+            paint_fruits(folder, **FEW)
+        return
+    else:
+        entries = json.loads(marker.read_text())
+        marker.write_text(json.dumps({**entries, damage: 0}))
+        assert is_complete(folder) == (damage == "seed")
     assert contents(folder) != whole
-    paint_fruits(folder, **FEW, workers=1)
+    paint_fruits(folder, **FEW)
     assert contents(folder) == whole
     assert left_over(tmp_path) == ["fruits"]
 
@@ -324,7 +282,7 @@ def test_an_interrupted_painting_leaves_what_was_there(
     folder = tmp_path / "fruits"
     there = {}
     if before != "nothing":
-        there = contents(paint_fruits(folder, **FEW, seed=1, workers=1))
+        there = contents(paint_fruits(folder, **FEW, seed=1))
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     raised = {"interrupt": KeyboardInterrupt(), "full disk": full}[problem]
     save, saved = Image.Image.save, []
@@ -342,7 +300,7 @@ def test_an_interrupted_painting_leaves_what_was_there(
         else pytest.raises(CannotPaint, match=r"No space left.*room")
     )
     with expected:
-        paint_fruits(folder, **FEW, workers=1)
+        paint_fruits(folder, **FEW)
     assert len(saved) == 4
     assert left_over(tmp_path) == (["fruits"] if there else [])
     assert (contents(folder) if there else {}) == there
@@ -351,65 +309,35 @@ def test_an_interrupted_painting_leaves_what_was_there(
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("sys.exit('No space left')", r"failed \(No space left\).*room"),
+        ("import sys; sys.exit('No space left')", r"failed \(No space left\).*room"),
         ("import os; os.kill(os.getpid(), 9)", r"failed \(no message\)"),
     ],
 )
 def test_a_child_that_cannot_go_on_is_heard(code, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(painted, "CHILD", f"import sys; {code}")
+    monkeypatch.setattr(painted, "_cores", lambda: 2)
+    monkeypatch.setattr(painted, "CHILD", code)
     with pytest.raises(CannotPaint, match=said):
-        paint_fruits(tmp_path / "fruits", **FEW, workers=2)
-    assert left_over(tmp_path) == []
-
-
-def test_an_error_of_the_disk_in_a_child_is_said(tmp_path):
-    (tmp_path / "file").touch()
-    wanted = {"seed": 1, "training": 1, "test": 1}
-    with pytest.raises(CannotPaint, match=r"Not a directory.*room"):
-        painted._in_children([[str(tmp_path / "file"), ["Lemon"], wanted]])
-
-
-def test_without_a_python_for_children_it_paints_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(painted, "interpreter", lambda: str(tmp_path / "python"))
-    assert is_complete(paint_fruits(tmp_path / "fruits", **FEW, workers=2))
-
-
-def test_an_interrupt_ends_the_children(tmp_path, monkeypatch):
-    started, begin = [], subprocess.Popen
-
-    def popen(*arguments, **options):
-        if started:
-            raise KeyboardInterrupt
-        started.append(begin(*arguments, **options))
-        return started[-1]
-
-    monkeypatch.setattr(painted, "CHILD", "import time; time.sleep(600)")
-    monkeypatch.setattr(subprocess, "Popen", popen)
-    with pytest.raises(KeyboardInterrupt):
-        paint_fruits(tmp_path / "fruits", **FEW, workers=2)
-    assert started[0].poll() is not None
+        paint_fruits(tmp_path / "fruits", **FEW)
     assert left_over(tmp_path) == []
 
 
 def test_a_folder_that_an_earlier_version_painted_is_taken(tmp_path, monkeypatch):
     """The marker's words name a module, which has moved."""
-    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+    folder = paint_fruits(tmp_path / "fruits", **FEW)
     marker = folder / "painted.json"
     entries = json.loads(marker.read_text())
     entries |= {"what": "painted fruits, drawn by somewhere else", "sha256": "x"}
     marker.write_text(json.dumps(entries))
-    assert is_complete(folder)
     monkeypatch.delattr(painted, "_paint_all")
     paint_fruits(folder, **FEW)
 
 
-def test_what_a_killed_process_left_is_cleared_away(tmp_path):
-    folder = paint_fruits(tmp_path / "fruits", **FEW, workers=1)
+def test_what_a_killed_process_left_is_cleared_away(tmp_path, monkeypatch):
+    folder = paint_fruits(tmp_path / "fruits", **FEW)
     folder.rename(tmp_path / ".fruits.sidebyside-old")
     (tmp_path / ".fruits.sidebyside-new" / "Training").mkdir(parents=True)
-    number = (tmp_path / ".fruits.sidebyside-old").stat().st_ino
-    paint_fruits(folder, **FEW, workers=1)  # which is complete: put back
-    assert folder.stat().st_ino == number
+    monkeypatch.delattr(painted, "_paint_all")
+    paint_fruits(folder, **FEW)  # which is complete: put back
     assert left_over(tmp_path) == ["fruits"]
 
 
@@ -429,7 +357,7 @@ def test_callers_at_the_same_time_wait_for_the_first(tmp_path, monkeypatch):
         paint_all(*arguments)
 
     def caller():
-        folders.append(paint_fruits(tmp_path / "fruits", **FEW, workers=1))
+        folders.append(paint_fruits(tmp_path / "fruits", **FEW))
 
     monkeypatch.setattr(painted, "is_complete", look)
     monkeypatch.setattr(painted, "_paint_all", wait_for_all)
@@ -441,18 +369,6 @@ def test_callers_at_the_same_time_wait_for_the_first(tmp_path, monkeypatch):
     assert len(painters) == 1
     assert folders == [tmp_path / "fruits"] * 3
     assert is_complete(tmp_path / "fruits")
-
-
-# --- Where it is called from
-
-
-def test_importing_it_loads_neither_keras_nor_r():
-    code = (
-        "import sys, sidebyside.data.painted.painter;"
-        "print(sorted({'tensorflow', 'keras', 'rpy2', 'matplotlib', 'scipy'}"
-        " & set(sys.modules)))"
-    )
-    assert in_a_process_of_its_own(code).strip() == "[]"
 
 
 # --- The contact sheet
@@ -467,16 +383,23 @@ def test_the_contact_sheet_shows_every_fruit():
     assert sheet.height > 8 * 100
 
 
-def test_the_sheet_in_data_is_of_this_version(tmp_path):
-    """Whoever changes a picture paints the committed sheet again."""
+def test_the_sheet_in_data_is_of_this_version():
+    """Whoever changes a picture paints the committed sheet again.
+
+    The picture of a fruit of another colour, turned, or lit from another side
+    differs by more than the 256 colours that are stored (4 of 255, at most).
+    """
     stored = ROOT / "data" / "painted-contact-sheet.png"
-    assert stored.stat().st_size < 250_000
     sheet = contact_sheet()
     with Image.open(stored) as image:
         assert image.size == sheet.size
         before = np.asarray(image.convert("RGB")).astype(int)
-    # 256 colours are stored.
-    assert np.abs(before - np.asarray(sheet)).mean() < 3, (
-        "paint it again: contact_sheet().quantize(256, kmeans=3)"
-        f".save({str(stored)!r}, optimize=True)"
-    )
+    difference = np.abs(before - np.asarray(sheet)).mean(axis=-1)
+    for place, name in enumerate(PAINTED):
+        column, row = divmod(place, 8)
+        left, top = 126 + column * sheet.width // 2, 58 + 80 * row
+        pictures = difference[top : top + 76, left : left + 480].reshape(76, 6, 80)
+        assert (pictures[:, :, :76].mean(axis=(0, 2)) < 4).all(), (
+            f"{name} has changed; contact_sheet().quantize(256, kmeans=3)"
+            f".save({str(stored)!r}, optimize=True)"
+        )

@@ -98,6 +98,11 @@ def test_it_takes_the_side_of_the_data(case):
     if outcome in ("slower", "faster", "unclear"):
         for end in (low, high):
             assert any(abs(end - n) < 0.5 for n in numbers(training.meaning()))
+    if outcome in ("slower", "faster", "small"):
+        assert ("slower" in training.meaning()) == (ratio > 1)
+        assert ("faster" in training.meaning()) == (ratio < 1)
+    if span := re.search(r"by ([\d.]+) to ([\d.]+) %", training.meaning()):
+        assert float(span[1]) < float(span[2])
 
 
 def test_the_margin_decides_what_matters():
@@ -116,6 +121,10 @@ def test_the_margin_of_faster_mirrors_that_of_slower():
     found = verdict(made_up_campaign(0.965, sd=0.003)).finding()
     assert (found.outcome, found.surely) == ("faster", True)
     assert 2.9 in numbers(found.meaning())
+    # 1 / 1.3 is 0.77, and 1.32 is beyond the margin, though log(1.32) is 0.28.
+    for ratio, outcome in ((0.74, "faster"), (1.32, "slower")):
+        wide = verdict(made_up_campaign(ratio), margin=0.3).finding()
+        assert (wide.outcome, wide.surely) == (outcome, True)
 
 
 def test_noise_asks_for_more_blocks():
@@ -146,6 +155,7 @@ def test_a_biased_experiment_is_warned_of_first(again):
     assert control.warning
     assert control.interval.estimate == pytest.approx(again)
     assert found.sentences[0] == control.words()
+    assert control.words() in found.answer
     assert found.statements[0] is found.finding()
     fair = verdict(made_up_campaign())
     assert not fair.biased and not any(s.warning for s in fair.statements)
@@ -218,6 +228,8 @@ def test_failures_are_unequal_only_if_they_are():
     assert ("r", "interrupted", 1) in failures.counts
     assert failures.runs == 45 and not failures.unequal
     assert found.finding().blocks == 9
+    more = with_state(runs, "python", [4], "crashed")
+    assert of_kind(verdict(more), Failures)[0].unequal
 
 
 def test_a_side_arm_that_failed_stops_nothing():
@@ -369,10 +381,10 @@ def test_machines_are_counted_by_name():
     ]
     (ten,) = of_kind(together(*runs), Campaigns)
     assert (len(ten.names), ten.machines) == (10, 5)
-    assert "c3" not in ten.words()
+    assert "c3" not in ten.words() and "not independent" in ten.words()
     (four,) = of_kind(together(*runs[:8:2]), Campaigns)
     assert (four.names, four.machines) == (("c0", "c2", "c4", "c6"), 4)
-    assert "c4" in four.words()
+    assert "c4" in four.words() and "not independent" not in four.words()
 
 
 # --- campaigns of different work
@@ -428,7 +440,7 @@ def test_what_most_machines_did_comes_first():
     found = together(painted_and_photographs(), *more)
     pooled, alone = of_kind(found, Campaigns)
     assert (pooled.names, pooled.machines) == (("more-0", "more-1", "painted"), 3)
-    assert alone.names == ("photos",)
+    assert (alone.names, alone.machines) == (("photos",), 1)
     assert len(found.finding().parts) == 3
 
 
@@ -439,6 +451,9 @@ def test_one_work_without_pairs_does_not_stop_the_other():
     assert found.finding().outcome == "same"
     found = verdict(with_state(runs, "r", [2], "crashed"))
     assert [s.of for s in of_kind(found, LeftOut)] == ["photos", "painted"]
+    # With a pair less than the other, its work comes second.
+    runs.loc[(runs["campaign"] == "photos") & (runs["block"] == 1), "state"] = "crashed"
+    assert verdict(runs).finding().of == "painted"
 
 
 # --- without R, from R, from files
@@ -449,6 +464,8 @@ def test_r_gets_the_same_text():
     plain = from_r(columns_of(runs), margin=0.05)
     assert plain["text"] == verdict(runs, margin=0.05).text
     assert plain["findings"][0]["outcome"] == "slower"
+    assert not plain["biased"]
+    assert from_r(columns_of(made_up_campaign(again=1.2)))["biased"]
 
 
 def test_loaded_campaigns_are_judged_alike(tmp_path):
@@ -480,6 +497,10 @@ def test_the_figure_shows_every_run_and_every_interval(judged):
     drawn = [bars.lines[2][0].get_segments()[0][:, 0] for bars in intervals.containers]
     assert len(drawn) == len(labels)
     assert drawn[0] == pytest.approx(judged.findings[0].interval[1:])
+    band = intervals.patches[0]
+    assert (band.get_x(), band.get_width()) == pytest.approx(
+        (1 / 1.03, 1.03 - 1 / 1.03)
+    )
     points = sum(line.get_xdata().size for line in runs.get_lines())
     assert points == 2 * 10 * len(ARMS) - 1
     assert judged.answer in " ".join(figure.get_suptitle().split())
@@ -516,10 +537,13 @@ def test_report(judged, tmp_path):
     assert len(re.findall(rb"/Type /Page\b", content)) == 1
 
 
-def test_a_report_without_a_description_of_the_machine(judged, tmp_path):
-    (tmp_path / "first" / "machine.json").unlink()
-    page, _ = write_report(judged, tmp_path)
-    assert "not readable" in page.read_text(encoding="utf-8")
+def test_a_report_of_strangers_campaigns(tmp_path):
+    """What they trained is in their own words; their machine.json is not there."""
+    runs = painted_and_photographs().replace("4 epochs; 16 photographs", "<i>x</i>")
+    page, _ = write_report(verdict(runs), tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "<i>" not in text and "&lt;i&gt;x" in text
+    assert "not readable" in text
 
 
 def test_a_report_is_replaced_whole_or_not_at_all(judged, tmp_path, monkeypatch):

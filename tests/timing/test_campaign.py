@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 import types
-from collections import Counter
 
 import psutil
 import pytest
@@ -30,7 +29,6 @@ from sidebyside.timing import (
     contribute,
     interleave,
     load_campaigns,
-    loader,
     locks,
     machine,
     outcome,
@@ -105,14 +103,6 @@ def test_blocks_are_randomised_and_complete(fakes):
     assert plan.order != make_plan(fakes, seed=2).order
 
 
-def test_every_arm_is_as_often_in_every_place(fakes):
-    """In the long run: 1000 blocks, of which chance alone gives 250 +- 14."""
-    plan = make_plan(fakes, blocks=1000)
-    places = Counter((a, p) for x in plan.order for p, a in enumerate(x.arms))
-    assert len(places) == 16
-    assert all(190 < count < 310 for count in places.values())
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -170,8 +160,6 @@ def test_a_campaign_of_all_arms(fakes, run):
         # R and Python said the same number to the last bit.
         assert set(rows["loss"]) == {(seed / 3, seed / 4, seed / 5)}
     assert (table["epoch_seconds"] == (0.25, 0.25, 0.25)).all()
-    stages = table[list(layout.STAGE_COLUMNS)].sum(axis=1)
-    assert (stages <= table["process_seconds"]).all()
     assert (table["start_seconds"] > 0).all()
     assert (table["peak_memory_mb"] > 5).all()
     end = read(folder, "end.json")
@@ -394,14 +382,8 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     fakes.training(6, "losses.pop()")
     folder = run(blocks=2, timeout=4, progress="lines")
     table = load_campaigns(folder)
-    assert table["state"].tolist() == [
-        "ok",
-        "ok",
-        "crashed",
-        "timeout",
-        "crashed",
-        "crashed",
-    ]
+    bad = ["crashed", "timeout", "crashed", "crashed"]
+    assert table["state"].tolist() == ["ok", "ok", *bad]
     assert table["exit_code"].tolist() == [0, 0, 1, -9, -6, 0]
     messages = table["message"].tolist()
     assert messages[2].endswith('the disk says, | "no"')
@@ -462,14 +444,12 @@ def complete(number, arm, **facts):
         ({"loss": (0.5, 0.26)}, "epoch 2: loss 0.26, but 0.25 in run 1 (python)"),
         ({"val_loss": (0.7, 0.5)}, "epoch 1: val_loss 0.7, but 0.75 in run 1 (python)"),
         ({"val_loss": ()}, "0 values of val_loss, 2 in the other"),
-        ({"loss": (0.5,)}, "1 values of loss, 2 in the other"),
     ],
 )
 def test_all_losses_of_all_epochs_are_compared(losses, words):
     rows = [complete(1, "python"), complete(2, "r", **losses)]
     assert outcome.judge(rows) == [rows[1]]
-    assert [x["state"] for x in rows] == ["ok", "wrong-loss"]
-    assert rows[1]["message"] == words
+    assert (rows[1]["state"], rows[1]["message"]) == ("wrong-loss", words)
     # The same again: nothing changes.
     assert outcome.judge(rows) == []
 
@@ -1010,27 +990,19 @@ def made_up(monkeypatch, fakes):
 
 def test_a_precision_is_reached(run, made_up):
     """The ratio of block n is 1 + or - 5 %, so its interval narrows."""
-    made_up(
-        lambda block, arm: (
-            10 * (1 + 0.05 * (-1) ** block if arm == "python-again" else 1)
-        )
-    )
+    pair = ("python-again", "python")
+    made_up(lambda block, arm: 11.0 if block % 2 and arm == pair[0] else 10.0)
     folder = run(precision=0.02, blocks=None)
-    plan = read(folder, "plan.json")
-    assert plan["precision"]["rule"] == "fixed-width sequential design"
-    assert "fixed-width sequential design" in plan["design"]
-    assert plan["blocks"] == 200
+    plan = layout.read_plan(folder)
+    assert "fixed-width sequential design" in plan.design
+    assert plan.blocks == 200
     rows = layout.read_rows(folder)
     blocks = max(x["block"] for x in rows)
-    pair = ("python-again", "python")
-    reached = ratio.paired_ratio(rows, pair)
-    assert reached.half_width <= 0.02
+    assert ratio.paired_ratio(rows, pair).half_width <= 0.02
     before = ratio.paired_ratio([x for x in rows if x["block"] < blocks], pair)
     assert before.half_width > 0.02
-    assert (
-        f"after {blocks} blocks the interval's half-width is"
-        in read(folder, "end.json")["reason"]
-    )
+    reason = read(folder, "end.json")["reason"]
+    assert f"after {blocks} blocks the interval's half-width is" in reason
 
 
 def test_a_precision_is_not_looked_at_before_ten_blocks(run, made_up):
@@ -1137,6 +1109,14 @@ def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
     assert blocks[2].endswith("  (fit, python-again/python: 1.000 [1.000, 1.000])")
 
 
+def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
+    rows = [row_of(1, 1, 9.0, "crashed"), row_of(1, 2, 9.0) | {"fit_seconds": 5.0}]
+    shown = progress.Compact()
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    shown.end_run(rows[1])
+    assert capfd.readouterr().out == "block 1 of 1   python-again 5.00 s\n"
+
+
 def test_a_terminal_sees_where_a_campaign_is(run, made_up):
     made_up(lambda *_: 10.0)
     screen = io.StringIO()
@@ -1165,32 +1145,18 @@ def test_a_contributed_copy_names_nobody(fakes, run, monkeypatch):
         "import sys; sys.exit('/home/ada-l/fruits/Kiwi/1.jpg of ada-l on "
         "engine.example.org, C:\\\\Users\\\\ada-l\\\\x.jpg; see https://keras.io/api/')",
     )
-    folder = run("of-ada-l")
-    told = read(folder, "machine.json")
-    told["data"] = "painted, in /home/ada-l/side by side/data (16 classes)"
-    (folder / "machine.json").write_text(json.dumps(told))
-    target = contribute(folder, fakes.folder / "shared")
-    found = read(target, "machine.json")
-    assert target.name == f"contributed-of-x-{found['id']}"
-    table = load_campaigns(target)
-    message = table["message"][2]
+    shared = fakes.folder / "shared"
+    target = contribute(run("of-ada-l"), shared)
+    assert target.name == f"contributed-of-x-{read(target, 'machine.json')['id']}"
+    message = load_campaigns(target)["message"][2]
     assert message.endswith("1.jpg of ... on ..., x.jpg; see https://keras.io/api/")
-    assert set(os.listdir(target)) == {
-        "plan.json",
-        "machine.json",
-        "runs.csv",
-        "end.json",
-    }
+    assert set(os.listdir(target)) == set(layout.SHARED)
     text = "".join(x.read_text() for x in target.iterdir())
     for word in ("ada-l", "engine", "/home", str(fakes.folder), sys.prefix):
         assert word not in text, word
-    # What was measured is as it was.
-    before = load_campaigns(folder)
-    same = [x for x in layout.COLUMNS if x not in ("campaign", "message")]
-    assert table[same].equals(before[same])
     with pytest.raises(WrongPlan, match="is there already"):
-        contribute(folder, fakes.folder / "shared")
-    named = contribute(folder, fakes.folder / "shared", name="reference-cpu")
+        contribute(fakes.campaigns / "of-ada-l", shared)
+    named = contribute(fakes.campaigns / "of-ada-l", shared, name="reference-cpu")
     assert set(load_campaigns(named)["campaign"]) == {"reference-cpu"}
 
 
@@ -1277,6 +1243,25 @@ def test_other_processes_at_work_are_seen(fakes, monkeypatch):
     assert machine._others_at_work() == [("p6", 0.11)]
 
 
+def test_counters_of_what_disturbs(tmp_path, monkeypatch):
+    (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
+    (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("3\n")
+    read_ = machine._read
+    limits = "nr_periods 5\nnr_throttled 2\nthrottled_usec 7"
+    monkeypatch.setattr(machine, "_SYSTEM", tmp_path)
+    monkeypatch.setattr(
+        machine, "_read", lambda path: limits if "cgroup" in str(path) else read_(path)
+    )
+    found = {
+        "swap_memory": types.SimpleNamespace(sin=10, sout=20),
+        "cpu_times": types.SimpleNamespace(steal=4.0),
+    }
+    for name, value in found.items():
+        monkeypatch.setattr(machine.psutil, name, lambda value=value: value)
+    known = {"stolen": 4.0, "throttled": 3, "limited": 2, "swapped": 30}
+    assert machine.counters() == known
+
+
 def test_disturbances_are_what_the_counters_say(monkeypatch):
     before = dict.fromkeys(("stolen", "throttled", "limited", "swapped"), 0.0)
     after = dict(before)
@@ -1309,9 +1294,3 @@ def test_a_campaign_began_when_its_process_did():
     age = time.time() - psutil.Process().create_time()
     assert age > 0.1
     assert time.monotonic() - timing_main._began() == pytest.approx(age, rel=0.5)
-
-
-def test_campaigns_go_to_the_data_folder(fakes, monkeypatch):
-    monkeypatch.setenv("SIDEBYSIDE_DATA", str(fakes.folder / "data"))
-    assert loader.timings_directory() == fakes.folder / "data" / "timings"
-    assert "There is no campaign" in report.status_text(loader.timings_directory())

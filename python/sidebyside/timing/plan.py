@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import random
 from collections.abc import Iterable, Mapping
@@ -167,17 +166,13 @@ def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
 
 def _own_epochs(program: TimedProgram) -> int:
     """What the notebook's parameters cell sets."""
-    for line in ast.parse(program.stages["parameters"]).body:
-        match line:
-            case ast.Assign(
-                targets=[ast.Name(id="epochs")],
-                value=ast.Constant(value=int() as epochs),
-            ):
-                return epochs
-    raise WrongPlan(
-        f"{program.notebook.name}: the parameters cell sets no whole number "
-        "`epochs`; choose the number of epochs"
-    )
+    epochs = program.parameters().get("epochs", "")
+    if not epochs.isdecimal():
+        raise WrongPlan(
+            f"{program.notebook.name}: the parameters cell sets no whole number "
+            "`epochs`; choose the number of epochs"
+        )
+    return int(epochs)
 
 
 def _in_project(notebook: Path) -> str:

@@ -25,6 +25,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ from .solids import Solid
 VERSION = 1
 DEFAULT_SEED = 42
 PAINTED = tuple(RECIPES)
-PARTS = ("Training", "Test")
+PARTS = {"Training": "training", "Test": "test"}  # and the entry of the marker
 MARKER = "painted.json"
 WHAT = "painted fruits, drawn by sidebyside.data.painted.painter; not photographs"
 QUALITY = 92  # of the JPEG files
@@ -69,52 +70,18 @@ class CannotPaint(Sentence):
 
 
 def paint(
-    name: str,
-    *,
-    part: str = "Training",
-    index: int = 0,
-    seed: int = DEFAULT_SEED,
+    name: str, *, part: str = "Training", index: int = 0, seed: int = DEFAULT_SEED
 ) -> np.ndarray:
-    """One painted fruit on white.
+    """One painted fruit, of `PAINTED`, on white.
 
-    Parameters
-    ----------
-    name
-        One of `PAINTED`.
-    part
-        "Training" or "Test": other specimens, other turns, other light.
-    index
-        The number of the picture, from 0. Each next one shows the fruit
-        turned further, by about 222 degrees.
-    seed
-        Another seed, other fruits.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape (100, 100, 3): rows, columns, red-green-blue, 0..255.
-
-    Raises
-    ------
-    ValueError
-        If there is no such fruit, part or number.
+    `part` is "Training" or "Test": other specimens, other turns, other light.
+    Each next `index`, from 0, shows the fruit turned further, by about 222
+    degrees. Gives uint8 of shape (100, 100, 3): rows, columns,
+    red-green-blue.
     """
-    _known([name])
-    if part not in PARTS:
-        raise ValueError(f"part is {part!r}; it is one of {', '.join(PARTS)}")
-    if index < 0:
-        raise ValueError(f"index is {index}; pictures are numbered from 0")
     own = SPECIMENS[part]
     solid = _specimen(name, own[index % len(own)], seed)
     return photograph(solid, _shot(name, part, index, seed))
-
-
-def _known(names: Iterable[str]) -> None:
-    for name in names:
-        if name not in RECIPES:
-            raise ValueError(
-                f"no painted fruit is called {name!r}; there are: {', '.join(PAINTED)}"
-            )
 
 
 def _random(seed: int, *key: str | int) -> np.random.Generator:
@@ -174,7 +141,6 @@ def paint_fruits(
     training: int = 120,
     test: int = 40,
     seed: int = DEFAULT_SEED,
-    workers: int | None = None,
 ) -> Path:
     """Write painted fruits as JPEG files, laid out as Fruits-360.
 
@@ -194,37 +160,21 @@ def paint_fruits(
         How many pictures of each.
     seed
         The same seed and `VERSION` give the same bytes.
-    workers
-        Processes; by default one for each core. 1 paints in this one.
 
-    Returns
-    -------
-    pathlib.Path
-        The directory, absolute.
-
-    Raises
-    ------
-    ValueError
-        If a fruit is not known, or a number is too small.
-    CannotPaint
-        If it cannot be written: the disk is full, the folder holds
-        something else, ... The message says what to do.
+    Returns the directory, absolute. Raises ValueError if a fruit is not known,
+    and CannotPaint, which says what to do, if it cannot be written.
     """
     import filelock
 
     # R's "Kiwi" comes as one word and not as a list of one.
     names = sorted({classes} if isinstance(classes, str) else set(classes))
-    _known(names)
-    if not names:
-        raise ValueError("classes is empty; name at least one fruit")
-    if training < 1 or test < 1:
+    if unknown := set(names) - set(PAINTED):
         raise ValueError(
-            f"training = {training} and test = {test}: there has to be at "
-            "least one picture of each"
+            f"no painted fruit is called {min(unknown)!r}; there are: "
+            f"{', '.join(PAINTED)}"
         )
     target = Path(directory).expanduser().absolute()
     wanted = {
-        "what": WHAT,
         "version": VERSION,
         "seed": int(seed),
         "classes": names,
@@ -241,66 +191,63 @@ def paint_fruits(
                 if not is_complete(target, wanted):
                     _refuse_foreign(target)
                     with written_folder(target) as new:
-                        _paint_all(new, wanted, workers or _cores())
-                        text = json.dumps(wanted, indent=2) + "\n"
+                        _paint_all(new, wanted)
+                        text = json.dumps({"what": WHAT, **wanted}, indent=2) + "\n"
                         (new / MARKER).write_text(text, "utf-8")
     except filelock.Timeout as late:
         raise CannotPaint(
-            f"another process has been painting {target} for "
-            f"{PATIENCE // 60} minutes. Stop it, or choose another folder."
+            f"another process has been painting {target} for {PATIENCE // 60} minutes. "
+            "Stop it, or choose another folder."
         ) from late
     except OSError as problem:
         raise CannotPaint(
-            f"painted fruits cannot be written to {target}: "
-            f"{problem.strerror or problem}. Make room (they need 20 MB), or choose "
+            f"painted fruits cannot be written to {target} "
+            f"({problem.strerror or problem}). Make room (they need 20 MB), or choose "
             "another folder."
         ) from problem
     return target
 
 
-def is_complete(directory: Path, wanted: dict[str, object] | None = None) -> bool:
+def is_complete(directory: Path, wanted: dict | None = None) -> bool:
     """Whether a folder holds every painted file. Only names are looked at.
 
     `wanted` are the entries that its `painted.json` must have; without it,
     any painted folder of this `VERSION` will do.
     """
     marker = _marker(directory)
-    asked = {x: y for x, y in (wanted or {"version": VERSION}).items() if x != "what"}
-    if marker is None or any(marker.get(x) != y for x, y in asked.items()):
+    if any(marker.get(x) != y for x, y in (wanted or {"version": VERSION}).items()):
         return False
     try:
         return all(
             set(os.listdir(directory / part / name))
             >= {f"{number}_100.jpg" for number in range(marker[count])}
-            for part, count in zip(PARTS, ("training", "test"), strict=True)
+            for part, count in PARTS.items()
             for name in marker["classes"]
         )
-    except (KeyError, TypeError, OSError):
+    except OSError:
         return False
 
 
-def _marker(directory: Path) -> dict | None:
-    """What `painted.json` says, if this is a folder of painted fruits."""
+def _marker(directory: Path) -> dict:
+    """What `painted.json` says; nothing if these are no painted fruits."""
     try:
         marker = json.loads((directory / MARKER).read_text("utf-8"))
         # Earlier versions named another module after these two words.
-        return marker if marker["what"].startswith("painted fruits") else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return marker if marker["what"].startswith("painted fruits") else {}
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 def _refuse_foreign(target: Path) -> None:
     """Nothing is ever removed that this module did not paint."""
     if not target.exists():
         return
-    if not target.is_dir():
-        raise CannotPaint(f"{target} is a file; choose a folder's name")
-    painted = _marker(target) is not None
-    ours = re.compile(r"(Training|Test)/[^/]+/\d+_100\.jpg|painted\.json")
+    os.listdir(target)  # which raises if it is a file
+    ours = r"(Training|Test)/[^/]+/\d+_100\.jpg|painted\.json"
+    painted = bool(_marker(target))
     for path in sorted(target.rglob("*")):
         file = path.relative_to(target).as_posix()
-        folder = path.is_dir() and not path.is_symlink()
-        if not folder and not (painted and ours.fullmatch(file)):
+        if not path.is_dir() and not (painted and re.fullmatch(ours, file)):
             raise CannotPaint(
                 f"{target} would have to be painted again, but it holds "
                 f"{printable(file)}, which was not painted. Choose another folder, "
@@ -317,18 +264,20 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _paint_all(folder: Path, wanted: dict, workers: int) -> None:
+def _paint_all(folder: Path, wanted: dict) -> None:
     names = wanted["classes"]
-    workers = min(workers, len(names))
-    if workers == 1 or not os.access(interpreter(), os.X_OK):
-        _paint_classes(folder, names, wanted)
+    workers = min(_cores(), len(names))
+    jobs = [[str(folder), names[k::workers], wanted] for k in range(workers)]
+    if workers == 1:
+        _paint_classes(*jobs[0])
     else:
-        _in_children([[str(folder), names[k::workers], wanted] for k in range(workers)])
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(_in_a_child, jobs))
 
 
-def _paint_classes(folder: str | Path, names: list[str], wanted: dict) -> None:
+def _paint_classes(folder: str, names: list[str], wanted: dict) -> None:
     for name in names:
-        for part, count in zip(PARTS, ("training", "test"), strict=True):
+        for part, count in PARTS.items():
             place = Path(folder, part, name)
             place.mkdir(parents=True)
             for index in range(wanted[count]):
@@ -345,37 +294,27 @@ _paint_classes(*json.loads(sys.argv[1]))
 """
 
 
-def _in_children(jobs: list[list]) -> None:
-    """Run `_paint_classes()` for every job in a process of its own.
+def _in_a_child(job: list) -> None:
+    """Run `_paint_classes()` in a process of its own.
 
     Processes and not threads, because Python runs one thread at a time;
     started anew and not forked, because a fork of a process that holds R or
     TensorFlow can hang.
     """
-    children: list[subprocess.Popen] = []
-    try:
-        for job in jobs:
-            child = subprocess.Popen(
-                [interpreter(), "-P", "-c", CHILD, json.dumps(job)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
-            children.append(child)
-        for child in children:
-            said = child.stderr.read().strip().splitlines() or ["no message"]
-            if child.wait():
-                raise CannotPaint(
-                    f"A process of {interpreter()} that was painting failed "
-                    f"({printable(said[-1])}). If the disk is full, make room (they "
-                    "need 20 MB)."
-                )
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
-            child.stderr.close()
+    child = subprocess.run(
+        [interpreter(), "-P", "-c", CHILD, json.dumps(job)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    if child.returncode:
+        said = child.stderr.strip().splitlines() or ["no message"]
+        raise CannotPaint(
+            f"A process of {interpreter()} that was painting failed "
+            f"({printable(said[-1])}). If the disk is full, make room (they need "
+            "20 MB)."
+        )
 
 
 # --- All fruits at a glance
