@@ -967,9 +967,10 @@ def test_conda_and_apt_bring_the_same_r_packages():
 def test_conda_and_pip_bring_the_same_python_packages():
     from_pypi = {entry.name: entry.specifier for entry in FROM_PYPI}
     names = {re.split(r"[=<>]", entry)[0] for entry in FROM_CONDA} | set(from_pypi)
-    # conda has rpy2 in one piece, and matplotlib without a window system.
+    # conda has rpy2 in one piece, matplotlib without a window system, other names.
     other = dict.fromkeys(["rpy2-rinterface", "rpy2-robjects"], "rpy2")
     other["matplotlib"] = "matplotlib-base"
+    other["fastjsonschema"] = "python-fastjsonschema"
     assert {other.get(name, name) for name in WANTED} <= names
     for name, specifier in from_pypi.items():
         assert specifier == WANTED[name].specifier
