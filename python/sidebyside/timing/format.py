@@ -542,9 +542,7 @@ def row_text(row: Mapping[str, Any]) -> str:
         if value is None:
             fields.append("")
         elif isinstance(value, tuple | list):
-            fields.append(";".join(repr(float(number)) for number in value))
-        elif isinstance(value, float):
-            fields.append(repr(value))
+            fields.append(";".join(str(float(number)) for number in value))
         else:
             fields.append(printable(" ".join(str(value).split()), 10_000))
     text = io.StringIO()
@@ -602,15 +600,13 @@ def repair(folder: Path) -> int:
     An incomplete line was being written when the process was killed or the
     power went off.
     """
-    with (folder / RUNS).open("r+b") as file:
-        data = file.read()
-        kept = len(_whole_lines(data))
-        # Without any whole line it is not ours; reading says so.
-        if not kept or kept == len(data):
-            return 0
-        file.truncate(kept)
-        os.fsync(file.fileno())
-    return len(data) - kept
+    data = (folder / RUNS).read_bytes()
+    whole = _whole_lines(data)
+    # Without any whole line it is not ours; reading says so.
+    if not whole or whole == data:
+        return 0
+    files.write_whole(folder / RUNS, whole)
+    return len(data) - len(whole)
 
 
 def _whole_lines(data: bytes) -> bytes:
