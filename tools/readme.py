@@ -8,7 +8,7 @@ Two regions of the README, each between two HTML comments, are written here:
                     notebook's opening table
 
 tools/screenshot.py takes the picture (book/static/pair.png). Nothing is written if
-something is missing or if nothing has changed.
+something is missing.
 """
 
 from __future__ import annotations
@@ -199,8 +199,7 @@ def main() -> int:
     except (Sentence, OSError) as problem:
         print(f"The README stays as it was: {problem}.", file=sys.stderr)
         return 1
-    if after != before:
-        README.write_text(after, encoding="utf-8")
+    README.write_text(after, encoding="utf-8")
     state = "updated" if after != before else "unchanged"
     print(f"{README.name}: timings and minutes {state}")
     return 0

@@ -60,6 +60,9 @@ def test_test_accuracy_is_that_of_the_last_epoch():
     gaps = pairs["value"] - pairs["against"]
     assert gaps.tolist() == pytest.approx([0.02] * 10)
     assert pairs["value"][0] == runs[at(runs, "r", 1)]["val_accuracy"].iloc[0][-1]
+    # Unlike a time it may be 0.
+    runs["val_accuracy"] = [(0.5, 0.0)] * len(runs)
+    assert not complete_pairs(runs, TEST_ACCURACY)[0]["value"].any()
 
 
 def no_partner(runs):

@@ -98,6 +98,8 @@ def test_it_takes_the_side_of_the_data(case):
     if outcome in ("slower", "faster", "unclear"):
         for end in (low, high):
             assert any(abs(end - n) < 0.5 for n in numbers(training.meaning()))
+    if span := re.search(r"by ([\d.]+) to ([\d.]+) %", training.meaning()):
+        assert float(span[1]) < float(span[2])
 
 
 def test_the_margin_decides_what_matters():
@@ -116,6 +118,10 @@ def test_the_margin_of_faster_mirrors_that_of_slower():
     found = verdict(made_up_campaign(0.965, sd=0.003)).finding()
     assert (found.outcome, found.surely) == ("faster", True)
     assert 2.9 in numbers(found.meaning())
+    # 1 / 1.3 is 0.77, and 1.32 is beyond the margin, though log(1.32) is 0.28.
+    for ratio, outcome in ((0.74, "faster"), (1.32, "slower")):
+        wide = verdict(made_up_campaign(ratio), margin=0.3).finding()
+        assert (wide.outcome, wide.surely) == (outcome, True)
 
 
 def test_noise_asks_for_more_blocks():
@@ -369,10 +375,10 @@ def test_machines_are_counted_by_name():
     ]
     (ten,) = of_kind(together(*runs), Campaigns)
     assert (len(ten.names), ten.machines) == (10, 5)
-    assert "c3" not in ten.words()
+    assert "c3" not in ten.words() and "not independent" in ten.words()
     (four,) = of_kind(together(*runs[:8:2]), Campaigns)
     assert (four.names, four.machines) == (("c0", "c2", "c4", "c6"), 4)
-    assert "c4" in four.words()
+    assert "c4" in four.words() and "not independent" not in four.words()
 
 
 # --- campaigns of different work
@@ -439,6 +445,9 @@ def test_one_work_without_pairs_does_not_stop_the_other():
     assert found.finding().outcome == "same"
     found = verdict(with_state(runs, "r", [2], "crashed"))
     assert [s.of for s in of_kind(found, LeftOut)] == ["photos", "painted"]
+    # With a pair less than the other, its work comes second.
+    runs.loc[(runs["campaign"] == "photos") & (runs["block"] == 1), "state"] = "crashed"
+    assert verdict(runs).finding().of == "painted"
 
 
 # --- without R, from R, from files
@@ -516,10 +525,13 @@ def test_report(judged, tmp_path):
     assert len(re.findall(rb"/Type /Page\b", content)) == 1
 
 
-def test_a_report_without_a_description_of_the_machine(judged, tmp_path):
-    (tmp_path / "first" / "machine.json").unlink()
-    page, _ = write_report(judged, tmp_path)
-    assert "not readable" in page.read_text(encoding="utf-8")
+def test_a_report_of_strangers_campaigns(tmp_path):
+    """What they trained is in their own words; their machine.json is not there."""
+    runs = painted_and_photographs().replace("4 epochs; 16 photographs", "<i>x</i>")
+    page, _ = write_report(verdict(runs), tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "<i>" not in text and "&lt;i&gt;x" in text
+    assert "not readable" in text
 
 
 def test_a_report_is_replaced_whole_or_not_at_all(judged, tmp_path, monkeypatch):
