@@ -67,7 +67,8 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     Raises
     ------
     WrongRuns
-        With file, line and column of everything that is not as it should be.
+        With file, line and column of what is not as it should be; the first
+        check to fail ends it.
     NoTimings
         If nothing was found, with what to do.
     """
