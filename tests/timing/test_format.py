@@ -267,6 +267,13 @@ def test_every_block_of_a_plan_is_checked(folder, name, value):
     assert problem_of(folder).column.startswith("order[1]")
 
 
+def test_every_arm_is_planned_once(folder):
+    order = json.loads((folder / "plan.json").read_text())["order"]
+    order = [block | {"arms": ["r", "r"]} for block in order]
+    change(folder, "plan.json", arms=["r", "r"], order=order)
+    assert problem_of(folder).column == "arms"
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "", '{"id": 1', None])
 def test_a_file_that_is_no_object_or_not_there(folder, text):
     (folder / "machine.json").unlink()
