@@ -1,4 +1,4 @@
-# A stop-watch for small things: the twin of python/sidebyside/costs.py.
+# A stop-watch for small things: the twin of python/sidebyside/lesson/costs.py.
 
 # Seconds that one measurement of a quick function lasts at least. Sys.time()
 # is good to a few microseconds.
@@ -31,7 +31,7 @@ cost <- function(f, times = 5, calls = NULL) {
     calls <- enough_calls(f)
   }
   if (times < 1 || calls < 1) {
-    stop("times is ", times, " and calls is ", calls, ", expected 1 or more.",
+    stop("times is ", times, ", calls is ", calls, ", expected 1 or more.",
       call. = FALSE
     )
   }
@@ -41,21 +41,17 @@ cost <- function(f, times = 5, calls = NULL) {
 # How many calls of `f` take `at_least` seconds or more.
 enough_calls <- function(f) {
   calls <- 1
-  while ((taken <- undisturbed_seconds(f, calls)) < at_least) {
-    # At most tenfold: the first calls of a function are its slowest.
-    growth <- 1.2 * at_least / max(taken, 1e-9)
-    calls <- ceiling(calls * min(10, max(2, growth)))
+  repeat {
+    taken <- seconds_of(f, calls)
+    if (taken >= at_least && taken < 10 * at_least) {
+      # Once more: another program may have had its turn.
+      taken <- min(taken, seconds_of(f, calls))
+    }
+    if (taken >= at_least) {
+      return(calls)
+    }
+    calls <- calls * 3
   }
-  calls
-}
-
-# Twice where it matters: another program may have had its turn.
-undisturbed_seconds <- function(f, calls) {
-  taken <- seconds_of(f, calls)
-  if (taken >= at_least && taken < 10 * at_least) {
-    taken <- min(taken, seconds_of(f, calls))
-  }
-  taken
 }
 
 seconds_of <- function(f, calls) {

@@ -49,8 +49,8 @@ metrics_of <- function(x) {
   if (inherits(x, "keras_training_history")) x$metrics else x
 }
 
-# A value with its kind, its names and where it is missing: reticulate makes
-# TRUE of a logical NA, a number of an integer NA and "NA" of a text.
+# A value with its names and where it is missing: reticulate makes TRUE of a
+# logical NA, a number of an integer NA and "NA" of a text.
 # sidebyside.lesson.values reads this.
 describe <- function(x) {
   x <- metrics_of(x)
@@ -58,6 +58,9 @@ describe <- function(x) {
     list(kind = "null")
   } else if (inherits(x, "python.builtin.object")) {
     list(kind = "python", values = x)
+  } else if (inherits(x, c("integer64", "difftime"))) {
+    # Their numbers say nothing without the class.
+    list(kind = "other", class = class(x)[1])
   } else if (is.atomic(x) || inherits(x, "POSIXlt")) {
     describe_vector(x)
   } else if (is.list(x) || is.pairlist(x)) {
@@ -68,16 +71,16 @@ describe <- function(x) {
 }
 
 describe_vector <- function(x) {
-  kind <- kind_of(x)
-  values <- switch(kind,
-    factor = as.character(x),
-    time = as.double(as.POSIXct(x)),
-    date = as.double(x),
-    duration = as.double(x, units = "secs"),
-    raw = as.integer(x),
+  time <- inherits(x, c("Date", "POSIXt"))
+  values <- if (time) {
+    as.double(as.POSIXct(x))
+  } else if (is.factor(x)) {
+    as.character(x)
+  } else if (is.raw(x)) {
+    as.integer(x)
+  } else {
     x
-  )
-  absent <- kind != "integer64" && anyNA(values)
+  }
   shape <- if (is.null(dim(x))) length(values) else dim(x)
   labels <- dimnames(x)
   marks <- names(x)
@@ -86,8 +89,8 @@ describe_vector <- function(x) {
     attributes(values) <- list(dim = shape)
   }
   list(
-    kind = kind, values = values,
-    missing = if (absent) array(which(is_na(values)) - 1) else FALSE,
+    kind = if (time) "time" else "vector", values = values,
+    missing = if (anyNA(values)) array(which(is_na(values)) - 1) else FALSE,
     labels = if (length(shape) == 1) {
       list(as_names(marks))
     } else if (length(labels) == 2) {
@@ -96,15 +99,6 @@ describe_vector <- function(x) {
       list()
     }
   )
-}
-
-kind_of <- function(x) {
-  classes <- c(
-    factor = "factor", time = "POSIXt", date = "Date",
-    duration = "difftime", integer64 = "integer64"
-  )
-  known <- names(classes)[inherits(x, classes, which = TRUE) > 0]
-  if (length(known)) known[1] else typeof(x)
 }
 
 # NaN is a number of both languages, and not missing.

@@ -5,8 +5,6 @@ import re
 import struct
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,47 @@ import pytest
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 # R's own functions only, so that this runs with keras3 and without.
-A_LONG_FIT = """
-x <- matrix(runif(20000 * 20), ncol = 20)
-y <- runif(20000)
+A_LONG_FIT = """%%R
+reticulate::py_run_string("
+import keras
+class Says(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            print('started', flush=True)
+")
 model <- keras_model_sequential(input_shape = 20) |> layer_dense(1)
 model |> compile(loss = "mse")
-model |> fit(x, y, epochs = 1, verbose = 0)
-cat("started\\n")
-model |> fit(x, y, epochs = 100000, batch_size = 16, verbose = 0)
+model |> fit(matrix(0, 2000, 20), rep(0, 2000),
+  epochs = 100000, verbose = 0, callbacks = list(reticulate::import_main()$Says())
+)
+"""
+
+# What becomes of an interrupt in places where Python or reticulate loses it.
+LOSES = """
+import os, signal, time
+from rpy2.rinterface_lib import callbacks
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+class Loses:
+    def __del__(self):
+        interrupt()
+
+def in_a_finalizer():
+    Loses()
+
+def while_r_looks_for_events(before=callbacks.processevents):
+    def look():
+        callbacks.processevents = before
+        interrupt()
+    callbacks.processevents = look
+
+def work(lose):
+    globals()[lose]()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        pass
 """
 
 
@@ -32,19 +63,13 @@ def printed(reply):
 
 
 def run_and_interrupt(kernel, code, after="started", patience=60):
-    """Run an R cell, and stop it once it has printed a word and gone on."""
-    request = kernel.send("%%R\n" + code)
-    deadline = time.monotonic() + patience
+    """Run a cell, and stop it once it has printed a word."""
+    request = kernel.send(code)
     seen = ""
     while after not in seen:
-        assert time.monotonic() < deadline, seen
-        message = kernel.next_message(patience)
-        seen += message["content"].get("text", "")
-    time.sleep(0.7)
-    started = time.monotonic()
+        seen += kernel.next_message(patience)["content"].get("text", "")
     kernel.interrupt()
-    reply = kernel.finish(request, timeout=30)
-    return reply, time.monotonic() - started
+    return kernel.finish(request, timeout=30)
 
 
 # --- loading
@@ -70,11 +95,6 @@ def test_loading_shows_nothing_else(kernel):
         assert not any(shown["data"].values())
 
 
-def test_r_and_python_are_one_process(kernel):
-    pid = kernel.run("import os; os.getpid()").text
-    assert kernel.r("cat(Sys.getpid())").stdout.strip() == pid
-
-
 def test_loading_twice_is_harmless(kernel):
     kernel.r("kept <- 42")
     again = kernel.run("%load_ext sidebyside")
@@ -86,37 +106,21 @@ def test_loading_twice_is_harmless(kernel):
     assert kernel.r("cat(kept)").stdout == "42"
 
 
-def test_loading_twice_in_python_registers_each_hook_once(kernel):
-    counted = kernel.run(
-        "import sidebyside\n"
-        "from sidebyside.kernel import extension, figures\n"
-        "shell = get_ipython()\n"
-        "sidebyside.load_ipython_extension(shell)\n"
-        "callbacks = shell.events.callbacks['pre_run_cell']\n"
-        "(shell.display_pub._hooks.count(figures.add_alt_text),\n"
-        " callbacks.count(extension._forget_pending))"
-    )
-    assert counted.text == "(1, 1)", counted.shown
-
-
-def test_unloading_takes_the_hooks_off_and_loading_brings_them_back(kernel):
+def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
     """R cannot be stopped, and goes on."""
     count = (
         "from sidebyside.kernel import figures\n"
-        "get_ipython().display_pub._hooks.count(figures.add_alt_text)"
+        "shell = get_ipython()\n"
+        "(shell.display_pub._hooks.count(figures.add_alt_text),\n"
+        " shell.events.callbacks['pre_run_cell'].count(figures.forget_pending))"
     )
+    kernel.run("import sidebyside\nsidebyside.load_ipython_extension(get_ipython())")
+    assert kernel.run(count).text == "(1, 1)"
     assert kernel.run("%unload_ext sidebyside").ok
-    assert kernel.run(count).text == "0"
+    assert kernel.run(count).text == "(0, 0)"
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("%load_ext sidebyside").ok
-    assert kernel.run(count).text == "1"
-
-
-def test_the_preflight_finds_everything(kernel):
-    reply = kernel.run("import sidebyside; sidebyside.check()")
-    wrong = [line for line in reply.text.splitlines()[1:] if " ok" not in line]
-    assert wrong == []
-    assert reply.result["text/html"].startswith("<table")
+    assert kernel.run(count).text == "(1, 1)"
 
 
 # --- errors of R
@@ -146,17 +150,11 @@ def test_an_error_of_keras_shows_kerass_message(kernel):
     assert "rpy2" not in reply.shown
 
 
-def test_what_was_printed_before_an_error_is_shown(kernel):
-    reply = kernel.r("cat('before\\n')\nstop('then')")
-    assert reply.stdout.count("before") == 1
+@pytest.mark.parametrize("say", ["cat('before\\n')", "message('before')"])
+def test_what_was_printed_before_an_error_is_shown(kernel, say):
+    reply = kernel.r(f"f <- function() stop('then')\n{say}\nf()")
+    assert reply.stdout.strip() == "before"
     assert "then" in reply.shown
-
-
-def test_after_an_error_the_kernel_goes_on(kernel):
-    kernel.r("survivor <- 1:3")
-    kernel.r("stop('boo')")
-    assert kernel.r("sum(survivor)").stdout.strip() == "[1] 6"
-    assert kernel.run("6 * 7").text == "42"
 
 
 def test_code_that_r_cannot_parse_says_where(kernel):
@@ -167,12 +165,6 @@ def test_code_that_r_cannot_parse_says_where(kernel):
     assert "unexpected symbol" in shown
     assert "2:1" in shown  # line and column
     assert "Traceback" not in shown
-
-
-def test_an_error_of_python_still_has_its_traceback(kernel):
-    reply = kernel.run("def f():\n    return 1 / 0\nf()")
-    assert reply.error == "ZeroDivisionError"
-    assert "return 1 / 0" in ANSI.sub("", reply.shown)
 
 
 @pytest.mark.parametrize(
@@ -198,20 +190,41 @@ def test_a_warning_looks_as_at_rs_own_prompt(kernel):
     "code",
     [
         A_LONG_FIT,
-        "cat('started\\n')\nSys.sleep(600)",
-        "cat('started\\n')\nwhile (TRUE) sqrt(2)",
-        "try(stop('caught'), silent = TRUE)\ncat('started\\n')\nSys.sleep(600)",
+        "%%R\ncat('started\n')\nSys.sleep(600)",
+        "%%R\ncat('started\n')\nwhile (TRUE) sqrt(2)",
+        "%%R\ntry(stop('caught'), silent = TRUE)\ncat('started\n')\nSys.sleep(600)",
+        "import time; print('started', flush=True); time.sleep(600)",
     ],
-    ids=["fit", "sleep", "loop", "sleep-after-an-error"],
+    ids=["fit", "sleep", "loop", "sleep-after-an-error", "python"],
 )
 def test_an_interrupt_returns_to_the_prompt(kernel, code):
-    reply, seconds = run_and_interrupt(kernel, code)
-    assert reply.status == "error"
+    reply = run_and_interrupt(kernel, code)
     assert reply.error == "KeyboardInterrupt"
     assert "rpy2" not in reply.shown
-    assert seconds < 10
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("1 + 1").text == "2"
+
+
+@pytest.mark.parametrize("lose", ["in_a_finalizer", "while_r_looks_for_events"])
+def test_an_interrupt_that_is_lost_on_its_way_is_repeated(kernel, lose):
+    assert kernel.run(LOSES).ok
+    reply = kernel.r(f"reticulate::import_main()$work('{lose}')\nended <- TRUE")
+    assert reply.error == "KeyboardInterrupt", reply.shown
+    assert "FALSE" in kernel.r("exists('ended')").stdout
+
+
+def test_an_interrupt_while_r_prints_is_rs(kernel):
+    assert kernel.run(LOSES).ok
+    assert kernel.run(
+        "def write(text, before=callbacks.consolewrite_print):\n"
+        "    callbacks.consolewrite_print = before\n"
+        "    interrupt()\n"
+        "callbacks.consolewrite_print = write"
+    ).ok
+    reply = kernel.r("cat('x')\nfor (i in 1:1e9) sqrt(2)\nended <- TRUE")
+    assert reply.error == "KeyboardInterrupt", reply.shown
+    assert not reply.stderr
+    assert "FALSE" in kernel.r("exists('ended')").stdout
 
 
 def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
@@ -219,13 +232,6 @@ def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
     kernel.r("stop('an earlier one')")
     kernel.r("invisible()")
     assert kernel.r("cat(geterrmessage())").stdout == ""
-
-
-def test_an_interrupt_of_python_is_pythons(kernel):
-    threading.Timer(1.0, kernel.interrupt).start()
-    reply = kernel.run("import time; time.sleep(60)")
-    assert reply.error == "KeyboardInterrupt"
-    assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
 
 
 # --- figures
@@ -237,16 +243,6 @@ def pictures(reply):
 
 def alts(reply):
     return [d["metadata"].get("image/png", {}).get("alt") for d in pictures(reply)]
-
-
-def test_a_plot_of_r_is_shown(kernel):
-    reply = kernel.r("plot(1:3)")
-    assert len(pictures(reply)) == 1
-
-
-def test_alternative_text_from_r_is_stored_with_the_picture(kernel):
-    reply = kernel.r("alt_text('Three points rise.')\nplot(1:3)")
-    assert alts(reply) == ["Three points rise."]
 
 
 def test_alternative_text_from_python_is_stored_with_the_picture(kernel):
@@ -282,38 +278,6 @@ def test_pythons_pictures_are_about_as_large_as_rs(kernel):
     in_python = size(kernel.run("plt.plot([1, 2, 3]); plt.show()"))
     assert in_r == (576, 384)  # 6 by 4 inches, 96 dots each
     assert in_python == pytest.approx(in_r, rel=0.05)
-
-
-# --- values of both languages
-
-
-def test_compare_finds_the_variables_of_both(kernel):
-    kernel.r("a <- c(1, 2.5)\nb <- 'text'\nc <- list(x = 1, y = c(1, 2))")
-    kernel.run("a = [1.0, 2.5]\nb = 'text'\nc = {'y': [1, 2], 'x': 1}")
-    reply = kernel.run("from sidebyside import compare\ncompare('a', 'b', 'c')")
-    assert reply.ok, reply.shown
-    assert reply.stdout.count("equal") == 3
-
-
-def test_compare_sees_the_last_digit_across_the_languages(kernel):
-    kernel.r("a <- 0.1 + 0.2")
-    kernel.run("a = 0.3")
-    assert kernel.run("compare('a')").error == "Different"
-    kernel.run("a = 0.1 + 0.2")
-    assert kernel.run("compare('a')").ok
-
-
-def test_rs_missing_value_is_pythons_nan(kernel):
-    kernel.r("a <- c(1, NA)")
-    kernel.run("from sidebyside import compare\na = [1.0, float('nan')]")
-    assert kernel.run("compare('a')").ok
-
-
-def test_a_variable_that_one_language_lacks_is_named(kernel):
-    kernel.run("only_python = 1")
-    kernel.r("only_r <- 1")
-    assert "no R variable 'only_python'" in kernel.run("compare('only_python')").shown
-    assert "no Python variable 'only_r'" in kernel.run("compare('only_r')").shown
 
 
 # --- memory
@@ -379,74 +343,55 @@ def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
     assert kernel.leave() == 0
 
 
-def test_a_kernel_ends_cleanly_and_soon(start_kernel):
-    """`make bench` has the figure (under 2 s); this is about hanging."""
+def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel):
+    """R's own end, which would have removed its folder, is not run."""
     kernel = start_kernel()
     assert kernel.run("%load_ext sidebyside").ok
     folder = kernel.r("cat(tempdir())").stdout.strip()
-    started = time.monotonic()
     assert kernel.leave() == 0
-    assert time.monotonic() - started < 10
-    # R's own end, which would have removed its folder, is not run.
     assert not Path(folder).exists()
 
 
 # --- what is missing
 
 
-LACKS = """
-from sidebyside.kernel import rsession
-rsession.RSession._has_package = lambda self, name: name != {name!r}
-"""
-
-LACKS_KERAS = """
-from sidebyside.kernel import preflight
-real = preflight._installed
-preflight._installed = lambda name: "" if name == "keras" else real(name)
-"""
-
-LACKS_FINALIZER = """
-import sys
-sys.modules["sidebyside.kernel._finalizer"] = None
-"""
+# What is taken away and what then is named; the last, an old reticulate's alone.
+LACKS = {
+    "preflight._installed = lambda name: '' if name == 'keras' else '99'": (
+        "keras (found none"
+    ),
+    "rsession.RSession._has_package = lambda self, name: name != 'reticulate'": (
+        "R package reticulate is not installed"
+    ),
+    "rsession.RSession._has_package = lambda self, name: name != 'sidebyside'": (
+        "R companion (R package sidebyside) is not installed"
+    ),
+    "sys.modules['sidebyside.kernel._finalizer'] = None": "compiled helper",
+}
 
 
-def test_what_is_missing_is_named_and_when_mended_the_kernel_goes_on(
-    start_kernel,
-):
+def test_what_is_missing_is_named_and_when_fixed_the_kernel_goes_on(start_kernel):
     kernel = start_kernel()
-    kernel.run("from sidebyside.kernel import rsession")
-    kernel.run("has_package = rsession.RSession._has_package")
-
-    def refused(*names):
+    kernel.run(
+        "import sys\n"
+        "from sidebyside.kernel import preflight, rsession\n"
+        "kept = preflight._installed, rsession.RSession._has_package"
+    )
+    for code, named in LACKS.items():
+        version = "rsession.current().text('format(packageVersion(\"reticulate\"))')"
+        if "_finalizer" in code and kernel.run(version).text != "'1.28'":
+            continue
+        kernel.run(code)
         reply = kernel.run("%load_ext sidebyside")
         shown = ANSI.sub("", reply.shown + reply.stderr)
         assert "Traceback" not in shown
+        assert named in shown
         assert "make setup" in shown
-        for name in names:
-            assert name in shown
         assert kernel.run("6 * 7").text == "42"
-
-    kernel.run(LACKS_KERAS)
-    refused("keras", "found none", "3.15")
-    kernel.run("preflight._installed = real")
-
-    kernel.run(LACKS.format(name="reticulate"))
-    refused("R package reticulate is not installed")
-
-    kernel.run(LACKS.format(name="sidebyside"))
-    refused("R companion", "sidebyside")
-    kernel.run("rsession.RSession._has_package = has_package")
-
-    old = (
-        "rsession.current().text("
-        '\'as.character(packageVersion("reticulate") < "1.31")\')'
-    )
-    if kernel.run(old).text == "'TRUE'":
-        kernel.run(LACKS_FINALIZER)
-        refused("compiled helper", "C compiler")
-        kernel.run('del sys.modules["sidebyside.kernel._finalizer"]')
-
+        kernel.run(
+            "preflight._installed, rsession.RSession._has_package = kept\n"
+            "sys.modules.pop('sidebyside.kernel._finalizer', None)"
+        )
     loaded = kernel.run("%load_ext sidebyside")
     assert loaded.ok, loaded.shown
     assert loaded.stdout.startswith("R ")

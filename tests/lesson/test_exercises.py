@@ -12,7 +12,6 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell
 from sidebyside import exercise, hashed, translation
 from sidebyside.lesson import exercises
 from sidebyside.lesson.exercises import RIGHT, UNANSWERED, WRONG
@@ -29,10 +28,6 @@ SOLUTION = re.compile(
 )
 
 
-class NotAnExercise(AssertionError):
-    """A cell is missing, or is not what stands in its place."""
-
-
 @dataclass
 class Exercise:
     number: int
@@ -45,10 +40,6 @@ class Exercise:
     solution: str
     why: str
 
-    @property
-    def translates(self):
-        return bool(self.given)
-
     def answered(self, code):
         """The answer's cell with other code in it."""
         return f"%%R\n{code}" if "r" in tags(self.answer) else code
@@ -60,14 +51,9 @@ def tags(cell):
 
 def section(cells):
     """What stands under `## Exercises`, the heading included."""
-    starts = [
-        i
-        for i, cell in enumerate(cells)
-        if cell.cell_type == "markdown" and cell.source.startswith("## Exercises")
-    ]
-    if len(starts) != 1:
-        raise NotAnExercise(f"{len(starts)} cells begin with '## Exercises'")
-    return cells[starts[0] :]
+    heads = [cell.source.startswith("## Exercises") for cell in cells]
+    assert heads.count(True) == 1
+    return cells[heads.index(True) :]
 
 
 def preparation(cells):
@@ -98,100 +84,21 @@ def exercises_of(cells):
 def read_exercise(cells):
     task, *rest = cells
     heading = HEADING.match(task.source)
-    if not heading:
-        raise NotAnExercise(f"not '### Exercise 1, easy: ...': {task.source[:40]!r}")
+    assert heading, f"not '### Exercise 1, easy: ...': {task.source[:40]!r}"
     number, level, title = heading.groups()
     count = next((i for i, c in enumerate(rest) if "check" in tags(c)), len(rest))
     work, after = rest[:count], rest[count : count + 2]
     answers = [cell for cell in work if "answer" in tags(cell)]
-    if len(answers) != 1 or not all("exercise" in tags(cell) for cell in work):
-        raise NotAnExercise(f"exercise {number}: {len(answers)} cells to fill in")
+    assert len(answers) == 1, f"exercise {number}: {len(answers)} cells to fill in"
+    assert all("exercise" in tags(cell) for cell in work)
     kinds = [tags(cell) & {"check", "exercise", "solution"} for cell in after]
-    if kinds != [{"check", "exercise"}, {"solution"}]:
-        raise NotAnExercise(f"exercise {number}: no check and solution, but {kinds}")
+    assert kinds == [{"check", "exercise"}, {"solution"}], f"exercise {number}"
     found = SOLUTION.fullmatch(after[1].source)
-    if not found:
-        raise NotAnExercise(f"exercise {number}: the solution is not hidden")
+    assert found, f"exercise {number}: the solution is not hidden"
     given = [cell for cell in work if "answer" not in tags(cell)]
     return Exercise(
         int(number), level, title, given, answers[0], after[0], *found.groups()
     )
-
-
-# --- rules
-
-
-def three_at_three_levels(exercises):
-    found = [(e.number, e.level) for e in exercises]
-    wanted = list(enumerate(LEVELS, 1))
-    return [] if found == wanted else [f"{found}, expected {wanted}"]
-
-
-def one_is_a_translation(exercises):
-    found = [e for e in exercises if e.translates]
-    if len(found) != 1 or "translate" not in found[0].title:
-        return [f"translations: {[e.title for e in found]}"]
-    half = tags(found[0].answer) | tags(found[0].given[0])
-    if not {"pair", "r", "python"} <= half or len(found[0].given) != 1:
-        return [f"{found[0].title!r} is no pair"]
-    return []
-
-
-def solutions_are_in_the_language_of_the_answer(exercises):
-    return [
-        f"exercise {e.number}: answer {sorted(tags(e.answer))}, solution {e.language}"
-        for e in exercises
-        if e.language not in tags(e.answer)
-    ]
-
-
-def answers_are_empty(exercises):
-    """Something to write over, and nothing of the solution."""
-    wrong = []
-    for e in exercises:
-        empty = "NULL" if e.language == "r" else "None"
-        if not re.search(rf"(<-|=) {empty}\b", e.answer.source):
-            wrong.append(f"exercise {e.number}: no {empty} to write over")
-    return wrong
-
-
-def giveaways(exercise):
-    """Lines of the solution that are seen before it is asked for."""
-    seen = "\n".join(c.source for c in [exercise.answer, exercise.check])
-    own = {line.strip() for line in exercise.answer.source.split("\n")}
-    for line in exercise.solution.split("\n"):
-        line = line.strip()
-        value = re.split(r"<-|(?<![=!<>])=(?!=)", line, maxsplit=1)[-1].strip()
-        if line not in own and len(value) > 3 and value in seen:
-            yield value
-
-
-def nothing_is_given_away(exercises):
-    return [
-        f"exercise {e.number}: {value!r} stands in the answer's cell or the check"
-        for e in exercises
-        for value in giveaways(e)
-    ]
-
-
-def saved_unanswered(exercises):
-    """In the notebook as it is committed."""
-    wrong = []
-    for e in exercises:
-        text = "".join(output.get("text", "") for output in e.check.outputs)
-        if not text.startswith(UNANSWERED):
-            wrong.append(f"exercise {e.number} is saved with {text!r}")
-    return wrong
-
-
-RULES = [
-    three_at_three_levels,
-    one_is_a_translation,
-    solutions_are_in_the_language_of_the_answer,
-    answers_are_empty,
-    nothing_is_given_away,
-    saved_unanswered,
-]
 
 
 # --- the notebooks
@@ -207,10 +114,40 @@ def cells(path):
     return nbformat.read(path, as_version=4).cells
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_notebook(cells, rule):
-    found = rule(exercises_of(cells))
-    assert not found, "\n" + "\n".join(found)
+def test_three_at_three_levels(cells):
+    found = [(e.number, e.level) for e in exercises_of(cells)]
+    assert found == list(enumerate(LEVELS, 1))
+
+
+def test_one_is_a_translation(cells):
+    (found,) = (e for e in exercises_of(cells) if e.given)
+    assert "translate" in found.title
+    (given,) = found.given
+    assert {"pair", "r", "python"} <= tags(found.answer) | tags(given)
+
+
+def test_answers_are_empty_and_solutions_in_their_language(cells):
+    """Something to write over, and nothing of the solution."""
+    for e in exercises_of(cells):
+        assert e.language in tags(e.answer), e.number
+        empty = "NULL" if e.language == "r" else "None"
+        assert re.search(rf"(<-|=) {empty}\b", e.answer.source), e.number
+
+
+def test_nothing_is_given_away(cells):
+    """No line of the solution is seen before it is asked for."""
+    for e in exercises_of(cells):
+        seen = "\n".join([e.answer.source, e.check.source])
+        own = {line.strip() for line in e.answer.source.split("\n")}
+        for line in map(str.strip, e.solution.split("\n")):
+            value = re.split(r"<-|(?<![=!<>])=(?!=)", line, maxsplit=1)[-1].strip()
+            assert line in own or len(value) <= 3 or value not in seen, e.number
+
+
+def test_saved_unanswered(cells):
+    for e in exercises_of(cells):
+        text = "".join(output.get("text", "") for output in e.check.outputs)
+        assert text.startswith(UNANSWERED), e.number
 
 
 @pytest.fixture(scope="module")
@@ -276,119 +213,6 @@ def test_every_wrong_answer_has_its_exercise():
     stems = {path.stem for path in PATHS}
     assert {stem for stem, _ in WRONG_ANSWERS} <= stems
     assert {number for _, number in WRONG_ANSWERS} <= {1, 2, 3}
-
-
-# --- the rules themselves, tried on exercises that break them
-
-
-def cell(source, *its_tags, text=""):
-    made = new_code_cell(source, metadata={"tags": list(its_tags)})
-    if text:
-        made.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
-    return made
-
-
-def markdown(source, *its_tags):
-    return new_markdown_cell(source, metadata={"tags": list(its_tags)})
-
-
-def solution(code, language="python", head="<details>"):
-    text = (
-        f"{head}<summary>Solution</summary>\n\n```{language}\n{code}\n```\n\nWhy."
-        "\n\n</details>"
-    )
-    return markdown(text, "solution")
-
-
-EMPTY = f"{UNANSWERED} give x a value in the cell above (it is None now).\n"
-
-
-def one(
-    number,
-    level,
-    answer="x = None",
-    given=(),
-    hidden=None,
-    check="asked(x)",
-    text=EMPTY,
-):
-    title = "translate it" if given else "think"
-    pair = ("pair",) if given else ()
-    return [
-        markdown(f"### Exercise {number}, {level}: {title}\n\nDo it.", "exercise"),
-        *given,
-        cell(answer, *pair, "exercise", "answer", "python"),
-        cell(check, "exercise", "check", text=text),
-        hidden or solution("x = 1 + 2 + 3"),
-    ]
-
-
-GIVEN = [cell("%%R\nx <- 6", "pair", "r", "exercise")]
-
-
-def collection(first=None, second=None, third=None):
-    return [
-        cell("%load_ext sidebyside"),
-        markdown("## Exercises\n\nThree."),
-        cell("import numpy as np"),
-        *(first or one(1, "easy")),
-        *(second or one(2, "medium", given=GIVEN)),
-        *(third or one(3, "hard")),
-        markdown("**Next:**"),
-    ]
-
-
-def test_good_exercises_break_no_rule():
-    found = exercises_of(collection())
-    assert [rule(found) for rule in RULES] == [[]] * len(RULES)
-    assert preparation(collection()) == ["%load_ext sidebyside", "import numpy as np"]
-
-
-BROKEN = [
-    (three_at_three_levels, {"first": one(1, "medium")}, "(1, 'medium')"),
-    (three_at_three_levels, {"third": one(2, "hard")}, "(2, 'hard')"),
-    (one_is_a_translation, {"second": one(2, "medium")}, "[]"),
-    (one_is_a_translation, {"third": one(3, "hard", given=GIVEN)}, "translations"),
-    (
-        solutions_are_in_the_language_of_the_answer,
-        {"first": one(1, "easy", hidden=solution("x <- 1", "r"))},
-        "solution r",
-    ),
-    (answers_are_empty, {"first": one(1, "easy", answer="x = 5")}, "no None"),
-    (
-        nothing_is_given_away,
-        {"first": one(1, "easy", check="asked(x == 1 + 2 + 3)")},
-        "'1 + 2 + 3'",
-    ),
-    (saved_unanswered, {"first": one(1, "easy", text="Right.\n")}, "Right."),
-]
-
-
-@pytest.mark.parametrize(("rule", "cells", "said"), BROKEN)
-def test_a_rule_finds_what_breaks_it(rule, cells, said):
-    found = rule(exercises_of(collection(**cells)))
-    assert len(found) == 1
-    assert said in found[0]
-
-
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        (one(1, "easy")[:2], "no check"),
-        (one(1, "easy")[:3], "no check and solution"),
-        (one(1, "easy", hidden=solution("x", head="<details open>")), "not hidden"),
-        ([one(1, "easy")[0], *one(1, "easy")[2:]], "0 cells to fill in"),
-        ([markdown("### Easy", "exercise"), *one(1, "easy")[1:]], "### Exercise 1"),
-    ],
-)
-def test_half_an_exercise_is_none(cells, said):
-    with pytest.raises(NotAnExercise, match=said):
-        exercises_of([markdown("## Exercises"), *cells])
-
-
-def test_a_notebook_without_exercises_is_found():
-    with pytest.raises(NotAnExercise, match="0 cells begin"):
-        exercises_of([markdown("## Try it")])
 
 
 # --- what the checks are made of
@@ -459,17 +283,6 @@ def test_an_answer_of_which_one_cannot_ask_is_wrong(variables, capsys):
     assert said.endswith(f"{WRONG}\n")
 
 
-def test_a_check_that_asks_nothing_is_a_mistake(variables):
-    variables["python"] |= {"x": 1}
-    with pytest.raises(TypeError, match="asked nothing"):
-        exercise(lambda x: iter(()))
-
-
-def test_another_language_is_refused():
-    with pytest.raises(ValueError, match="'julia', expected 'python' or 'r'"):
-        exercise(language="julia")
-
-
 def test_a_translation_says_which_variable_differs(variables, capsys):
     variables["r"] |= {"x": np.array([1.0, 2.0]), "y": 3.0}
     variables["python"] |= {"x": np.array([1, 2]), "y": 3.5}
@@ -493,9 +306,18 @@ def test_a_translation_waits_for_both_halves(variables, capsys, missing):
     assert capsys.readouterr().out.startswith(UNANSWERED)
 
 
-def test_a_translation_of_nothing_is_a_mistake():
-    with pytest.raises(ValueError, match="name of a variable"):
-        translation()
+@pytest.mark.parametrize(
+    ("mistake", "error", "said"),
+    [
+        (lambda: exercise(lambda x: iter(())), TypeError, "asked nothing"),
+        (lambda: exercise(language="julia"), ValueError, "'julia', expected 'python'"),
+        (translation, ValueError, "name of a variable"),
+    ],
+)
+def test_a_mistake_of_the_notebooks_author_is_an_error(variables, mistake, error, said):
+    variables["python"] |= {"x": 1}
+    with pytest.raises(error, match=said):
+        mistake()
 
 
 def test_a_translation_that_is_a_function_is_not_an_error(variables, capsys):

@@ -1109,6 +1109,14 @@ def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
     assert blocks[2].endswith("  (fit, python-again/python: 1.000 [1.000, 1.000])")
 
 
+def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
+    rows = [row_of(1, 1, 9.0, "crashed"), row_of(1, 2, 9.0) | {"fit_seconds": 5.0}]
+    shown = progress.Compact()
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    shown.end_run(rows[1])
+    assert capfd.readouterr().out == "block 1 of 1   python-again 5.00 s\n"
+
+
 def test_a_terminal_sees_where_a_campaign_is(run, made_up):
     made_up(lambda *_: 10.0)
     screen = io.StringIO()
@@ -1233,6 +1241,25 @@ def test_other_processes_at_work_are_seen(fakes, monkeypatch):
     for pid in (1, 3, 7):
         del shares[pid]
     assert machine._others_at_work() == [("p6", 0.11)]
+
+
+def test_counters_of_what_disturbs(tmp_path, monkeypatch):
+    (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
+    (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("3\n")
+    read_ = machine._read
+    limits = "nr_periods 5\nnr_throttled 2\nthrottled_usec 7"
+    monkeypatch.setattr(machine, "_SYSTEM", tmp_path)
+    monkeypatch.setattr(
+        machine, "_read", lambda path: limits if "cgroup" in str(path) else read_(path)
+    )
+    found = {
+        "swap_memory": types.SimpleNamespace(sin=10, sout=20),
+        "cpu_times": types.SimpleNamespace(steal=4.0),
+    }
+    for name, value in found.items():
+        monkeypatch.setattr(machine.psutil, name, lambda value=value: value)
+    known = {"stolen": 4.0, "throttled": 3, "limited": 2, "swapped": 30}
+    assert machine.counters() == known
 
 
 def test_disturbances_are_what_the_counters_say(monkeypatch):

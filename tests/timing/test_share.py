@@ -23,6 +23,7 @@ from sidebyside.timing import (
     load_campaigns,
     machine,
     plan,
+    report,
     sharing,
 )
 from sidebyside.timing import __main__ as command
@@ -68,7 +69,7 @@ def copied(collected):
 
 @pytest.fixture
 def room(tmp_path):
-    return tmp_path / "class"
+    return tmp_path / "my class"
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_one_file_is_handed_in_and_names_nobody(own, monkeypatch):
     assert file.name == f"hand-in-{fingerprint(before)}.zip"
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
+        assert {x.external_attr >> 16 for x in archive.infolist()} == {0o644}
         text = b"".join(archive.read(x) for x in names)
     assert sorted(names) == sorted(f"{file.stem}/{x}" for x in layout.SHARED)
     assert b"ada-l" not in text
@@ -159,10 +161,10 @@ def test_the_file_that_is_handed_in_can_have_a_name(own, tmp_path, monkeypatch, 
 
 
 def test_what_cannot_be_cleaned_is_not_handed_in(own, tmp_path, monkeypatch):
-    put(own, 1, "one", told={"data": "made by ada-l"})
+    put(own, 1, "one", told={"data": "by ada-l", "boot": "/home/eve"})
     monkeypatch.setattr(sharing, "clean", lambda text, secrets: text)
     monkeypatch.setenv("USER", "ada-l")
-    with pytest.raises(NotClean, match="'ada-l' in machine"):
+    with pytest.raises(NotClean, match=r"'ada-l' in .*'/home/eve' in "):
         hand_in(to=tmp_path / "not")
     assert not (tmp_path / "not").exists()
 
@@ -170,11 +172,14 @@ def test_what_cannot_be_cleaned_is_not_handed_in(own, tmp_path, monkeypatch):
 def test_every_text_is_cleaned_and_ordinary_words_stay(own, monkeypatch):
     monkeypatch.setenv("USER", "ada")
     monkeypatch.setenv("LOGNAME", "ada.l")
-    monkeypatch.setenv("HOSTNAME", "xeon")
-    monkeypatch.setattr(sharing.socket, "gethostname", lambda: "data")
-    monkeypatch.setattr(sharing.socket, "getfqdn", lambda: "data.ada.l")
+    monkeypatch.setenv("HOSTNAME", "Linux")
+    monkeypatch.setenv("HOME", "/home/xeon")
+    monkeypatch.setattr(sharing.socket, "gethostname", lambda: "engine.here")
+    monkeypatch.setattr(sharing.socket, "getfqdn", lambda: "engine.there")
     runs = short(1)
-    runs.loc[0, "message"] = "told ada.l and ada: data, /home/ada/x"
+    runs.loc[0, "message"] = (
+        "told ada.l and ada of Canada: Linux, engine, engine.here, engine.there, /a/x"
+    )
     told = {"cpu": {"name": "Intel Xeon"}, "data": "on xeon"}
     folder = write_campaign(runs, own / "one", "m1", **told)
     plan_ = json.loads((folder / layout.PLAN).read_text()) | {"design": "by ada"}
@@ -183,7 +188,7 @@ def test_every_text_is_cleaned_and_ordinary_words_stay(own, monkeypatch):
     (folder / layout.END).write_text(json.dumps(end))
     file = hand_in()
     rows = layout.read_rows(file)
-    assert rows[0]["message"] == "told ... and ...: data, x"
+    assert rows[0]["message"] == ("told ... and ... of Canada: Linux, ..., ..., ..., x")
     assert layout.read_plan(file).design == "by ..."
     assert layout.read_end(file)["reason"] == "... stopped it"
     assert layout.read_end(file)["disturbed"] == ["by ..."]
@@ -195,6 +200,11 @@ def test_paths_go_even_if_nothing_has_a_name(own, monkeypatch):
     monkeypatch.setattr(sharing, "_secrets", lambda machine: [])
     put(own, 1, "one", told={"data": "from /srv/photos/of-ada/fruits"})
     assert layout.read_machine(hand_in())["data"] == "from fruits"
+
+
+def test_a_long_name_is_left_out(own, tmp_path):
+    folder = put(own, 1, "one", campaign="x" * 100)
+    assert sharing.contribute(folder, tmp_path / "to").name == "contributed-m1"
 
 
 def test_the_newest_finished_campaign_is_handed_in(own):
@@ -349,7 +359,8 @@ def whatever(room):
     put(room, 1, "copy (1).zip")
     put(room, 2, "renamed.zip", campaign="my-own-name")
     put(room, 5, "two-epochs.zip", epochs=2)
-    (put(room, 6, "unfinished") / layout.END).unlink()
+    unfinished = put(room, 6, "Ada Lovelace_123_file/unfinished")
+    (unfinished / layout.END).write_text('{"complete": false}')
     (room / "broken.zip").write_bytes(b"PK")
     edited = campaign_files(short(7))
     edited["runs.csv"] = edited["runs.csv"].replace(",r,", ",julia,", 2)
@@ -382,7 +393,9 @@ def test_nothing_that_came_in_is_silently_dropped(room, whatever, capsys):
     collected = collect(room)
     assert states(collected) == {name: state for name, (state, _) in whatever.items()}
     assert {x: x.read_bytes() for x in room.rglob("*") if x.is_file()} == before
-    assert collected.target == room.with_name("class-good")
+    paths = [x.path for x in collected.found]
+    assert paths == sorted(paths)
+    assert collected.target == room.with_name("my class-good")
     assert copied(collected) == [named(1), named(2), named(3)]
     assert "of 3 machines" in verdict(load_campaigns(collected.target)).text
     text = collecting.collected_text(collected)
@@ -393,21 +406,24 @@ def test_nothing_that_came_in_is_silently_dropped(room, whatever, capsys):
     counts = "3 good, 2 handed in twice, 1 not finished, 1 of other work, 5 wrong, "
     counts += "1 not a hand-in"
     assert f"13 in {room}: {counts}." in text
-    assert f"SIDEBYSIDE_TIMINGS={collected.target} make lab" in text
+    assert f"SIDEBYSIDE_TIMINGS='{collected.target}' make lab" in text
     assert command.main(["collect", str(room)]) == 0
     assert text in capsys.readouterr().out
 
 
 def test_the_list_is_a_table(room):
     arms = {"python": {"tensorflow": "2.20"}, "r": {"r": "4.5"}}
-    put(room, 1, told={"arms": arms})
+    put(room, 1, "\x1b[1m.zip", told={"arms": arms})
+    put(room, 1)
     (room / "a\nb, c.txt").touch()
-    with (collect(room).target / collecting.LIST).open(newline="") as file:
+    collected = collect(room)
+    assert collecting.collected_text(collected).replace("\n", "").isprintable()
+    with (collected.target / collecting.LIST).open(newline="") as file:
         rows = list(csv.DictReader(file))
     columns = ["file", "state", "campaign", "machine", "blocks", "versions", "what"]
     assert list(rows[0]) == columns
-    first, last = (list(row.values()) for row in rows)
-    assert first[:5] == [str(room / "1.zip"), "ok", named(1), "m1", "3"]
+    first, _, last = (list(row.values()) for row in rows)
+    assert first[:5] == [f"{room}/\\x1b[1m.zip", "ok", named(1), "m1", "3"]
     assert "TensorFlow 2.20" in first[5]
     assert "R 4.5" in first[5]
     assert last[:5] == [f"{room}/a\\nb, c.txt", "no-hand-in", "", "", "0"]
@@ -455,11 +471,14 @@ def test_nothing_else_is_overwritten(room, tmp_path):
     ):
         with pytest.raises(WrongPlan, match=words):
             collect(room, target)
-    # A list that was tampered with removes nothing elsewhere.
-    with (collect(room).target / collecting.LIST).open("a") as file:
-        file.write("x,ok,../full/thesis,m,3,,\nx,ok,..,m,3,,\n")
+    # A list that was tampered with removes nothing elsewhere, or of others.
+    mine = collect(room).target / "mine.zip"
+    mine.touch()
+    with mine.with_name(collecting.LIST).open("a") as file:
+        file.write("x,ok,../full/thesis,m,3,,\nx,ok,..,m,3,,\nx,wrong,mine,m,3,,\n")
     collect(room)
     assert (tmp_path / "full" / "thesis.zip").exists()
+    assert mine.exists()
 
 
 def test_a_folder_in_the_place_of_a_file_stops_nobody(room):
@@ -577,10 +596,16 @@ def test_a_damaged_end_is_wrong_and_not_unfinished(room):
     assert found[0].what.startswith("end.json, column complete")
 
 
+def test_a_folder_s_files_are_no_larger_than_a_zip_file_s(room):
+    name, most = layout.RUNS, layout.MOST_SHARED[layout.RUNS]
+    os.truncate(put(room, 1, "a") / name, most + 1)
+    assert f"{name}: more than 5 MB" in collect(room).found[0].what
+
+
 def test_runs_that_were_lost_are_told(room):
     folder = put(room, 1, "a", arms=("python", "r"))
     rows = (folder / layout.RUNS).read_text().splitlines()
-    rows[-1] = rows[-1].replace(",ok,0,", ",crashed,1,")
+    rows[-1] = rows[-1].replace(",ok,0,", ",timeout,-9,")
     (folder / layout.RUNS).write_text("\n".join([*rows, "c1,9,4"]))
     (x,) = collect(room).found
     assert (x.state, x.blocks) == ("ok", 2)
@@ -613,7 +638,7 @@ def test_what_cannot_be_read_is_said(room, monkeypatch):
     first, last = collect(room).found
     assert (first.state, last.state) == ("ok", "wrong")
     assert "Permission denied" in last.what
-    locked = "class"
+    locked = room.name
     with pytest.raises(NoTimings, match="Permission denied"):
         collect(room)
 
@@ -634,3 +659,33 @@ def test_a_file_that_changes_meanwhile_stops_nobody(room, monkeypatch):
     assert copied(collected) == [named(2)]
     listed = pd.read_csv(collected.target / collecting.LIST)
     assert listed["state"].tolist() == ["wrong", "ok"]
+
+
+# --- what `status` and `show` say
+
+
+def test_a_campaign_is_told_in_words(own):
+    told = {"arms": {"r": {"r": "4.5", "dialect": "keras3", "keras3": "1.4"}}}
+    folder = put(own, 1, "a", told={**told, "busy": ["load"]})
+    rows = (folder / layout.RUNS).read_text().splitlines()
+    rows[-1] = rows[-1].replace(",ok,0,", ",interrupted,,")
+    (folder / layout.RUNS).write_text("\n".join([*rows, ""]))
+    end = {"complete": False, "reason": "done", "disturbed": ["it was hot"]}
+    end["overhead"] = {"seconds": 60, "share": 0.0123}
+    (folder / layout.END).write_text(json.dumps(end))
+    assert "not finished, 11 of 12 runs" in report.status_text(own)
+    assert report.show_text(folder).endswith("Not finished.")
+    rule = {"precision": {"half_width": 0.02, "quantity": "q"}}
+    as_planned = json.loads((folder / layout.PLAN).read_text())
+    (folder / layout.PLAN).write_text(json.dumps(as_planned | rule))
+    assert "not finished, 11 runs so far" in report.status_text(own)
+    (folder / layout.END).write_text(json.dumps(end | {"complete": True}))
+    assert "finished: done" in report.status_text(own)
+    for words in ("Of 12 runs: 1 interrupted.", "took 1.23%.", "Meanwhile it was hot."):
+        assert words in report.show_text(folder)
+    fit = short(1).query("arm == 'r' and block > 0")["fit_seconds"]
+    line = f"\nr +3 .* {fit.median():.3f}\n"
+    assert re.search(line, report.show_text(folder))
+    shown = describe_machines(folder)
+    assert "R 4.5, reticulate unknown, keras3 1.4" in shown
+    assert "busy: load" in shown

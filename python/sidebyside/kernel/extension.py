@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import functools
 import importlib
 import re
 import signal
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
@@ -76,11 +79,7 @@ def _import_what_keras_needs() -> None:
 def unload(shell) -> None:
     """Take the hooks off. R itself stays in the process."""
     shell.display_pub.unregister_hook(figures.add_alt_text)
-    shell.events.unregister("pre_run_cell", _forget_pending)
-
-
-def _forget_pending(info=None) -> None:
-    figures.forget_pending()
+    shell.events.unregister("pre_run_cell", figures.forget_pending)
 
 
 def _give_figures_their_text(shell) -> None:
@@ -90,7 +89,7 @@ def _give_figures_their_text(shell) -> None:
     # Once: a second hook would give one picture the text of the next.
     publisher.unregister_hook(figures.add_alt_text)
     publisher.register_hook(figures.add_alt_text)
-    shell.events.register("pre_run_cell", _forget_pending)
+    shell.events.register("pre_run_cell", figures.forget_pending)
 
 
 class RError(Exception):
@@ -119,7 +118,7 @@ def _register_magic(shell) -> None:
             except rmagic.RInterpreterError as error:
                 message = clean_message(error.err)
                 shown = error.stdout.replace(error.err, "").strip()
-                if shown and shown not in message:
+                if shown:
                     print(shown)
                 call = session.text('c(unlist(.traceback(max.lines = 1)), "")[1]')
                 if attention.interrupted or is_interrupt(message, call):
@@ -207,13 +206,21 @@ class Interrupts:
     """Ctrl-C, or the kernel's stop button, while R is at work.
 
     In Python code that R has called (a `fit()`) the interrupt is Python's: a
-    KeyboardInterrupt that comes back through R as an error. In R's own code
-    it reaches Python only in rpy2's look for events, where an exception
-    would be lost, so R is told instead.
+    KeyboardInterrupt that comes back through R as an error. In R's own code it
+    reaches Python only in what R calls of rpy2 (a look for events, the console),
+    where an exception would be lost, so R is told instead.
+
+    Every half a second reticulate stops the Python code that R has called, looks for
+    R's events and flushes Python's output. What comes in that moment is lost, too. So
+    an interrupt is repeated while that code goes on.
     """
+
+    # Seconds in which code that has heard of an interrupt should have ended.
+    PATIENCE = 1.0
 
     def __init__(self) -> None:
         self.interrupted = False
+        self._again = threading.Timer(self.PATIENCE, self._repeat)
 
     def __enter__(self) -> Interrupts:
         self._before = signal.getsignal(signal.SIGINT)
@@ -223,19 +230,49 @@ class Interrupts:
         return self
 
     def __exit__(self, *problem: object) -> None:
+        self._again.cancel()
         if self._in_main_thread:
             signal.signal(signal.SIGINT, self._before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.interrupted = True
-        while frame is not None:
-            if frame.f_code.co_name == "_processevents":
-                from rpy2.rinterface_lib import openrlib
+        from rpy2.rinterface_lib import openrlib
 
-                openrlib.rlib.R_interrupts_pending = 1
+        self.interrupted = True
+        frames = _frames(frame)
+        openrlib.rlib.R_interrupts_pending = int(_within_r(frames))
+        called = [each for each in frames if not _module(each).startswith("rpy2.")]
+        if called:
+            self._again.cancel()
+            self._again = threading.Timer(self.PATIENCE, self._repeat, called[-1:])
+            self._again.start()
+        if not _within_r(frames):
+            raise KeyboardInterrupt
+
+    def _repeat(self, called: FrameType) -> None:
+        """Interrupt what R called, if it goes on; not while it looks for events."""
+        main = threading.main_thread().ident
+        while called in (frames := _frames(sys._current_frames().get(main))):
+            if not _within_r(frames):
+                _thread.interrupt_main()
                 return
-            frame = frame.f_back
-        raise KeyboardInterrupt
+            time.sleep(0.01)
+
+
+def _frames(frame: FrameType | None) -> list[FrameType]:
+    """A frame and those that called it, up to the cell's own."""
+    found = []
+    while frame is not None and frame.f_globals is not globals():
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def _module(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "")
+
+
+def _within_r(frames: list[FrameType]) -> bool:
+    return "rpy2.rinterface_lib.callbacks" in map(_module, frames)
 
 
 def _show_r_error(shell, kind, error, traceback, tb_offset=None):

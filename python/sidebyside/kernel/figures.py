@@ -22,7 +22,7 @@ def alt_text(text: str) -> None:
     _pending.append(" ".join(text.split()))
 
 
-def forget_pending() -> None:
+def forget_pending(info: Any = None) -> None:
     """At the start of a cell: a text never crosses into the next cell."""
     _pending.clear()
 

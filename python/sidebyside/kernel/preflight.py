@@ -20,7 +20,7 @@ SETUP = "make setup"
 
 @dataclass(frozen=True)
 class Row:
-    """One component of the table; `fix` says what to type if it is not good."""
+    """One component of the table; `fix` says what to do where it is not good."""
 
     component: str
     found: str
@@ -44,7 +44,8 @@ class Preflight:
 
     def _cells(self) -> list[tuple[str, ...]]:
         cells = [
-            (row.component, row.found or "-", row.needed, row.verdict, row.fix)
+            (row.component, row.found or "-", row.needed, row.verdict)
+            + (("",) if row.good else (row.fix,))
             for row in self.rows
         ]
         return [("component", "found", "needed", "verdict", "fix"), *cells]
@@ -98,15 +99,14 @@ def _tensorflow_version() -> str:
 
 
 def _version_row(name: str, found: str, needed: str) -> Row:
-    good = at_least(found, needed)
-    return Row(name, found, f"{needed} or later", good, "" if good else SETUP)
+    return Row(name, found, f"{needed} or later", at_least(found, needed), SETUP)
 
 
 def _python_row() -> Row:
     oldest, newest = map(Version, versions.PYTHON)
     found = platform.python_version()
     good = oldest.release <= Version(found).release[:2] <= newest.release
-    fix = "" if good else f"PYTHON=/usr/bin/python{oldest} {SETUP}"
+    fix = f"PYTHON=/usr/bin/python{oldest} {SETUP}"
     return Row("Python", found, f"{oldest} to {newest}", good, fix)
 
 
@@ -116,10 +116,9 @@ def _package_rows() -> list[Row]:
         found = _tensorflow_version() if name == "tensorflow" else _installed(name)
         rows.append(_version_row(name, found, needed))
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    fix = "unset KERAS_BACKEND, restart the kernel"
     good = backend == "tensorflow"
-    fix = "" if good else "unset KERAS_BACKEND, restart the kernel"
-    rows.append(Row("Keras backend", backend, "tensorflow", good, fix))
-    return rows
+    return [*rows, Row("Keras backend", backend, "tensorflow", good, fix)]
 
 
 def _r_rows() -> list[Row]:
@@ -129,25 +128,13 @@ def _r_rows() -> list[Row]:
         return [Row("R", "", f"{versions.R} or later", False, str(problem))]
     except Exception:  # R runs, its companion does not answer
         return [Row("R companion", "", "sidebyside", False, SETUP)]
-    rows = [
+    keras3, answers = facts["keras3"] or "not installed", f"{facts['dialect']} answers"
+    return [
         _version_row("R", facts["R"], versions.R),
         _version_row("reticulate", facts["reticulate"], versions.RETICULATE),
+        Row("R companion", facts["sidebyside"], "any", True),
+        Row("keras3 (R)", keras3, f"optional; {answers}", True),
     ]
-    if _refuses_numpy(facts["reticulate"]):
-        needed = f"NumPy 1.26 with reticulate < {versions.RETICULATE_FOR_NUMPY_2}"
-        rows.append(Row("NumPy for R", _installed("numpy"), needed, False, SETUP))
-    rows.append(Row("R companion", facts["sidebyside"], "any", True))
-    found = facts["keras3"] or "not installed"
-    answers = f"{facts['dialect']} answers"
-    rows.append(Row("keras3 (R)", found, f"optional; {answers}", True))
-    return rows
-
-
-def _refuses_numpy(reticulate: str) -> bool:
-    """Whether this reticulate is too old for the NumPy that is installed."""
-    return at_least(_installed("numpy"), "2") and not at_least(
-        reticulate, versions.RETICULATE_FOR_NUMPY_2
-    )
 
 
 def _data_row() -> Row:
@@ -157,7 +144,7 @@ def _data_row() -> Row:
     }
     found = next((n for n, path in places.items() if path.is_file()), "")
     # In a cell it is this Python, whatever `python` is in a terminal.
-    fix = "" if found else "in a cell: !python -m sidebyside.data.fetch"
+    fix = "in a cell: !python -m sidebyside.data.fetch"
     return Row("MNIST", found, "either place", bool(found), fix)
 
 
@@ -165,32 +152,25 @@ def _machine_rows() -> list[Row]:
     import psutil
 
     memory = psutil.virtual_memory().available / 1e9
-    enough = memory >= versions.MEMORY_GB
-    close = "" if enough else "close other kernels and programs"
-    needed = f"{versions.MEMORY_GB:g} GB"
     free = shutil.disk_usage(os.getcwd()).free / 1e9
-    room = free >= 1
-    delete = "" if room else "delete files that you do not need"
+    needed = versions.MEMORY_GB
+    enough = memory >= needed
+    close, delete = "close other kernels and programs", "delete files you do not need"
     return [
-        Row("free memory", f"{memory:.1f} GB", needed, enough, close),
-        Row("free disk", f"{free:.0f} GB", "1 GB", room, delete),
+        Row("free memory", f"{memory:.1f} GB", f"{needed:g} GB", enough, close),
+        Row("free disk", f"{free:.0f} GB", "1 GB", free >= 1, delete),
         Row("devices", ", ".join(devices()) or "-", "CPU", True),
     ]
 
 
 def devices() -> list[str]:
-    """Devices that TensorFlow sees, such as ["CPU", "GPU:0"]."""
+    """Devices that TensorFlow sees, such as ["CPU", "GPU"]."""
     try:
         import tensorflow as tf
 
-        found = tf.config.list_physical_devices()
+        return [device.device_type for device in tf.config.list_physical_devices()]
     except Exception:
         return []
-    kinds = [device.device_type for device in found]
-    return [
-        kind if kinds.count(kind) == 1 else f"{kind}:{kinds[:i].count(kind)}"
-        for i, kind in enumerate(kinds)
-    ]
 
 
 def require_python_packages() -> None:
@@ -220,7 +200,8 @@ def require_r(session: rsession.RSession) -> None:
         'as.character(packageVersion("reticulate")) else ""'
     )
     # Where there is none, attach_companion() says so.
-    if reticulate and _refuses_numpy(reticulate):
+    new = at_least(_installed("numpy"), "2")
+    if reticulate and new and not at_least(reticulate, versions.RETICULATE_FOR_NUMPY_2):
         raise rsession.RUnavailable(
             f"reticulate {reticulate} cannot use NumPy {_installed('numpy')} (it "
             f"refuses NumPy 2 before {versions.RETICULATE_FOR_NUMPY_2}). `{SETUP}` "

@@ -55,11 +55,9 @@ def prepare_environment() -> None:
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     library = r_library()
-    if library is not None:
-        known = os.environ.get("R_LIBS", "").split(os.pathsep)
-        if str(library) not in known:
-            paths = [path for path in known if path] + [str(library)]
-            os.environ["R_LIBS"] = os.pathsep.join(paths)
+    known = [path for path in os.environ.get("R_LIBS", "").split(os.pathsep) if path]
+    if library is not None and str(library) not in known:
+        os.environ["R_LIBS"] = os.pathsep.join([*known, str(library)])
 
 
 def r_library() -> Path | None:
@@ -75,18 +73,16 @@ class RSession:
         prepare_environment()
         try:
             import rpy2.rinterface as rinterface
+
+            rinterface.initr()
         except ImportError as error:
             raise RUnavailable(
                 f"rpy2 cannot be loaded ({error}). `make setup` in the "
                 "project's folder installs it."
             ) from error
-        except ValueError as error:
-            raise RUnavailable(NO_R) from error
-        try:
-            rinterface.initr()
         except Exception as error:
-            # A rpy2 that was compiled for its R looks for it only now.
-            if "R_HOME" in str(error):
+            # On import, or later where rpy2 was compiled for its R.
+            if isinstance(error, ValueError) or "R_HOME" in str(error):
                 raise RUnavailable(NO_R) from error
             raise RUnavailable(f"R did not start: {error}") from error
         self._r = rinterface
@@ -165,26 +161,18 @@ class RSession:
 
     def attach_companion(self) -> None:
         """library(sidebyside), and reticulate joined to this interpreter."""
-        if not self._has_package("reticulate"):
-            raise RUnavailable(
-                "The R package reticulate is not installed. `make setup` in "
-                "the project's folder installs it."
-            )
-        if not self._has_package("sidebyside"):
-            raise RUnavailable(
-                "The R companion (R package sidebyside) is not installed. "
-                "`make setup` in the project's folder installs it."
-            )
+        for package, what in {
+            "reticulate": "R package reticulate",
+            "sidebyside": "R companion (R package sidebyside)",
+        }.items():
+            if not self._has_package(package):
+                raise RUnavailable(
+                    f"The {what} is not installed. `make setup` in the project's "
+                    "folder installs it."
+                )
         self.make_finalizer_safe()
         self.evaluate("suppressPackageStartupMessages(library(sidebyside))")
         problem = self.text("sidebyside:::attach_problem()")
-        if "cannot dynamically load executable" in problem:
-            # reticulate < 1.31 finds the Python it is in by the words that
-            # started it.
-            raise RUnavailable(
-                f"this Python was started as {sys.orig_argv[0]!r}, and this "
-                f"reticulate needs its full path: {sys.executable}."
-            )
         if problem:
             raise RUnavailable(f"Keras cannot be loaded from R: {problem}")
         # reticulate replaces sys.executable and adds the working folder to
@@ -225,10 +213,7 @@ class RSession:
 
     def has_variable(self, name: str) -> bool:
         """Whether R's global environment has a variable of this name."""
-        vector = self._r.StrSexpVector([name])
-        exists = self._r.baseenv["exists"]
-        found = exists(vector, envir=self._r.globalenv)
-        return bool(found[0])
+        return name in self._r.globalenv
 
     def call(self, function: str, *arguments: str) -> Any:
         """Call a function of the R companion with strings."""

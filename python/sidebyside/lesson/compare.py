@@ -16,16 +16,11 @@ from typing import Any
 import numpy as np
 
 from .values import (
-    DURATIONS,
     EXACT,
-    NOTHING,
-    NUMBERS,
-    TEXTS,
-    TIMES,
-    Items,
     Leaf,
     Named,
     as_python,
+    by_name,
     from_description,
     is_model,
     read,
@@ -49,10 +44,10 @@ class Different(AssertionError):
 class Agreement:
     """What one comparison found."""
 
-    name: str
     what: str
     verdict: str
     agrees: bool
+    gap: float = math.inf  # largest difference of two numbers
 
 
 def receive(name: str, value: Any) -> None:
@@ -71,8 +66,7 @@ def compare(*names: str, tolerance: float = 0.0, differ: bool = False) -> None:
         Keras models (by their weights) and training histories (by metric).
     tolerance
         Largest absolute difference of two numbers that still counts as
-        agreement (seconds, for points in time). The default, 0, asks for the
-        same value to the last digit.
+        agreement. The default, 0, asks for the same value to the last digit.
     differ
         Reverses the question: raises if the two are the same.
 
@@ -100,18 +94,21 @@ def compare(*names: str, tolerance: float = 0.0, differ: bool = False) -> None:
     """
     if not names:
         raise TypeError("compare() needs the name of at least one variable.")
-    found = [
-        agreement(name, described_in_r(name), value_in_python(name), tolerance)
+    found = {
+        name: agreement(name, described_in_r(name), value_in_python(name), tolerance)
         for name in names
-    ]
-    width = max(len(a.name) for a in found)
-    broad = max(len(a.what) for a in found)
-    lines = [f"{a.name:<{width}}  {a.what:<{broad}}  {a.verdict}" for a in found]
-    wrong = [line for line, a in zip(lines, found, strict=True) if a.agrees == differ]
+    }
+    width = max(map(len, found))
+    broad = max(len(a.what) for a in found.values())
+    lines = {
+        name: f"{name:<{width}}  {a.what:<{broad}}  {a.verdict}"
+        for name, a in found.items()
+    }
+    wrong = [line for name, line in lines.items() if found[name].agrees == differ]
     if wrong:
         expected = "different values" if differ else "the same in R and Python"
         raise Different(f"Expected {expected}, found:\n  " + "\n  ".join(wrong))
-    print("\n".join(lines))
+    print("\n".join(lines.values()))
 
 
 def from_r(name: str) -> Any:
@@ -135,12 +132,9 @@ def agreement(
     if not 0 <= tolerance < float("inf"):
         raise ValueError(f"tolerance is {tolerance}, expected a number of 0 or more.")
     try:
-        found = _compare(read(in_r), read(in_python), tolerance)
+        return _compare(read(in_r), read(in_python), tolerance)
     except TypeError as problem:
-        if in_r is in_python:
-            return Agreement(name, "one object", "the same object", True)
         raise _unreadable(name, problem) from None
-    return Agreement(name, found.what, found.verdict, found.agrees)
 
 
 def _unreadable(name: str, problem: TypeError) -> TypeError:
@@ -151,62 +145,57 @@ def _unreadable(name: str, problem: TypeError) -> TypeError:
     )
 
 
-@dataclass(frozen=True)
-class _Found:
-    what: str
-    verdict: str
-    agrees: bool
-    gap: float = math.inf  # largest difference of two numbers
-
-
-def _compare(mine: Any, theirs: Any, tolerance: float) -> _Found:
+def _compare(mine: Any, theirs: Any, tolerance: float) -> Agreement:
     """R's value and Python's, as `read()` gives them."""
+    what, other = _what(theirs), f"R has {_what(mine)}"
     if is_model(mine) and is_model(theirs):
-        return _models(mine, theirs, tolerance)
-    what = _what(theirs)
-    mine, theirs = _alike(mine, theirs)
+        mine, theirs = ([read(w) for w in m.get_weights()] for m in (mine, theirs))
+    elif any(none(mine) and none(theirs) for none in (_is_nothing, _is_empty)):
+        return Agreement(what, "equal", True)
+    names = _named(mine), _named(theirs)
+    if all(names):
+        return _by_name(what, *names, tolerance)
     if isinstance(mine, Leaf) and isinstance(theirs, Leaf):
-        return _leaves(what, mine, theirs, tolerance)
-    if isinstance(mine, Named) and isinstance(theirs, Named):
-        return _by_name(what, mine, theirs, tolerance)
-    if isinstance(mine, Items) and isinstance(theirs, Items):
-        if len(mine.values) == len(theirs.values):
-            return _by_place(what, mine, theirs, tolerance)
-    elif mine is None and theirs is None:
-        return _Found(what, "equal", True)
-    return _Found(what, f"R has {_what(mine)}", False)
+        return _leaves(what, mine.values, theirs.values, tolerance)
+    mine, theirs = _parts(mine, theirs), _parts(theirs, mine)
+    if mine is None or theirs is None or len(mine) != len(theirs):
+        return Agreement(what, other, False)
+    pairs = enumerate(zip(mine, theirs, strict=True), 1)
+    found = {f"[{i}]": _compare(*pair, tolerance) for i, pair in pairs}
+    return _summary(what, found)
 
 
-def _alike(mine: Any, theirs: Any) -> tuple[Any, Any]:
-    """Both in the same form, where one of them can be read in two ways."""
-    match mine, theirs:
-        case Leaf(size=1), None:  # NA and None
-            return mine, read([None])
-        case None, Leaf(size=1) if theirs.absent().all():  # NULL and a None in a list
-            return None, None
-        case Items(values=[_, *_]), Leaf():
-            return mine, Items(theirs.parts())
-        case Leaf(), Items(values=[_, *_]):
-            return Items(mine.parts()), theirs
-        case (
-            (Leaf(), Named())
-            | (Named(), Leaf())
-            | (Leaf(labels=(_, *_)), Leaf(labels=(_, *_)))
-        ):
-            sides = [s.named() if isinstance(s, Leaf) else s for s in (mine, theirs)]
-            if all(isinstance(side, Named) for side in sides):
-                return sides[0], sides[1]
-            if isinstance(mine, Leaf) and len(mine.shape) == 2 and sides[1].frame:
-                return sides[0], Items(list(theirs.values.values()))
-    if _is_empty(mine) and _is_empty(theirs):
-        return Items([]), Items([])
-    return mine, theirs
+def _is_nothing(side: Any) -> bool:
+    """NULL, NA or None."""
+    if isinstance(side, Leaf):
+        return side.values.size == 1 and side.values.item() is None
+    return side is None
 
 
 def _is_empty(side: Any) -> bool:
     if isinstance(side, Leaf):
-        return side.shape == (0,)
-    return isinstance(side, Items | Named) and not side.values
+        return side.values.shape == (0,)
+    return isinstance(side, list | Named) and not getattr(side, "values", side)
+
+
+def _named(side: Any) -> Named | None:
+    """A vector's elements, or a matrix's columns, by name if they have names."""
+    if isinstance(side, Leaf) and side.labels:
+        rows, names = side.labels[0], side.labels[-1]
+        table = len(side.labels) == 2
+        rows = read(list(rows)) if table and rows else None
+        side = by_name(names, side.parts(axis=-1), frame=table, rows=rows)
+    return side if isinstance(side, Named) else None
+
+
+def _parts(side: Any, other: Any) -> list | None:
+    """A list's elements, or an array's; by columns if the other is a frame."""
+    frames = [isinstance(s, Named) and s.frame for s in (side, other)]
+    if isinstance(side, Leaf):
+        return side.parts(axis=-1 if frames[1] else 0)
+    if frames[0] and isinstance(other, Leaf) and other.values.ndim == 2:
+        return list(side.values.values())
+    return side if isinstance(side, list) else None
 
 
 def _what(side: Any) -> str:
@@ -215,204 +204,151 @@ def _what(side: Any) -> str:
         return "nothing"
     if is_model(side):
         return f"model, {side.count_params():,} parameters"
-    if isinstance(side, Items):
-        return f"list of {len(side.values):,}"
+    if isinstance(side, list):
+        return f"list of {len(side):,}"
     if isinstance(side, Named):
         columns = list(side.values.values())
+        each = columns[0].values.size if columns and isinstance(columns[0], Leaf) else 1
         if side.frame:
-            rows = max((c.shape[0] for c in columns if isinstance(c, Leaf)), default=0)
-            return f"data frame, {rows:,} x {len(columns)}"
-        each = columns[0].size if columns and isinstance(columns[0], Leaf) else 1
+            return f"data frame, {each:,} x {len(columns)}"
         return ", ".join(side.values) + (f", {each} each" if each > 1 else "")
-    # Not NumPy's name of a text, which counts the letters of the longest: of a
-    # path that is another number on each machine.
-    kind = side.values.dtype if side.kind == NUMBERS else side.kind
-    kind = "whole numbers" if kind == np.dtype(object) else kind
-    shape = _shape(side)
-    return f"{kind}" if shape == "one value" and kind == TEXTS else f"{shape} {kind}"
+    kind, shape = _kind(side.values), _shape(side.values)
+    return kind if shape == "one value" and kind == "text" else f"{shape} {kind}"
 
 
-def _shape(leaf: Leaf) -> str:
-    return " x ".join(f"{n:,}" for n in leaf.shape) or "one value"
+def _kind(values: np.ndarray) -> str:
+    if values.dtype != object:
+        return str(values.dtype)
+    return "text" if {type(v) for v in values.flat} <= {str, type(None)} else "values"
 
 
-def _models(mine: Any, theirs: Any, tolerance: float) -> _Found:
-    weights = [Items([read(w) for w in m.get_weights()]) for m in (mine, theirs)]
-    shapes = [[w.shape for w in side.values] for side in weights]
-    if shapes[0] != shapes[1]:
-        verdict = f"R has {mine.count_params():,} parameters, or other shapes"
-        return _Found(_what(theirs), verdict, False)
-    return _by_place(_what(theirs), *weights, tolerance)
+def _shape(values: np.ndarray) -> str:
+    return " x ".join(f"{n:,}" for n in values.shape) or "one value"
 
 
-def _by_place(what: str, mine: Items, theirs: Items, tolerance: float) -> _Found:
-    pairs = zip(mine.values, theirs.values, strict=True)
-    found = [_compare(*pair, tolerance) for pair in pairs]
-    return _summary(what, {f"[{i}]": one for i, one in enumerate(found, 1)})
-
-
-def _by_name(what: str, mine: Named, theirs: Named, tolerance: float) -> _Found:
-    lacks = {
-        "R": [name for name in theirs.values if name not in mine.values],
-        "Python": [name for name in mine.values if name not in theirs.values],
-    }
-    if any(lacks.values()):
-        said = [
-            f"{who} lacks {', '.join(names)}" for who, names in lacks.items() if names
-        ]
-        return _Found(what, "; ".join(said), False)
-    if mine.rows and theirs.rows and mine.rows != theirs.rows:
-        rows = zip(mine.rows, theirs.rows, strict=False)
-        at = next((i for i, (a, b) in enumerate(rows, 1) if a != b), 0)
-        verdict = f"other row names, from row {at}" if at else "another number of rows"
-        return _Found(what, verdict, False)
+def _by_name(what: str, mine: Named, theirs: Named, tolerance: float) -> Agreement:
+    lacks = [
+        f"{who} lacks {', '.join(names)}"
+        for who, has, other in (("R", mine, theirs), ("Python", theirs, mine))
+        if (names := [name for name in other.values if name not in has.values])
+    ]
+    if lacks:
+        return Agreement(what, "; ".join(lacks), False)
     found = {
         f"${name}": _compare(mine.values[name], value, tolerance)
         for name, value in theirs.values.items()
     }
+    if mine.rows and theirs.rows:
+        found["row names"] = _compare(mine.rows, theirs.rows, 0.0)
     return _summary(what, found)
 
 
-def _summary(what: str, found: dict[str, _Found]) -> _Found:
+def _summary(what: str, found: dict[str, Agreement]) -> Agreement:
     """What the comparison of the parts says of the whole."""
-    wrong = sorted(
-        (item for item in found.items() if not item[1].agrees),
-        key=lambda item: -item[1].gap,
-    )
+    wrong = {place: one for place, one in found.items() if not one.agrees}
     if wrong:
+        largest = sorted(wrong, key=lambda place: -wrong[place].gap)
         said = [
-            f"{place}{'' if one.verdict[0] in '$[' else ': '}{one.verdict}"
-            for place, one in wrong[:_SHOWN]
+            f"{place}{'' if wrong[place].verdict[0] in '$[' else ': '}"
+            f"{wrong[place].verdict}"
+            for place in largest[:_SHOWN]
         ]
         if len(wrong) > _SHOWN:
             said.append(f"and {len(wrong) - _SHOWN} more")
-        return _Found(what, "; ".join(said), False, wrong[0][1].gap)
+        return Agreement(what, "; ".join(said), False, wrong[largest[0]].gap)
     # What is said of numbers is more than "equal".
     verdicts = [one.verdict for one in found.values()]
-    return _Found(what, next((v for v in verdicts if v != "equal"), "equal"), True)
+    return Agreement(what, next((v for v in verdicts if v != "equal"), "equal"), True)
 
 
-def _leaves(what: str, mine: Leaf, theirs: Leaf, tolerance: float) -> _Found:
+def _leaves(
+    what: str, mine: np.ndarray, theirs: np.ndarray, tolerance: float
+) -> Agreement:
     if mine.size == theirs.size == 1:
         mine, theirs = mine.reshape(1), theirs.reshape(1)
     if mine.shape != theirs.shape:
-        return _Found(what, f"R has {_shape(mine)}", False)
-    kinds = {mine.kind, theirs.kind} - {NOTHING}
-    if len(kinds) > 1 and mine.size > 1:
-        return _Found(what, f"R has {_what(mine)}", False)
+        return Agreement(what, f"R has {_shape(mine)}", False)
     largest = 0.0
     for start, a, b in _pieces(mine, theirs):
-        unlike = np.arange(1) if len(kinds) > 1 else np.flatnonzero(~_alike_in(a, b))
+        gaps = _gaps(a, b)
+        unlike = np.flatnonzero(np.isnan(gaps))
         if len(unlike):
             at = unlike[0]
             place = np.unravel_index(start + at, mine.shape)
             place = f"[{', '.join(str(i + 1) for i in place)}]: "
-            shown = f"R {_show(a, at, 'NA')}, Python {_show(b, at, 'None')}"
-            return _Found(what, (place if mine.size > 1 else "") + shown, False)
-        if kinds - {TEXTS}:
-            there = ~(a.absent() | _is_nan(a))
-            largest = max(largest, _gap(a.values[there], b.values[there]))
-    if kinds <= {TEXTS}:
-        return _Found(what, "equal", True)
-    seconds = kinds <= {TIMES, DURATIONS}
-    if seconds:
-        largest /= 1e6
+            shown = f"R {_show(a[at], 'NA')}, Python {_show(b[at], 'None')}"
+            return Agreement(what, (place if mine.size > 1 else "") + shown, False)
+        largest = max(largest, float(gaps.max(initial=0)))
     if largest > tolerance:
-        verdict = f"differ, by up to {largest:.3g}{' s' if seconds else ''}"
-        return _Found(what, verdict, False, largest)
+        return Agreement(what, f"differ, by up to {largest:.3g}", False, largest)
+    if _kind(theirs) == "text":
+        return Agreement(what, "equal", True)
     verdict = f"equal within {tolerance:g}" if tolerance else "equal to the last digit"
-    return _Found(what, verdict, True)
+    return Agreement(what, verdict, True)
 
 
-def _pieces(mine: Leaf, theirs: Leaf) -> Iterator[tuple[int, Leaf, Leaf]]:
+def _pieces(
+    mine: np.ndarray, theirs: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """R's and Python's values, flat, after the number of those before them."""
-    count = mine.shape[0]
     width = math.prod(mine.shape[1:])
     rows = max(1, _PIECE // max(1, width))
-    for start in range(0, count, rows):
+    for start in range(0, len(mine), rows):
         part = slice(start, start + rows)
-        yield start * width, _flat(mine, part), _flat(theirs, part)
+        yield start * width, mine[part].ravel(), theirs[part].ravel()
 
 
-def _flat(leaf: Leaf, part: slice) -> Leaf:
-    values = leaf.values[part]
-    absent = None if leaf.missing is None else leaf.missing[part].ravel()
-    return Leaf(values.ravel(), leaf.kind, absent)
-
-
-def _alike_in(a: Leaf, b: Leaf) -> np.ndarray:
-    """Where both are missing, or both NaN, or the same text, or two numbers."""
-    nan_a, nan_b = _is_nan(a), _is_nan(b)
-    alike = np.where(a.absent(), b.absent() | nan_b, ~b.absent() & (nan_a == nan_b))
-    if a.kind == b.kind == TEXTS:
-        alike &= a.absent() | (a.values == b.values).astype(bool)
-    return alike
-
-
-def _is_nan(leaf: Leaf) -> np.ndarray:
-    if leaf.kind != NUMBERS or leaf.values.dtype.kind in "biu":
-        return np.zeros(leaf.shape, bool)
-    return (leaf.values != leaf.values).astype(bool) & ~leaf.absent()
-
-
-def _show(leaf: Leaf, at: int, absent: str) -> str:
-    if leaf.absent()[at]:
+def _show(value: Any, absent: str) -> str:
+    if value is None:
         return absent
-    value = leaf.values[at]
-    if leaf.kind in (TIMES, DURATIONS):
-        return str(np.array(value).astype(f"{leaf.kind}[us]"))
     return reprlib.repr(value.item() if hasattr(value, "item") else value)
 
 
-def _gap(a: np.ndarray, b: np.ndarray) -> float:
-    """Largest difference of R's numbers and Python's, none of them missing."""
-    if not len(a):
-        return 0.0
-    if a.dtype.kind in "fc" and b.dtype.kind in "fcV":
-        if (np.isinf(a) != np.isinf(b)).any():
-            return math.inf
+def _gaps(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Differences of R's values and Python's; NaN for what only one of them has."""
+    if mine.dtype == object and theirs.dtype.kind in "fc":
+        # NumPy's numbers have no other missing value than NaN.
+        filled = np.array([math.nan if v is None else v for v in mine])
+        mine = filled if filled.dtype.kind in "fc" else mine
+    if mine.dtype.kind == theirs.dtype.kind == "f":
         # R has no narrow numbers: 0.1 looks different in float32 and in double.
-        same_kind = a.dtype.kind == "f" or b.dtype.kind == "c"
-        if same_kind and b.dtype.itemsize < a.dtype.itemsize:
-            with np.errstate(over="ignore"):
-                a = a.astype(b.dtype)
-    large = _beyond_double(a) | _beyond_double(b)
-    largest = _gap_of_large(a[large].tolist(), b[large].tolist())
-    a, b = a[~large], b[~large]
-    if len(a):
-        wide = np.result_type(a.dtype, b.dtype, np.float64)
-        a, b = a.astype(wide, copy=False), b.astype(wide, copy=False)
-        with np.errstate(all="ignore"):
-            difference = np.abs(a - b)
-        difference[a == b] = 0  # also where both are infinite
-        difference[np.isnan(difference)] = np.inf
-        largest = max(largest, float(difference.max()))
-    return largest
+        with np.errstate(over="ignore"):
+            narrow = mine.astype(theirs.dtype)
+        mine = np.where(np.isinf(narrow), mine, narrow)
+    if _needs_python(mine) or _needs_python(theirs):
+        pairs = zip(mine.tolist(), theirs.tolist(), strict=True)
+        return np.array([_gap(*pair) for pair in pairs])
+    wide = np.result_type(mine, theirs, np.float64)
+    mine, theirs = mine.astype(wide, copy=False), theirs.astype(wide, copy=False)
+    with np.errstate(all="ignore"):
+        gaps = np.abs(mine - theirs)
+    # Also where both are infinite, or NaN.
+    gaps[(mine == theirs) | ((mine != mine) & (theirs != theirs))] = 0
+    return gaps
 
 
-def _beyond_double(values: np.ndarray) -> np.ndarray:
-    """Where float64 may not hold a whole number exactly."""
-    match values.dtype.kind:
-        case "O":
-            return np.ones(len(values), bool)
-        case "u":
-            return values > EXACT
-        case "i":
-            return (values > EXACT) | (values < -EXACT)
-    return np.zeros(len(values), bool)
+def _needs_python(values: np.ndarray) -> bool:
+    """Whether NumPy would round a value to compare it, or cannot compare it."""
+    if values.dtype.kind in "iu" and values.size:
+        return bool(values.max() > EXACT or values.min() < -EXACT)
+    return values.dtype == object
 
 
-def _gap_of_large(mine: list, theirs: list) -> float:
-    """As `_gap()`, of any numbers that Python knows, without rounding."""
-    largest = 0.0
-    for x, y in zip(mine, theirs, strict=True):
-        if x != y:
-            try:
-                gap = float(abs(Fraction(x) - Fraction(y)))
-            except (OverflowError, TypeError, ValueError):  # infinite, or complex
-                gap = math.inf
-            largest = max(largest, gap or math.ulp(0.0))
-    return largest
+def _gap(mine: Any, theirs: Any) -> float:
+    """As `_gaps()`, of anything, without rounding."""
+    if mine is None or theirs is None:
+        both = mine is None and (theirs is None or theirs != theirs)
+        return 0.0 if both else math.nan
+    if mine == theirs or (mine != mine and theirs != theirs):
+        return 0.0
+    if isinstance(mine, str) or isinstance(theirs, str):
+        return math.nan
+    try:
+        return float(abs(Fraction(mine) - Fraction(theirs)))
+    except OverflowError:  # one of them is infinite
+        return math.inf
+    except (TypeError, ValueError):  # a point in time, or NaN
+        return math.nan
 
 
 def value_in_python(name: str) -> Any:
@@ -422,8 +358,8 @@ def value_in_python(name: str) -> Any:
     shell = get_ipython()
     if shell is None:
         raise RuntimeError(
-            "compare() reads the variables of a notebook, and there is none here. "
-            "Use sidebyside.lesson.compare.agreement() on values."
+            f"There is no notebook here that has a variable {name!r}. For values, "
+            "use sidebyside.lesson.compare.agreement()."
         )
     if name not in shell.user_ns:
         raise NameError(
@@ -450,6 +386,12 @@ def described_in_r(name: str) -> Any:
 
 
 def _sent(name: str, function: str) -> Any:
+    session_with(name).call(function, name)
+    return _received.pop(name)
+
+
+def session_with(name: str) -> Any:
+    """R, if it has a variable of this name; else NameError."""
     from ..kernel import rsession
 
     session = rsession.current()
@@ -457,5 +399,4 @@ def _sent(name: str, function: str) -> Any:
         raise NameError(
             f"There is no R variable {name!r}. Run the R half of the pair first."
         )
-    session.call(function, name)
-    return _received.pop(name)
+    return session

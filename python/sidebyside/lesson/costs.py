@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..common.colours import PYTHON, R
+from .compare import session_with, value_in_python
 
 # Seconds that one measurement of a quick function lasts at least. R's clock
 # is good to a few microseconds.
@@ -78,29 +79,24 @@ def cost(f: Callable[[], Any], times: int = 5, calls: int | None = None) -> np.n
     numpy.ndarray
         Seconds per call, `times` of them.
     """
-    _at_least_one("times", times)
     if calls is None:
         calls = enough_calls(f)
-    _at_least_one("calls", calls)
+    if times < 1 or calls < 1:
+        raise ValueError(f"times is {times}, calls is {calls}, expected 1 or more.")
     return np.array([_seconds(f, calls) / calls for _ in range(times)])
 
 
 def enough_calls(f: Callable[[], Any]) -> int:
     """How many calls of `f` take `AT_LEAST` seconds or more."""
     calls = 1
-    while (taken := _undisturbed_seconds(f, calls)) < AT_LEAST:
-        # At most tenfold: the first calls of a function are its slowest.
-        growth = 1.2 * AT_LEAST / max(taken, 1e-9)
-        calls = int(np.ceil(calls * min(10.0, max(2.0, growth))))
-    return calls
-
-
-def _undisturbed_seconds(f: Callable[[], Any], calls: int) -> float:
-    """Twice where it matters: another program may have had its turn."""
-    taken = _seconds(f, calls)
-    if AT_LEAST <= taken < 10 * AT_LEAST:
-        taken = min(taken, _seconds(f, calls))
-    return taken
+    while True:
+        taken = _seconds(f, calls)
+        if AT_LEAST <= taken < 10 * AT_LEAST:
+            # Once more: another program may have had its turn.
+            taken = min(taken, _seconds(f, calls))
+        if taken >= AT_LEAST:
+            return calls
+        calls *= 3
 
 
 def _seconds(f: Callable[[], Any], calls: int) -> float:
@@ -109,11 +105,6 @@ def _seconds(f: Callable[[], Any], calls: int) -> float:
     for _ in repeats:
         f()
     return time.perf_counter() - start
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} is {value}, expected 1 or more.")
 
 
 def by_turns(
@@ -146,103 +137,54 @@ def by_turns(
     """
     from ..kernel.extension import collect_if_grown, memory_now
 
-    _at_least_one("times", times)
     before = memory_now()
-    in_r = _StopWatchOfR(name, arguments)
-    in_python = _notebook_function(name)(*arguments)
+    in_python = value_in_python(name)(*arguments)
+    enough_in_r, cost_in_r = _stop_watch_of_r(name, arguments)
+    r_calls, python_calls = calls, calls
     if calls is None:
-        in_r.calls = in_r.enough_calls()
-        in_python_calls = enough_calls(in_python)
-    else:
-        in_r.calls = in_python_calls = calls
+        r_calls, python_calls = enough_in_r(), enough_calls(in_python)
     found: dict[str, list[float]] = {"r": [], "python": []}
     for number in range(times):
         for language in ("python", "r") if number % 2 else ("r", "python"):
             if language == "r":
-                seconds = in_r.cost()
+                seconds = cost_in_r(r_calls)
             else:
-                seconds = float(cost(in_python, 1, in_python_calls)[0])
+                seconds = float(cost(in_python, 1, python_calls)[0])
             found[language].append(seconds)
-    del in_r, in_python
+    del in_python, enough_in_r, cost_in_r
     collect_if_grown(before)
     return Turns(name, np.array(found["r"]), np.array(found["python"]))
 
 
-class _StopWatchOfR:
-    """R's `cost()` of the function that a call of `name` returns."""
+def _stop_watch_of_r(
+    name: str, arguments: tuple[str | float, ...]
+) -> tuple[Callable[[], int], Callable[[int], float]]:
+    """R's `enough_calls()` and `cost()` of the function that `name()` returns."""
+    session = session_with(name)
+    from rpy2 import rinterface
+    from rpy2.rinterface_lib.embedded import RRuntimeError
 
-    def __init__(self, name: str, arguments: tuple[str | float, ...]) -> None:
-        from ..kernel import rsession
+    vectors = {
+        bool: rinterface.BoolSexpVector,
+        int: rinterface.IntSexpVector,
+        float: rinterface.FloatSexpVector,
+        str: rinterface.StrSexpVector,
+    }
 
-        session = rsession.current()
-        if not session.has_variable(name):
-            raise NameError(
-                f"There is no R function {name!r}. Run the R half of the pair first."
-            )
-        given = ", ".join(map(r_literal, arguments))
-        self._session = session
-        self._name = name
-        self._timed = self._run(session.evaluate, f"{name}({given})")
-        self.calls = 1
-
-    def enough_calls(self) -> int:
-        f = self._session.evaluate("sidebyside:::enough_calls")
-        return int(self._run(f, self._timed)[0])
-
-    def cost(self) -> float:
-        from rpy2.rinterface import IntSexpVector
-
-        f = self._session.evaluate("sidebyside::cost")
-        one, calls = IntSexpVector([1]), IntSexpVector([self.calls])
-        return float(self._run(f, self._timed, one, calls)[0])
-
-    def _run(self, f: Callable[..., Any], *arguments: Any) -> Any:
-        from rpy2.rinterface_lib.embedded import RRuntimeError
-
+    def ask(function: str, *given: Any) -> Any:
         try:
-            return f(*arguments)
+            return session.evaluate(function)(*given)
         except RRuntimeError as error:
-            raise RuntimeError(
-                f"R's {self._name}() failed: {str(error).strip()}"
-            ) from None
+            raise RuntimeError(f"R's {name}() failed: {str(error).strip()}") from None
 
+    timed = ask(name, *(vectors[type(value)]([value]) for value in arguments))
+    one = rinterface.IntSexpVector([1])
 
-def _notebook_function(name: str) -> Callable[..., Any]:
-    from IPython import get_ipython
+    def seconds(calls: int) -> float:
+        times = rinterface.IntSexpVector([calls])
+        return float(ask("sidebyside::cost", timed, one, times)[0])
 
-    shell = get_ipython()
-    if shell is None:
-        raise RuntimeError(
-            "by_turns() looks for functions of a notebook; there is none "
-            "here. Use cost()."
-        )
-    if not callable(shell.user_ns.get(name)):
-        raise NameError(
-            f"There is no Python function {name!r}. Run the Python half of "
-            "the pair first."
-        )
-    return shell.user_ns[name]
-
-
-def r_literal(value: str | float) -> str:
-    """A number, a text or a truth value as R writes it.
-
-    Whole numbers are R's integers (`7L`) where they fit.
-    """
-    if isinstance(value, (bool, np.bool_)):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, (int, np.integer)):
-        return f"{value}L" if abs(value) < 2**31 else f"{value}"
-    if isinstance(value, (float, np.floating)):
-        special = {"inf": "Inf", "-inf": "-Inf", "nan": "NaN"}
-        return special.get(repr(float(value)), repr(float(value)))
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    raise TypeError(
-        f"{value!r} is {type(value).__name__}; by_turns() hands on numbers, "
-        "texts, True and False"
-    )
+    return lambda: int(ask("sidebyside:::enough_calls", timed)[0]), seconds
 
 
 def strip(
@@ -260,15 +202,8 @@ def strip(
         "s", "ms" or "us"; the axis says so.
     log
         Whether the axis is logarithmic.
-
-    Raises
-    ------
-    ValueError
-        If the unit is another one.
     """
-    if unit not in UNITS:
-        raise ValueError(f"unit is {unit!r}, expected {', '.join(UNITS)}")
-    factor = UNITS[unit][0]
+    factor, label_of_axis = UNITS[unit]
     labels = list(measured)
     for row, turns in enumerate(measured.values()):
         for values, colour, name, shift in (
@@ -284,7 +219,7 @@ def strip(
             ax.plot([median, median], ends, color=colour, lw=2)
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
-    ax.set_xlabel(UNITS[unit][1])
+    ax.set_xlabel(label_of_axis)
     if log:
         ax.set_xscale("log")
     else:

@@ -14,14 +14,14 @@ import io
 import statistics
 import timeit
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.patches import FancyBboxPatch
 
-from ..common import colours
+from ..common.colours import PYTHON, R
 
 # What a value of R has lost on its trip, as R sees it.
 _LOST_IN_R = """
@@ -46,9 +46,6 @@ function(before, after) {
   if (length(lost)) paste(lost, collapse = "; ") else "nothing"
 }
 """
-
-_SHARED, _COPIED, _LENT = "shared", "copied", "a handle"
-
 
 # --- where values lie
 
@@ -85,29 +82,20 @@ def _address_of_r(value: Any) -> int:
     return int(ffi.cast("uintptr_t", value.__sexp__._cdata))
 
 
-def _addresses(value: Any) -> set[int]:
-    """An object's, and those of what it is made of."""
-    found = {address(value)}
-    if isinstance(value, pd.DataFrame):
-        for _, column in value.items():
-            found.add(address(np.asarray(column)))
-    elif isinstance(value, list | tuple):
-        found.update(map(address, value))
-    return found
-
-
-def _addresses_in_r(value: Any) -> set[int]:
-    found = {_address_of_r(value)}
-    if type(value).__name__ == "ListSexpVector":
-        found.update(map(_address_of_r, value))
-    return found
-
-
 def _memory(in_python: Any, in_r: Any) -> str:
+    """Whether an object, or what it is made of, lies at one place for both."""
     if callable(in_python):
-        return _LENT
-    shared = _addresses(in_python) & _addresses_in_r(in_r)
-    return _SHARED if shared else _COPIED
+        return "a handle"
+    parts = [in_python]
+    if isinstance(in_python, pd.DataFrame):
+        parts += [column.to_numpy() for _, column in in_python.items()]
+    elif isinstance(in_python, list | tuple):
+        parts += in_python
+    parts_in_r = [in_r]
+    if type(in_r).__name__ == "ListSexpVector":
+        parts_in_r += in_r
+    shared = {*map(address, parts)} & {*map(_address_of_r, parts_in_r)}
+    return "shared" if shared else "copied"
 
 
 # --- what a trip does to values
@@ -129,7 +117,7 @@ def trips_from_r(seen: Mapping[str, Any]) -> pd.DataFrame:
         handle = "python.builtin.object" in _r_class(left)
         rows[name] = {
             "in R": _r_class(left)[0].removeprefix("python.builtin."),
-            "in Python": _short(_type_name(value)),
+            "in Python": type(value).__name__,
             "memory": "the same object" if handle else _memory(value, left),
             "lost on the way home": str(lost(left, home)[0]),
         }
@@ -143,7 +131,7 @@ def trips_by_rpy2(kinds: Mapping[str, Any], converter: Any) -> pd.DataFrame:
     """
     rows = {}
     for name, value in kinds.items():
-        row = {"in Python": _short(_type_name(value))}
+        row = {"in Python": type(value).__name__}
         try:
             with converter.context():
                 there = _under_a_name(converter.py2rpy(value))
@@ -163,10 +151,9 @@ def _under_a_name(value: Any) -> Any:
     """R's object, once the value is an R variable, as `%%R -i` makes it."""
     from rpy2.rinterface import globalenv
 
-    name = ".crossing"
-    globalenv[name] = value
-    found = globalenv[name]
-    del globalenv[name]
+    globalenv[".crossing"] = value
+    found = globalenv[".crossing"]
+    del globalenv[".crossing"]
     return found
 
 
@@ -176,48 +163,23 @@ def _r_class(value: Any) -> list[str]:
     return [str(name) for name in baseenv["class"](value)]
 
 
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _short(name: str) -> str:
-    return name.rsplit(".", 1)[-1]
-
-
 def _lost_in_python(before: Any, after: Any) -> str:
-    if before is after:
-        return "nothing"
     if type(before) is not type(after):
-        return f"its type: home comes {_short(_type_name(after))}"
+        return f"its type: home comes {type(after).__name__}"
     if isinstance(before, pd.DataFrame):
-        return _lost_by_frame(before, after)
-    if isinstance(before, np.ndarray):
-        if before.dtype != after.dtype:
-            return f"{before.dtype}: home comes {after.dtype}"
-        missing = before.dtype.kind in "fc"  # NaN is not equal to itself
-        same = np.array_equal(before, after, equal_nan=missing)
-    elif isinstance(before, pd.Categorical):
-        same = before.equals(after)
-    else:
-        same = before == after or (before != before and after != after)
+        lost = []
+        for name in before:
+            one = _lost_in_python(before[name].to_numpy(), after[name].to_numpy())
+            lost += [] if one == "nothing" else [f"{name}: {one}"]
+        if not before.index.equals(after.index):
+            lost.append("its row names")
+        return "; ".join(lost) or "nothing"
+    if isinstance(before, np.ndarray) and before.dtype != after.dtype:
+        return f"home comes {after.dtype}"
+    # As series: to pandas, two missing values are equal.
+    values = [pd.Series(np.ravel(side)) for side in (before, after)]
+    same = np.shape(before) == np.shape(after) and values[0].equals(values[1])
     return "nothing" if same else "its value"
-
-
-def _lost_by_frame(before: pd.DataFrame, after: pd.DataFrame) -> str:
-    lost = []
-    for name in before:
-        if name not in after:
-            lost.append(f"{name}: the whole column")
-            continue
-        left, home = before[name], after[name]
-        if left.dtype != home.dtype:
-            lost.append(f"{name}: home comes {home.dtype}")
-        elif not left.array.equals(home.array):  # missing is missing
-            lost.append(f"{name}: its values")
-    if not before.index.equals(after.index):
-        lost.append("its row names")
-    return "; ".join(lost) or "nothing"
 
 
 # --- what a call costs
@@ -235,15 +197,32 @@ def microseconds(call: Callable[[], Any], number: int = 300) -> float:
 # --- the map
 
 
-# Centres of the map's boxes (in units of the figure), and their colours.
+# The boxes: their centres (in units of the figure) and colours.
 _BOXES = {
     "Notebook kernel": (5.0, 5.2, "#555555"),
-    "R": (1.6, 3.1, colours.R),
-    "Python": (8.4, 3.1, colours.PYTHON),
-    "Keras": (8.4, 1.75, colours.PYTHON),
-    "TensorFlow": (8.4, 0.4, colours.PYTHON),
+    "R": (1.6, 3.1, R),
+    "Python": (8.4, 3.1, PYTHON),
+    "Keras": (8.4, 1.75, PYTHON),
+    "TensorFlow": (8.4, 0.4, PYTHON),
 }
 _WIDTH, _HEIGHT = 2.2, 0.62
+
+# The arrows, in the order of the costs they show: where from and to, their
+# colour, where their text stands, how it is aligned, and the text.
+_ARROWS = [
+    ((4.4, 4.89), (2.1, 3.41), R, (2.75, 4.35), "right", "%%R: rpy2\n"),
+    ((5.6, 4.89), (7.9, 3.41), PYTHON, (7.25, 4.35), "left", "Python cell\n"),
+    (
+        *((2.7, 3.22), (7.3, 3.22), R, (5.0, 3.42), "center"),
+        "reticulate: R calls Python, ",
+    ),
+    (
+        *((7.3, 2.98), (2.7, 2.98), PYTHON, (5.0, 2.75), "center"),
+        "reticulate: Python calls back, ",
+    ),
+    ((8.4, 2.79), (8.4, 2.06), PYTHON, (8.2, 2.43), "right", "keras.ops.add\n"),
+    ((8.4, 1.44), (8.4, 0.71), PYTHON, (8.2, 1.08), "right", "tf.add\n"),
+]
 
 
 @dataclass(frozen=True)
@@ -265,16 +244,13 @@ class Map:
     @property
     def description(self) -> str:
         """The drawing in words."""
-        cost = _cost
+        rpy2, cell, python, back, keras, tensorflow = map(_cost, astuple(self))
         return (
-            "Inside one process the notebook kernel runs Python cells "
-            f"itself ({cost(self.kernel_to_python)} a call) and calls R by "
-            f"rpy2 ({cost(self.kernel_to_r)}). R calls Python by reticulate "
-            f"({cost(self.r_to_python)}); Python calls R's functions back "
-            f"({cost(self.python_to_r)}). Python calls Keras "
-            f"({cost(self.python_to_keras)} for an addition), which calls "
-            f"TensorFlow ({cost(self.python_to_tensorflow)} when asked "
-            "directly)."
+            f"Inside one process the notebook kernel runs Python cells itself ({cell} "
+            f"a call) and calls R by rpy2 ({rpy2}). R calls Python by reticulate "
+            f"({python}); Python calls R's functions back ({back}). Python calls Keras "
+            f"({keras} for an addition), which calls TensorFlow ({tensorflow} when "
+            "asked directly)."
         )
 
     def svg(self) -> str:
@@ -285,23 +261,18 @@ class Map:
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sidebyside"}):
             self._figure().savefig(text, format="svg", metadata={"Date": None})
         drawing = text.getvalue()
-        start = drawing.index("<svg")
-        end = drawing.index(">", start)
-        words = (
-            f"<title>Who calls whom</title><desc>{html.escape(self.description)}</desc>"
+        head, body = drawing[drawing.index("<svg") :].split(">", 1)
+        words = html.escape(self.description)
+        return (
+            f'{head} role="img"><title>Who calls whom</title><desc>{words}</desc>{body}'
         )
-        return f'{drawing[start:end]} role="img">{words}{drawing[end + 1 :]}'
-
-    def png(self) -> bytes:
-        """The drawing as PNG."""
-        data = io.BytesIO()
-        self._figure().savefig(data, format="png", dpi=96)
-        return data.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        png = io.BytesIO()
+        self._figure().savefig(png, format="png", dpi=96)
         return {
             "image/svg+xml": self.svg(),
-            "image/png": base64.b64encode(self.png()).decode(),
+            "image/png": base64.b64encode(png.getvalue()).decode(),
             "text/plain": self.description,
         }
 
@@ -313,63 +284,27 @@ class Map:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, 10), ylim=(-0.4, 6.0))
         axes.axis("off")
-        frame = FancyBboxPatch(
-            (0.15, -0.2), 9.7, 5.95, boxstyle="round,pad=0,rounding_size=0.2",
-            facecolor="none", edgecolor="#999999", linestyle="--",
-        )  # fmt: skip
-        axes.add_patch(frame)
+        _box(axes, 0.15, -0.2, 9.7, 5.95, 0.2, edgecolor="#999999", linestyle="--")
         axes.text(0.4, 5.5, "one process", color="#555555", va="top")
         for name, (x, y, colour) in _BOXES.items():
-            box = FancyBboxPatch(
-                (x - _WIDTH / 2, y - _HEIGHT / 2), _WIDTH, _HEIGHT,
-                boxstyle="round,pad=0,rounding_size=0.1",
-                facecolor="white", edgecolor=colour, linewidth=2,
-            )  # fmt: skip
-            axes.add_patch(box)
+            corner = x - _WIDTH / 2, y - _HEIGHT / 2
+            _box(axes, *corner, _WIDTH, _HEIGHT, 0.1, edgecolor=colour, linewidth=2)
             axes.text(x, y, name, ha="center", va="center", weight="bold")
-        half = _WIDTH / 2
-        self._arrow(
-            axes, (4.4, 4.89), (2.1, 3.41), colours.R,
-            f"%%R: rpy2\n{_cost(self.kernel_to_r)}", (2.75, 4.35), "right",
-        )  # fmt: skip
-        self._arrow(
-            axes, (5.6, 4.89), (7.9, 3.41), colours.PYTHON,
-            f"Python cell\n{_cost(self.kernel_to_python)}", (7.25, 4.35),
-            "left",
-        )  # fmt: skip
-        self._arrow(
-            axes, (1.6 + half, 3.22), (8.4 - half, 3.22), colours.R,
-            f"reticulate: R calls Python, {_cost(self.r_to_python)}",
-            (5.0, 3.42), "center",
-        )  # fmt: skip
-        self._arrow(
-            axes, (8.4 - half, 2.98), (1.6 + half, 2.98), colours.PYTHON,
-            f"reticulate: Python calls back, {_cost(self.python_to_r)}",
-            (5.0, 2.75), "center",
-        )  # fmt: skip
-        self._arrow(
-            axes, (8.4, 2.79), (8.4, 2.06), colours.PYTHON,
-            f"keras.ops.add\n{_cost(self.python_to_keras)}", (8.2, 2.43),
-            "right",
-        )  # fmt: skip
-        self._arrow(
-            axes, (8.4, 1.44), (8.4, 0.71), colours.PYTHON,
-            f"tf.add\n{_cost(self.python_to_tensorflow)}", (8.2, 1.08),
-            "right",
-        )  # fmt: skip
-        axes.text(
-            0.5, 0.1, "A time is the median of one call,\nmeasured here.",
-            color="#555555", va="bottom", fontsize=9,
-        )  # fmt: skip
+        for cost, arrow in zip(astuple(self), _ARROWS, strict=True):
+            start, end, colour, at, align, text = arrow
+            style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6}
+            axes.annotate("", xytext=start, xy=end, arrowprops=style)
+            axes.text(*at, text + _cost(cost), ha=align, va="center", fontsize=9)
+        note = "A time is the median of one call,\nmeasured here."
+        axes.text(0.5, 0.1, note, color="#555555", va="bottom", fontsize=9)
         return figure
 
-    @staticmethod
-    def _arrow(axes, start, end, colour, text, at, align) -> None:
-        axes.annotate(
-            "", xytext=start, xy=end,
-            arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.6},
-        )  # fmt: skip
-        axes.text(*at, text, ha=align, va="center", fontsize=9)
+
+def _box(axes, x, y, width, height, rounding, **style) -> None:
+    shape = f"round,pad=0,rounding_size={rounding}"
+    axes.add_patch(
+        FancyBboxPatch((x, y), width, height, shape, facecolor="none", **style)
+    )
 
 
 def _cost(microseconds: float) -> str:

@@ -66,9 +66,8 @@ def show_text(folder: Path) -> str:
         shown.to_string(float_format="{:.3f}".format, na_rep="-", col_space=9),
         "",
     ]
-    for pair in dict.fromkeys([plan.pair(), ("python-again", "python")]):
-        if pair is None or not set(pair) <= set(plan.arms):
-            continue
+    pairs = dict.fromkeys([plan.pair(), ("python-again", "python")])
+    for pair in filter(None, pairs):
         for column in ("fit_seconds", "process_seconds"):
             if ratio := paired_ratio(rows, pair, column):
                 what = column.removesuffix("_seconds")
