@@ -244,6 +244,11 @@ def test_layouts_of_all_versions_are_found(place, below, test):
     assert len(list(found.glob("Test/Kiwi/*.jpg"))) == 1
 
 
+def test_where_there_are_both_test_is_taken_and_not_validation(given):
+    make_fruits(given, test="Validation")
+    assert fruits_directory() == str(given)
+
+
 def test_of_several_sizes_the_small_one_is_taken(place):
     large = place / "fruits-360_original-size" / "fruits-360-original-size"
     make_fruits(large, size=(258, 322))
