@@ -117,6 +117,19 @@ def test_no_picture_is_there_twice():
     assert len(set(pictures)) == 24
 
 
+# The mean of the first two Test pictures of each, which are on no sheet.
+TEST_MEANS = """
+161.3 236.4 166.6 162.0 130.9 153.1 176.7 166.0
+145.9 183.6 151.8 111.2 149.5 154.8 184.6 141.2
+"""
+
+
+def test_test_pictures_are_of_this_version():
+    pictures = [[painting(x, "Test", index) for index in (0, 1)] for x in PAINTED]
+    means = np.mean(pictures, axis=(1, 2, 3, 4))
+    assert means == pytest.approx([float(x) for x in TEST_MEANS.split()], abs=0.2)
+
+
 # --- The same every time
 
 
