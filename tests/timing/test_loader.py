@@ -287,9 +287,10 @@ def test_the_readers_own_finished_campaigns_come_first(places):
 
 
 def test_the_environment_names_folders(places, tmp_path, monkeypatch):
-    one = write(tmp_path / "x" / "one", rows())
+    write(tmp_path / "x" / "one", rows())
     two = write(tmp_path / "y" / "two", rows("two"))
-    monkeypatch.setenv(loader.ENVIRONMENT, f"{one}:{two.parent}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(loader.ENVIRONMENT, f"~/x/one:{two.parent}")
     assert names() == ["one", "two"]
     monkeypatch.setenv(loader.ENVIRONMENT, str(tmp_path / "nowhere"))
     with pytest.raises(NoTimings, match="not there"):
