@@ -182,14 +182,23 @@ def test_painted_fruits_of_somebody_else_are_taken_as_they_are(
     assert fruits.painted_fruits() == cache / "painted-fruits"
 
 
+def test_painted_fruits_of_another_seed_are_painted_again(few_painted, data):
+    marker = data / "painted-fruits" / "painted.json"
+    as_it_was = marker.read_text()
+    marker.write_text(as_it_was.replace('"seed": 42', '"seed": 7'))
+    fruits_directory()
+    assert marker.read_text() == as_it_was
+
+
 # ---- Which classes
 
 
 def test_the_list_is_the_default_and_what_it_lacks_is_named(place, capsys):
     make_fruits(place, ("Kiwi", "Orange", "Walnut", "Grape"))
+    make_image(place / "Test" / "Kiwi" / "8_100.JPG")
     assert classes_of(fruits_directory()) == ["Kiwi", "Orange"]
     line = capsys.readouterr().out
-    assert "not there: Banana, Apricot, Avocado, Cocos, Clementine, Mandarine, " in line
+    assert "3 Test images; not there: Banana, Apricot, Avocado, Cocos, " in line
     assert "others there: 2" in line
 
 
@@ -244,12 +253,20 @@ def test_layouts_of_all_versions_are_found(place, below, test):
     assert len(list(found.glob("Test/Kiwi/*.jpg"))) == 1
 
 
+def test_where_there_are_both_test_is_taken_and_not_validation(given):
+    make_fruits(given, test="Validation")
+    assert fruits_directory() == str(given)
+
+
 def test_of_several_sizes_the_small_one_is_taken(place):
     large = place / "fruits-360_original-size" / "fruits-360-original-size"
     make_fruits(large, size=(258, 322))
     make_fruits(large, test="Validation", size=(258, 322))
     small = make_fruits(place / "fruits-360_100x100" / "fruits-360")
     assert fruits_directory() == str(small)
+    make_fruits(small.with_name("other"))
+    refused("holds more than one data set")
+    shutil.rmtree(small.with_name("other"))
     small.rename(large.with_name("other"))
     refused(f"holds more than one data set: {large}, {large.parent}/other. Name one")
 
@@ -339,7 +356,7 @@ def webp(path):
         (cut, "is damaged"),
         (webp, "is damaged, or is not an image"),
         (lambda path: os.truncate(path, fruits.MOST_BYTES + 1), "has more than 1 MB"),
-        (lambda path: make_image(path, (64, 48)), "is 64x48 pixels, expected 100x100"),
+        (lambda path: make_image(path, (100, 48)), "is 100x48 pixels, expected 100x"),
         (lambda path: [path.unlink(), path.symlink_to("nowhere")], "is not a file"),
         (lambda path: [path.unlink(), os.mkfifo(path)], "is not a file"),
     ],

@@ -20,7 +20,6 @@ import pytest
 from PIL import Image
 from sidebyside.data.fruits import CLASSES
 from sidebyside.data.painted import painter as painted
-from sidebyside.data.painted.camera import Shot, photograph
 from sidebyside.data.painted.painter import (
     PAINTED,
     CannotPaint,
@@ -107,24 +106,6 @@ def test_a_fruit_fills_its_picture_and_stands_on_white(name):
         inside = np.flatnonzero(line)
         if name not in ("Banana", "Pineapple"):  # bent; leaves
             assert line[inside[0] : inside[-1] + 1].all()
-
-
-def test_turning_turns_the_texture_and_not_the_picture():
-    """An egg of revolution keeps its outline; what is on it moves."""
-    fruit = painted._specimen("Peach", 0, 42)
-    front, same, turned = (
-        photograph(fruit, Shot(spin=angle)).astype(int) for angle in (0, 0, 90)
-    )
-    assert (front == same).all()
-    both = is_fruit(front) & is_fruit(turned)
-    either = is_fruit(front) | is_fruit(turned)
-    assert both.sum() > 0.85 * either.sum()
-    assert np.abs(front - turned)[both].mean() > 5
-    # No turn of the picture itself is the turned fruit.
-    for quarter in (1, 2, 3):
-        assert np.abs(np.rot90(front, quarter) - turned)[both].mean() > 5
-    # All the way round it is the fruit that it was.
-    assert (photograph(fruit, Shot(spin=360)) == front).all()
 
 
 def test_no_picture_is_there_twice():

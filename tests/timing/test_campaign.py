@@ -196,7 +196,13 @@ def test_the_environment_is_the_same_and_nothing_else(fakes, run, monkeypatch):
     found = eval((fakes.folder / "env").read_text())
     assert found["OMP_NUM_THREADS"] == "1"
     assert found["FRUITS360_DIR"] == os.path.abspath("fruits")
-    assert found["CUDA_VISIBLE_DEVICES"] == "-1"
+    fixed = {
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "PYTHONNOUSERSITE": "1",
+        "R_PROFILE_USER": os.devnull,
+        "RETICULATE_PYTHON": processes.interpreter(),
+    }
+    assert found.items() >= fixed.items()
     assert not {"R_SESSION_TMPDIR", "MY_TOKEN", "SIDEBYSIDE_TIMING_LOCK"} & found.keys()
     assert found["TMPDIR"].startswith(str(fakes.campaigns))
 
@@ -918,10 +924,13 @@ def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(tmp_path):
 
 def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("FRUITS360_DIR", "painted")
     cpu = arms.environment(tmp_path, "cpu", probe=False)
     gpu = arms.environment(tmp_path, "gpu", probe=False)
     assert (cpu["CUDA_VISIBLE_DEVICES"], gpu["CUDA_VISIBLE_DEVICES"]) == ("-1", "3")
     assert gpu["TF_DETERMINISTIC_OPS"] == "1"
+    # No folder, so it is not looked for in the reader's.
+    assert cpu["FRUITS360_DIR"] == "painted"
 
 
 # --- the ratio, and campaigns that go by it
