@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import types
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -118,11 +119,6 @@ def installed(monkeypatch):
     return found
 
 
-def test_the_versions_that_are_needed_pass(installed):
-    assert all(row.good for row in preflight._package_rows())
-    preflight.require_python_packages()
-
-
 @pytest.mark.parametrize("name", list(versions.PACKAGES))
 def test_a_package_that_is_missing_or_old_is_named_with_its_fix(installed, name):
     needed = versions.PACKAGES[name]
@@ -137,12 +133,11 @@ def test_a_package_that_is_missing_or_old_is_named_with_its_fix(installed, name)
         assert "`make setup`" in str(raised.value)
 
 
-def test_tensorflow_counts_under_the_name_of_its_cpu_wheel(installed):
+def test_another_backend_is_wrong_and_another_build_of_tensorflow_is_not(
+    installed, monkeypatch
+):
     installed["tensorflow-cpu"] = installed.pop("tensorflow")
     preflight.require_python_packages()
-
-
-def test_another_backend_is_wrong(installed, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with pytest.raises(RUnavailable, match=r"Keras backend .*unset KERAS_BACKEND"):
         preflight.require_python_packages()
@@ -174,45 +169,33 @@ class Session:
         return {**self.versions, "dialect": dialect, "sidebyside": "0.1.0"}
 
 
-def test_the_oldest_r_and_reticulate_pass(installed):
-    preflight.require_r(Session(r="4.2.0", reticulate="1.28"))
-
-
-def test_an_r_that_is_too_old_is_named(installed):
-    with pytest.raises(RUnavailable, match=r"R 4.1.2 was found, 4.2 or later"):
-        preflight.require_r(Session(r="4.1.2"))
-
-
-def test_an_old_reticulate_and_numpy_2_are_named_together(installed):
-    installed["numpy"] = "2.3.1"
-    with pytest.raises(RUnavailable, match=r"reticulate 1.28 cannot use NumPy 2.3.1"):
-        preflight.require_r(Session(reticulate="1.28"))
-    preflight.require_r(Session(reticulate="1.38"))
-
-
-def test_a_missing_reticulate_is_left_to_the_sentence_that_names_it(installed):
-    installed["numpy"] = "2.3.1"
-    preflight.require_r(Session(reticulate=""))
-
-
-def rows_of_r(monkeypatch, session):
-    monkeypatch.setattr(rsession, "current", lambda: session)
-    return {row.component: row for row in preflight._r_rows()}
-
-
-def test_rs_rows_hold_rs_versions(installed, monkeypatch):
-    rows = rows_of_r(monkeypatch, Session())
-    assert all(row.good for row in rows.values())
-    assert (rows["R"].found, rows["reticulate"].found) == ("4.2.2", "1.28")
+@pytest.mark.parametrize(
+    ("r", "reticulate", "numpy", "said"),
+    [
+        ("4.2.0", "1.28", "1.26", ""),
+        ("4.2.0", "1.38", "2.3.1", ""),
+        ("4.2.0", "", "2.3.1", ""),  # attach_companion() says so
+        ("4.1.2", "1.28", "1.26", r"R 4.1.2 was found, 4.2 or later"),
+        ("4.2.0", "1.28", "2.3.1", r"reticulate 1.28 cannot use NumPy 2.3.1"),
+    ],
+)
+def test_an_r_or_reticulate_that_is_too_old_is_named(
+    installed, r, reticulate, numpy, said
+):
+    installed["numpy"] = numpy
+    with pytest.raises(RUnavailable, match=said) if said else nullcontext():
+        preflight.require_r(Session(r, reticulate))
 
 
 @pytest.mark.parametrize(
-    ("versions", "component"),
-    [({"r": "4.1.2"}, "R"), ({"reticulate": "1.20"}, "reticulate")],
+    ("r", "reticulate", "wrong"),
+    [("4.2.2", "1.28", []), ("4.1.2", "1.28", ["R"]), ("4.2", "1.20", ["reticulate"])],
 )
-def test_what_r_has_too_old_is_wrong(installed, monkeypatch, versions, component):
-    row = rows_of_r(monkeypatch, Session(**versions))[component]
-    assert row.verdict == "wrong"
+def test_rs_rows_hold_rs_versions(monkeypatch, r, reticulate, wrong):
+    monkeypatch.setattr(rsession, "current", lambda: Session(r, reticulate))
+    rows = preflight._r_rows()
+    assert [row.found for row in rows[:2]] == [r, reticulate]
+    assert [row.component for row in rows if not row.good] == wrong
 
 
 @pytest.mark.parametrize(
@@ -342,15 +325,11 @@ def environment(monkeypatch):
 def test_what_the_reader_has_set_stays(environment):
     environment["TF_CPP_MIN_LOG_LEVEL"] = "0"
     environment.pop("RETICULATE_PYTHON", None)
-    rsession.prepare_environment()
-    assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
-    assert environment["RETICULATE_PYTHON"] == sys.executable
-
-
-def test_the_style_of_figures_is_installed_with_the_package(environment):
     environment.pop("MATPLOTLIBRC", None)
     rsession.prepare_environment()
     assert Path(environment["MATPLOTLIBRC"]).is_file()
+    assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert environment["RETICULATE_PYTHON"] == sys.executable
 
 
 def test_the_companions_r_library_is_added_once(environment, monkeypatch, tmp_path):

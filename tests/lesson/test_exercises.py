@@ -28,10 +28,6 @@ SOLUTION = re.compile(
 )
 
 
-class NotAnExercise(AssertionError):
-    """A cell is missing, or is not what stands in its place."""
-
-
 @dataclass
 class Exercise:
     number: int
@@ -44,10 +40,6 @@ class Exercise:
     solution: str
     why: str
 
-    @property
-    def translates(self):
-        return bool(self.given)
-
     def answered(self, code):
         """The answer's cell with other code in it."""
         return f"%%R\n{code}" if "r" in tags(self.answer) else code
@@ -59,14 +51,9 @@ def tags(cell):
 
 def section(cells):
     """What stands under `## Exercises`, the heading included."""
-    starts = [
-        i
-        for i, cell in enumerate(cells)
-        if cell.cell_type == "markdown" and cell.source.startswith("## Exercises")
-    ]
-    if len(starts) != 1:
-        raise NotAnExercise(f"{len(starts)} cells begin with '## Exercises'")
-    return cells[starts[0] :]
+    heads = [cell.source.startswith("## Exercises") for cell in cells]
+    assert heads.count(True) == 1
+    return cells[heads.index(True) :]
 
 
 def preparation(cells):
@@ -97,100 +84,21 @@ def exercises_of(cells):
 def read_exercise(cells):
     task, *rest = cells
     heading = HEADING.match(task.source)
-    if not heading:
-        raise NotAnExercise(f"not '### Exercise 1, easy: ...': {task.source[:40]!r}")
+    assert heading, f"not '### Exercise 1, easy: ...': {task.source[:40]!r}"
     number, level, title = heading.groups()
     count = next((i for i, c in enumerate(rest) if "check" in tags(c)), len(rest))
     work, after = rest[:count], rest[count : count + 2]
     answers = [cell for cell in work if "answer" in tags(cell)]
-    if len(answers) != 1 or not all("exercise" in tags(cell) for cell in work):
-        raise NotAnExercise(f"exercise {number}: {len(answers)} cells to fill in")
+    assert len(answers) == 1, f"exercise {number}: {len(answers)} cells to fill in"
+    assert all("exercise" in tags(cell) for cell in work)
     kinds = [tags(cell) & {"check", "exercise", "solution"} for cell in after]
-    if kinds != [{"check", "exercise"}, {"solution"}]:
-        raise NotAnExercise(f"exercise {number}: no check and solution, but {kinds}")
+    assert kinds == [{"check", "exercise"}, {"solution"}], f"exercise {number}"
     found = SOLUTION.fullmatch(after[1].source)
-    if not found:
-        raise NotAnExercise(f"exercise {number}: the solution is not hidden")
+    assert found, f"exercise {number}: the solution is not hidden"
     given = [cell for cell in work if "answer" not in tags(cell)]
     return Exercise(
         int(number), level, title, given, answers[0], after[0], *found.groups()
     )
-
-
-# --- rules
-
-
-def three_at_three_levels(exercises):
-    found = [(e.number, e.level) for e in exercises]
-    wanted = list(enumerate(LEVELS, 1))
-    return [] if found == wanted else [f"{found}, expected {wanted}"]
-
-
-def one_is_a_translation(exercises):
-    found = [e for e in exercises if e.translates]
-    if len(found) != 1 or "translate" not in found[0].title:
-        return [f"translations: {[e.title for e in found]}"]
-    half = tags(found[0].answer) | tags(found[0].given[0])
-    if not {"pair", "r", "python"} <= half or len(found[0].given) != 1:
-        return [f"{found[0].title!r} is no pair"]
-    return []
-
-
-def solutions_are_in_the_language_of_the_answer(exercises):
-    return [
-        f"exercise {e.number}: answer {sorted(tags(e.answer))}, solution {e.language}"
-        for e in exercises
-        if e.language not in tags(e.answer)
-    ]
-
-
-def answers_are_empty(exercises):
-    """Something to write over, and nothing of the solution."""
-    wrong = []
-    for e in exercises:
-        empty = "NULL" if e.language == "r" else "None"
-        if not re.search(rf"(<-|=) {empty}\b", e.answer.source):
-            wrong.append(f"exercise {e.number}: no {empty} to write over")
-    return wrong
-
-
-def giveaways(exercise):
-    """Lines of the solution that are seen before it is asked for."""
-    seen = "\n".join(c.source for c in [exercise.answer, exercise.check])
-    own = {line.strip() for line in exercise.answer.source.split("\n")}
-    for line in exercise.solution.split("\n"):
-        line = line.strip()
-        value = re.split(r"<-|(?<![=!<>])=(?!=)", line, maxsplit=1)[-1].strip()
-        if line not in own and len(value) > 3 and value in seen:
-            yield value
-
-
-def nothing_is_given_away(exercises):
-    return [
-        f"exercise {e.number}: {value!r} stands in the answer's cell or the check"
-        for e in exercises
-        for value in giveaways(e)
-    ]
-
-
-def saved_unanswered(exercises):
-    """In the notebook as it is committed."""
-    wrong = []
-    for e in exercises:
-        text = "".join(output.get("text", "") for output in e.check.outputs)
-        if not text.startswith(UNANSWERED):
-            wrong.append(f"exercise {e.number} is saved with {text!r}")
-    return wrong
-
-
-RULES = [
-    three_at_three_levels,
-    one_is_a_translation,
-    solutions_are_in_the_language_of_the_answer,
-    answers_are_empty,
-    nothing_is_given_away,
-    saved_unanswered,
-]
 
 
 # --- the notebooks
@@ -206,10 +114,40 @@ def cells(path):
     return nbformat.read(path, as_version=4).cells
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_notebook(cells, rule):
-    found = rule(exercises_of(cells))
-    assert not found, "\n" + "\n".join(found)
+def test_three_at_three_levels(cells):
+    found = [(e.number, e.level) for e in exercises_of(cells)]
+    assert found == list(enumerate(LEVELS, 1))
+
+
+def test_one_is_a_translation(cells):
+    (found,) = (e for e in exercises_of(cells) if e.given)
+    assert "translate" in found.title
+    (given,) = found.given
+    assert {"pair", "r", "python"} <= tags(found.answer) | tags(given)
+
+
+def test_answers_are_empty_and_solutions_in_their_language(cells):
+    """Something to write over, and nothing of the solution."""
+    for e in exercises_of(cells):
+        assert e.language in tags(e.answer), e.number
+        empty = "NULL" if e.language == "r" else "None"
+        assert re.search(rf"(<-|=) {empty}\b", e.answer.source), e.number
+
+
+def test_nothing_is_given_away(cells):
+    """No line of the solution is seen before it is asked for."""
+    for e in exercises_of(cells):
+        seen = "\n".join([e.answer.source, e.check.source])
+        own = {line.strip() for line in e.answer.source.split("\n")}
+        for line in map(str.strip, e.solution.split("\n")):
+            value = re.split(r"<-|(?<![=!<>])=(?!=)", line, maxsplit=1)[-1].strip()
+            assert line in own or len(value) <= 3 or value not in seen, e.number
+
+
+def test_saved_unanswered(cells):
+    for e in exercises_of(cells):
+        text = "".join(output.get("text", "") for output in e.check.outputs)
+        assert text.startswith(UNANSWERED), e.number
 
 
 @pytest.fixture(scope="module")

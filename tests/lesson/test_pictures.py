@@ -22,15 +22,12 @@ def save(tmp_path):
     return save
 
 
-def test_a_batch_of_one_in_keras_s_order(save):
-    picture = read_picture(save())
-    assert picture.shape == (1, 20, 20, 3)
+@pytest.mark.parametrize("size", [20, 32])
+def test_a_batch_of_one_in_keras_s_order(save, size):
+    picture = read_picture(save(), size=size)
+    assert picture.shape == (1, size, size, 3)
     assert picture.dtype == np.float32
     assert np.array_equal(picture[0, 7, 7], RED)
-
-
-def test_the_size_can_be_chosen(save):
-    assert read_picture(save(), size=32).shape == (1, 32, 32, 3)
 
 
 def test_it_is_resized_as_a_training_picture_is(tmp_path):
@@ -47,12 +44,9 @@ def test_it_is_resized_as_a_training_picture_is(tmp_path):
     assert np.array_equal(read_picture(tmp_path / "a" / "1.png"), expected)
 
 
-def test_transparent_parts_become_white(save):
-    path = save(mode="RGBA", colour=(0, 0, 0, 0))
-    assert (read_picture(path) == 255).all()
-
-
-def test_what_is_not_square_gets_white_borders(save):
+def test_what_is_transparent_or_not_square_becomes_white(save):
+    transparent = save(mode="RGBA", colour=(0, 0, 0, 0))
+    assert (read_picture(transparent) == 255).all()
     picture = read_picture(save(size=(100, 50)))[0]
     assert (picture[0] == 255).all()
     assert np.array_equal(picture[10, 10], RED)
@@ -107,21 +101,18 @@ def test_the_camera_s_turn_is_followed(save):
     assert turned[0, 10, 1] < 60
 
 
-def test_each_mistake_is_a_sentence(tmp_path):
-    with pytest.raises(NoPicture, match=r"There is no file .*gone\.jpg\. Give the"):
-        read_picture(tmp_path / "gone.jpg")
-    with pytest.raises(NoPicture, match=r"is a folder\. Give the path of one"):
-        read_picture(tmp_path)
+def test_each_mistake_is_a_sentence(tmp_path, save):
     (tmp_path / "text.jpg").write_text("text")
-    with pytest.raises(NoPicture, match=r"text\.jpg is no picture that can be read"):
-        read_picture(tmp_path / "text.jpg")
-
-
-def test_a_damaged_file_is_a_sentence(save):
-    path = save("a.jpg", size=(300, 300))
-    path.write_bytes(path.read_bytes()[:700])
-    with pytest.raises(NoPicture, match=r"cannot be read .*Save the picture again"):
-        read_picture(path)
+    damaged = save("a.jpg", size=(300, 300))
+    damaged.write_bytes(damaged.read_bytes()[:700])
+    for name, said in {
+        "gone.jpg": r"There is no file .*gone\.jpg\. Give the",
+        ".": r"is a folder\. Give the path of one",
+        "text.jpg": r"text\.jpg is no picture that can be read",
+        "a.jpg": r"cannot be read .*Save the picture again",
+    }.items():
+        with pytest.raises(NoPicture, match=said):
+            read_picture(tmp_path / name)
 
 
 def test_r_says_the_same_and_nothing_else(tmp_path):

@@ -153,6 +153,9 @@ def test_the_machine_and_the_time_are_those_of_the_campaign(tmp_path):
     (folder / "end.json").write_text(json.dumps(end), encoding="utf-8")
     machine = {"id": "m", "cpu": {"name": "A processor", "usable": 8}}
     (folder / "machine.json").write_text(json.dumps(machine), encoding="utf-8")
+    # The last run started a day later.
+    before, _, after = (folder / "runs.csv").read_text("utf-8").rpartition("2026-11-22")
+    (folder / "runs.csv").write_text(f"{before}2026-11-23{after}", encoding="utf-8")
     text = readme.timings([folder])
     assert "**One**, 4 epochs (all runs together: 3 minutes). Training" in text
     assert "/reference-one/runs.csv): A processor, 8 cores" in text

@@ -98,6 +98,9 @@ def test_it_takes_the_side_of_the_data(case):
     if outcome in ("slower", "faster", "unclear"):
         for end in (low, high):
             assert any(abs(end - n) < 0.5 for n in numbers(training.meaning()))
+    if outcome in ("slower", "faster", "small"):
+        assert ("slower" in training.meaning()) == (ratio > 1)
+        assert ("faster" in training.meaning()) == (ratio < 1)
     if span := re.search(r"by ([\d.]+) to ([\d.]+) %", training.meaning()):
         assert float(span[1]) < float(span[2])
 
@@ -152,6 +155,7 @@ def test_a_biased_experiment_is_warned_of_first(again):
     assert control.warning
     assert control.interval.estimate == pytest.approx(again)
     assert found.sentences[0] == control.words()
+    assert control.words() in found.answer
     assert found.statements[0] is found.finding()
     fair = verdict(made_up_campaign())
     assert not fair.biased and not any(s.warning for s in fair.statements)
@@ -224,6 +228,8 @@ def test_failures_are_unequal_only_if_they_are():
     assert ("r", "interrupted", 1) in failures.counts
     assert failures.runs == 45 and not failures.unequal
     assert found.finding().blocks == 9
+    more = with_state(runs, "python", [4], "crashed")
+    assert of_kind(verdict(more), Failures)[0].unequal
 
 
 def test_a_side_arm_that_failed_stops_nothing():
@@ -434,7 +440,7 @@ def test_what_most_machines_did_comes_first():
     found = together(painted_and_photographs(), *more)
     pooled, alone = of_kind(found, Campaigns)
     assert (pooled.names, pooled.machines) == (("more-0", "more-1", "painted"), 3)
-    assert alone.names == ("photos",)
+    assert (alone.names, alone.machines) == (("photos",), 1)
     assert len(found.finding().parts) == 3
 
 
@@ -458,6 +464,8 @@ def test_r_gets_the_same_text():
     plain = from_r(columns_of(runs), margin=0.05)
     assert plain["text"] == verdict(runs, margin=0.05).text
     assert plain["findings"][0]["outcome"] == "slower"
+    assert not plain["biased"]
+    assert from_r(columns_of(made_up_campaign(again=1.2)))["biased"]
 
 
 def test_loaded_campaigns_are_judged_alike(tmp_path):
@@ -489,6 +497,10 @@ def test_the_figure_shows_every_run_and_every_interval(judged):
     drawn = [bars.lines[2][0].get_segments()[0][:, 0] for bars in intervals.containers]
     assert len(drawn) == len(labels)
     assert drawn[0] == pytest.approx(judged.findings[0].interval[1:])
+    band = intervals.patches[0]
+    assert (band.get_x(), band.get_width()) == pytest.approx(
+        (1 / 1.03, 1.03 - 1 / 1.03)
+    )
     points = sum(line.get_xdata().size for line in runs.get_lines())
     assert points == 2 * 10 * len(ARMS) - 1
     assert judged.answer in " ".join(figure.get_suptitle().split())

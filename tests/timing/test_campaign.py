@@ -196,7 +196,13 @@ def test_the_environment_is_the_same_and_nothing_else(fakes, run, monkeypatch):
     found = eval((fakes.folder / "env").read_text())
     assert found["OMP_NUM_THREADS"] == "1"
     assert found["FRUITS360_DIR"] == os.path.abspath("fruits")
-    assert found["CUDA_VISIBLE_DEVICES"] == "-1"
+    fixed = {
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "PYTHONNOUSERSITE": "1",
+        "R_PROFILE_USER": os.devnull,
+        "RETICULATE_PYTHON": processes.interpreter(),
+    }
+    assert found.items() >= fixed.items()
     assert not {"R_SESSION_TMPDIR", "MY_TOKEN", "SIDEBYSIDE_TIMING_LOCK"} & found.keys()
     assert found["TMPDIR"].startswith(str(fakes.campaigns))
 
@@ -918,10 +924,13 @@ def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(tmp_path):
 
 def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("FRUITS360_DIR", "painted")
     cpu = arms.environment(tmp_path, "cpu", probe=False)
     gpu = arms.environment(tmp_path, "gpu", probe=False)
     assert (cpu["CUDA_VISIBLE_DEVICES"], gpu["CUDA_VISIBLE_DEVICES"]) == ("-1", "3")
     assert gpu["TF_DETERMINISTIC_OPS"] == "1"
+    # No folder, so it is not looked for in the reader's.
+    assert cpu["FRUITS360_DIR"] == "painted"
 
 
 # --- the ratio, and campaigns that go by it
@@ -1109,6 +1118,14 @@ def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
     assert blocks[2].endswith("  (fit, python-again/python: 1.000 [1.000, 1.000])")
 
 
+def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
+    rows = [row_of(1, 1, 9.0, "crashed"), row_of(1, 2, 9.0) | {"fit_seconds": 5.0}]
+    shown = progress.Compact()
+    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    shown.end_run(rows[1])
+    assert capfd.readouterr().out == "block 1 of 1   python-again 5.00 s\n"
+
+
 def test_a_terminal_sees_where_a_campaign_is(run, made_up):
     made_up(lambda *_: 10.0)
     screen = io.StringIO()
@@ -1233,6 +1250,25 @@ def test_other_processes_at_work_are_seen(fakes, monkeypatch):
     for pid in (1, 3, 7):
         del shares[pid]
     assert machine._others_at_work() == [("p6", 0.11)]
+
+
+def test_counters_of_what_disturbs(tmp_path, monkeypatch):
+    (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
+    (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("3\n")
+    read_ = machine._read
+    limits = "nr_periods 5\nnr_throttled 2\nthrottled_usec 7"
+    monkeypatch.setattr(machine, "_SYSTEM", tmp_path)
+    monkeypatch.setattr(
+        machine, "_read", lambda path: limits if "cgroup" in str(path) else read_(path)
+    )
+    found = {
+        "swap_memory": types.SimpleNamespace(sin=10, sout=20),
+        "cpu_times": types.SimpleNamespace(steal=4.0),
+    }
+    for name, value in found.items():
+        monkeypatch.setattr(machine.psutil, name, lambda value=value: value)
+    known = {"stolen": 4.0, "throttled": 3, "limited": 2, "swapped": 30}
+    assert machine.counters() == known
 
 
 def test_disturbances_are_what_the_counters_say(monkeypatch):

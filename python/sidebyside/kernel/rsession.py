@@ -55,11 +55,9 @@ def prepare_environment() -> None:
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     library = r_library()
-    if library is not None:
-        known = os.environ.get("R_LIBS", "").split(os.pathsep)
-        if str(library) not in known:
-            paths = [path for path in known if path] + [str(library)]
-            os.environ["R_LIBS"] = os.pathsep.join(paths)
+    known = [path for path in os.environ.get("R_LIBS", "").split(os.pathsep) if path]
+    if library is not None and str(library) not in known:
+        os.environ["R_LIBS"] = os.pathsep.join([*known, str(library)])
 
 
 def r_library() -> Path | None:

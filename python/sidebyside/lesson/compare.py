@@ -175,7 +175,7 @@ def _is_nothing(side: Any) -> bool:
 def _is_empty(side: Any) -> bool:
     if isinstance(side, Leaf):
         return side.values.shape == (0,)
-    return isinstance(side, list | Named) and not getattr(side, "values", side)
+    return (side.values if isinstance(side, Named) else side) in ([], {})
 
 
 def _named(side: Any) -> Named | None:
@@ -227,13 +227,13 @@ def _shape(values: np.ndarray) -> str:
 
 
 def _by_name(what: str, mine: Named, theirs: Named, tolerance: float) -> Agreement:
-    lacks = {
-        "R": [name for name in theirs.values if name not in mine.values],
-        "Python": [name for name in mine.values if name not in theirs.values],
-    }
-    said = [f"{who} lacks {', '.join(names)}" for who, names in lacks.items() if names]
-    if said:
-        return Agreement(what, "; ".join(said), False)
+    lacks = [
+        f"{who} lacks {', '.join(names)}"
+        for who, has, other in (("R", mine, theirs), ("Python", theirs, mine))
+        if (names := [name for name in other.values if name not in has.values])
+    ]
+    if lacks:
+        return Agreement(what, "; ".join(lacks), False)
     found = {
         f"${name}": _compare(mine.values[name], value, tolerance)
         for name, value in theirs.values.items()

@@ -115,7 +115,7 @@ def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
             "program's variable `history`"
         )
     for name, values in found.items():
-        if len(values) not in ((epochs,) if name == "loss" else (0, epochs)):
+        if len(values) not in (0, epochs):
             raise NoResult(
                 f"{name} has {len(values)} values, expected one for each of "
                 f"{epochs} epochs"

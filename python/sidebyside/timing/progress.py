@@ -85,9 +85,8 @@ class Progress:
         return f"block {block} of {most}{self.plan.blocks}"
 
     def ends_block(self, row: Mapping[str, Any]) -> bool:
-        """Whether a run is the last of its block."""
-        last = len(self.plan.arms)
-        return row["position"] == last and row["state"] != "interrupted"
+        """Whether a run is in the last place of its block."""
+        return row["position"] == len(self.plan.arms)
 
 
 def run_text(row: Mapping[str, Any]) -> str:
