@@ -86,7 +86,7 @@ def test_a_row_is_on_the_disk_before_anything_goes_on(folder, monkeypatch):
     assert calls.count("fsync") == 2
 
 
-def test_a_last_line_that_was_cut_off_is_repaired(folder, monkeypatch):
+def test_a_last_line_that_was_cut_off_is_repaired(folder, recwarn):
     whole = (folder / "runs.csv").read_bytes()
     assert layout.repair(folder) == 0
     for rest in (b"own,7,1", b"\0\0\0", b"own\0"):
@@ -94,6 +94,7 @@ def test_a_last_line_that_was_cut_off_is_repaired(folder, monkeypatch):
         assert len(layout.read_rows(folder)) == 6
         assert layout.repair(folder) == len(rest)
         assert (folder / "runs.csv").read_bytes() == whole
+    assert not recwarn  # resume says it itself
     # What has no line of ours is not emptied.
     (folder / "runs.csv").write_bytes(b"a thesis")
     assert layout.repair(folder) == 0
