@@ -47,7 +47,6 @@ PAGE = "book/dictionary"
 LONGEST = 60  # columns of a line that fits beside the other
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 BARE = re.compile(r'-?[\w.]+|"[^"]*"')  # a name or a constant alone
-R_WORDS = {"TRUE", "FALSE", "NULL", "function"}
 
 # What the companion (and keras3) puts before a name, where it is not the name of
 # Python's module without its s.
@@ -139,14 +138,6 @@ def pairs(cells: list[Cell]) -> Iterator[tuple[Cell, Cell]]:
 # --- What a half says
 
 
-class Line(NamedTuple):
-    """The right-hand side of an assignment: its code, variables and texts."""
-
-    code: str
-    variables: list[str]
-    strings: list[str]
-
-
 @dataclass
 class Half:
     """The code of one language: what it calls, and what it assigns.
@@ -154,14 +145,15 @@ class Half:
     `calls` are the functions, Python's with their dots; `parts` are (object, name,
     "(" or nothing) of `x$name()` and `x.name`; `first`, of R only, is (function,
     object) of a function whose first argument is a name; `assigned` has a name as
-    often as something is assigned to it.
+    often as something is assigned to it; `lines` has the right-hand side of each
+    assignment that is a line of its own.
     """
 
     calls: set[str] = field(default_factory=set)
     parts: set[tuple[str, str, str]] = field(default_factory=set)
     first: set[tuple[str, str]] = field(default_factory=set)
     assigned: list[str] = field(default_factory=list)
-    lines: dict[str, Line] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
 
     def names(self) -> set[str]:
         """The functions and parts that are used, without what they belong to."""
@@ -219,12 +211,7 @@ def half_in_r(all: list[str], whole: list[str]) -> Half:
             half.assigned += re.findall(r"[\w.]+", m[1])
     for text in whole:
         if m := re.fullmatch(r"([\w.]+) <- (.+)", text):
-            strings = re.findall(r'"(.*?)"', m[2])
-            # Neither functions nor parts nor names of arguments.
-            rest = re.sub(r'".*?"|\$[\w.]+|[\w.]+\(|\w+ = ', " ", m[2])
-            variables = re.findall(r"\b[A-Za-z_][\w.]*", rest)
-            variables = sorted(x for x in variables if x not in R_WORDS)
-            half.lines[m[1]] = Line(m[2], variables, sorted(strings))
+            half.lines[m[1]] = m[2]
     return half
 
 
@@ -249,13 +236,8 @@ def half_in_python(text: str) -> Half:
             half.assigned += re.findall(r"^\w+(?=\.)", ast.unparse(node))
     for node in tree.body:
         if isinstance(node, ast.Assign) and node.lineno == node.end_lineno:
-            inside = [x for x in ast.walk(node.value) if id(x) not in called]
-            constants = [x.value for x in inside if isinstance(x, ast.Constant)]
-            half.lines[ast.unparse(node.targets[0])] = Line(
-                ast.get_source_segment(text, node.value),
-                sorted(x.id for x in inside if isinstance(x, ast.Name)),
-                sorted(x for x in constants if isinstance(x, str)),
-            )
+            name = ast.unparse(node.targets[0])
+            half.lines[name] = ast.get_source_segment(text, node.value)
     return half
 
 
@@ -313,24 +295,37 @@ def compared(text: str) -> list[str]:
     return re.findall(r'"(\w+)"', " ".join(equal))
 
 
-def translates(r: Line, python: Line, imported: set[str]) -> bool:
+def inputs(code: str, others: str) -> list[str]:
+    """The texts and variables of a line.
+
+    `others` finds functions, parts and names of arguments, which are none.
+    """
+    texts = re.findall(r'".*?"', code)
+    rest = re.sub(others, " ", re.sub(r'".*?"', " ", code))
+    return sorted(texts + re.findall(r"\b[A-Za-z_][\w.]*", rest))
+
+
+def translates(r: str, python: str, no_variables: set[str]) -> bool:
     """Whether there is anything to translate, from the same variables and texts."""
+    in_r = inputs(r, r"\$[\w.]+|[\w.]+\(|\w+ = ")
+    in_python = inputs(python, r"\.\w+|\w+\(|\w+=")
     return (
-        r.code != python.code
-        and max(len(r.code), len(python.code)) <= LONGEST
-        and not BARE.fullmatch(r.code)
-        and not BARE.fullmatch(python.code)
-        and r.variables == [x for x in python.variables if x not in imported]
-        and r.strings == python.strings
+        r != python
+        and max(len(r), len(python)) <= LONGEST
+        and not BARE.fullmatch(r)
+        and not BARE.fullmatch(python)
+        and [x for x in in_r if x not in no_variables]
+        == [x for x in in_python if x not in no_variables]
     )
 
 
 def same_lines(cells: list[Cell], r: dict[str, Half]) -> Iterator[Entry]:
     """Right-hand sides that have given equal values."""
     imports = r"(?m)^(?:import|from .* import) (?:.* as )?(\w+)"
-    imported = {x for cell in cells for x in re.findall(imports, cell.text)}
+    no_variables = {x for cell in cells for x in re.findall(imports, cell.text)}
+    no_variables |= {"for", "in", "TRUE", "FALSE"}
     halves = {id(python): one for one, python in pairs(cells)}
-    waiting: dict[str, tuple[Line, Line, Place]] = {}
+    waiting: dict[str, tuple[str, str, Place]] = {}
     for cell in cells:
         if id(cell) in halves:
             one, other = r[halves[id(cell)].text], half_in_python(cell.text)
@@ -341,9 +336,9 @@ def same_lines(cells: list[Cell], r: dict[str, Half]) -> Iterator[Entry]:
                     waiting[name] = one.lines[name], other.lines[name], cell.place
         elif "check" in cell.tags:
             for name in compared(cell.text):
-                line = waiting.pop(name, None)
-                if line and translates(*line[:2], imported):
-                    yield Entry("", code(line[0].code), code(line[1].code), [line[2]])
+                *lines, place = waiting.pop(name, ("", "", cell.place))
+                if translates(*lines, no_variables):
+                    yield Entry("", *map(code, lines), [place])
         elif "pair" not in cell.tags:
             waiting.clear()  # what this cell does to the names is not known
 

@@ -57,14 +57,6 @@ class LimitedKernel(nbval.kernel.RunningKernel):
         self.watch.close()
 
 
-def sentence(notebook, watch):
-    return (
-        f"{notebook} takes more than {watch.limit / 1e9:.2f} GB of memory, "
-        "which is the limit for its kernel and all that it starts. They were "
-        f"ended at {watch.peak / 1e9:.2f} GB."
-    )
-
-
 def pytest_addoption(parser):
     parser.addoption(
         "--kernel-memory",
@@ -112,7 +104,11 @@ def pytest_runtest_call(item):
         return (yield)
     finally:
         if watch.exceeded:
-            item.raise_cell_error(sentence(item.path.name, watch))
+            item.raise_cell_error(
+                f"{item.path.name} takes more than {watch.limit / 1e9:.2f} GB of "
+                "memory, which is the limit for its kernel and all that it starts. "
+                f"They were ended at {watch.peak / 1e9:.2f} GB."
+            )
 
 
 def pytest_sessionfinish(session):

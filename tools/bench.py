@@ -1,7 +1,7 @@
 """Measure speed and memory against the project's limits (`make bench`).
 
 Prints a table, that of CONTRIBUTING.md, and writes build/bench.json, a list of
-{name, value, unit, limit, holds}. The exit status is 1 if a limit is missed. What is
+{name, value, unit, limit}. The exit status is 1 if a limit is missed. What is
 compared is measured in turns and repeated, so that a noisy machine disturbs both
 sides alike; medians are reported. Tests are never timed.
 """
@@ -29,18 +29,16 @@ REFERENCES = sorted((PROJECT / "data" / "timings").glob("reference-*"))
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One line of the table: a measured value and the most that it may be."""
 
     name: str
     value: float
     unit: str
     limit: float
-    holds: bool
 
-
-def row(name: str, value: float, unit: str, limit: float) -> Row:
-    """A measured value and the most that it may be."""
-    return Row(name, round(value, 3), unit, limit, value <= limit)
+    @property
+    def holds(self) -> bool:
+        return self.value <= self.limit
 
 
 def numbers(command: list[str], count: int = 1) -> list[float]:
@@ -56,18 +54,13 @@ def numbers(command: list[str], count: int = 1) -> list[float]:
     return [float(word) for word in words[-count:]]
 
 
-def python(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
-
-
-def rscript(code: str) -> list[str]:
-    return ["Rscript", "-e", code]
+PYTHON, RSCRIPT = [sys.executable, "-c"], ["Rscript", "-e"]
 
 
 def seconds(name: str, command: list[str], rounds: int, limit: float) -> list[Row]:
     """Median of the seconds that a program prints."""
     taken = [numbers(command)[0] for _ in range(rounds)]
-    return [row(name, statistics.median(taken), "s", limit)]
+    return [Row(name, statistics.median(taken), "s", limit)]
 
 
 def beyond(
@@ -80,7 +73,7 @@ def beyond(
         for which in ("base", "whole") if number % 2 else ("whole", "base"):
             taken[which] = numbers(whole if which == "whole" else base)[0]
         differences.append(taken["whole"] - taken["base"])
-    return [row(name, statistics.median(differences), "s", limit)]
+    return [Row(name, statistics.median(differences), "s", limit)]
 
 
 IMPORT_KERAS = """
@@ -124,8 +117,8 @@ def bench_notebooks(rounds: int) -> list[Row]:
     outcomes = json.loads((PROJECT / "build" / "run.json").read_text(encoding="utf-8"))
     peaks = {o["name"]: o["peak_bytes"] / 1e9 for o in outcomes}
     return [
-        row("peak memory of the kernel of 01", peaks["01_mnist.ipynb"], "GB", 1.5),
-        row("all notebooks, after set-up", minutes, "min", 8.0),
+        Row("peak memory of the kernel of 01", peaks["01_mnist.ipynb"], "GB", 1.5),
+        Row("all notebooks, after set-up", minutes, "min", 8.0),
     ]
 
 
@@ -228,8 +221,8 @@ def bench_turns(rounds: int) -> list[Row]:
     # Zero if the interval covers 1.
     missed = max(again.low - 1, 1 - again.high, 0.0)
     return [
-        row("fit, R over Python, farther end from 1", farthest, "", 0.05),
-        row("fit, Python over Python, interval misses 1 by", missed, "", 0.0),
+        Row("fit, R over Python, farther end from 1", farthest, "", 0.05),
+        Row("fit, Python over Python, interval misses 1 by", missed, "", 0.0),
     ]
 
 
@@ -244,40 +237,40 @@ def bench_campaign(rounds: int) -> list[Row]:
         whole = paired_ratio(runs, ("r", "python"), "process_seconds").estimate
         share = 100 * read_end(folder)["overhead"]["share"]
         rows += [
-            row(f"{folder.name}: whole process, R over Python", whole, "", 1.25),
-            row(f"{folder.name}: a campaign's own share", share, "%", 1.0),
+            Row(f"{folder.name}: whole process, R over Python", whole, "", 1.25),
+            Row(f"{folder.name}: a campaign's own share", share, "%", 1.0),
         ]
     return rows
 
 
 BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "setup": lambda rounds: seconds(
-        "a second `make setup`", python(SECOND_SETUP), rounds, 2.0
+        "a second `make setup`", [*PYTHON, SECOND_SETUP], rounds, 2.0
     ),
     "load_ext": lambda rounds: beyond(
         "%load_ext sidebyside beyond importing Keras",
-        python(IMPORT_KERAS),
-        python(LOAD_EXTENSION),
+        [*PYTHON, IMPORT_KERAS],
+        [*PYTHON, LOAD_EXTENSION],
         rounds,
         1.0,
     ),
     "library": lambda rounds: beyond(
         "library(sidebyside) beyond reticulate and Keras",
-        rscript(R_WITHOUT),
-        rscript(R_WITH),
+        [*RSCRIPT, R_WITHOUT],
+        [*RSCRIPT, R_WITH],
         rounds,
         0.3,
     ),
     "exit": lambda rounds: seconds(
-        "a kernel that loaded R exits (code 0)", python(KERNEL_EXIT), rounds, 2.0
+        "a kernel that loaded R exits (code 0)", [*PYTHON, KERNEL_EXIT], rounds, 2.0
     ),
     "fruits": lambda rounds: [
-        *seconds("2,560 painted fruits", python(PAINT), min(rounds, 3), 20.0),
-        *seconds("fruits_directory()", python(FIND_FRUITS), rounds, 0.3),
+        *seconds("2,560 painted fruits", [*PYTHON, PAINT], min(rounds, 3), 20.0),
+        *seconds("fruits_directory()", [*PYTHON, FIND_FRUITS], rounds, 0.3),
     ],
     "loader": lambda rounds: seconds(
         "100,000 rows of measurements loaded and checked",
-        python(LOAD_RUNS),
+        [*PYTHON, LOAD_RUNS],
         min(rounds, 3),
         3.0,
     ),
@@ -296,7 +289,7 @@ def machine() -> str:
 def table(rows: list[Row]) -> str:
     """The rows as aligned text."""
     return "\n".join(
-        f"{r.name:<50}{r.value:8.2f} {r.unit:<4}limit {r.limit:<6g}"
+        f"{r.name:<54}{r.value:8.2f} {r.unit:<4}limit {r.limit:<6g}"
         f"{'holds' if r.holds else 'MISSED'}"
         for r in rows
     )

@@ -25,6 +25,8 @@ EXECUTED = PROJECT / "build" / "notebooks"
 # The table again, for `make bench`.
 SUMMARY = PROJECT / "build" / "run.json"
 
+LINE = "{:<32}  {:<7}  {:<11}  {:<13}  {}"
+
 # Asked of the kernel itself when it is done: kilobytes on Linux, bytes on
 # macOS (getrusage(2) of each).
 PEAK = (
@@ -44,16 +46,12 @@ class Outcome:
     checks_passed: int
     problem: str = ""
 
-    @property
-    def cells(self) -> tuple[str, ...]:
+    def __str__(self) -> str:
         """One row of the table."""
-        return (
-            self.name,
-            f"{self.minutes:.1f}",
-            f"{self.peak_bytes / 1e9:.2f} GB" if self.peak_bytes else "-",
-            f"{self.checks_passed} of {self.checks}",
-            "failed" if self.problem else "ok",
-        )
+        memory = f"{self.peak_bytes / 1e9:.2f} GB" if self.peak_bytes else "-"
+        checks = f"{self.checks_passed} of {self.checks}"
+        verdict = "failed" if self.problem else "ok"
+        return LINE.format(self.name, f"{self.minutes:.1f}", memory, checks, verdict)
 
 
 def is_check(cell: nbformat.NotebookNode) -> bool:
@@ -100,18 +98,14 @@ def execute(source: Path, target: Path) -> Outcome:
         problem = str(error)
     minutes = (time.monotonic() - started) / 60
     show_progress("", 0, 0)
-    keep_only_what_lasts(notebook)
+    # Names of versions and times make diffs and no sense.
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
     if not (problem and source == target):
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
     return Outcome(source.name, minutes, peak, len(checks), passed, problem)
-
-
-def keep_only_what_lasts(notebook: nbformat.NotebookNode) -> None:
-    """Names of versions and memory addresses make diffs and no sense."""
-    notebook.metadata.language_info = {"name": "python"}
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
 
 
 def peak_memory(client: NotebookClient) -> int:
@@ -133,19 +127,6 @@ def show_progress(name: str, cell: int, cells: int) -> None:
         print(f"{name}: {cells} cells", flush=True)
 
 
-def table(outcomes: list[Outcome]) -> str:
-    """The table that `make run` ends with."""
-    head = ("notebook", "minutes", "peak memory", "checks passed", "")
-    rows = [head, *(o.cells for o in outcomes)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    )
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path)
@@ -164,8 +145,8 @@ def main() -> int:
         outcomes.append(execute(source, target))
         if outcomes[-1].problem:
             print(f"{source.name} failed:\n{outcomes[-1].problem}")
-    print()
-    print(table(outcomes))
+    head = LINE.format("notebook", "minutes", "peak memory", "checks passed", "")
+    print("", head.rstrip(), *outcomes, sep="\n")
     where = NOTEBOOKS if chosen.in_place else chosen.output
     print(f"\nExecuted notebooks: {where}")
     SUMMARY.parent.mkdir(exist_ok=True)

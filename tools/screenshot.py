@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import shutil
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-BOOK = ROOT / "build" / "book"
+PAGE = ROOT / "build" / "book" / "notebooks" / "01_mnist.html"
 PICTURE = ROOT / "book" / "static" / "pair.png"
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -29,7 +28,8 @@ OPTIONS = (
     "--disable-sync",
 )
 
-# The halves of the first pair of which both have a figure, in pixels of the page.
+# The halves of the first pair of which both have a figure, in pixels of the page, and
+# a little around them.
 FIND_PAIR = """
 () => {
   for (const r of document.querySelectorAll("main .tag_pair.tag_r")) {
@@ -38,7 +38,8 @@ FIND_PAIR = """
     if (!r.querySelector("img") || !python.querySelector("img")) continue;
     const [a, b] = [r, python].map((half) => half.getBoundingClientRect());
     const height = Math.max(a.bottom, b.bottom) - a.top;
-    return {x: a.left, y: a.top + scrollY, width: b.right - a.left, height};
+    const [x, y] = [a.left - 12, a.top + scrollY - 12];
+    return {x, y, width: b.right - a.left + 24, height: height + 24};
   }
 }
 """
@@ -69,22 +70,8 @@ def open_browser() -> Iterator[Browser]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--page", default="notebooks/01_mnist.html", help="page of the book"
-    )
-    parser.add_argument("--output", type=Path, default=PICTURE)
-    parser.add_argument(
-        "--margin", type=int, default=12, help="around the pair, in pixels"
-    )
-    chosen = parser.parse_args()
-
-    if not (BOOK / chosen.page).is_file():
-        raise SystemExit(
-            f"{BOOK / chosen.page} does not exist; `make book` makes it, "
-            "`make picture` does both."
-        )
-    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    if not PAGE.is_file():
+        raise SystemExit(f"{PAGE} does not exist; `make picture` makes it first.")
     with open_browser() as browser:
         # Twice the pixels, for today's screens.
         page = browser.new_page(
@@ -92,25 +79,14 @@ def main() -> None:
             device_scale_factor=2,
             color_scheme="light",
         )
-        page.goto((BOOK / chosen.page).as_uri())
+        page.goto(PAGE.as_uri())
         page.evaluate("document.fonts.ready")
-        pair = page.evaluate(FIND_PAIR)
-        if pair is None:
-            raise SystemExit(f"{chosen.page} has no pair with a figure in both halves")
-        m = chosen.margin
-        clip = {
-            "x": pair["x"] - m,
-            "y": pair["y"] - m,
-            "width": pair["width"] + 2 * m,
-            "height": pair["height"] + 2 * m,
-        }
-        page.screenshot(path=chosen.output, full_page=True, clip=clip)
+        page.screenshot(path=PICTURE, full_page=True, clip=page.evaluate(FIND_PAIR))
     # Text and line drawings have few colours.
-    with Image.open(chosen.output) as image:
-        image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
-            chosen.output, optimize=True
-        )
-    print(f"{chosen.output}: {chosen.output.stat().st_size / 1000:.0f} kB")
+    with Image.open(PICTURE) as image:
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+        few.save(PICTURE, optimize=True)
+    print(f"{PICTURE}: {PICTURE.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -68,8 +68,7 @@ RESUME = "make setup   (resumes where it stopped)"
 WHAT_NEXT = "`make lab` opens the notebooks, `make` lists the commands."
 
 
-# ------------------------------------------------------------
-# Running things
+# --- Running things
 
 
 def say(text: str) -> None:
@@ -179,8 +178,7 @@ def output_of(command: Sequence[object], env: Mapping[str, str] | None = None) -
     return result.stdout
 
 
-# ------------------------------------------------------------
-# Asking Python, R and dpkg
+# --- Asking Python, R and dpkg
 
 
 PYTHON_PROBE = """
@@ -229,8 +227,7 @@ def query_dpkg(names: Sequence[str]) -> dict[str, str]:
     return dict(re.findall(r"^(.*)\t(.*)\tinstalled$", text, re.MULTILINE))
 
 
-# ------------------------------------------------------------
-# Fingerprints and the stamp
+# --- Fingerprints and the stamp
 
 
 def fingerprint(*parts: object) -> str:
@@ -290,8 +287,7 @@ class Stamp:
             os.replace(str(draft), str(self.path))
 
 
-# ------------------------------------------------------------
-# Steps
+# --- Steps
 
 
 @dataclass(frozen=True)
@@ -352,8 +348,7 @@ def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
             raise
 
 
-# ------------------------------------------------------------
-# Route 1: an active conda environment; and what both routes share
+# --- Route 1: an active conda environment; and what both routes share
 
 
 CHECK_PYTHON = """
@@ -474,8 +469,7 @@ class Environment:
         return False
 
 
-# ------------------------------------------------------------
-# Route 2: apt and a virtual environment
+# --- Route 2: apt and a virtual environment
 
 
 class AptEnvironment(Environment):
@@ -696,9 +690,6 @@ class AptEnvironment(Environment):
         self.install(chosen, built="rpy2-rinterface")
 
 
-# ------------------------------------------------------------
-
-
 def find_environment() -> Environment:
     has_apt = shutil.which("apt-get") is not None
     if choose_route(os.environ, platform.system(), has_apt) == "conda":
@@ -721,14 +712,10 @@ def only_one(lock_path: Path) -> Iterator[None]:
         yield
 
 
-def is_complete(environment: Environment) -> bool:
-    return all(step.is_done(environment.stamp) for step in environment.steps())
-
-
 def set_up(quiet: bool) -> Environment:
     """Do what is outstanding. `quiet`: say nothing if that is nothing."""
     environment = find_environment()
-    if is_complete(environment):
+    if all(step.is_done(environment.stamp) for step in environment.steps()):
         if not quiet:
             say(f"Set-up is complete; nothing to do. {WHAT_NEXT}")
         return environment

@@ -56,8 +56,7 @@ class Stop(Exception):
         return f"{found}\n  to do:   " + "\n      or:  ".join(self.remedy)
 
 
-# ------------------------------------------------------------
-# Versions and what follows from them
+# --- Versions and what follows from them
 
 
 def version(text: str) -> Version:
@@ -126,8 +125,7 @@ def requirements_for(reticulate: Version, python: Version) -> str:
     )
 
 
-# ------------------------------------------------------------
-# Which route
+# --- Which route
 
 
 def missing_from_conda(prefix: Path) -> list[str]:
@@ -174,8 +172,7 @@ def choose_route(environ: Mapping[str, str], system: str, has_apt: bool) -> str:
     return "apt"
 
 
-# ------------------------------------------------------------
-# Which Python, which R
+# --- Which Python, which R
 
 
 def judge_r(r: str, found: Mapping[str, Version] | None) -> Version:
@@ -223,8 +220,7 @@ def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
     return "/usr/bin/python3"
 
 
-# ------------------------------------------------------------
-# Debian's packages
+# --- Debian's packages
 
 
 def package_list(text: str) -> tuple[list[str], list[str]]:
@@ -237,8 +233,7 @@ def package_list(text: str) -> tuple[list[str], list[str]]:
     return lists
 
 
-# ------------------------------------------------------------
-# Where uv finds packages: where pip would
+# --- Where uv finds packages: where pip would
 
 UV_VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",

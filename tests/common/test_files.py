@@ -213,40 +213,6 @@ def test_a_folder_that_fails_leaves_what_was_there(place, monkeypatch, moment):
     assert beside(place) == ["place"]
 
 
-KILLED = """
-import os, shutil, sys
-from pathlib import Path
-from sidebyside.common.files import written_folder
-module, name, left = sys.modules[sys.argv[2]], sys.argv[3], int(sys.argv[4])
-really = getattr(module, name)
-def call(*arguments, **named):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), 9)
-    return really(*arguments, **named)
-setattr(module, name, call)
-with written_folder(Path(sys.argv[1])) as new:
-    (new / "new").touch()
-"""
-
-
-@pytest.mark.parametrize(
-    ("call", "expected"),
-    [
-        (("os", "rename", 1), "old"),
-        (("os", "rename", 2), "old"),
-        (("shutil", "rmtree", 3), "new"),  # two before the block
-    ],
-)
-def test_what_a_killed_writer_of_a_folder_left_is_tidied_up(place, call, expected):
-    subprocess.run([sys.executable, "-c", KILLED, place, *map(str, call)], check=False)
-    assert len(beside(place)) == 2
-    restore_folder(place)
-    assert os.listdir(place) == [expected]
-    assert beside(place) == ["place"]
-
-
 @pytest.mark.parametrize("old", ["folder", "link", "dead link"])
 @pytest.mark.parametrize("there", ["nothing", "folder", "dead link"])
 def test_what_is_in_place_stays_and_the_old_comes_where_nothing_is(

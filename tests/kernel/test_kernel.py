@@ -103,7 +103,7 @@ def test_loading_twice_is_harmless(kernel):
     reloaded = kernel.run("%reload_ext sidebyside")
     assert reloaded.ok, reloaded.shown
     assert reloaded.stdout == kernel.loaded.stdout
-    assert kernel.r("cat(kept)").stdout == "42"
+    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 72"
 
 
 def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
@@ -375,7 +375,8 @@ def test_what_is_missing_is_named_and_when_fixed_the_kernel_goes_on(start_kernel
     kernel.run(
         "import sys\n"
         "from sidebyside.kernel import preflight, rsession\n"
-        "kept = preflight._installed, rsession.RSession._has_package"
+        "kept = preflight._installed, rsession.RSession._has_package\n"
+        "python = sys.executable, sys.path[0]"
     )
     for code, named in LACKS.items():
         version = "rsession.current().text('format(packageVersion(\"reticulate\"))')"
@@ -395,6 +396,7 @@ def test_what_is_missing_is_named_and_when_fixed_the_kernel_goes_on(start_kernel
     loaded = kernel.run("%load_ext sidebyside")
     assert loaded.ok, loaded.shown
     assert loaded.stdout.startswith("R ")
+    assert kernel.run("python == (sys.executable, sys.path[0])").text == "True"
     assert kernel.r("cat('R answers\\n')").stdout.strip() == "R answers"
 
 

@@ -18,7 +18,7 @@ def run_bench(monkeypatch, tmp_path, capsys):
 
     def rows(name):
         return [
-            bench.row(f"{name} {place}", value, "s", 2.0)
+            bench.Row(f"{name} {place}", value, "s", 2.0)
             for place, value in enumerate(values[name])
         ]
 
@@ -61,9 +61,9 @@ def test_the_reference_campaigns_give_rows():
 def test_a_program_that_fails_says_why():
     code = "import sys; print('FAILED 02', flush=True); sys.exit('no module x')"
     with pytest.raises(RuntimeError, match="FAILED 02\nno module x"):
-        bench.numbers(bench.python(code), 0)
+        bench.numbers([*bench.PYTHON, code], 0)
     with pytest.raises(RuntimeError, match="failed"):
-        bench.numbers(bench.python("print(1)"), 2)
+        bench.numbers([*bench.PYTHON, "print(1)"], 2)
 
 
 def test_a_difference_is_of_the_two_programs_measured_in_turns(monkeypatch):
@@ -85,6 +85,6 @@ def test_seconds_are_the_median():
     code = "import pathlib; p = pathlib.Path({!r}); n = len(p.read_text()); "
     code += "p.write_text('x' * (n + 1)); print((9, 1, 2)[n])"
     with tempfile.NamedTemporaryFile() as file:
-        program = bench.python(code.format(file.name))
+        program = [*bench.PYTHON, code.format(file.name)]
         [found] = bench.seconds("x", program, 3, 2.0)
     assert (found.value, found.holds) == (2.0, True)

@@ -172,6 +172,7 @@ def test_lines_that_a_check_found_equal_are_there(rows):
             'compare("m")',
         ),  # R's line is only begun
         ("m <- a", "m = list(a)", 'compare("m")'),  # a bare name
+        (f"m <- c({'0, ' * 25}a)", "m = [a]", 'compare("m")'),  # too long
         ("m <- a + 1", "m = a + 1", 'compare("m")'),  # nothing to translate
         ('m <- load("r.txt")', 'm = load("python.txt")', 'compare("m")'),  # other texts
         ("m <- mean(a)", "def f():\n    m = a.mean()", 'compare("m")'),
@@ -185,6 +186,8 @@ def test_a_line_is_forgotten_when_its_name_gets_something_else(rows):
     first = pair("m <- mean(a)", "m = a.mean()")
     changed = pair("m <- m + 1\nk <- 1", "m = m + 1\nk = 1")
     assert rows("lines", *first, *changed, check('compare("m")')) == []
+    one_sided = pair("m[1] <- 1", "k = 1")
+    assert rows("lines", *first, *one_sided, check('compare("m")')) == []
     assert rows("lines", *first, new_code_cell("m = 1"), check('compare("m")')) == []
     assert rows("lines", *first, *pair("k <- 1", "k = 1"), check('compare("m")')) == [
         ("`mean(a)`", "`a.mean()`")
@@ -208,7 +211,7 @@ def test_rows_of_a_small_dictionary_are_read(tmp_path):
         tmp_path / "01_one.ipynb",
         new_markdown_cell("# Title\n\n```sh\n# no heading\n```"),
         new_markdown_cell("text\n\n## A `part`"),
-        *pair("x |> f()", "x.f()"),
+        *pair("x |> f()\ndim(y)", "x.f()\nlen(y)"),
         new_markdown_cell("## A part"),
         *pair("x |> f()\ndim(y)", "x.f()\ny.shape"),
         new_markdown_cell(SMALL + other),

@@ -117,6 +117,10 @@ def test_a_failure_ends_with_1_and_the_others_are_run(tmp_path):
         ("assert 1 == 2, 'not equal'", "check"),
         "print('never')",
     )
+    notebook = nbformat.read(bad, 4)
+    old = nbformat.v4.new_output("stream", name="stdout", text="old\n")
+    notebook.cells[3].outputs = [old]
+    nbformat.write(notebook, bad)
     good = write(tmp_path / "01_good.ipynb", "1")
     done = run(bad, good, "--output", tmp_path / "executed")
     assert done.returncode == 1
@@ -153,14 +157,3 @@ def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path):
     assert done.returncode == 2
     assert "no.ipynb is no file; expected a notebook" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_old_outputs_do_not_survive(tmp_path):
-    path = write(tmp_path / "00_old.ipynb", "pass")
-    notebook = nbformat.read(path, 4)
-    notebook.cells[0].outputs = [
-        nbformat.v4.new_output("stream", name="stdout", text="old\n")
-    ]
-    nbformat.write(notebook, path)
-    assert run("--in-place", path).returncode == 0
-    assert nbformat.read(path, 4).cells[0].outputs == []

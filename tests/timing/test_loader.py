@@ -74,18 +74,22 @@ def test_a_campaign_is_read_with_its_types(tmp_path):
     assert table["machine"].tolist() == ["m1"] * 4
     assert table["work"].tolist() == ["2 epochs"] * 4
     assert table.attrs["folders"] == {"one": str(tmp_path / "one")}
+    place = loader.read_campaign(tmp_path / "one").attrs["place"]
+    assert place.start == table["started"].min()
+    assert place.end == pd.Timestamp("2026-11-22T09:30:12.572Z")
 
 
 def test_several_campaigns_become_one_table(tmp_path):
     one, two = write(tmp_path / "one", rows()), tmp_path / "two"
-    write(two, rows("two"), machine="m2", plan={"programs": {"r": "0123456789"}})
+    hashes = {"r": "0123456789", "python": "abcdefgh"}
+    write(two, rows("two"), machine="m2", plan={"programs": hashes})
     data = "Fruits: painted by us, from /home/me/x: 16 classes; so"
     (two / layout.MACHINE).write_text(json.dumps({"id": "m2", "data": data}))
     table = load_campaigns(tmp_path)
     assert table["campaign"].tolist() == ["one"] * 4 + ["two"] * 4
     assert table["work"].unique().tolist() == [
         "2 epochs",
-        "2 epochs; Fruits: painted: 16 classes, so; programs 012345",
+        "2 epochs; Fruits: painted: 16 classes, so; programs abcdef/012345",
     ]
     for column in ("campaign", "machine", "work", "arm", "state"):
         assert isinstance(table[column].dtype, pd.CategoricalDtype), column
@@ -283,9 +287,10 @@ def test_the_readers_own_finished_campaigns_come_first(places):
 
 
 def test_the_environment_names_folders(places, tmp_path, monkeypatch):
-    one = write(tmp_path / "x" / "one", rows())
+    write(tmp_path / "x" / "one", rows())
     two = write(tmp_path / "y" / "two", rows("two"))
-    monkeypatch.setenv(loader.ENVIRONMENT, f"{one}:{two.parent}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(loader.ENVIRONMENT, f"~/x/one:{two.parent}")
     assert names() == ["one", "two"]
     monkeypatch.setenv(loader.ENVIRONMENT, str(tmp_path / "nowhere"))
     with pytest.raises(NoTimings, match="not there"):

@@ -103,6 +103,8 @@ def test_the_short_campaign_is_defined_in_one_place(asked, capsys):
     assert options["epochs"] is None  # the notebook's, as in a standard campaign
     assert "hand-in" in capsys.readouterr().out
     assert {"python", "r", "python-again"} == set(SHORT.arms)
+    assert command.main(["run", "--arms", "r, python"]) == 0
+    assert asked.pop()[1]["arms"] == ("r", "python")
     assert command.main(["run"]) == 0
     name, options = asked[1]
     assert (options["blocks"], options["arms"]) == (None, layout.ARMS)
@@ -442,6 +444,18 @@ def test_a_teacher_may_take_more_in(room, whatever):
     assert "are of 2 kinds of work, which are judged separately" in text
     # What is not asked for again goes again.
     assert len(copied(collect(room))) == 3
+
+
+def test_the_commands_pass_their_options_on(own, tmp_path, room):
+    mine = put(own, 1, "one")
+    to = str(tmp_path / "to")
+    options = ["--to", str(room), "--name", "apple"]
+    assert command.main(["hand-in", str(mine), *options]) == 0
+    (put(room, 2, "unfinished") / layout.END).unlink()
+    options = ["--to", to, "--also", "unfinished"]
+    assert command.main(["collect", str(room), *options]) == 0
+    found = load_campaigns(to)["campaign"].unique()
+    assert [x.partition("-")[0] for x in found] == ["apple", "c2"]
 
 
 def test_more_may_come_in_later(room):

@@ -68,9 +68,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
-    def path(text: str) -> Path:
-        return Path(text).expanduser()
-
     parser = argparse.ArgumentParser(
         prog="python -m sidebyside.data.fetch_fruits",
         description="Get the photographs of Fruits-360 from Kaggle, or from "
@@ -79,7 +76,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--from",
         dest="origin",
-        type=path,
+        type=Path,
         metavar="ZIP_OR_FOLDER",
         help="an archive or a folder on disk, instead of Kaggle",
     )
@@ -91,7 +88,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--to",
-        type=path,
+        type=Path,
         metavar="DIR",
         help="where to (default: data/fruits-360, where the notebook looks)",
     )

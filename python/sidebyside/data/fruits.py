@@ -141,7 +141,7 @@ def wanted_classes(classes: str | Iterable[str] | None) -> list[str]:
     if classes is None:
         classes = os.environ.get("FRUITS360_CLASSES", "")
     names = classes.split(",") if isinstance(classes, str) else classes
-    return list(dict.fromkeys(x.strip() for x in names if x.strip()))
+    return [x.strip() for x in names if x.strip()]
 
 
 def choose(there: dict[str, set[str]], wanted: list[str], where: str) -> Choice:
@@ -373,6 +373,8 @@ def _as_expected(parts: dict[str, Path], choice: Choice) -> Path:
     """The folder itself, or one of links with the expected names."""
     if parts["Test"].name == "Test" and not choice.renamed() and not choice.others:
         return parts[TRAINING].parent
+    import filelock
+
     links = {
         (split, name): (part / real).resolve()
         for split, part in parts.items()
@@ -381,19 +383,11 @@ def _as_expected(parts: dict[str, Path], choice: Choice) -> Path:
     what = json.dumps(sorted((*key, str(folder)) for key, folder in links.items()))
     name = hashlib.sha256(what.encode()).hexdigest()[:12]
     view = _own_directory() / "fruits-360-views" / name
-    if not view.is_dir():
-        _write_links(view, links)
-    return view
-
-
-def _write_links(view: Path, links: dict[tuple[str, str], Path]) -> None:
-    import filelock
-
     view.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(view.with_name(f".{view.name}.lock")):
-        if view.is_dir():  # another process was quicker
-            return
-        with written_folder(view) as new:
-            for (split, name), folder in links.items():
-                (new / split).mkdir(exist_ok=True)
-                (new / split / name).symlink_to(folder, target_is_directory=True)
+    with filelock.FileLock(view.with_name(f".{name}.lock")):
+        if not view.is_dir():
+            with written_folder(view) as new:
+                for (split, kind), folder in links.items():
+                    (new / split).mkdir(exist_ok=True)
+                    (new / split / kind).symlink_to(folder, target_is_directory=True)
+    return view

@@ -175,7 +175,7 @@ def _is_nothing(side: Any) -> bool:
 def _is_empty(side: Any) -> bool:
     if isinstance(side, Leaf):
         return side.values.shape == (0,)
-    return isinstance(side, list | Named) and not getattr(side, "values", side)
+    return (side.values if isinstance(side, Named) else side) in ([], {})
 
 
 def _named(side: Any) -> Named | None:

@@ -67,7 +67,8 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     Raises
     ------
     WrongRuns
-        With file, line and column of everything that is not as it should be.
+        With file, line and column of what is not as it should be; the first
+        check to fail ends it.
     NoTimings
         If nothing was found, with what to do.
     """
@@ -110,10 +111,8 @@ def campaign_folders(*folders: str | Path) -> list[Path]:
     contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
     own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
     if not (chosen := own or reference):
-        raise NoTimings(
-            f"no measurements in {' or '.join(map(str, places))}; `make "
-            "timings` makes some"
-        )
+        where = " or ".join(map(str, places))
+        raise NoTimings(f"no measurements in {where}; `make timings` makes some")
     return chosen + contributed
 
 
@@ -184,11 +183,8 @@ _PICTURES = re.compile(r"(Fruits: \w+)[^:]*?(?:, from .*)?(: \d+ classes.*)")
 
 @dataclass(frozen=True)
 class Seen:
-    """Where and when a campaign was measured.
-
-    `id` is the name that `machine.json` gives the machine; `boot` stands for
-    the system that ran since it was last started, "" if that is not known;
-    `start` and `end` are times of any one kind.
+    """Where and when a campaign was measured: `id` and `boot` of `machine.json`,
+    `boot` being "" if it is not known, and two times of any one kind.
     """
 
     id: str
@@ -235,14 +231,10 @@ def work_of(plan: Plan, machine: Mapping[str, Any]) -> Work:
 def work_in_words(work: Work) -> str:
     """The same as a text, without the device, which has its own column.
 
-    Parts are joined by "; ", as in "10 epochs; Fruits: painted: 16 classes,
-    1,920 Training and 640 Test images; programs 0123ab/4567cd".
+    Such as "10 epochs; Fruits: painted: 16 classes; programs 0123ab/4567cd".
     """
     known = dict(work)
-    epochs = known["epochs"]
-    parts = [
-        f"{epochs} epoch{'' if epochs == '1' else 's'}",
-        " ".join(known["pictures"].replace(";", ",").split()),
-        f"programs {known['programs']}" if known["programs"] else "",
-    ]
-    return "; ".join(filter(None, parts))
+    epochs = f"{known['epochs']} epoch{'' if known['epochs'] == '1' else 's'}"
+    pictures = " ".join(known["pictures"].replace(";", ",").split())
+    programs = known["programs"] and f"programs {known['programs']}"
+    return "; ".join(filter(None, [epochs, pictures, programs]))

@@ -161,18 +161,8 @@ def paint_fruits(
     seed
         The same seed and `VERSION` give the same bytes.
 
-    Returns
-    -------
-    pathlib.Path
-        The directory, absolute.
-
-    Raises
-    ------
-    ValueError
-        If a fruit is not known.
-    CannotPaint
-        If it cannot be written: the disk is full, the folder holds
-        something else, ... The message says what to do.
+    Returns the directory, absolute. Raises ValueError if a fruit is not known,
+    and CannotPaint, which says what to do, if it cannot be written.
     """
     import filelock
 
@@ -206,13 +196,13 @@ def paint_fruits(
                         (new / MARKER).write_text(text, "utf-8")
     except filelock.Timeout as late:
         raise CannotPaint(
-            f"another process has been painting {target} for "
-            f"{PATIENCE // 60} minutes. Stop it, or choose another folder."
+            f"another process has been painting {target} for {PATIENCE // 60} minutes. "
+            "Stop it, or choose another folder."
         ) from late
     except OSError as problem:
         raise CannotPaint(
-            f"painted fruits cannot be written to {target}: "
-            f"{problem.strerror or problem}. Make room (they need 20 MB), or choose "
+            f"painted fruits cannot be written to {target} "
+            f"({problem.strerror or problem}). Make room (they need 20 MB), or choose "
             "another folder."
         ) from problem
     return target
