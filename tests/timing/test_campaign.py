@@ -401,6 +401,7 @@ def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd)
     shown = capfd.readouterr().out
     assert "crashed: exit code 1" in shown
     assert "timeout: stopped after 4." in shown
+    assert "GPU" not in shown
     told = report.show_text(folder)
     assert "Of 6 runs: 3 crashed, 1 timeout." in told
     assert "run 4" in told
@@ -748,6 +749,13 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
         resume_campaign(folder, progress="none")
     with pytest.raises(WrongPlan, match="is no campaign"):
         resume_campaign(fakes.folder)
+
+
+def test_two_campaigns_are_not_resumed_at_once(run):
+    folder = run()
+    (folder / "end.json").unlink()
+    with locks.machine_lock("other"), pytest.raises(AnotherCampaign, match="'other'"):
+        resume_campaign(folder, progress="none")
 
 
 def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):

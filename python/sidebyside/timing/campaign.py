@@ -444,7 +444,6 @@ class Campaign:
         self.rows.append(row)
         for other in others:
             self.progress.say(f"run {other['run']}, {other['arm']}: {other['message']}")
-        (self.current / "run.json").unlink(missing_ok=True)
         self._note(f"run {row['run']}: {row['state']}")
 
     def record_lost_run(self) -> None:
@@ -455,6 +454,7 @@ class Campaign:
         except (OSError, ValueError):
             return
         if row["run"] in {x["run"] for x in self.rows}:
+            # It had ended: its row is there.
             return
         row["message"] = "the campaign was killed during this run"
         row |= dict.fromkeys(layout.EPOCH_COLUMNS, ())

@@ -134,7 +134,7 @@ class Compact(Progress):
                 for x in self.rows
                 if x["block"] == row["block"] and x["state"] == "ok"
             ]
-            if row["block"] > 0 and (ratio := self.ratio_text()):
+            if ratio := self.ratio_text():
                 fits.append(f"({ratio})")
             block = f"{self.block_text(row['block']):<13}"
             self.say("  ".join([block, *fits]).rstrip())
