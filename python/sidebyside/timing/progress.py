@@ -85,8 +85,9 @@ class Progress:
         return f"block {block} of {most}{self.plan.blocks}"
 
     def ends_block(self, row: Mapping[str, Any]) -> bool:
-        """Whether a run is in the last place of its block."""
-        return row["position"] == len(self.plan.arms)
+        """Whether a run is the last of its block, and is not run again."""
+        last = row["position"] == len(self.plan.arms)
+        return last and row["state"] != "interrupted"
 
 
 def run_text(row: Mapping[str, Any]) -> str:
