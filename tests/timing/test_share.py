@@ -458,6 +458,18 @@ def test_the_commands_pass_their_options_on(own, tmp_path, room):
     assert [x.partition("-")[0] for x in found] == ["apple", "c2"]
 
 
+@pytest.mark.parametrize("name", ["hand-in", "contribute"])
+def test_a_place_that_cannot_be_written_is_named(own, tmp_path, capsys, name):
+    mine = put(own, 1, "one")
+    file = tmp_path / "file"
+    file.touch()
+    assert command.main([name, str(mine), "--to", str(file / "below")]) == 1
+    told = capsys.readouterr().err
+    assert str(file) in told
+    assert "Not a directory" in told
+    assert told.count("\n") == 1
+
+
 def test_more_may_come_in_later(room):
     first = put(room, 1)
     target = collect(room).target

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import psutil
 
-from ..common.errors import Sentence
+from ..common.errors import Sentence, printable
 from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
@@ -104,6 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _do(options)
     except Sentence as problem:
         print(problem, file=sys.stderr)
+        return 1
+    except OSError as problem:
+        # A folder that may not be written, a disk that is full or gone.
+        place = problem.filename2 or problem.filename or "A file"
+        what = f"{place} cannot be read or written: {problem.strerror or problem}"
+        print(printable(what, 1000), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):
