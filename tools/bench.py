@@ -51,7 +51,7 @@ def numbers(command: list[str], count: int = 1) -> list[float]:
         # Both: tools/run.py names the notebook on one and says why on the other.
         said = result.stdout[-2000:] + result.stderr[-2000:]
         raise RuntimeError(f"{command[:3]} failed:\n{said}")
-    return [float(word) for word in words[-count:]]
+    return [float(word) for word in words[len(words) - count :]]
 
 
 PYTHON, RSCRIPT = [sys.executable, "-c"], ["Rscript", "-e"]
@@ -303,9 +303,9 @@ def main() -> int:
     rows: list[Row] = []
     print(machine(), flush=True)
     for name in chosen.only or BENCHES:
-        print(f"measuring: {name} ...", flush=True)
-        rows += BENCHES[name](chosen.rounds)
-    print(f"\n{table(rows)}")
+        found = BENCHES[name](chosen.rounds)
+        print(table(found), flush=True)
+        rows += found
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
     print(f"\nWritten to {RESULT}")

@@ -66,6 +66,12 @@ def test_a_program_that_fails_says_why():
         bench.numbers([*bench.PYTHON, "print(1)"], 2)
 
 
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [2.0]), (2, [1.0, 2.0])])
+def test_the_last_words_of_a_program_are_its_numbers(count, expected):
+    code = "print('00_start: 4 cells', 1, 2)"
+    assert bench.numbers([*bench.PYTHON, code], count) == expected
+
+
 def test_a_difference_is_of_the_two_programs_measured_in_turns(monkeypatch):
     """The machine gets slower with each measurement: order alone must not matter."""
     order, clock = [], iter(range(100))
