@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -327,3 +328,11 @@ def test_the_examples_of_the_rules_have_the_same_value_in_both_languages():
         found = np.atleast_1d(value_in_python(python)).tolist()
         assert json.loads(line) == found, r
     assert len(pairs) > 20
+
+
+@pytest.mark.parametrize("changed", [set(), {"notebooks/01_mnist"}])
+def test_the_page_is_written_again_when_a_page_has_changed(changed):
+    app = SimpleNamespace(config=SimpleNamespace(root_doc="index"))
+    env = SimpleNamespace(found_docs={"index", dictionary.PAGE, "notebooks/01_mnist"})
+    expected = [dictionary.PAGE, "index"] if changed else []
+    assert dictionary.outdated(app, env, set(), changed, set()) == expected
