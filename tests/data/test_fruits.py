@@ -218,6 +218,7 @@ def test_a_variable_chooses_where_no_argument_does(given, monkeypatch):
 
 
 def test_an_unknown_class_is_named_with_those_that_are_there(given):
+    refused("There is no class '7'", ["Kiwi", 7])
     said = refused("There is no class 'lemmon'", ["Kiwi", "lemmon"])
     assert said.endswith("There are: Kiwi, Lemon, Plum.")
 

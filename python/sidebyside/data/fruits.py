@@ -141,7 +141,8 @@ def wanted_classes(classes: str | Iterable[str] | None) -> list[str]:
     if classes is None:
         classes = os.environ.get("FRUITS360_CLASSES", "")
     names = classes.split(",") if isinstance(classes, str) else classes
-    return [x.strip() for x in names if x.strip()]
+    names = [str(name).strip() for name in names]
+    return [name for name in names if name]
 
 
 def choose(there: dict[str, set[str]], wanted: list[str], where: str) -> Choice:
