@@ -775,6 +775,9 @@ def test_whoever_looks_does_not_take_the_lock(fakes, monkeypatch):
         monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
         found = locks.holder()
         assert "under way on this machine: one" in report.status_text(fakes.campaigns)
+        # Another user's campaign writes into the same file later.
+        note = locks._note_path(locks._lock_path())
+        assert note.stat().st_mode & 0o777 == 0o666
     assert (found["pid"], found["campaign"]) == (os.getpid(), "one")
     # It lives, but does not measure any more.
     assert locks.holder() is None
