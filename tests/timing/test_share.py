@@ -382,7 +382,7 @@ def whatever(room):
         "edited.zip": ("wrong", "LEFT OUT: runs.csv, line"),
         "evil.zip": ("wrong", "LEFT OUT: plan.json, column campaign: found '../evil'"),
         "no-r.zip": ("wrong", "LEFT OUT: 0 blocks with complete runs"),
-        "one-block.zip": ("wrong", "LEFT OUT: 1 blocks with complete runs"),
+        "one-block.zip": ("wrong", "LEFT OUT: 1 block with complete runs"),
         "renamed.zip": ("twice", "left out: the same runs as 2.zip"),
         "thesis.docx": ("no-hand-in", "LEFT OUT: neither a .zip nor a campaign"),
         "two-epochs.zip": ("other-work", "left out: epochs 2, most have 4"),

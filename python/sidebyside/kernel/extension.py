@@ -210,9 +210,9 @@ class Interrupts:
     reaches Python only in what R calls of rpy2 (a look for events, the console),
     where an exception would be lost, so R is told instead.
 
-    Every half a second reticulate stops the Python code that R has called, looks for
-    R's events and flushes Python's output. What comes in that moment is lost, too. So
-    an interrupt is repeated while that code goes on.
+    Twice a second reticulate stops the Python code that R has called, looks for R's
+    events and flushes Python's output. An interrupt at that moment is lost, too, so it
+    is repeated while that code goes on.
     """
 
     # Seconds in which code that has heard of an interrupt should have ended.

@@ -12,6 +12,8 @@ from .estimates import Interval
 from .pairs import PHASES, measured
 from .statements import CONTROL, NAMES, TimeRatio
 
+TITLE = "R and Python: does the language change the time?"
+
 COLOURS = {"python": PYTHON, "r": R, CONTROL: PYTHON_LIGHT, "rpy2": R_LIGHT}
 MARKERS = {"cpu": "o", "gpu": "^"}
 
@@ -38,10 +40,9 @@ def draw(
     figure, (intervals, every_run) = plt.subplots(
         2, figsize=(width, height), height_ratios=[3, 2], layout="constrained"
     )
-    title = "R and Python: does the language change the time?"
     # 15 letters of this size are an inch wide.
     answer = textwrap.fill(answer, int((width - 0.4) * 15), break_on_hyphens=False)
-    figure.suptitle(f"{title}\n\n{answer}", x=0.02, ha="left", fontsize=8.5)
+    figure.suptitle(f"{TITLE}\n\n{answer}", x=0.02, ha="left", fontsize=8.5)
     _draw_intervals(findings, margin, intervals)
     _draw_runs(runs, every_run)
     return figure

@@ -15,11 +15,10 @@ import pandas as pd
 from ..common.files import write_whole
 from ..timing.format import read_machine
 from .estimates import LEVEL
+from .figure import TITLE
 from .pairs import PHASES, REFERENCE
 from .statements import CONTROL, NAMES
 from .verdict import Verdict
-
-TITLE = "R and Python: does the language change the time?"
 
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem;

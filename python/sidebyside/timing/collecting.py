@@ -225,8 +225,8 @@ def _read(path: Path) -> HandIn:
     if found.blocks < LEAST_BLOCKS:
         found.state = "wrong"
         found.notes = [
-            f"{found.blocks} blocks with complete runs of r and python, "
-            f"{LEAST_BLOCKS} are needed"
+            f"{found.blocks} block{'s' * (found.blocks != 1)} with complete runs of r "
+            f"and python; {LEAST_BLOCKS} are needed"
         ]
     return found
 

@@ -95,7 +95,7 @@ def _finished(source: Path) -> tuple[pd.DataFrame, list[str]]:
     if not layout.is_finished(source):
         raise WrongPlan(
             f"{source} is not finished; `python -m sidebyside.timing resume "
-            f"{source}` resumes it"
+            f"{source}` does the rest"
         )
     return table, _secrets(layout.read_machine(source))
 
@@ -106,7 +106,7 @@ def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]
     if not layout.NAME.fullmatch(name) or clean(name, secrets) != name:
         raise WrongPlan(
             f"{name!r} cannot be the name; choose one of letters, digits, '.', '_' and "
-            "'-' that has not the name of your account or computer in it"
+            "'-' without the name of your account or computer"
         )
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / name
