@@ -1,7 +1,7 @@
 """What the kernel makes of R's messages."""
 
 import pytest
-from sidebyside.kernel.extension import is_interrupt
+from sidebyside.kernel.magic import is_interrupt
 
 
 @pytest.mark.parametrize(
