@@ -29,6 +29,23 @@ prepare_session <- function() {
   )
 }
 
+# R and Python are one process, so R's end would be Python's, too.
+refuse_to_quit <- function() {
+  refuse <- function(save = "default", status = 0, runLast = TRUE) { # nolint
+    stop(
+      "R and Python are one process, so ending R would end Python as well. ",
+      "To start again, use Kernel > Restart.",
+      call. = FALSE
+    )
+  }
+  environment(refuse) <- baseenv()
+  for (name in c("q", "quit")) {
+    unlockBinding(name, baseenv())
+    assign(name, refuse, envir = baseenv())
+    lockBinding(name, baseenv())
+  }
+}
+
 # A variable on its way to Python: a history as its metrics, all else as
 # reticulate translates it.
 send_to_python <- function(name) {
