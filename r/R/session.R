@@ -34,14 +34,30 @@ prepare_session <- function() {
 }
 
 # R's pager: file.show() gives it the files that help() and others write.
-# nolint next: object_name_linter.
-show_files <- function(files, header, title, delete.file) {
+show_files <- function(files, header, title, delete.file) { # nolint
   for (i in seq_along(files)) {
     lines <- readLines(files[i], warn = FALSE)
     # Overstriking, which a terminal shows as underlined or bold.
     writeLines(c(if (nzchar(header[i])) header[i], gsub(".\b", "", lines)))
   }
   if (delete.file) unlink(files)
+}
+
+# R and Python are one process, so R's end would be Python's, too.
+refuse_to_quit <- function() {
+  refuse <- function(save = "default", status = 0, runLast = TRUE) { # nolint
+    stop(
+      "R and Python are one process, so ending R would end Python as well. ",
+      "To start again, use Kernel > Restart.",
+      call. = FALSE
+    )
+  }
+  environment(refuse) <- baseenv()
+  for (name in c("q", "quit")) {
+    unlockBinding(name, baseenv())
+    assign(name, refuse, envir = baseenv())
+    lockBinding(name, baseenv())
+  }
 }
 
 # A variable on its way to Python: a history as its metrics, all else as
