@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
 from . import figures, magic, preflight, quiet, rsession, style
+from .interrupts import attention
 
 
 def load(shell) -> None:
@@ -27,6 +28,8 @@ def load(shell) -> None:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
     _give_figures_their_text(shell)
+    shell.events.register("pre_run_cell", attention.listen)
+    shell.events.register("post_run_cell", attention.rest)
     session.call("prepare_session")
     session.call("refuse_to_quit")
     print(preflight.one_line(session))
@@ -68,6 +71,8 @@ def unload(shell) -> None:
     """Take the hooks off. R itself stays in the process."""
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("pre_run_cell", figures.forget_pending)
+    shell.events.unregister("pre_run_cell", attention.listen)
+    shell.events.unregister("post_run_cell", attention.rest)
 
 
 def _give_figures_their_text(shell) -> None:

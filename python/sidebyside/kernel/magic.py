@@ -8,7 +8,7 @@ import re
 import psutil
 
 from . import rsession
-from .interrupts import Interrupts
+from .interrupts import attention
 
 # Growth of the process, in bytes, that is worth a collection (30 ms).
 COLLECT_AFTER = 64_000_000
@@ -30,13 +30,14 @@ def register(shell) -> None:
         """rpy2's ``%%R``, with R's errors shown as R shows them."""
 
         def eval(self, code):
-            attention = Interrupts()
+            attention.interrupted = False
             session = rsession.current()
             session.forget_error()
             try:
-                with attention:
-                    text, *answer = super().eval(code)
-                    return clean_warnings(text), *answer
+                text, *answer = super().eval(code)
+                return clean_warnings(text), *answer
+            except KeyboardInterrupt:
+                raise RInterrupted from None
             except rmagic.RInterpreterError as error:
                 message = clean_message(error.err)
                 shown = error.stdout.replace(error.err, "").strip()

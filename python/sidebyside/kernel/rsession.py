@@ -17,6 +17,7 @@ from typing import Any
 from packaging.version import Version
 
 from ..common import versions
+from .turns import turn
 
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
@@ -76,6 +77,7 @@ class RSession:
     def __init__(self) -> None:
         prepare_environment()
         try:
+            turn.guard_rpy2()
             import rpy2.rinterface as rinterface
 
             rinterface.initr()
