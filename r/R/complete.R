@@ -10,11 +10,12 @@ complete_code <- function(code) {
     utils:::.assignEnd(nchar(code))
     word <- utils:::.guessTokenFromLine()
     utils:::.completeToken()
-    # R has no namespace keras3 where the dialect stands for it.
-    c(dialect_completions(word), utils:::.retrieveCompletions())
+    ours <- dialect_completions(word)
+    theirs <- utils:::.retrieveCompletions()
+    # Where R finds nothing, it may offer the word itself.
+    c(ours, if (length(ours)) setdiff(theirs, word) else theirs)
   })
-  # Where R finds nothing, it offers the word itself.
-  c(word, setdiff(enc2utf8(as.character(found)), word))
+  c(word, unique(enc2utf8(as.character(found))))
 }
 
 # Evaluated for a second at most, and without a word: the reader is typing.
