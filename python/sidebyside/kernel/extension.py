@@ -28,6 +28,7 @@ def load(shell) -> None:
     magic.register(shell)
     _give_figures_their_text(shell)
     session.call("prepare_session")
+    session.call("refuse_to_quit")
     print(preflight.one_line(session))
     style.show(shell)
 
