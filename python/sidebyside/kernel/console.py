@@ -250,6 +250,4 @@ def is_interrupt(message: str) -> bool:
 
     R gives no message then, and Python leaves its exception.
     """
-    return not message or bool(
-        re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message)
-    )
+    return not message or bool(re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message))
