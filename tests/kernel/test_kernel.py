@@ -183,6 +183,57 @@ def test_a_warning_looks_as_at_rs_own_prompt(kernel):
     assert printed(reply) == ("Warning messages:\n1: In f() : inside\n2: top\n")
 
 
+# --- what would end the process
+
+RECURSIONS = {
+    "plain": "f <- function(n) f(n + 1)\nf(1)",
+    "sapply": "f <- function(n) sapply(1, function(i) f(n + 1))\nf(1)",
+    "mutual": "a <- function() b()\nb <- function() a()\na()",
+    "default": "f <- function(x = f()) x\nf()",
+    "handler": "f <- function() tryCatch(f(), error = stop)\nf()",
+    "limit": "options(expressions = 5e5)\nf <- function(n) f(n)\nf(1)",
+    "method": 'A <- setRefClass("A", methods = list(m = function() m()))\nA$new()$m()',
+    "print": 'print.endless <- function(x) print(x)\nstructure(1, class = "endless")',
+    "parser": 'parse(text = strrep("(", 1e5))',
+    "python": "reticulate::import_main()$python_only()",
+    "both": "through <- reticulate::import_main()$through\n"
+    "f <- function() through(f)\nf()",
+    "callback": """
+f <- function(...) f(...)
+model <- keras_model_sequential(input_shape = 1) |> layer_dense(1)
+model |> compile(loss = "mse")
+model |> fit(matrix(0, 2), c(0, 0), verbose = 0,
+  callbacks = list(callback_lambda(on_epoch_begin = f)))""",
+    "rpy2": "reticulate::import_main()$by_rpy2(1)",
+}
+
+
+@pytest.mark.parametrize("code", RECURSIONS.values(), ids=list(RECURSIONS))
+def test_a_recursion_without_end_is_an_error(kernel, code):
+    kernel.run(
+        "import rpy2.robjects as ro\n"
+        "def python_only():\n    return python_only()\n"
+        "def through(f):\n    return f()\n"
+        "def by_rpy2(n):\n"
+        "    return ro.r('reticulate::import_main()$by_rpy2')(n)\n"
+        "kept = 'of Python'"
+    )
+    kernel.r("kept <- 'of R'")
+    reply = kernel.r(code)
+    assert reply.status == "error"
+    # Of fifty messages within each other R leaves the middle out.
+    assert re.search("stack|recursion|nested|omitted", reply.stdout + reply.shown)
+    assert kernel.run("kept").text == "'of Python'"
+    assert kernel.r("cat(kept)").stdout == "of R"
+
+
+@pytest.mark.parametrize("code", ['q("no")', "base::quit(status = 1)", "lapply(1, q)"])
+def test_rs_end_is_refused(kernel, code):
+    reply = kernel.r(code)
+    assert "Kernel > Restart" in reply.shown
+    assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
+
+
 # --- interrupting
 
 

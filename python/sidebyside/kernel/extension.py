@@ -29,6 +29,7 @@ def load(shell) -> None:
     shell.events.register("post_run_cell", record.note)
     _give_figures_their_text(shell)
     session.call("prepare_session")
+    session.call("refuse_to_quit")
     print(preflight.one_line(session))
     style.show(shell)
 

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import resource
 import shutil
 import sys
 from functools import cache
@@ -19,6 +20,9 @@ from ..common import versions
 
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
+
+# R's own limit where the system sets none, in bytes.
+LARGEST_STACK = 100_000_000
 
 NO_R = (
     "R was not found: there is no R on PATH and R_HOME is not set. `make "
@@ -87,7 +91,21 @@ class RSession:
             raise RUnavailable(f"R did not start: {error}") from error
         self._r = rinterface
         self._executable = sys.executable
+        self._check_the_stack()
         self._leave_quietly()
+
+    def _check_the_stack(self) -> None:
+        """Have R stop a recursion before the stack is full, as it does by itself.
+
+        rpy2 switches the check off (`_DEFAULT_C_STACK_LIMIT` in its embedded.py) for
+        the sake of threads. A fifth is left for what R calls.
+        """
+        from rpy2.rinterface_lib import openrlib
+
+        size, _ = resource.getrlimit(resource.RLIMIT_STACK)
+        if not 0 < size < LARGEST_STACK:
+            size = LARGEST_STACK
+        openrlib.rlib.R_CStackLimit = size * 4 // 5
 
     def _leave_quietly(self) -> None:
         """Take rpy2's exit handler off.
