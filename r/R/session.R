@@ -166,16 +166,3 @@ describe_list <- function(x) {
 is_plain_value <- function(x) {
   is.atomic(x) && length(x) == 1 && is.null(attributes(x))
 }
-
-# Why code cannot be parsed, in R's words.
-parse_problem <- function(code) {
-  tryCatch(
-    {
-      parse(text = code)
-      "R could not parse this cell."
-    },
-    error = function(e) {
-      paste0("Error in parsing this cell: ", conditionMessage(e))
-    }
-  )
-}

@@ -233,6 +233,10 @@ class RSession:
         """Whether R's global environment has a variable of this name."""
         return name in self._r.globalenv
 
+    def variables(self) -> list[str]:
+        """The names in R's global environment."""
+        return list(self._r.globalenv)
+
     def call(self, function: str, *arguments: str) -> Any:
         """Call a function of the R companion with strings."""
         called = self.evaluate(f"sidebyside:::{function}")
@@ -251,3 +255,8 @@ def current() -> RSession:
     Raises `RUnavailable` with what to install.
     """
     return RSession()
+
+
+def is_started() -> bool:
+    """Whether `current()` has started R."""
+    return current.cache_info().currsize > 0
