@@ -23,7 +23,7 @@ r_facts <- function() {
 # every figure that does not choose its own.
 prepare_session <- function() {
   options(
-    width = 72,
+    width = 60,
     ggplot2.discrete.colour = list(c(r_colour, r_light)),
     ggplot2.discrete.fill = list(c(r_colour, r_light))
   )

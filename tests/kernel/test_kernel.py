@@ -103,7 +103,7 @@ def test_loading_twice_is_harmless(kernel):
     reloaded = kernel.run("%reload_ext sidebyside")
     assert reloaded.ok, reloaded.shown
     assert reloaded.stdout == kernel.loaded.stdout
-    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 72"
+    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 60"
 
 
 def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):

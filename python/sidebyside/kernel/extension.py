@@ -28,6 +28,7 @@ def load(shell) -> None:
     magic.register(shell)
     _give_figures_their_text(shell)
     session.call("prepare_session")
+    _print_as_wide_as_a_half(shell)
     print(preflight.one_line(session))
     style.show(shell)
 
@@ -61,6 +62,14 @@ def _import_what_keras_needs() -> None:
     for name in ("pandas", "matplotlib.pyplot", "h5py"):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+
+
+def _print_as_wide_as_a_half(shell) -> None:
+    """Break arrays and lists before the screen does, as R does at its `width`."""
+    import numpy as np
+
+    np.set_printoptions(linewidth=rsession.COLUMNS)
+    shell.display_formatter.formatters["text/plain"].max_width = rsession.COLUMNS
 
 
 def unload(shell) -> None:
