@@ -23,6 +23,8 @@ r_facts <- function() {
 # every figure that does not choose its own, help and other texts in the cell.
 prepare_session <- function() {
   tools::Rd2txt_options(underline_titles = FALSE)
+  utils::rc.settings(ipck = TRUE, dots = FALSE)
+  utils::rc.options(function.suffix = "", funarg.suffix = " = ")
   options(
     width = 72,
     pager = show_files,
