@@ -7,7 +7,7 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
-from . import figures, magic, preflight, quiet, rsession, style
+from . import completion, figures, magic, preflight, quiet, record, rsession, style
 
 
 def load(shell) -> None:
@@ -26,9 +26,12 @@ def load(shell) -> None:
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
+    completion.register(shell)
+    shell.events.register("post_run_cell", record.note)
     _give_figures_their_text(shell)
     session.call("prepare_session")
     _print_as_wide_as_a_half(shell)
+    session.call("refuse_to_quit")
     print(preflight.one_line(session))
     style.show(shell)
 
@@ -74,7 +77,9 @@ def _print_as_wide_as_a_half(shell) -> None:
 
 def unload(shell) -> None:
     """Take the hooks off. R itself stays in the process."""
+    completion.unregister(shell)
     shell.display_pub.unregister_hook(figures.add_alt_text)
+    shell.events.unregister("post_run_cell", record.note)
     shell.events.unregister("pre_run_cell", figures.forget_pending)
 
 
