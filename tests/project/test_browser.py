@@ -947,8 +947,8 @@ def test_a_cell_between_two_halves_stands_under_them(lab_page):
         half.locator(".jp-InputPrompt").click()
         page.keyboard.press("b")
         page.keyboard.press(kind)
-        between = f".cell-tag-pair + .jp-{name}Cell:not(.cell-tag-pair)"
-        between = page.locator(f"{between} + .cell-tag-pair")
+        between = f".cell-tag-pair.cell-tag-r + .jp-{name}Cell:not(.cell-tag-pair)"
+        between = page.locator(f"{between} + .cell-tag-pair.cell-tag-python")
         between.wait_for()
         assert places(page) == before
         page.keyboard.press("d")
