@@ -7,7 +7,7 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
-from . import figures, magic, preflight, quiet, record, rsession, style
+from . import figures, magic, preflight, quiet, record, rsession, running, style
 
 
 def load(shell) -> None:
@@ -27,6 +27,8 @@ def load(shell) -> None:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
     shell.events.register("post_run_cell", record.note)
+    shell.events.register("pre_run_cell", running.begin)
+    shell.events.register("post_run_cell", running.end)
     _give_figures_their_text(shell)
     session.call("prepare_session")
     session.call("refuse_to_quit")
@@ -69,6 +71,8 @@ def unload(shell) -> None:
     """Take the hooks off. R itself stays in the process."""
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("post_run_cell", record.note)
+    shell.events.unregister("pre_run_cell", running.begin)
+    shell.events.unregister("post_run_cell", running.end)
     shell.events.unregister("pre_run_cell", figures.forget_pending)
 
 
