@@ -60,6 +60,7 @@ SECONDS = {
     "test_estimates.py": 15,
     "test_github.py": 15,
     "00_start_here.ipynb": 10,
+    "test_completion.py": 10,
     "test_offline.py": 10,
     "test_share.py": 10,
 }

@@ -56,12 +56,6 @@ def work(lose):
 """
 
 
-def printed(reply):
-    """What is shown as text: rpy2 shows messages and warnings at the end."""
-    shown = [d["data"]["text/plain"] for d in reply.displays]
-    return reply.stdout + reply.stderr + "".join(shown)
-
-
 def run_and_interrupt(kernel, code, after="started", patience=60):
     """Run a cell, and stop it once it has printed a word."""
     request = kernel.send(code)
@@ -137,11 +131,6 @@ def test_an_error_shows_rs_message_and_no_python(kernel):
     assert reply.stderr == ""
 
 
-def test_an_error_at_the_top_of_a_cell_does_not_show_rpy2s_call(kernel):
-    reply = kernel.r("stop('at the top')")
-    assert ANSI.sub("", reply.shown).strip() == "Error: at the top"
-
-
 def test_an_error_of_keras_shows_kerass_message(kernel):
     reply = kernel.r("keras_model_sequential() |> layer_dense(units = -1)")
     assert reply.status == "error"
@@ -161,9 +150,7 @@ def test_code_that_r_cannot_parse_says_where(kernel):
     reply = kernel.r("x <- c(1, 2\ny <- 3")
     assert reply.status == "error"
     shown = ANSI.sub("", reply.shown)
-    assert "Error in parsing this cell" in shown
-    assert "unexpected symbol" in shown
-    assert "2:1" in shown  # line and column
+    assert shown.startswith("Error in line 3, column 1: unexpected symbol\n")
     assert "Traceback" not in shown
 
 
@@ -173,14 +160,7 @@ def test_code_that_r_cannot_parse_says_where(kernel):
 def test_messages_and_warnings_are_shown(kernel, code):
     reply = kernel.r(code)
     assert reply.ok
-    assert "a word" in printed(reply)
-
-
-def test_a_warning_looks_as_at_rs_own_prompt(kernel):
-    reply = kernel.r("warning('at the top')")
-    assert printed(reply) == "Warning message:\nat the top\n"
-    reply = kernel.r("f <- function() warning('inside')\nf()\nwarning('top')")
-    assert printed(reply) == ("Warning messages:\n1: In f() : inside\n2: top\n")
+    assert "a word" in reply.stdout
 
 
 # --- what would end the process
@@ -250,7 +230,7 @@ def test_rs_end_is_refused(kernel, code):
 )
 def test_an_interrupt_returns_to_the_prompt(kernel, code):
     reply = run_and_interrupt(kernel, code)
-    assert reply.error == "KeyboardInterrupt"
+    assert reply.error == "KeyboardInterrupt", reply.shown
     assert "rpy2" not in reply.shown
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("1 + 1").text == "2"

@@ -7,7 +7,17 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
-from . import figures, magic, preflight, quiet, record, rsession, running, style
+from . import (
+    completion,
+    figures,
+    magic,
+    preflight,
+    quiet,
+    record,
+    rsession,
+    running,
+    style,
+)
 
 
 def load(shell) -> None:
@@ -26,6 +36,7 @@ def load(shell) -> None:
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
+    completion.register(shell)
     shell.events.register("post_run_cell", record.note)
     shell.events.register("pre_run_cell", running.begin)
     shell.events.register("post_run_cell", running.end)
@@ -69,6 +80,7 @@ def _import_what_keras_needs() -> None:
 
 def unload(shell) -> None:
     """Take the hooks off. R itself stays in the process."""
+    completion.unregister(shell)
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("post_run_cell", record.note)
     shell.events.unregister("pre_run_cell", running.begin)

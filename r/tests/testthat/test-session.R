@@ -84,7 +84,3 @@ test_that("a notebook's session has narrow lines and R's colours", {
   )
 })
 
-test_that("R says in its own words why a cell cannot be parsed", {
-  expect_match(sidebyside:::parse_problem("x <- (1"), "Error in parsing")
-  expect_match(sidebyside:::parse_problem("x <- 1"), "could not parse")
-})
