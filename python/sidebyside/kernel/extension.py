@@ -7,7 +7,17 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
-from . import completion, figures, magic, preflight, quiet, record, rsession, style
+from . import (
+    completion,
+    figures,
+    magic,
+    preflight,
+    quiet,
+    record,
+    rsession,
+    running,
+    style,
+)
 
 
 def load(shell) -> None:
@@ -28,6 +38,8 @@ def load(shell) -> None:
     magic.register(shell)
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
+    shell.events.register("pre_run_cell", running.begin)
+    shell.events.register("post_run_cell", running.end)
     _give_figures_their_text(shell)
     session.call("prepare_session")
     _print_as_wide_as_a_half(shell)
@@ -80,6 +92,8 @@ def unload(shell) -> None:
     completion.unregister(shell)
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("post_run_cell", record.note)
+    shell.events.unregister("pre_run_cell", running.begin)
+    shell.events.unregister("post_run_cell", running.end)
     shell.events.unregister("pre_run_cell", figures.forget_pending)
 
 
