@@ -125,6 +125,7 @@ attach_dialect <- function() {
   list2env(generated_functions(), functions)
   list2env(written_functions(), functions)
   list2env(missing_functions(names(functions)), functions)
+  list2env(help_functions(), functions)
   register_methods()
   name <- search_name
   if (name %in% search()) {

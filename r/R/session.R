@@ -20,13 +20,46 @@ r_facts <- function() {
 }
 
 # The session of a notebook: lines as wide as half a screen, R's colours in
-# every figure that does not choose its own.
+# every figure that does not choose its own, help and other texts in the cell.
 prepare_session <- function() {
+  tools::Rd2txt_options(underline_titles = FALSE)
+  utils::rc.settings(ipck = TRUE, dots = FALSE)
+  utils::rc.options(function.suffix = "", funarg.suffix = " = ")
   options(
-    width = 72,
+    width = 60,
+    pager = show_files,
+    browser = function(url) cat("Open in a browser:", url, "\n"),
+    help_type = "text",
     ggplot2.discrete.colour = list(c(r_colour, r_light)),
     ggplot2.discrete.fill = list(c(r_colour, r_light))
   )
+}
+
+# R's pager: file.show() gives it the files that help() and others write.
+show_files <- function(files, header, title, delete.file) { # nolint
+  for (i in seq_along(files)) {
+    lines <- readLines(files[i], warn = FALSE)
+    # Overstriking, which a terminal shows as underlined or bold.
+    writeLines(c(if (nzchar(header[i])) header[i], gsub(".\b", "", lines)))
+  }
+  if (delete.file) unlink(files)
+}
+
+# R and Python are one process, so R's end would be Python's, too.
+refuse_to_quit <- function() {
+  refuse <- function(save = "default", status = 0, runLast = TRUE) { # nolint
+    stop(
+      "R and Python are one process, so ending R would end Python as well. ",
+      "To start again, use Kernel > Restart.",
+      call. = FALSE
+    )
+  }
+  environment(refuse) <- baseenv()
+  for (name in c("q", "quit")) {
+    unlockBinding(name, baseenv())
+    assign(name, refuse, envir = baseenv())
+    lockBinding(name, baseenv())
+  }
 }
 
 # A variable on its way to Python: a history as its metrics, all else as
@@ -132,17 +165,4 @@ describe_list <- function(x) {
 
 is_plain_value <- function(x) {
   is.atomic(x) && length(x) == 1 && is.null(attributes(x))
-}
-
-# Why code cannot be parsed, in R's words.
-parse_problem <- function(code) {
-  tryCatch(
-    {
-      parse(text = code)
-      "R could not parse this cell."
-    },
-    error = function(e) {
-      paste0("Error in parsing this cell: ", conditionMessage(e))
-    }
-  )
 }

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import resource
 import shutil
 import sys
 from functools import cache
@@ -19,6 +20,12 @@ from ..common import versions
 
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
+
+# What fits half a screen, in code and in output.
+COLUMNS = 60
+
+# R's own limit where the system sets none, in bytes.
+LARGEST_STACK = 100_000_000
 
 NO_R = (
     "R was not found: there is no R on PATH and R_HOME is not set. `make "
@@ -47,9 +54,10 @@ def prepare_environment() -> None:
         # reticulate >= 1.44 would check, at each start, packages that
         # set-up has installed already.
         "RETICULATE_CHECK_REQUIRED_PACKAGES": "0",
-        # Keras draws its tables 76 wide and expects at least that; rich
-        # would give it 115, which is more than half a screen.
-        "JUPYTER_COLUMNS": "80",
+        # Keras's tables fill half a screen: it asks for the terminal's width and
+        # takes 4 less; what draws them (rich) asks for the notebook's.
+        "COLUMNS": str(COLUMNS + 4),
+        "JUPYTER_COLUMNS": str(COLUMNS),
         "MATPLOTLIBRC": str(Path(__file__).with_name("matplotlibrc")),
     }
     for name, value in defaults.items():
@@ -87,7 +95,21 @@ class RSession:
             raise RUnavailable(f"R did not start: {error}") from error
         self._r = rinterface
         self._executable = sys.executable
+        self._check_the_stack()
         self._leave_quietly()
+
+    def _check_the_stack(self) -> None:
+        """Have R stop a recursion before the stack is full, as it does by itself.
+
+        rpy2 switches the check off (`_DEFAULT_C_STACK_LIMIT` in its embedded.py) for
+        the sake of threads. A fifth is left for what R calls.
+        """
+        from rpy2.rinterface_lib import openrlib
+
+        size, _ = resource.getrlimit(resource.RLIMIT_STACK)
+        if not 0 < size < LARGEST_STACK:
+            size = LARGEST_STACK
+        openrlib.rlib.R_CStackLimit = size * 4 // 5
 
     def _leave_quietly(self) -> None:
         """Take rpy2's exit handler off.
@@ -215,6 +237,10 @@ class RSession:
         """Whether R's global environment has a variable of this name."""
         return name in self._r.globalenv
 
+    def variables(self) -> list[str]:
+        """The names in R's global environment."""
+        return list(self._r.globalenv)
+
     def call(self, function: str, *arguments: str) -> Any:
         """Call a function of the R companion with strings."""
         called = self.evaluate(f"sidebyside:::{function}")
@@ -233,3 +259,8 @@ def current() -> RSession:
     Raises `RUnavailable` with what to install.
     """
     return RSession()
+
+
+def is_started() -> bool:
+    """Whether `current()` has started R."""
+    return current.cache_info().currsize > 0

@@ -586,6 +586,12 @@ def tensor_functions() -> list[str]:
     return list(_tensor_paths())
 
 
+def python_paths() -> dict[str, str]:
+    """The Python object behind each function of the dialect, by R name."""
+    described = {row["name"]: row["path"] or row["function"] for row in describe()}
+    return described | _tensor_paths()
+
+
 def describe_tensor_function(r_name: str) -> dict:
     """The row of one of these, in the form of `describe()`.
 

@@ -1,0 +1,487 @@
+# Help for what the dialect has: Keras's docstrings as R help pages, laid out by
+# R's own tools. What the dialect does not have is passed on to R's help().
+
+# What of Keras stands behind a function that is written out in R. Those made
+# from Keras's signatures know it themselves.
+keras_sources <- c(
+  Callback = "keras.callbacks.Callback",
+  clone_model = "keras.models.clone_model",
+  compile = "keras.Model.compile",
+  Constraint = "keras.constraints.Constraint",
+  count_params = "keras.Model.count_params",
+  evaluate = "keras.Model.evaluate",
+  fit = "keras.Model.fit",
+  from_config = "keras.Model.from_config",
+  get_config = "keras.Layer.get_config",
+  get_layer = "keras.Model.get_layer",
+  get_weights = "keras.Layer.get_weights",
+  keras_input = "keras.Input",
+  keras_model = "keras.Model",
+  keras_model_sequential = "keras.Sequential",
+  keras_variable = "keras.Variable",
+  Layer = "keras.layers.Layer",
+  layer_input = "keras.Input",
+  load_model = "keras.saving.load_model",
+  load_model_config = "keras.models.model_from_json",
+  load_model_weights = "keras.Model.load_weights",
+  Loss = "keras.losses.Loss",
+  Metric = "keras.metrics.Metric",
+  Model = "keras.Model",
+  new_callback_class = "keras.callbacks.Callback",
+  new_layer_class = "keras.layers.Layer",
+  new_learning_rate_schedule_class =
+    "keras.optimizers.schedules.LearningRateSchedule",
+  new_loss_class = "keras.losses.Loss",
+  new_metric_class = "keras.metrics.Metric",
+  new_model_class = "keras.Model",
+  op_convert_to_array = "keras.ops.convert_to_numpy",
+  pop_layer = "keras.Sequential.pop",
+  predict = "keras.Model.predict",
+  predict_on_batch = "keras.Model.predict_on_batch",
+  reset_state = "keras.metrics.Metric.reset_state",
+  save_model = "keras.saving.save_model",
+  save_model_config = "keras.Model.to_json",
+  save_model_weights = "keras.Model.save_weights",
+  set_random_seed = "keras.utils.set_random_seed",
+  set_weights = "keras.Layer.set_weights",
+  summary = "keras.Model.summary",
+  test_on_batch = "keras.Model.test_on_batch",
+  to_categorical = "keras.utils.to_categorical",
+  train_on_batch = "keras.Model.train_on_batch"
+)
+
+# What Keras says nothing about, or something that is not true in R.
+own_words <- c(
+  active_property = paste(
+    "Marks a method of a class written in R as a property: it is read and",
+    "set without being called."
+  ),
+  all_dims = paste(
+    "All dimensions that are left, between the brackets of a tensor:",
+    "x[all_dims(), 1] is the first of the last dimension."
+  ),
+  array_reshape = paste(
+    "Gives an array other dimensions. The elements are taken row by row, as",
+    "Python does it, and not column by column as dim<- does."
+  ),
+  as_tensor = "Makes a tensor of numbers, an array or another tensor.",
+  custom_metric = paste(
+    "Gives an R function of y_true and y_pred the name under which it is",
+    "reported as a metric."
+  ),
+  freeze_weights = paste(
+    "Keeps the weights of a model, or of some of its layers, as they are",
+    "while the model is trained. Compile the model afterwards."
+  ),
+  keras = "The Python module keras: keras$layers$Dense is Keras's own class.",
+  mark_active = "Another name of active_property().",
+  named_list = paste(
+    "A list like list()'s, in which a value without a name takes that of its",
+    "variable."
+  ),
+  newaxis = "A new dimension of size one, between the brackets of a tensor.",
+  op_subset = paste(
+    "Takes elements of a tensor, like x[...]. Positions count from one;",
+    "negative positions count from the end."
+  ),
+  random_dropout = paste(
+    "Sets some elements of a tensor to zero at random, and divides the others",
+    "by 1 - rate."
+  ),
+  shape = paste(
+    "The shape of a tensor or of an array, or one made of sizes. NA or NULL",
+    "stands for any size."
+  ),
+  unfreeze_weights = paste(
+    "Lets the weights of a model, or of some of its layers, be trained again.",
+    "Compile the model afterwards."
+  ),
+  zip_lists = paste(
+    "Turns several lists into one of tuples: the first elements of all, then",
+    "the second, and so on. Elements are matched by their names."
+  )
+)
+
+layer_object <- paste(
+  "A sequential model, which the layer is added to, or a tensor, which the",
+  "layer is called with. Without it, the layer itself is returned."
+)
+
+makes_a_class <- paste(
+  "The function makes a class that inherits from Keras's, with methods written",
+  "in R. Inside them, self, super and private are what they are in R6."
+)
+
+# Arguments that keras3 adds to Python's.
+argument_words <- c(
+  classname = "The name of the class, as a string.",
+  convert = "Whether to return R's arrays (TRUE) or NumPy's (FALSE).",
+  object = "A model or a layer of Keras.",
+  parent_env = "The environment that the methods see.",
+  private = "A list of methods and values that only the class's methods see.",
+  public = "A list of further methods and values.",
+  dtype = "The type of the numbers, as a string.",
+  inherit = "The class to inherit from, instead of Keras's own.",
+  inputs = "The tensors that the layer is called with.",
+  name = "A name, as a string.",
+  seed = "A whole number that random numbers start from.",
+  y_pred = "What the model predicted.",
+  y_true = "What is true.",
+  zero_indexed = "If TRUE, positions count from zero, as in Python.",
+  ... = "Further arguments, by name, as in Python."
+)
+
+method_definitions <- function() {
+  list(
+    compile = compile_model, evaluate = evaluate_model, fit = fit_model,
+    predict = predict_model, summary = format_model
+  )
+}
+
+docstrings <- function() {
+  reticulate::import_from_path(
+    "sidebyside_help",
+    path = system.file("python", package = "sidebyside")
+  )
+}
+
+# Python's objects by their R names, for the whole dialect.
+python_paths <- function() {
+  if (is.null(state$paths)) {
+    paths <- c(unlist(describer()$python_paths()), keras_sources)
+    paths[names(older_names)] <- paths[older_names]
+    state$paths <- paths
+  }
+  state$paths
+}
+
+has_help <- function(name) {
+  known <- c(names(python_paths()), names(own_words), keras3_only)
+  length(name) == 1 && name %in% known
+}
+
+# ---- a page -----------------------------------------------------------------
+
+help_rd <- function(name) {
+  paths <- python_paths()
+  path <- if (!name %in% names(own_words)) paths[name]
+  parts <- if (is.null(path) || is.na(path)) {
+    described_here(name)
+  } else {
+    r_names <- paths[!duplicated(paths)]
+    docstrings()$page(
+      unname(path), as.list(stats::setNames(names(r_names), r_names))
+    )
+  }
+  definition <- method_definitions()[[name]]
+  if (is.null(definition) && !name %in% keras3_only) {
+    definition <- get(name, envir = as.environment(search_name))
+  }
+  if (is.function(definition) && "classname" %in% names(formals(definition))) {
+    parts$description <- paste(parts$description, makes_a_class, sep = "\n\n")
+  }
+  section <- function(heading, text) {
+    if (nzchar(text)) sprintf("\\section{%s}{\n%s\n}", heading, text)
+  }
+  paste(c(
+    sprintf("\\name{%s}\\title{%s}", as_rd(name), parts$title),
+    sprintf("\\description{\n%s\n}", parts$description),
+    if (is.function(definition)) {
+      c(
+        sprintf("\\usage{\n%s\n}", as_rd(usage(name, definition))),
+        described_arguments(definition, parts$arguments)
+      )
+    },
+    sprintf("\\%s{%s\n}", names(parts$standard), parts$standard),
+    lapply(parts$sections, function(x) section(x[[1]], x[[2]])),
+    section("Examples, in Python", parts$examples),
+    sprintf("\\seealso{\n%s\n}", as_rd(see_also(name, path)))
+  ), collapse = "\n")
+}
+
+as_rd <- function(text) gsub("([\\%{}])", "\\\\\\1", text)
+
+described_here <- function(name) {
+  text <- own_words[name]
+  if (is.na(text)) {
+    text <- paste0(
+      "The dialect of the companion does not have ", name, "(): it is a ",
+      "function of the R package keras3."
+    )
+  }
+  title <- sub("[.:] .*|[.]$", "", text)
+  list(
+    title = as_rd(title), description = as_rd(text), arguments = list(),
+    standard = list(), sections = list(), examples = ""
+  )
+}
+
+usage <- function(name, definition) {
+  defaults <- formals(args(definition))
+  written <- vapply(defaults, deparse1, "")
+  written <- paste0(
+    names(defaults), ifelse(nzchar(written), " = ", ""), written
+  )
+  # An argument and its default stay together.
+  joined <- gsub(" ", "\u00a0", written)
+  call <- if (make.names(name) == name) name else paste0("`", name, "`")
+  lines <- strwrap(
+    paste0(call, "(", paste(joined, collapse = ", "), ")"),
+    width = getOption("width") - 5, exdent = nchar(call) + 1
+  )
+  paste(c(
+    if (name %in% names(method_definitions())) "## For a model of Keras",
+    gsub("\u00a0", " ", lines)
+  ), collapse = "\n")
+}
+
+described_arguments <- function(definition, described) {
+  row <- environment(definition)$.dialect_row
+  names <- names(formals(args(definition)))
+  python <- names
+  known <- match(names, row$r_names)
+  python[!is.na(known)] <- row$py_names[known[!is.na(known)]]
+  python[names == "..."] <- "kwargs"
+  items <- Map(function(name, python) {
+    text <- described[[python]]
+    if (name == "object" && identical(row$style, "layer")) {
+      text <- layer_object
+    } else if (is.null(text) && name %in% names(argument_words)) {
+      text <- argument_words[[name]]
+    } else if (is.null(text) && "classname" %in% names) {
+      text <- "An R function: the method of this name."
+    }
+    if (!is.null(text) && isTRUE(row$kinds[name] == "axis")) {
+      text <- paste(text, "(In R axes count from one: Python's axis 1 is 2.)")
+    }
+    if (!is.null(text)) {
+      sprintf("\\item{%s}{%s}", if (name == "...") "\\dots" else name, text)
+    }
+  }, names, python)
+  items <- unlist(items)
+  if (length(items)) {
+    sprintf("\\arguments{\n%s\n}", paste(items, collapse = "\n"))
+  }
+}
+
+see_also <- function(name, path) {
+  page <- paste0("https://keras3.posit.co/reference/", name, ".html")
+  elsewhere <- names(Filter(
+    function(package) name %in% getNamespaceExports(package),
+    c(base = "base", stats = "stats")
+  ))
+  paste0(
+    if (!is.null(path) && !is.na(path)) paste0(path, " in Python; "),
+    "keras3's page ", page,
+    if (length(elsewhere)) {
+      sprintf("; R's own help: help(%s, package = \"%s\")", name, elsewhere[1])
+    },
+    "."
+  )
+}
+
+# ---- showing it -------------------------------------------------------------
+
+help_lines <- function(name) {
+  source <- textConnection(enc2utf8(help_rd(name)), encoding = "UTF-8")
+  on.exit(close(source))
+  page <- tools::parse_Rd(source, encoding = "UTF-8", fragment = FALSE)
+  utils::capture.output(tools::Rd2txt(
+    page,
+    package = "sidebyside",
+    # Rd2txt() fills nine tenths of the width.
+    options = list(underline_titles = FALSE, width = getOption("width") / 0.9)
+  ))
+}
+
+#' @export
+print.sidebyside_help <- function(x, ...) {
+  lines <- x$lines()
+  if (length(lines)) show_text(lines, x$title)
+  if (!is.null(x$further)) print(x$further)
+  invisible(x)
+}
+
+# Through R's pager, whatever that is here.
+show_text <- function(lines, title) {
+  file <- tempfile("Rtxt")
+  writeLines(lines, file)
+  file.show(file, title = title, delete.file = TRUE)
+}
+
+dialect_help <- function(name) {
+  structure(
+    list(
+      lines = function() help_lines(name),
+      title = paste("R Help on", sQuote(name))
+    ),
+    class = "sidebyside_help"
+  )
+}
+
+# The functions whose name or title matches, as help(package = ) lists them.
+dialect_index <- function(pattern = "") {
+  paths <- python_paths()
+  titles <- c(unlist(docstrings()$titles(as.list(paths))), own_words)
+  titles <- titles[!duplicated(names(titles))]
+  titles <- titles[order(names(titles))]
+  found <- grepl(pattern, names(titles), ignore.case = TRUE) |
+    grepl(pattern, titles, ignore.case = TRUE)
+  formatDL(names(titles)[found], titles[found], indent = 28)
+}
+
+dialect_search <- function(pattern, further = NULL) {
+  lines <- dialect_index(pattern)
+  heading <- if (nzchar(pattern)) paste(" that match", dQuote(pattern))
+  heading <- paste0("Functions of the companion's dialect", heading)
+  structure(
+    list(
+      lines = function() if (length(lines)) c(heading, "", lines, ""),
+      title = "Search results",
+      further = further
+    ),
+    class = "sidebyside_help"
+  )
+}
+
+# ---- R's own functions, which know the dialect's names, too -----------------
+
+# They stand on the search path with the dialect, and only there: with keras3
+# installed, R's help has keras3's own pages.
+help_functions <- function() {
+  list(
+    `?` = question_mark, `::` = member_of_package, example = dialect_example,
+    help = help_on, help.search = search_help, library = library_or_dialect,
+    require = require_or_dialect
+  )
+}
+
+# The same call of R's own function, under its own name, which errors show.
+pass_on <- function(name, original, call, frame) {
+  call[[1]] <- as.name(name)
+  eval(call, stats::setNames(list(original), name), frame)
+}
+
+# A topic as help() takes it: a name, a string, or a variable with a string.
+topic_of <- function(expression, frame) {
+  value <- tryCatch(eval(expression, frame), error = function(e) NULL)
+  if (is.character(value) && length(value) == 1) value else named(expression)
+}
+
+# The function that is meant by f, "f", f(x), keras3::f or keras3::f(x).
+named <- function(expression) {
+  if (is.call(expression)) {
+    head <- expression[[1]]
+    ours <- is_name(head, c("::", ":::")) &&
+      as.character(expression[[2]]) %in% c("keras3", "sidebyside")
+    if (ours) {
+      as.character(expression[[3]])
+    } else if (is.name(head) && has_help(as.character(head))) {
+      as.character(head)
+    } else if (is.call(head)) {
+      named(head)
+    }
+  } else if (is.name(expression) || is.character(expression)) {
+    as.character(expression)
+  }
+}
+
+is_name <- function(x, among) is.name(x) && as.character(x) %in% among
+
+question_mark <- function(e1, e2) {
+  asked <- substitute(e1)
+  name <- named(asked)
+  if (missing(e2) && !is.null(name) && has_help(name)) {
+    return(dialect_help(name))
+  }
+  if (missing(e2) && is.call(asked) && is_name(asked[[1]], "?")) {
+    return(search_help(named(asked[[2]])))
+  }
+  pass_on("?", utils::`?`, sys.call(), parent.frame())
+}
+
+help_on <- function(topic, package = NULL, ...) {
+  if (!missing(package)) {
+    package <- topic_of(substitute(package), parent.frame())
+  }
+  here <- is.null(package) || package %in% c("keras3", "sidebyside")
+  if (missing(topic) && identical(package, "keras3") && !has_keras3()) {
+    return(dialect_search(""))
+  }
+  name <- if (!missing(topic)) topic_of(substitute(topic), parent.frame())
+  if (here && !is.null(name) && has_help(name)) {
+    return(dialect_help(name))
+  }
+  pass_on("help", utils::help, sys.call(), parent.frame())
+}
+
+search_help <- function(pattern, ...) {
+  further <- utils::help.search(pattern, ...)
+  if (missing(pattern)) further else dialect_search(pattern, further)
+}
+
+dialect_example <- function(topic, ...) {
+  name <- if (!missing(topic)) topic_of(substitute(topic), parent.frame())
+  if (is.null(name) || !has_help(name)) {
+    return(pass_on("example", utils::example, sys.call(), parent.frame()))
+  }
+  path <- python_paths()[name]
+  code <- if (!is.na(path)) docstrings()$example(unname(path)) else ""
+  if (nzchar(code)) {
+    writeLines(c(
+      paste0("The example of ", name, "() is written in Python, and is not ",
+        "run here."
+      ), "", code
+    ))
+  } else {
+    writeLines(paste0("There is no example of ", name, "(). See ?", name, "."))
+  }
+  invisible()
+}
+
+# ---- library(keras3), where there is no keras3 ------------------------------
+
+has_keras3 <- function() nzchar(system.file(package = "keras3"))
+
+# Whether a call of library() or require() asks for a keras3 that is not there.
+asks_for_keras3 <- function(call, frame) {
+  matched <- match.call(base::library, call)
+  package <- matched$package
+  if (isTRUE(eval(matched$character.only, frame))) {
+    package <- eval(package, frame)
+  }
+  identical(as.character(package), "keras3") && !has_keras3()
+}
+
+say_who_answers <- function() {
+  packageStartupMessage(
+    "keras3 is not installed. The companion answers its calls: see ?dialect."
+  )
+}
+
+library_or_dialect <- function(package, help, ...) {
+  if (!missing(package) && asks_for_keras3(sys.call(), parent.frame())) {
+    say_who_answers()
+    return(invisible(.packages()))
+  }
+  pass_on("library", base::library, sys.call(), parent.frame())
+}
+
+require_or_dialect <- function(package, ...) {
+  if (asks_for_keras3(sys.call(), parent.frame())) {
+    say_who_answers()
+    return(invisible(TRUE))
+  }
+  pass_on("require", base::require, sys.call(), parent.frame())
+}
+
+# keras3::layer_dense() of code that was written for keras3.
+member_of_package <- function(pkg, name) {
+  package <- as.character(substitute(pkg))
+  name <- as.character(substitute(name))
+  if (package == "keras3" && !has_keras3()) {
+    get(name, envir = as.environment(search_name))
+  } else {
+    getExportedValue(package, name)
+  }
+}
