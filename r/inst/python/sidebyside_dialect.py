@@ -479,10 +479,10 @@ _TWICE = {
 }
 
 # What keras3 makes of the arguments of its tensor functions. Positions count
-# from one (0 stays 0, as a rule for a mask); whole numbers are integers;
-# vectors are arrays of one dimension, of R's doubles (`array`) or of Keras's floats (`data`: keras3 sends a list, which
-# becomes that, but not all of Keras's functions take lists). All else goes as
-# reticulate translates it.
+# from one (but 0 may stand for a mask); whole numbers are integers; vectors are
+# arrays of one dimension, of R's doubles (`array`) or of Keras's floats (`data`:
+# keras3 sends a list, which becomes that, but not all of Keras's functions take
+# lists). All else goes as reticulate translates it.
 _TENSOR_KINDS = {
     "axis": "axis axes axis1 axis2 source destination",
     "shape": "shape noise_shape",
