@@ -60,6 +60,7 @@ SECONDS = {
     "test_estimates.py": 15,
     "test_github.py": 15,
     "00_start_here.ipynb": 10,
+    "test_completion.py": 10,
     "test_offline.py": 10,
     "test_share.py": 10,
 }
@@ -83,6 +84,7 @@ class Reply:
     stderr: str = ""
     result: dict = field(default_factory=dict)
     displays: list = field(default_factory=list)
+    updates: list = field(default_factory=list)  # of displays
     error: str = ""
     shown: str = ""  # what stands in place of a traceback
 
@@ -108,9 +110,17 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
-    def send(self, code):
-        """Start a cell; `finish()` waits for its end."""
-        return self.client.execute(code, allow_stdin=False)
+    def send(self, code, cell_id=None):
+        """Start a cell; `finish()` waits for its end.
+
+        JupyterLab says which cell it is, and nbclient does not.
+        """
+        content = {"code": code, "silent": False, "allow_stdin": False}
+        metadata = {"cellId": cell_id} if cell_id else {}
+        session = self.client.session
+        message = session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def next_message(self, timeout):
         """The next thing that the kernel shows, or why there is none."""
@@ -138,6 +148,8 @@ class Kernel:
                     setattr(reply, name, text)
                 case "display_data":
                     reply.displays.append(content)
+                case "update_display_data":
+                    reply.updates.append(content)
                 case "execute_result":
                     reply.result = content["data"]
                 case "error":
@@ -153,9 +165,9 @@ class Kernel:
         reply.status = answer["content"]["status"]
         return reply
 
-    def run(self, code):
+    def run(self, code, cell_id=None):
         """Run a cell to its end."""
-        return self.finish(self.send(code))
+        return self.finish(self.send(code, cell_id))
 
     def r(self, code):
         """Run an R cell to its end."""

@@ -44,19 +44,19 @@ WRONG_ANSWERS = {
     ],
     ("01_mnist", 3): [
         # Too large.
-        """small <- keras_model_sequential(input_shape = 784)
-small |>
+        """compact <- keras_model_sequential(input_shape = 784)
+compact |>
   layer_rescaling(1 / 255) |>
   layer_dense(64, activation = "relu") |>
   layer_dense(10, activation = "softmax")
-small |> compile(loss = "sparse_categorical_crossentropy", optimizer = "rmsprop")""",
+compact |> compile(loss = "sparse_categorical_crossentropy", optimizer = "rmsprop")""",
         # Learns nothing: relu, and no probabilities.
-        """small <- keras_model_sequential(input_shape = 784)
-small |> layer_dense(10, activation = "relu")
-small |> compile(loss = "sparse_categorical_crossentropy", optimizer = "sgd")""",
+        """compact <- keras_model_sequential(input_shape = 784)
+compact |> layer_dense(10, activation = "relu")
+compact |> compile(loss = "sparse_categorical_crossentropy", optimizer = "sgd")""",
         # Not compiled.
-        """small <- keras_model_sequential(input_shape = 784)
-small |> layer_dense(10, activation = "softmax")""",
+        """compact <- keras_model_sequential(input_shape = 784)
+compact |> layer_dense(10, activation = "softmax")""",
     ],
     ("02_how_r_drives_tensorflow", 1): [
         "in_basket = 4\nin_handle = 3\nin_copied = 4",
@@ -168,26 +168,26 @@ kernel[, 3, 2] <- -2""",
     ("04_timed_training", 2): [
         # pandas matches rows by their index.
         f"""{RUNS}
-ratio = runs.fit[runs.arm == "r"] / runs.fit[runs.arm == "python"]
-within_blocks = ratio.median()
+by_block = runs.fit[runs.arm == "r"] / runs.fit[runs.arm == "python"]
+within_blocks = by_block.median()
 of_medians = 7.9 / 7.7""",
         # The means of all.
         f"""{RUNS}
 wide = runs.pivot(index="block", columns="arm", values="fit")
-ratio = wide["r"] / wide["python"]
-within_blocks = ratio.mean()
+by_block = wide["r"] / wide["python"]
+within_blocks = by_block.mean()
 of_medians = wide["r"].mean() / wide["python"].mean()""",
         # Upside down.
         f"""{RUNS}
 wide = runs.pivot(index="block", columns="arm", values="fit")
-ratio = wide["python"] / wide["r"]
-within_blocks = ratio.median()
+by_block = wide["python"] / wide["r"]
+within_blocks = by_block.median()
 of_medians = wide["python"].median() / wide["r"].median()""",
         # Not by block, but as they ran.
         f"""{RUNS}
 fit = runs.fit.to_numpy()
-ratio = fit[::2] / fit[1::2]
-within_blocks = np.median(ratio)
+by_block = fit[::2] / fit[1::2]
+within_blocks = np.median(by_block)
 of_medians = 7.9 / 7.7""",
     ],
     ("04_timed_training", 3): [
@@ -230,29 +230,29 @@ of_medians = 7.9 / 7.7""",
         "plan = 'random'",
     ],
     ("05_where_the_time_goes", 1): [
-        "calls = 412",
-        "calls = 410",
-        "calls = 0.01 * epoch / one_call",  # no whole number
-        "calls = int(epoch / one_call)",  # all of the epoch
+        "affordable = 412",
+        "affordable = 410",
+        "affordable = 0.01 * epoch / one_call",  # no whole number
+        "affordable = int(epoch / one_call)",  # all of the epoch
     ],
     ("05_where_the_time_goes", 2): [
         # Filled by columns.
-        """turns <- matrix(c(121, 8300, 118, 8150, 260, 8200, 119, 8250, 120, 9900), 5)
-per_call <- apply(turns, 2, median) / calls
+        """laps <- matrix(c(121, 8300, 118, 8150, 260, 8200, 119, 8250, 120, 9900), 5)
+per_call <- apply(laps, 2, median) / calls
 longer <- per_call[2] / per_call[1]
-slowest <- apply(turns, 2, which.max)""",
+slowest <- apply(laps, 2, which.max)""",
         # The other margin.
-        """turns <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
-per_call <- apply(turns, 1, median) / calls
+        """laps <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
+per_call <- apply(laps, 1, median) / calls
 longer <- per_call[2] / per_call[1]
-slowest <- apply(turns, 1, which.max)""",
+slowest <- apply(laps, 1, which.max)""",
         # Means, and the slowest turn decides.
-        """turns <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
-per_call <- colMeans(turns) / calls
+        """laps <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
+per_call <- colMeans(laps) / calls
 longer <- per_call[2] / per_call[1]
 slowest <- c(3, 5)""",
         # From 0.
-        """turns <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
+        """laps <- cbind(c(121, 118, 260, 119, 120), c(8300, 8150, 8200, 8250, 9900))
 per_call <- c(120, 8250) / 500
 longer <- per_call[1] / per_call[0]
 slowest <- c(2, 4)""",
@@ -266,22 +266,23 @@ slowest <- c(2, 4)""",
         f"{ASK}answers <- ifelse(x > 0, abs(x)^(1 / 3), x)",  # Python was not asked
     ],
     ("06_statistics", 1): [
-        'said = ["same", "same", "slower", "slower", "slower"]',
-        'said = ["same", "open", "slower"]',
-        "said = 5",
+        'words = ["same", "same", "slower", "slower", "slower"]',
+        'words = ["same", "open", "slower"]',
+        "words = 5",
     ],
     ("06_statistics", 2): [
-        "ratio = (in_r / in_python).mean()\ninterval = [1, 1.1]\nspread = 0.1",
+        "estimate = (in_r / in_python).mean()\ninterval = [1, 1.1]\ndeviation = 0.1",
         """d = np.log(in_r / in_python)
 ends = stats.ttest_1samp(d, 0).confidence_interval()
-ratio, interval, spread = np.exp(d.mean()), np.exp([ends.low, ends.high]), d.std()""",
+estimate, interval = np.exp(d.mean()), np.exp([ends.low, ends.high])
+deviation = d.std()""",
     ],
     ("06_statistics", 3): [
-        "p <- t.test(log(in_r / in_python))$p.value",
-        "p <- wilcox.test(in_r, in_python, paired = TRUE)$p.value",
+        "p_value <- t.test(log(in_r / in_python))$p.value",
+        "p_value <- wilcox.test(in_r, in_python, paired = TRUE)$p.value",
         """signs <- as.matrix(expand.grid(rep(list(c(-1, 1)), 6)))
 d <- log(in_r / in_python)
-p <- mean(signs %*% d >= sum(d) - 1e-12)""",
-        "p <- 1 / 64",
+p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
+        "p_value <- 1 / 64",
     ],
 }

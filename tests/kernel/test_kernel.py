@@ -56,12 +56,6 @@ def work(lose):
 """
 
 
-def printed(reply):
-    """What is shown as text: rpy2 shows messages and warnings at the end."""
-    shown = [d["data"]["text/plain"] for d in reply.displays]
-    return reply.stdout + reply.stderr + "".join(shown)
-
-
 def run_and_interrupt(kernel, code, after="started", patience=60):
     """Run a cell, and stop it once it has printed a word."""
     request = kernel.send(code)
@@ -103,7 +97,7 @@ def test_loading_twice_is_harmless(kernel):
     reloaded = kernel.run("%reload_ext sidebyside")
     assert reloaded.ok, reloaded.shown
     assert reloaded.stdout == kernel.loaded.stdout
-    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 72"
+    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 60"
 
 
 def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
@@ -123,6 +117,27 @@ def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
     assert kernel.run(count).text == "(1, 1)"
 
 
+def table_lines(reply):
+    """The lines of Keras's tables, wherever they were shown."""
+    texts = [reply.stdout, *(x["data"]["text/plain"] for x in reply.displays)]
+    lines = ANSI.sub("", "\n".join(texts)).splitlines()
+    return [re.sub(r"\w", "x", line) for line in lines if line[:1] in [*"┏┃┡│├└"]]
+
+
+def test_both_summaries_fit_half_a_screen_and_have_the_same_columns(kernel):
+    kernel.run("import keras")
+    theirs = kernel.r(
+        "keras_model_sequential(20) |> layer_dense(3, name = 'a_1') |>\n"
+        "  layer_dense(2, name = 'a_2') |> summary()"
+    )
+    ours = kernel.run(
+        "keras.Sequential([keras.Input((20,)), keras.layers.Dense(3, name='b_1'),\n"
+        "                  keras.layers.Dense(2, name='b_2')]).summary()"
+    )
+    assert table_lines(theirs) == table_lines(ours)
+    assert {len(line) for line in table_lines(ours)} == {60}
+
+
 # --- errors of R
 
 
@@ -135,11 +150,6 @@ def test_an_error_shows_rs_message_and_no_python(kernel):
     for word in ("Traceback", "rpy2", "File ", "RInterpreterError", "RError"):
         assert word not in shown
     assert reply.stderr == ""
-
-
-def test_an_error_at_the_top_of_a_cell_does_not_show_rpy2s_call(kernel):
-    reply = kernel.r("stop('at the top')")
-    assert ANSI.sub("", reply.shown).strip() == "Error: at the top"
 
 
 def test_an_error_of_keras_shows_kerass_message(kernel):
@@ -161,9 +171,7 @@ def test_code_that_r_cannot_parse_says_where(kernel):
     reply = kernel.r("x <- c(1, 2\ny <- 3")
     assert reply.status == "error"
     shown = ANSI.sub("", reply.shown)
-    assert "Error in parsing this cell" in shown
-    assert "unexpected symbol" in shown
-    assert "2:1" in shown  # line and column
+    assert shown.startswith("Error in line 3, column 1: unexpected symbol\n")
     assert "Traceback" not in shown
 
 
@@ -173,14 +181,7 @@ def test_code_that_r_cannot_parse_says_where(kernel):
 def test_messages_and_warnings_are_shown(kernel, code):
     reply = kernel.r(code)
     assert reply.ok
-    assert "a word" in printed(reply)
-
-
-def test_a_warning_looks_as_at_rs_own_prompt(kernel):
-    reply = kernel.r("warning('at the top')")
-    assert printed(reply) == "Warning message:\nat the top\n"
-    reply = kernel.r("f <- function() warning('inside')\nf()\nwarning('top')")
-    assert printed(reply) == ("Warning messages:\n1: In f() : inside\n2: top\n")
+    assert "a word" in reply.stdout
 
 
 # --- what would end the process
@@ -250,7 +251,7 @@ def test_rs_end_is_refused(kernel, code):
 )
 def test_an_interrupt_returns_to_the_prompt(kernel, code):
     reply = run_and_interrupt(kernel, code)
-    assert reply.error == "KeyboardInterrupt"
+    assert reply.error == "KeyboardInterrupt", reply.shown
     assert "rpy2" not in reply.shown
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("1 + 1").text == "2"

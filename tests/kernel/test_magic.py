@@ -1,21 +1,33 @@
 """What the kernel makes of R's messages."""
 
 import pytest
-from sidebyside.kernel.magic import is_interrupt
+from sidebyside.kernel.console import clean_message, is_interrupt, with_line
+
+SAID = "ValueError: Received an invalid value"
 
 
 @pytest.mark.parametrize(
-    ("message", "call", "expected"),
+    ("message", "expected"),
     [
-        ("", "f()", True),
-        ("Error: KeyboardInterrupt", "", True),
-        ("Error in py_call(x) : KeyboardInterrupt: ", "py_call(x)", True),
-        ("Error in f(7) : no such digit: 7", "stop(7)", False),
-        ("Error: KeyboardInterrupt is not a function", "", False),
-        # What try() caught, and then a sleep; and an error of the sleep.
-        ("Error in try(f(7)) : no such digit: 7", "Sys.sleep(60)", True),
-        ('Error in Sys.sleep("a") : invalid', 'Sys.sleep("a")', False),
+        ("", True),
+        ("Error: KeyboardInterrupt", True),
+        ("Error in py_call(x) : KeyboardInterrupt: ", True),
+        ("Error in f(7) : no such digit: 7", False),
+        ("Error: KeyboardInterrupt is not a function", False),
     ],
 )
-def test_an_interrupt_is_told_from_an_error(message, call, expected):
-    assert is_interrupt(message, call) is expected
+def test_an_interrupt_is_told_from_an_error(message, expected):
+    assert is_interrupt(message) is expected
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Error: too small\n", "Error in line 3: too small"),
+        ("Error in f(2) : too small\n", "Error in line 3, f(2) : too small"),
+        ("Error in f(2) : \n  too small\n", "Error in line 3, f(2) : \n  too small"),
+        ("Fehler in f(2) : zu klein\n", "Line 3: Fehler in f(2) : zu klein"),
+    ],
+)
+def test_an_error_names_the_line(message, expected):
+    assert with_line(message.strip(), 3) == expected

@@ -84,7 +84,7 @@ def test_with_a_tolerance_the_verdict_says_what_was_asked(in_python):
     assert found.verdict == "equal within 2e-09"
 
 
-@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf"), "0.1", None])
 def test_a_tolerance_that_is_none_is_refused(tolerance):
     with pytest.raises(ValueError, match="tolerance"):
         agreement("x", 1.0, 1.0, tolerance=tolerance)
@@ -106,6 +106,9 @@ def variables(monkeypatch):
         def has_variable(self, name):
             return name in in_r
 
+        def variables(self):
+            return list(in_r)
+
         def call(self, function, name):
             assert function == "describe_to_python"
             parity.receive(name, {"kind": "python", "values": in_r[name]})
@@ -113,6 +116,7 @@ def variables(monkeypatch):
     shell = SimpleNamespace(user_ns=in_python)
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     monkeypatch.setattr("sidebyside.kernel.rsession.current", Session)
+    monkeypatch.setattr("sidebyside.kernel.rsession.is_started", lambda: True)
     return in_r, in_python
 
 
@@ -178,7 +182,7 @@ def test_what_r_sent_is_not_kept(variables):
 
 
 def test_compare_without_a_name_is_an_error():
-    with pytest.raises(TypeError, match="at least one variable"):
+    with pytest.raises(TypeError, match="needs the name of a variable"):
         compare()
 
 

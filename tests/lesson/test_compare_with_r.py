@@ -99,7 +99,6 @@ def test_what_cannot_be_compared_is_a_sentence(kernel, value):
     kernel.r(f"odd <- {value}")
     kernel.run("odd = 1\nfrom sidebyside import compare")
     reply = kernel.run("compare('odd', differ=True)")
-    assert reply.error == "TypeError"
     assert "odd is, or contains" in reply.shown
 
 
@@ -111,3 +110,62 @@ def test_the_weights_of_two_models_are_compared_place_by_place(kernel):
     kernel.run("from sidebyside import compare")
     assert "[2]: differ, by up to 0.25" in kernel.run("compare('w')").shown
     assert "$kernel: differ, by up to 2" in kernel.run("compare('named')").shown
+
+
+# What a reader may type, and what the message has to name.
+MISTAKES = [
+    ("compare(d)", 'Write the name in quotes: compare("d")'),
+    ("compare(d, e)", 'compare("d", "e")'),
+    ("compare('d', len_)", 'compare("len_")'),
+    ("compare([1, 2])", "list"),
+    ("compare(d + d)", 'compare("x")'),
+    ("compare()", "needs the name"),
+    ("compare('squares', tolerance='small')", "'small', expected a number"),
+    ("compare('sqares')", "Did you mean 'squares'?"),
+    ("compare('d.shape[0]')", "Give the value a name"),
+    ("compare('only_r')", "no Python variable 'only_r'. Run the Python half"),
+    ("compare('only_python')", "no R variable 'only_python'. Run the R half"),
+    ("compare('squares', 'lapse')", "Neither R nor Python has a variable 'lapse'"),
+    ("compare('e')", "differ, by up to 1"),
+    ("compare('len_')", "len_ is, or contains"),
+    ("compare('broken')", "R's broken cannot be given to Python"),
+    ("compare('symbol')", "keras"),
+    ("from_r(d)", 'from_r("d")'),
+    ("translation(d)", 'translation("d")'),
+    ("exercise('d')", "expected a function"),
+    ("by_turns(len_)", 'by_turns("len_")'),
+    ("cost('len')", "measures a function, found str"),
+    ("address_in_r(d)", 'address_in_r("d")'),
+    ("address_in_r('nowhere')", "no R variable 'nowhere'"),
+]
+
+
+def test_a_mistake_is_told_in_one_or_two_lines(kernel):
+    """In place of a traceback through this project's code."""
+    kernel.r(
+        "squares <- e <- only_r <- symbol <- 1\nlen_ <- 1\n"
+        'makeActiveBinding("broken", function() stop("not today"), globalenv())'
+    )
+    made = kernel.run(
+        "import keras, pandas as pd\n"
+        "from sidebyside import compare, exercise, from_r, translation\n"
+        "from sidebyside.lesson.costs import by_turns, cost\n"
+        "from sidebyside.lesson.crossings import address_in_r\n"
+        "d, e = pd.DataFrame({'x': range(100)}), 2\nlen_, broken = len, 1\n"
+        "squares = only_python = 1\nsymbol = keras.Input((2,))"
+    )
+    assert made.ok, made.shown
+    wrong = []
+    for code, said in MISTAKES:
+        reply = kernel.run(code)
+        if reply.ok or said not in reply.shown or reply.shown.count("\n") > 1:
+            wrong.append((code, reply.shown))
+    assert wrong == []
+
+
+def test_without_the_first_cell_a_check_says_to_run_it(start_kernel):
+    kernel = start_kernel()
+    kernel.run("from sidebyside import compare\nx = 1")
+    reply = kernel.run("compare('x')")
+    assert "%load_ext sidebyside" in reply.shown
+    assert "\n" not in reply.shown

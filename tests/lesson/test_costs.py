@@ -30,7 +30,7 @@ def test_without_a_number_of_calls_enough_are_made(monkeypatch):
     monkeypatch.setattr(costs, "_seconds", lambda f, calls: calls * 2e-6)
     calls = enough_calls(None)
     assert AT_LEAST <= calls * 2e-6 <= 3 * AT_LEAST
-    assert cost(None, times=2) == pytest.approx([2e-6, 2e-6])
+    assert cost(len, times=2) == pytest.approx([2e-6, 2e-6])
 
 
 def test_what_is_slow_is_called_once(monkeypatch):
@@ -178,7 +178,6 @@ def test_a_function_that_is_not_there_is_named(kernel):
     kernel.r("only_in_r <- function() function() 1")
     kernel.run("def only_in_python(): return lambda: 1")
     reply = kernel.run("by_turns('only_in_python')")
-    assert reply.error == "NameError"
     assert "no R variable 'only_in_python'" in reply.shown
     reply = kernel.run("by_turns('only_in_r')")
     assert "no Python variable 'only_in_r'" in reply.shown
@@ -188,6 +187,5 @@ def test_an_error_of_r_is_told_in_rs_words(kernel):
     kernel.run("def fails(): return lambda: 1")
     kernel.r('fails <- function() function() stop("no such fruit")')
     reply = kernel.run("by_turns('fails', calls=1)")
-    assert reply.error == "RuntimeError"
     assert "R's fails() failed" in reply.shown
     assert "no such fruit" in reply.shown

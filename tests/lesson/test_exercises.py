@@ -13,7 +13,9 @@ import nbformat
 import numpy as np
 import pytest
 from sidebyside import exercise, hashed, translation
+from sidebyside.kernel.record import Cell
 from sidebyside.lesson import exercises
+from sidebyside.lesson.compare import NoVariable
 from sidebyside.lesson.exercises import RIGHT, UNANSWERED, WRONG
 from wrong_answers import WRONG_ANSWERS
 
@@ -144,6 +146,25 @@ def test_nothing_is_given_away(cells):
             assert line in own or len(value) <= 3 or value not in seen, e.number
 
 
+def test_no_answer_is_left_from_the_lesson(cells):
+    """Each name that a reader is asked for is used nowhere else."""
+    lesson = [c for c in cells if c.cell_type == "code" and "exercise" not in tags(c)]
+    for e in exercises_of(cells):
+        asked = re.findall(r"(?m)^(\w+).*?(?:<-|=) N(?:one|ULL)\b", e.answer.source)
+        assert asked, e.number
+        for name in asked:
+            found = [c.source for c in lesson if Cell(c.source).assigns(name)]
+            assert found == [], name
+
+
+def test_the_graders_code_is_folded(cells):
+    """In JupyterLab and in the book."""
+    for e in exercises_of(cells):
+        code = "@exercise" in e.check.source
+        folded = e.check.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert (folded, "hide-input" in tags(e.check)) == (code, code), e.number
+
+
 def test_saved_unanswered(cells):
     for e in exercises_of(cells):
         text = "".join(output.get("text", "") for output in e.check.outputs)
@@ -180,11 +201,25 @@ def replies(kernel, path, exercise):
     for name, source in answers.items():
         ran = kernel.run(source)
         assert ran.ok, f"{name}: {ran.shown}"
-        checked = kernel.run(exercise.check.source)
-        assert checked.ok, f"the check after {name}: {checked.shown}"
-        assert not checked.stderr, checked.stderr
-        found[name] = checked.stdout
+        found[name] = checked(kernel, exercise)
+    # And then no answer again: the former one is the solution.
+    variable = re.search(r"(?m)^(\w+).*(?:<-|=) N", exercise.answer.source)[1]
+    other = f"{variable} = 1"  # means the same in both languages
+    failed = kernel.run(exercise.answered(f"{variable} = no_such_thing"))
+    assert not failed.ok
+    found["failed"] = checked(kernel, exercise)
+    kernel.run(other if "r" in tags(exercise.answer) else f"%%R\n{other}")
+    for cell in exercise.given:
+        kernel.run(cell.source)
+    found["other language"] = checked(kernel, exercise)
     return found
+
+
+def checked(kernel, exercise):
+    reply = kernel.run(exercise.check.source)
+    assert reply.ok, reply.shown
+    assert not reply.stderr, reply.stderr
+    return reply.stdout
 
 
 @pytest.mark.parametrize("number", range(1, len(LEVELS) + 1))
@@ -198,6 +233,16 @@ def test_the_solution_is_right(said, number):
     text = said[number]["solution"]
     assert text.endswith(f"{RIGHT}\n"), text
     assert "no " not in {line[:3] for line in text.split("\n")}
+
+
+@pytest.mark.parametrize("number", range(1, len(LEVELS) + 1))
+@pytest.mark.parametrize(
+    ("last", "reason"), [("failed", "stopped with an error"), ("other language", "%%R")]
+)
+def test_a_former_answer_is_not_judged(said, number, last, reason):
+    text = said[number][last]
+    assert text.startswith(UNANSWERED)
+    assert reason in text
 
 
 @pytest.mark.parametrize("number", range(1, len(LEVELS) + 1))
@@ -215,6 +260,69 @@ def test_every_wrong_answer_has_its_exercise():
     assert {number for _, number in WRONG_ANSWERS} <= {1, 2, 3}
 
 
+# --- a reader at work, in a program that says which cell it runs
+
+INTO_R = 'translation("x", into="r")'
+ONE = "@exercise\ndef asked(x):\n    yield 'three', x == 3"
+ONE_R = ONE.replace("@exercise", '@exercise(language="r")')
+STOPPED = "stopped with an error"
+
+# Cells as (its id, its code), then the check and what it has to say.
+AT_WORK = [
+    ([("a", "x = 3")], ONE, RIGHT),
+    ([("a", "x = 3"), ("b", "y = x + 1\nprint(x, end='')")], ONE, RIGHT),
+    ([("a", "%%R\nx <- 3")], ONE, "in R, expected Python. Take the line `%%R` out"),
+    ([("a", "x = 3")], ONE_R, "in Python, expected R. Write `%%R`"),
+    ([("a", "x <- 3")], ONE_R, "in Python, expected R. Write `%%R`"),
+    ([("a", "x = 5"), ("a", "x <- 3")], ONE, "`<-`, which assigns in R only"),
+    ([("a", "x = 3"), ("a", "x = 1 / 0")], ONE, STOPPED),
+    ([("a", "x = 3"), ("a", "x = (")], ONE, STOPPED),
+    ([("a", "%%R\nx <- 3"), ("a", "%%R\nx <- stop()")], ONE_R, STOPPED),
+    ([("a", "x = 3"), ("a", "X = 4")], ONE, "no longer gives x a value"),
+    ([("a", "x = 1 / 0"), ("a", "x = 4")], ONE, WRONG),
+    ([("a", "x = 3"), ("b", "del x")], ONE, "Python has no x"),
+    # A translation: "r" is the reader's half, "p" the one that is given.
+    ([("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
+    ([("p", "x = 3"), ("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
+    ([("p", "x = 3")], INTO_R, "R has no x. Run the R half"),
+    ([("r", "%%R\nx <- 3")], INTO_R, "Python has no x. Run the Python half"),
+    ([("r", "x = 3"), ("p", "x = 3")], INTO_R, "in Python, expected R"),
+    (
+        [("r", "%%R\nx <- 3"), ("p", "x = 3"), ("r", "x = 3")],
+        INTO_R,
+        "in Python, expected R",
+    ),
+    (
+        [("r", "%%R\nx <- 3"), ("p", "x = 3"), ("r", "%%R\nx <- y")],
+        INTO_R,
+        f"the R half {STOPPED}",
+    ),
+    (
+        [("r", "%%R\nx <- 3"), ("p", "x = 3"), ("r", "%%R\ny <- 3")],
+        INTO_R,
+        "the R half no longer gives x",
+    ),
+    # Both halves of an answer that is corrected.
+    ([("r", "x = 3"), ("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
+]
+
+
+def test_the_last_answer_is_judged_and_none_before_it(kernel):
+    kernel.run("from sidebyside.kernel import record\nfrom sidebyside import *")
+    wrong = []
+    for cells, check, said in AT_WORK:
+        kernel.run("record.ran.clear()\nglobals().pop('x', None)")
+        kernel.r("suppressWarnings(rm(x))")
+        kernel.run("record.ran.clear()")
+        for cell_id, code in cells:
+            kernel.run(code, cell_id)
+        # Twice: the check is a cell, too.
+        replies = {kernel.run(check, "c").stdout for _ in range(2)}
+        if len(replies) > 1 or said not in min(replies):
+            wrong.append((cells, check, said, replies))
+    assert wrong == []
+
+
 # --- what the checks are made of
 
 
@@ -226,7 +334,7 @@ def variables(monkeypatch):
     def look_in(language):
         def value(name):
             if name not in found[language]:
-                raise NameError(name)
+                raise NoVariable(name)
             return found[language][name]
 
         return value
@@ -235,6 +343,7 @@ def variables(monkeypatch):
         exercises, "_LANGUAGES", {name: look_in(name) for name in found}
     )
     monkeypatch.setattr(exercises, "described_in_r", look_in("r"))
+    monkeypatch.setattr(exercises, "value_in_python", look_in("python"))
     return found
 
 
@@ -249,9 +358,10 @@ def test_an_empty_cell_is_unanswered_and_nothing_is_asked(
     def asked(x):
         yield "never", 1 / 0
 
-    empty = {"python": "None", "r": "NULL"}[language]
-    text = f"{UNANSWERED} give x a value in the cell above (it is {empty} now).\n"
-    assert capsys.readouterr().out == text
+    empty = {"python": "x is None", "r": "x is NULL"}[language]
+    text = capsys.readouterr().out
+    assert text.startswith(UNANSWERED)
+    assert (empty if there else "has no x") in text
 
 
 def test_each_question_gets_a_line_and_a_hint_only_where_it_helps(variables, capsys):
@@ -279,7 +389,8 @@ def test_an_answer_of_which_one_cannot_ask_is_wrong(variables, capsys):
         yield "small", x < 5
 
     said = capsys.readouterr().out
-    assert said.startswith("yes there\nno  what was asked for (TypeError: ")
+    assert said.startswith("yes there\nno  an answer that can be checked (TypeError: ")
+    assert "x is of type str" in said
     assert said.endswith(f"{WRONG}\n")
 
 
@@ -311,7 +422,9 @@ def test_a_translation_waits_for_both_halves(variables, capsys, missing):
     [
         (lambda: exercise(lambda x: iter(())), TypeError, "asked nothing"),
         (lambda: exercise(language="julia"), ValueError, "'julia', expected 'python'"),
-        (translation, ValueError, "name of a variable"),
+        (lambda: exercise("x"), TypeError, "type str, expected a function"),
+        (translation, TypeError, "name of a variable"),
+        (lambda: translation("x", into="S"), ValueError, "into is 'S'"),
     ],
 )
 def test_a_mistake_of_the_notebooks_author_is_an_error(variables, mistake, error, said):

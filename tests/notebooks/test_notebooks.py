@@ -309,6 +309,19 @@ def test_every_notebook_can_be_reached_from_the_first():
     assert reached == {path.name for path in PATHS}
 
 
+def test_the_first_code_cell_is_introduced_by_what_to_do_if_it_fails():
+    """In the same words everywhere: R is missing, or the whole project."""
+    introductions = set()
+    for path in PATHS:
+        cells = nbformat.read(path, 4).cells
+        first = next(i for i, c in enumerate(cells) if c.cell_type == "code")
+        assert cells[first].source == "%load_ext sidebyside"
+        introductions.add(cells[first - 1].source.split("\n\n")[-1])
+    (text,) = introductions
+    for message in ("`%%R` not found*", "*No module named 'sidebyside'*"):
+        assert message in text
+
+
 def exempt(cells):
     return [cell for cell in cells if tags(cell) & EXEMPT]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import Any
 
 _pending: list[str] = []
+# The texts of the pictures of this cell, by display_id.
+_given: dict[str, str] = {}
 
 
 def alt_text(text: str) -> None:
@@ -25,14 +28,22 @@ def alt_text(text: str) -> None:
 def forget_pending(info: Any = None) -> None:
     """At the start of a cell: a text never crosses into the next cell."""
     _pending.clear()
+    _given.clear()
 
 
 def add_alt_text(message: dict) -> dict:
     """Give the next picture among the kernel's messages its text."""
     content = message.get("content", {})
     pictures = [m for m in content.get("data", {}) if m.startswith("image/")]
-    if message.get("msg_type") == "display_data" and pictures and _pending:
-        text = _pending.pop(0)
+    if not pictures:
+        return message
+    name = content.get("transient", {}).get("display_id", "")
+    text = None
+    if message.get("msg_type") == "update_display_data":  # R has added to it.
+        text = _given.get(name)
+    elif message.get("msg_type") == "display_data" and _pending:
+        text = _given[name] = _pending.pop(0)
+    if text:
         for mime in pictures:
             content["metadata"].setdefault(mime, {})["alt"] = text
     return message
@@ -52,7 +63,6 @@ def show_live(figure: Any, still: Any) -> None:
     still
         A matplotlib figure that shows the same. It is closed.
     """
-    import io
     import json
 
     import matplotlib.pyplot as plt
@@ -67,3 +77,26 @@ def show_live(figure: Any, still: Any) -> None:
         "text/plain": "A plotly figure",
     }
     display(bundle, raw=True)
+
+
+def show(picture: bytes, suffix: str, name: str, update: bool) -> None:
+    """Show a file of R's, or put it in place of the picture that has this name."""
+    from IPython.display import SVG, Image, display
+
+    if suffix == ".svg":
+        # Two drawings in one page would use the same names for their parts.
+        shown, metadata = SVG(picture.decode()), {"image/svg+xml": {"isolated": True}}
+    else:
+        shown, metadata = Image(picture, format=suffix[1:]), {}
+    display(shown, metadata=metadata, display_id=name, update=update)
+
+
+def is_blank(picture: bytes) -> bool:
+    """Whether a file of R's shows nothing."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        colours = Image.open(io.BytesIO(picture)).convert("RGB").getextrema()
+    except UnidentifiedImageError:  # svg
+        return b"<path" not in picture and b"<use" not in picture
+    return all(least == most for least, most in colours)

@@ -3,70 +3,136 @@
 from __future__ import annotations
 
 import functools
-import re
+from argparse import Namespace
+from collections.abc import Callable
 
 import psutil
 
-from . import rsession
-from .interrupts import attention
+from . import console, rsession
+from .console import RError, RInterrupted
 
 # Growth of the process, in bytes, that is worth a collection (30 ms).
 COLLECT_AFTER = 64_000_000
 
+# A picture is as large as matplotlib's (6 x 4 inches).
+WIDTH, HEIGHT, RESOLUTION = 6.0, 4.0, 96
 
-class RError(Exception):
-    """An error that R reported, with R's own message."""
-
-
-class RInterrupted(KeyboardInterrupt):
-    """The reader stopped R."""
+# Of a size without a unit: below are inches, from here on pixels, as in rpy2.
+FEWEST_PIXELS = 30
 
 
 def register(shell) -> None:
+    import rpy2.robjects as ro
+    from IPython.core.magic_arguments import parse_argstring
     from rpy2.ipython import rmagic
-    from rpy2.rinterface_lib._rinterface_capi import RParsingError
+    from rpy2.rinterface_lib import callbacks, conversion
+
+    callbacks.consolewrite_print = callbacks.consolewrite_warnerror = console.write
+    callbacks.consoleread = console.read
+    # rpy2 loses a text that is not UTF-8, and logs a traceback.
+    conversion._cchar_to_str_with_maxlen = _decode
 
     class SideBySideMagics(rmagic.RMagics):
-        """rpy2's ``%%R``, with R's errors shown as R shows them."""
-
-        def eval(self, code):
-            attention.interrupted = False
-            session = rsession.current()
-            session.forget_error()
-            try:
-                text, *answer = super().eval(code)
-                return clean_warnings(text), *answer
-            except KeyboardInterrupt:
-                raise RInterrupted from None
-            except rmagic.RInterpreterError as error:
-                message = clean_message(error.err)
-                shown = error.stdout.replace(error.err, "").strip()
-                if shown:
-                    print(shown)
-                call = session.text('c(unlist(.traceback(max.lines = 1)), "")[1]')
-                if attention.interrupted or is_interrupt(message, call):
-                    raise RInterrupted from None
-                raise RError(message) from None
-            except RParsingError:
-                found = session.call("parse_problem", code)
-                raise RError(str(found[0])) from None
-
-        @functools.wraps(rmagic.RMagics.R)  # with what IPython noted on it
-        def R(self, line, cell=None, local_ns=None):
-            try:
-                return super().R(line, cell=cell, local_ns=local_ns)
-            finally:
-                self._memory = collect_if_grown(self._memory)
+        """rpy2's ``%R``, with a cell run as R's console would run it."""
 
         _memory = memory_now()
 
-    device = rmagic.get_valid_device(rmagic.default.graphics_device_name)[1]
-    options = device._options_new_device
-    # As large as matplotlib's figures (6 x 4 inches).
-    options.width, options.height, options.units = 6.0, 4.0, "in"
-    options.res = 96
+        Rpush, Rpull, Rget = map(
+            _in_a_sentence,
+            (rmagic.RMagics.Rpush, rmagic.RMagics.Rpull, rmagic.RMagics.Rget),
+        )
+
+        @_in_a_sentence
+        @functools.wraps(rmagic.RMagics.R)  # with what IPython noted on it
+        def R(self, line, cell=None, local_ns=None):
+            args = parse_argstring(self.R, line)
+            names = local_ns or {}
+            converter = self._find_converter(args.converter, names)
+            with converter.context():
+                for name in listed(args.input):
+                    self._import_name_into_r(name, ro.globalenv, names)
+            value = self._run(args, cell, self._display(args, names))
+            with converter.context() as conversions:
+                for name in listed(args.output):
+                    self.shell.push({name: ro.globalenv.find(name)})
+                if cell is None and not args.noreturn and value is not None:
+                    return conversions.rpy2py(value)
+                return None
+
+        def _run(self, args, cell, show):
+            # R counts lines as the reader does: `%%R` stands on the first.
+            code = " ".join(args.code) + ("" if cell is None else "\n" + cell)
+            r = console.current()
+            name = args.graphics_device or self.options.graphics_device_name
+            r.begin_pictures(rmagic.get_valid_device(name)[1], **picture_options(args))
+            try:
+                return r.run(code, show, keep=cell is None)
+            finally:
+                r.end_pictures()
+                self._memory = collect_if_grown(self._memory)
+
+        def _display(self, args, names):
+            if args.display:
+                function = rmagic._find(args.display, {**self.shell.user_ns, **names})
+                return lambda value: function(value, args)
+
     shell.register_magics(SideBySideMagics)
     shell.set_custom_exc((RError, RInterrupted), _show_r_error)
+
+
+def _in_a_sentence(magic: Callable) -> Callable:
+    """Show what is wrong with the options of a magic without frames of rpy2."""
+    from IPython.core.error import UsageError
+
+    @functools.wraps(magic)
+    def wrapped(*arguments, **named):
+        try:
+            return magic(*arguments, **named)
+        except (
+            LookupError,
+            NameError,
+            AttributeError,
+            TypeError,
+            ValueError,
+            NotImplementedError,
+        ) as error:
+            said = error.args[0] if error.args else type(error).__name__
+            raise UsageError(f"%{magic.__name__}: {said}") from None
+
+    return wrapped
+
+
+def listed(names: list[str] | None) -> list[str]:
+    """The names of `-i a,b -i c`."""
+    return ",".join(names).split(",") if names else []
+
+
+def picture_options(args: Namespace) -> dict[str, object]:
+    """What R's png() is given: inches, and dots an inch.
+
+    Without a unit a large number means pixels, as rpy2 takes it, and a small one
+    inches, because nobody wants a picture of six pixels.
+    """
+    from rpy2.rinterface import FloatSexpVector, IntSexpVector, StrSexpVector
+
+    resolution = args.res or RESOLUTION
+    per_inch = {"px": resolution, "in": 1, "cm": 2.54, "mm": 25.4}
+
+    def inches(size: float | None, default: float) -> FloatSexpVector:
+        unit = args.units or ("px" if size and size >= FEWEST_PIXELS else "in")
+        return FloatSexpVector([size / per_inch[unit] if size else default])
+
+    options = {
+        "width": inches(args.width, WIDTH),
+        "height": inches(args.height, HEIGHT),
+        "units": StrSexpVector(["in"]),
+        "res": IntSexpVector([resolution]),
+    }
+    if args.pointsize:
+        options["pointsize"] = IntSexpVector([args.pointsize])
+    if args.bg:
+        options["bg"] = StrSexpVector([args.bg])
+    return options
 
 
 def memory_now() -> int:
@@ -85,44 +151,11 @@ def collect_if_grown(before: int) -> int:
     return memory_now()
 
 
-def clean_message(message: str) -> str:
-    """R's message without what rpy2 and reticulate add."""
-    # An error at the top level of a cell: rpy2's call of eval() shows.
-    message = re.sub(
-        r"^Error in \(function \(expr, envir = parent\.frame\(\).*? :\s+",
-        "Error: ",
-        message.strip(),
-        flags=re.DOTALL,
-    )
-    message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
-    return message.strip()
+def _decode(characters, size: int, encoding: str) -> str:
+    """What R writes; rpy2 has no way to say what to do with other encodings."""
+    from rpy2.rinterface_lib import openrlib
 
-
-def is_interrupt(message: str, call: str) -> bool:
-    """Whether R ended by an interrupt, by the message and the innermost call it left.
-
-    `Sys.sleep()` has a handler of its own, so Python may not hear of the signal.
-    R then gives no message, and what is left is none (`RSession.forget_error()`) or
-    that of an earlier error of the cell, which `try()` caught. Python code that R
-    called leaves its exception.
-    """
-    if not message or re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message):
-        return True
-    # An error of its own names the call.
-    return call.startswith("Sys.sleep(") and call not in message
-
-
-def clean_warnings(text: str) -> str:
-    """R's warnings as R shows them at its own prompt."""
-    # "In addition" to what? To an error that another cell may have had.
-    text = re.sub(r"^In addition: (?=Warning)", "", text, flags=re.MULTILINE)
-    # A warning at the top level of a cell: rpy2's call of eval() shows.
-    return re.sub(
-        r"^(\d+: )?In \(function \(expr, envir = parent\.frame\(\).* :\n  ",
-        r"\1",
-        text,
-        flags=re.MULTILINE,
-    )
+    return openrlib.ffi.string(characters, size).decode(encoding, "replace")
 
 
 def _show_r_error(shell, kind, error, traceback, tb_offset=None):

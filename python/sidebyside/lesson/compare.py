@@ -6,15 +6,18 @@ that name from Python and says what it found, or raises `Different`.
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ..common.errors import Sentence
 from .values import (
     EXACT,
     Leaf,
@@ -36,8 +39,20 @@ _SHOWN = 3
 _received: dict[str, Any] = {}
 
 
-class Different(AssertionError):
+class Different(Sentence, AssertionError):
     """The two halves of a pair do not agree."""
+
+
+class NoVariable(Sentence, NameError):
+    """A language has no variable of this name."""
+
+
+class NotStarted(Sentence, RuntimeError):
+    """R is asked for, and nobody has started it."""
+
+
+class WrongUse(Sentence, TypeError, ValueError):
+    """A function of a lesson was given something that it cannot use."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +102,14 @@ def compare(*names: str, tolerance: float = 0.0, differ: bool = False) -> None:
     ------
     Different
         With a sentence for each variable that does not agree.
-    NameError
-        If a variable does not exist in one of the languages.
-    TypeError
-        If a value is of a type that cannot be compared, such as a function.
+    NoVariable
+        If a variable does not exist in one of the languages; a NameError.
+    WrongUse
+        If something else than a name is given, or if a value is of a type that
+        cannot be compared, such as a function; a TypeError.
     """
-    if not names:
-        raise TypeError("compare() needs the name of at least one variable.")
+    require_names("compare", names)
+    _require_somewhere(names)
     found = {
         name: agreement(name, described_in_r(name), value_in_python(name), tolerance)
         for name in names
@@ -119,9 +135,10 @@ def from_r(name: str) -> Any:
 
     Raises
     ------
-    NameError
-        If R has no variable of this name.
+    NoVariable
+        If R has no variable of this name; a NameError.
     """
+    require_names("from_r", [name])
     return as_python(value_in_r(name))
 
 
@@ -129,19 +146,20 @@ def agreement(
     name: str, in_r: Any, in_python: Any, tolerance: float = 0.0
 ) -> Agreement:
     """Compare one value from R with one from Python (see `compare`)."""
-    if not 0 <= tolerance < float("inf"):
-        raise ValueError(f"tolerance is {tolerance}, expected a number of 0 or more.")
+    number = isinstance(tolerance, int | float | np.number)
+    if not (number and 0 <= tolerance < math.inf):
+        raise WrongUse(f"tolerance is {tolerance!r}, expected a number of 0 or more.")
     try:
         return _compare(read(in_r), read(in_python), tolerance)
     except TypeError as problem:
         raise _unreadable(name, problem) from None
 
 
-def _unreadable(name: str, problem: TypeError) -> TypeError:
-    return TypeError(
-        f"{name} is, or contains, a value of type {problem}, which compare() cannot "
-        "read. Compare numbers, texts, dates, arrays, lists, dicts, data frames, "
-        "models or histories."
+def _unreadable(name: str, problem: TypeError) -> WrongUse:
+    return WrongUse(
+        f"{name} is, or contains, a value of type {problem}, which cannot be compared. "
+        "Compare numbers, texts, dates, arrays, lists, dicts, data frames, models or "
+        "histories."
     )
 
 
@@ -351,18 +369,70 @@ def _gap(mine: Any, theirs: Any) -> float:
         return math.nan
 
 
-def value_in_python(name: str) -> Any:
-    """The notebook's variable of this name; NameError if there is none."""
+def require_names(function: str, names: Iterable[Any]) -> None:
+    """Raises `WrongUse` unless `names` are texts, and at least one."""
+    names = list(names)
+    if not names:
+        raise WrongUse(f'{function}() needs the name of a variable: {function}("x").')
+    values = [name for name in names if not isinstance(name, str)]
+    if values:
+        kind = type(values[0]).__name__
+        raise WrongUse(
+            f"{function}() got a value of type {kind}, expected the name of a "
+            f"variable. Write the name in quotes: {_in_quotes(function, values)}."
+        )
+
+
+def _in_quotes(function: str, values: list) -> str:
+    """The call as it was meant, with the names of these values."""
+    shell = _shell()
+    variables = shell.user_ns if shell else {}
+    # What the reader just typed: many variables may have the value 1.
+    typed = set(re.findall(r"\w+", variables.get("In", [""])[-1]))
+    names = [
+        next((n for n in typed if n in variables and variables[n] is value), "x")
+        for value in values
+    ]
+    return f"{function}({', '.join(map(_quoted, names))})"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _shell() -> Any:
     from IPython import get_ipython
 
-    shell = get_ipython()
+    return get_ipython()
+
+
+def _require_somewhere(names: Iterable[str]) -> None:
+    """Raises `NoVariable` for a name that neither language has: a misspelled one."""
+    shell, session = _shell(), _session()
+    for name in names:
+        if shell is None or name in shell.user_ns or session.has_variable(name):
+            continue
+        known = {*shell.user_ns, *session.variables()}
+        close = difflib.get_close_matches(name, known, 1)
+        if not re.fullmatch(r"[\w.]+", name):
+            advice = "Give the value a name in both halves first."
+        elif close:
+            advice = f"Did you mean {close[0]!r}?"
+        else:
+            advice = "Run both halves of the pair first."
+        raise NoVariable(f"Neither R nor Python has a variable {name!r}. {advice}")
+
+
+def value_in_python(name: str) -> Any:
+    """The notebook's variable of this name; `NoVariable` if there is none."""
+    shell = _shell()
     if shell is None:
         raise RuntimeError(
             f"There is no notebook here that has a variable {name!r}. For values, "
             "use sidebyside.lesson.compare.agreement()."
         )
     if name not in shell.user_ns:
-        raise NameError(
+        raise NoVariable(
             f"There is no Python variable {name!r}. Run the Python half of "
             "the pair first."
         )
@@ -370,12 +440,12 @@ def value_in_python(name: str) -> Any:
 
 
 def value_in_r(name: str) -> Any:
-    """R's variable of this name as reticulate translates it, or NameError."""
+    """R's variable of this name as reticulate translates it, or `NoVariable`."""
     return _sent(name, "send_to_python")
 
 
 def described_in_r(name: str) -> Any:
-    """R's variable of this name in the form that is compared, or NameError."""
+    """R's variable of this name in the form that is compared, or `NoVariable`."""
     described = _sent(name, "describe_to_python")
     if described["kind"] == "python":
         return described["values"]
@@ -386,17 +456,34 @@ def described_in_r(name: str) -> Any:
 
 
 def _sent(name: str, function: str) -> Any:
-    session_with(name).call(function, name)
+    session = session_with(name)
+    from rpy2.rinterface_lib.embedded import RRuntimeError
+
+    try:
+        session.call(function, name)
+    except RRuntimeError as problem:
+        reason = str(problem).strip().split("\n")[0]
+        raise WrongUse(f"R's {name} cannot be given to Python: {reason}") from None
     return _received.pop(name)
 
 
 def session_with(name: str) -> Any:
-    """R, if it has a variable of this name; else NameError."""
-    from ..kernel import rsession
-
-    session = rsession.current()
+    """R, if it has a variable of this name; else `NoVariable`."""
+    session = _session()
     if not session.has_variable(name):
-        raise NameError(
+        raise NoVariable(
             f"There is no R variable {name!r}. Run the R half of the pair first."
         )
     return session
+
+
+def _session() -> Any:
+    """R, if the notebook has started it; else `NotStarted`."""
+    from ..kernel import rsession
+
+    if not rsession.is_started():
+        raise NotStarted(
+            "R has not started. Run the first code cell of this notebook, "
+            "%load_ext sidebyside."
+        )
+    return rsession.current()

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from ..common.colours import PYTHON, R
-from .compare import session_with, value_in_python
+from ..common.errors import Sentence
+from .compare import WrongUse, require_names, session_with, value_in_python
 
 # Seconds that one measurement of a quick function lasts at least. R's clock
 # is good to a few microseconds.
@@ -36,6 +37,10 @@ UNITS = {
     "ms": (1e3, "milliseconds"),
     "us": (1e6, "microseconds"),
 }
+
+
+class RFailed(Sentence, RuntimeError):
+    """R reported an error while it was measured."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,12 @@ def cost(f: Callable[[], Any], times: int = 5, calls: int | None = None) -> np.n
     numpy.ndarray
         Seconds per call, `times` of them.
     """
+    if not callable(f):
+        raise WrongUse(f"cost() measures a function, found {type(f).__name__}.")
     if calls is None:
         calls = enough_calls(f)
     if times < 1 or calls < 1:
-        raise ValueError(f"times is {times}, calls is {calls}, expected 1 or more.")
+        raise WrongUse(f"times is {times}, calls is {calls}, expected 1 or more.")
     return np.array([_seconds(f, calls) / calls for _ in range(times)])
 
 
@@ -130,13 +137,14 @@ def by_turns(
 
     Raises
     ------
-    NameError
-        If one of the languages has no such function.
-    RuntimeError
+    NoVariable
+        If one of the languages has no such function; a NameError.
+    RFailed
         If R reports an error; the message is R's.
     """
-    from ..kernel.extension import collect_if_grown, memory_now
+    from ..kernel.magic import collect_if_grown, memory_now
 
+    require_names("by_turns", [name])
     before = memory_now()
     in_python = value_in_python(name)(*arguments)
     enough_in_r, cost_in_r = _stop_watch_of_r(name, arguments)
@@ -175,7 +183,7 @@ def _stop_watch_of_r(
         try:
             return session.evaluate(function)(*given)
         except RRuntimeError as error:
-            raise RuntimeError(f"R's {name}() failed: {str(error).strip()}") from None
+            raise RFailed(f"R's {name}() failed: {str(error).strip()}") from None
 
     timed = ask(name, *(vectors[type(value)]([value]) for value in arguments))
     one = rinterface.IntSexpVector([1])

@@ -22,6 +22,7 @@ import pandas as pd
 from matplotlib.patches import FancyBboxPatch
 
 from ..common.colours import PYTHON, R
+from .compare import require_names, session_with
 
 # What a value of R has lost on its trip, as R sees it.
 _LOST_IN_R = """
@@ -63,8 +64,10 @@ def address(value: Any) -> int:
 def address_in_r(name: str) -> int:
     """Where the values of a variable of R's global environment lie.
 
-    Raises KeyError if R has no variable of this name.
+    Raises `NoVariable` if R has no variable of this name.
     """
+    require_names("address_in_r", [name])
+    session_with(name)
     from rpy2.rinterface import globalenv
 
     return _address_of_r(globalenv[name])

@@ -8,6 +8,7 @@ reticulate's translation loses.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import numbers
 import os
@@ -101,7 +102,9 @@ def read(value: Any) -> Any:
     if type(value).__module__.startswith("pandas"):
         return _pandas(value)
     if hasattr(value, "__array__"):
-        return _array(np.asarray(value))
+        # A symbolic tensor has the method, too, and only raises.
+        with contextlib.suppress(Exception):
+            return _array(np.asarray(value))
     raise TypeError(f"{type(value).__module__}.{type(value).__qualname__}")
 
 

@@ -78,13 +78,9 @@ test_that("a notebook's session has narrow lines and R's colours", {
   )
   on.exit(options(before))
   sidebyside:::prepare_session()
-  expect_equal(getOption("width"), 72)
+  expect_equal(getOption("width"), 60)
   expect_identical(
     getOption("ggplot2.discrete.colour"), list(c(r_colour, r_light))
   )
 })
 
-test_that("R says in its own words why a cell cannot be parsed", {
-  expect_match(sidebyside:::parse_problem("x <- (1"), "Error in parsing")
-  expect_match(sidebyside:::parse_problem("x <- 1"), "could not parse")
-})

@@ -1,0 +1,254 @@
+"""R's console: code is run, and its values are shown, as at R's own prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import platform
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import figures, rsession
+from .interrupts import attention
+from .turns import turn
+
+
+class RError(Exception):
+    """An error that R reported, with R's own message."""
+
+
+class RInterrupted(KeyboardInterrupt):
+    """The reader stopped R."""
+
+
+class _Failed(Exception):
+    """R's evaluation ended early, by an error or because it was stopped."""
+
+
+class Console:
+    """Runs cells in R's global environment, expression by expression.
+
+    rpy2's functions evaluate within calls of their own, which errors, warnings and
+    `sys.calls()` show, and have R print an error before it is known what it is. R's
+    `R_tryEvalSilent()` evaluates at top level, and leaves the message.
+    """
+
+    # R's functions that a cell needs, whatever the reader defines by these names.
+    NEEDS = (
+        "read_cell",
+        "showing",
+        "keep_last_value",
+        "left_sleep",
+        "error_line",
+        "was_silent",
+        "drawn_pages",
+        "prepare_pictures",
+        "begin_pictures",
+        "close_devices",
+        "end_pictures",
+    )
+
+    def __init__(self) -> None:
+        import rpy2.rinterface as rinterface
+        import rpy2.situation
+        from rpy2.rinterface_lib import conversion, openrlib
+
+        self._r, self._conversion, self._rpy2 = rinterface, conversion, openrlib
+        path = rpy2.situation.get_rlib_path(openrlib.R_HOME, platform.system())
+        library = ctypes.CDLL(path)
+        self._evaluate = library.R_tryEvalSilent
+        self._evaluate.restype = ctypes.c_void_p
+        self._evaluate.argtypes = [ctypes.c_void_p] * 3
+        self._evaluate = turn.evaluating(self._evaluate)
+        self._message = library.R_curErrorBuf
+        self._message.restype = ctypes.c_char_p
+        self._session = rsession.current()
+        self._companion = {
+            name: self._session.evaluate(f"sidebyside:::{name}") for name in self.NEEDS
+        }
+        self._abort = self._session.evaluate('quote(invokeRestart("abort"))')
+        self._companion["prepare_pictures"]()
+
+    def run(
+        self, code: str, show: Callable | None = None, *, keep: bool = False
+    ) -> Any:
+        """Run a cell's code and show its values.
+
+        Parameters
+        ----------
+        code
+            All lines of the cell, so that R counts them as the reader does.
+        show
+            What to do with the value of the last expression if R would show it;
+            by default it is shown as R does.
+        keep
+            Whether the code stands in a line of Python: the last value is the
+            result, and not shown, and an error has no line.
+
+        Raises
+        ------
+        RError
+            With R's message and the line.
+        RInterrupted
+            If the reader stopped it.
+        """
+        calls = self._companion["read_cell"](code)
+        if calls.typeof == self._r.RTYPES.STRSXP:
+            raise RError(calls[0])
+        attention.interrupted = False
+        number, answer = 0, None
+        self._session.forget_error()
+        try:
+            for number, call in enumerate(calls, 1):
+                if number > 1:
+                    self.show_pictures(now=True)
+                last = number == len(calls)
+                answer = self._run_one(call, show if last else None, keep and last)
+        except KeyboardInterrupt:
+            raise RInterrupted from None
+        except _Failed:
+            raise self._problem(number, attention.interrupted, not keep) from None
+        return answer[0] if answer and keep else None
+
+    def _run_one(self, call: Any, show: Callable | None, keep: bool) -> Any:
+        with self._rpy2.rlock:
+            found = self._try(call, self._r.globalenv)
+            answer = self._conversion._cdata_to_rinterface(found)
+        self._companion["keep_last_value"](answer)
+        if answer[1][0] and show:
+            show(answer[0])
+        elif answer[1][0] and not keep:
+            self._try(*self._companion["showing"](answer))
+        self._print_warnings()
+        return answer
+
+    def _print_warnings(self) -> None:
+        """Print the warnings that R has kept.
+
+        R does so on its way back to the prompt, after an error as well. (Its
+        `.Internal(printDeferredWarnings())` says "In addition: " before.)
+        """
+        with contextlib.suppress(_Failed):
+            self._try(self._abort, self._r.baseenv)
+
+    def _try(self, call: Any, environment: Any) -> Any:
+        """Evaluate at top level; a pointer that nothing protects."""
+        failed = ctypes.c_int(0)
+        with self._rpy2.rlock:
+            found = self._evaluate(
+                self._address(call), self._address(environment), ctypes.byref(failed)
+            )
+        if failed.value:
+            raise _Failed
+        return self._rpy2.ffi.cast("SEXP", found)
+
+    def _address(self, value: Any) -> int:
+        return int(self._rpy2.ffi.cast("uintptr_t", value.__sexp__._cdata))
+
+    def _problem(self, number: int, interrupted: bool, located: bool) -> BaseException:
+        """What ended the evaluation of an expression."""
+        said = self._message().decode(errors="replace")
+        slept = self._companion["left_sleep"](said)[0]
+        line = self._companion["error_line"](number, said)[0]
+        message = clean_message(said)
+        if interrupted or slept or is_interrupt(message):
+            return RInterrupted()
+        if self._companion["was_silent"]()[0]:
+            message = "Error: see R's message above."
+        return RError(with_line(message, line) if located else message)
+
+    # --- pictures
+
+    def begin_pictures(self, device: Any, **arguments: Any) -> None:
+        """Have what the next code draws become pictures.
+
+        Parameters
+        ----------
+        device
+            rpy2's `GraphicsDevice`: a function of R that writes files.
+        arguments
+            Of that function, such as `width`, as rpy2's vectors.
+        """
+        self._shown: dict[str, bytes] = {}
+        self._companion["begin_pictures"](
+            device.package, device.name, device.extension, **arguments
+        )
+
+    def show_pictures(self, now: bool = False) -> None:
+        """Show the pictures that are complete, and with `now` all that there is."""
+        pages = self._companion["drawn_pages"](now)
+        if len(pages):
+            self.show_pages(pages.names, pages)
+
+    def show_pages(self, names: Iterable[str], files: Iterable[str]) -> None:
+        """Show files, each as the new state of the picture of this name."""
+        for name, file in zip(names, files, strict=True):
+            picture = Path(file).read_bytes()
+            before = self._shown.get(name)
+            if picture != before and not figures.is_blank(picture):
+                figures.show(picture, Path(file).suffix, name, update=bool(before))
+                self._shown[name] = picture
+
+    def end_pictures(self) -> None:
+        """Show the last pictures."""
+        self._companion["close_devices"]()
+        self.show_pictures()
+        self._companion["end_pictures"]()
+
+
+@cache
+def current() -> Console:
+    """The console of this process."""
+    return Console()
+
+
+def write(text: str) -> None:
+    """What R writes to its console, messages and warnings among it.
+
+    One stream, as in a terminal: it is the only way to keep the order. It is not
+    flushed, since the kernel sends what has been collected at short intervals.
+    """
+    sys.stdout.write(text)
+
+
+def read(prompt: str) -> str:
+    """What R reads from its console: an answer of the reader, if one can be had."""
+    from rpy2.rinterface_lib import openrlib
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return input(prompt)
+    except KeyboardInterrupt:
+        openrlib.rlib.R_interrupts_pending = 1
+    except Exception:  # The front end cannot ask, as when a notebook is executed.
+        write(f"{prompt}\nNobody can answer here, so R got an empty answer.\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return ""
+
+
+def clean_message(message: str) -> str:
+    """R's message without what reticulate adds."""
+    message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
+    return message.removesuffix("\n")
+
+
+def with_line(message: str, line: int) -> str:
+    """R's message with the line of the cell, as R would name it."""
+    for before, after in {"Error: ": ": ", "Error in ": ", "}.items():
+        if message.startswith(before):
+            return f"Error in line {line}{after}{message.removeprefix(before)}"
+    return f"Line {line}: {message}"  # another language
+
+
+def is_interrupt(message: str) -> bool:
+    """Whether R ended by an interrupt, in its own code or in Python's that it called.
+
+    R gives no message then, and Python leaves its exception.
+    """
+    return not message or bool(re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message))
