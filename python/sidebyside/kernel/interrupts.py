@@ -81,7 +81,8 @@ class Interrupts:
 
     def _busy(self, frames: list[FrameType], by_r: bool) -> bool:
         """Whether an exception would do harm, or be lost."""
-        if turn.depth or not frames or module(frames[0]) == INTERNAL:
+        rpy2s = [module(each) for each in frames if module(each) != turn.__module__]
+        if turn.depth or not rpy2s or rpy2s[0] == INTERNAL:
             return True
         if by_r and module(frames[-1]) == INTERNAL:
             return True

@@ -199,6 +199,8 @@ class RSession:
         problem = self.text("sidebyside:::attach_problem()")
         if problem:
             raise RUnavailable(f"Keras cannot be loaded from R: {problem}")
+        self.evaluate("reticulate::py_available(initialize = TRUE)")
+        turn.guard_reticulate()
         # reticulate replaces sys.executable and adds the working folder to
         # sys.path; child processes and imports want them as they were.
         sys.executable = self._executable

@@ -22,6 +22,8 @@ from typing import Any
 MAIN = threading.main_thread().ident
 CALLBACKS = "rpy2.rinterface_lib.callbacks"
 
+START = threading.Thread.start.__code__
+
 # What asks the main thread for a turn; by itself the system ignores this signal.
 ASK = signal.SIGURG
 
@@ -137,10 +139,15 @@ class Turn:
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         frames, _ = self.since_r(frame)
-        rpy2 = any(
-            module(f).startswith("rpy2.") and module(f) != CALLBACKS for f in frames
+        # Not where rpy2 may hold what is not protected, which is over when it calls
+        # the reader's function. And an executor starts threads within a lock.
+        busy = self.depth or any(
+            each.f_code is START
+            or (module(each).startswith("rpy2.") and module(each) != CALLBACKS)
+            for each in frames[:1]
+            + [each for each in frames[1:] if each.f_code is not self._in_python]
         )
-        if frames and not rpy2 and self.depth == 0:
+        if frames and not busy:
             self._serve()
 
     def _serve(self) -> None:
@@ -174,15 +181,15 @@ class Turn:
     def evaluating(self, function: Callable) -> Callable:
         """The same for one that runs R code, which may call Python, and so on."""
 
-        def call(*arguments):
+        def call(*arguments, **named):
             if get_ident() != MAIN:
                 with self:
-                    return self._mine.errand.ask(partial(call, *arguments))
+                    return self._mine.errand.ask(partial(call, *arguments, **named))
             if self._errands and not self.serving:
                 self._serve()
             depth, self.depth = self.depth, 0
             try:
-                return function(*arguments)
+                return function(*arguments, **named)
             finally:
                 self.depth = depth
                 if self.library.R_interrupts_pending:
@@ -224,6 +231,7 @@ class Turn:
         capi._preserve = self._together(capi._preserve)
         capi._release = self.releasing(capi._release)
         in_python = capi._evaluate_in_r
+        self._in_python = in_python.__code__
 
         @openrlib.ffi.def_extern(name="_evaluate_in_r")
         def _evaluate_in_r(arguments):
@@ -236,6 +244,19 @@ class Turn:
         # Where R is not in the main thread, it is left as rpy2 has it.
         with contextlib.suppress(ValueError):
             self.listen()
+
+    def guard_reticulate(self) -> None:
+        """Have Python's threads take turns when they call functions of R.
+
+        reticulate before 1.38 would be in R in that thread, and a newer one waits
+        for the main thread to run Python code, which it may not do.
+        """
+        import rpycall
+        from rpytools import call
+
+        rpycall.call_r_function = self.evaluating(rpycall.call_r_function)
+        if hasattr(call, "call_r_function"):
+            call.call_r_function = rpycall.call_r_function
 
     def _together(self, function: Callable) -> Callable:
         @wraps(function)
