@@ -83,6 +83,7 @@ class Reply:
     stderr: str = ""
     result: dict = field(default_factory=dict)
     displays: list = field(default_factory=list)
+    order: list = field(default_factory=list)  # texts and displays as they came
     error: str = ""
     shown: str = ""  # what stands in place of a traceback
 
@@ -136,8 +137,15 @@ class Kernel:
                     name = content["name"]
                     text = getattr(reply, name) + content["text"]
                     setattr(reply, name, text)
+                    reply.order.append(content["text"])
                 case "display_data":
                     reply.displays.append(content)
+                    reply.order.append("a picture")
+                case "update_display_data":
+                    name = content["transient"]["display_id"]
+                    for shown in reply.displays:
+                        if shown["transient"].get("display_id") == name:
+                            shown |= content
                 case "execute_result":
                     reply.result = content["data"]
                 case "error":

@@ -1,7 +1,7 @@
 """What the kernel makes of R's messages."""
 
 import pytest
-from sidebyside.kernel.console import clean_message, is_interrupt, with_line
+from sidebyside.kernel.console import is_interrupt, with_line
 
 SAID = "ValueError: Received an invalid value"
 
