@@ -26,7 +26,7 @@ prepare_session <- function() {
   utils::rc.settings(ipck = TRUE, dots = FALSE)
   utils::rc.options(function.suffix = "", funarg.suffix = " = ")
   options(
-    width = 72,
+    width = 60,
     pager = show_files,
     browser = function(url) cat("Open in a browser:", url, "\n"),
     help_type = "text",

@@ -43,6 +43,7 @@ def load(shell) -> None:
     shell.events.register("post_run_cell", record.note)
     _give_figures_their_text(shell)
     session.call("prepare_session")
+    _print_as_wide_as_a_half(shell)
     session.call("refuse_to_quit")
     print(preflight.one_line(session))
     style.show(shell)
@@ -77,6 +78,14 @@ def _import_what_keras_needs() -> None:
     for name in ("pandas", "matplotlib.pyplot", "h5py"):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+
+
+def _print_as_wide_as_a_half(shell) -> None:
+    """Break arrays and lists before the screen does, as R does at its `width`."""
+    import numpy as np
+
+    np.set_printoptions(linewidth=rsession.COLUMNS)
+    shell.display_formatter.formatters["text/plain"].max_width = rsession.COLUMNS
 
 
 def unload(shell) -> None:
