@@ -11,45 +11,56 @@ IN_ENV = @python3 tools/setup.py --exec
 # Jupyter refuses to run as root unless told; containers and CI have no other user.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# What JupyterLab opens, and what the address ends with that it prints where it finds no browser.
+# What JupyterLab opens. It serves the whole repository, so that links out of notebooks/ work.
 OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipynb)
 
 # From the outputs that are saved in the notebooks.
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help setup run test lab offline fruits book picture readme bench timings handin collect lint docs lock
+.PHONY: help lab run book fruits timings handin collect setup test lint offline bench readme picture docs lock
 
-help:  ## list the commands (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+help:  # the default
+	@awk -F ':.*## ' '/^##/ {print (NR > 1 ? "\n" : "") substr($$0, 4)} \
+		/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup:  ## install R, Python's packages, the two companions, MNIST and painted fruits; once
-	@python3 tools/setup.py
+## What a reader gets
 
-run:  ## execute every notebook in order, print a table and build the book
+lab:  ## the notebooks in JupyterLab (ARGS=notebooks/01_mnist.ipynb opens that one)
+	$(IN_ENV) jupyter lab $(AS_ROOT) --ServerApp.root_dir='$(CURDIR)' \
+		--LabApp.default_url=/lab/tree/$(patsubst $(CURDIR)/%,%,$(OPENED)) $(filter-out $(OPENED),$(ARGS))
+
+run:  ## every notebook executed, a table of the results, and the book
 	$(IN_ENV) python tools/run.py $(ARGS)
 	$(IN_ENV) $(BOOK)
 	$(BOOK_IS_READY)
 
-test:  ## run the tests of both companions and of the notebooks, these as on Binder (see offline)
-	$(IN_ENV) python tools/offline.py --no-limit python -m pytest $(ARGS)
-
-lab:  ## open the notebooks in JupyterLab
-	$(IN_ENV) jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/$(notdir $(OPENED)) $(ARGS) $(OPENED)
-
-fruits:  ## get the photographs of Fruits-360 from Kaggle (ARGS="--from ZIP_OR_FOLDER", "--classes all")
-	$(IN_ENV) python -m sidebyside.data.fetch_fruits $(ARGS)
-
-book:  ## make a web site of the README and the notebooks in build/book
+book:  ## the README and the notebooks as a web site, in build/book
 	$(IN_ENV) $(BOOK) $(ARGS)
 	$(BOOK_IS_READY)
 
-picture: book  ## take the README's picture of a pair (book/static/pair.png) from the book
-	$(IN_ENV) python tools/screenshot.py
+fruits:  ## the photographs of Fruits-360 (ARGS="--from ZIP_OR_FOLDER", "--classes all")
+	$(IN_ENV) python -m sidebyside.data.fetch_fruits $(ARGS)
 
-readme:  ## compute the README's timings and minutes anew, then take its picture
-	$(IN_ENV) python tools/readme.py $(ARGS)
-	@$(MAKE) --no-print-directory picture ARGS=
+timings:  ## R measured against Python here, in half an hour (ARGS=--short: in minutes)
+	$(IN_ENV) python -m sidebyside.timing run $(ARGS)
+
+handin:  ## your last campaign as one file for a class, without names of people and machines
+	$(IN_ENV) python -m sidebyside.timing hand-in $(ARGS)
+
+collect:  ## a class's files, checked; the good ones are copied (ARGS=FOLDER)
+	$(IN_ENV) python -m sidebyside.timing collect $(ARGS)
+
+setup:  ## everything that the others need, installed; each of them begins with this
+	@python3 tools/setup.py
+
+## What a maintainer does
+
+test:  ## run all tests, those of the notebooks as on Binder (see offline)
+	$(IN_ENV) python tools/offline.py --no-limit python -m pytest $(ARGS)
+
+lint:  ## check the style of the Python code and of the notebooks' Python cells
+	$(IN_ENV) ruff check $(ARGS) python tools tests book notebooks
 
 offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of memory
 	$(IN_ENV) python tools/offline.py $(ARGS)
@@ -57,17 +68,12 @@ offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of m
 bench:  ## measure speed and memory against the limits
 	$(IN_ENV) python tools/bench.py $(ARGS)
 
-timings:  ## measure R against Python on this machine; half an hour (ARGS=--short: a few minutes, for a class)
-	$(IN_ENV) python -m sidebyside.timing run $(ARGS)
+readme:  ## compute the README's timings and minutes anew, then take its picture
+	$(IN_ENV) python tools/readme.py $(ARGS)
+	@$(MAKE) --no-print-directory picture ARGS=
 
-handin:  ## write your last campaign as one file for a class, without names of users and hosts
-	$(IN_ENV) python -m sidebyside.timing hand-in $(ARGS)
-
-collect:  ## check what a class handed in (ARGS=FOLDER), and copy what is good
-	$(IN_ENV) python -m sidebyside.timing collect $(ARGS)
-
-lint:  ## check the style of the Python code and of the notebooks' Python cells
-	$(IN_ENV) ruff check $(ARGS) python tools tests book notebooks
+picture: book  ## take the README's picture of a pair (book/static/pair.png) from the book
+	$(IN_ENV) python tools/screenshot.py
 
 docs:  ## regenerate r/NAMESPACE and r/man from the roxygen comments
 	$(IN_ENV) Rscript -e 'roxygen2::roxygenise("r")'

@@ -60,6 +60,7 @@ SECONDS = {
     "test_estimates.py": 15,
     "test_github.py": 15,
     "00_start_here.ipynb": 10,
+    "test_completion.py": 10,
     "test_offline.py": 10,
     "test_share.py": 10,
 }
@@ -84,6 +85,7 @@ class Reply:
     result: dict = field(default_factory=dict)
     displays: list = field(default_factory=list)
     order: list = field(default_factory=list)  # texts and displays as they came
+    updates: list = field(default_factory=list)  # of displays
     error: str = ""
     shown: str = ""  # what stands in place of a traceback
 
@@ -109,9 +111,17 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
-    def send(self, code):
-        """Start a cell; `finish()` waits for its end."""
-        return self.client.execute(code, allow_stdin=False)
+    def send(self, code, cell_id=None):
+        """Start a cell; `finish()` waits for its end.
+
+        JupyterLab says which cell it is, and nbclient does not.
+        """
+        content = {"code": code, "silent": False, "allow_stdin": False}
+        metadata = {"cellId": cell_id} if cell_id else {}
+        session = self.client.session
+        message = session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def next_message(self, timeout):
         """The next thing that the kernel shows, or why there is none."""
@@ -142,6 +152,7 @@ class Kernel:
                     reply.displays.append(content)
                     reply.order.append("a picture")
                 case "update_display_data":
+                    reply.updates.append(content)
                     name = content["transient"]["display_id"]
                     for shown in reply.displays:
                         if shown["transient"].get("display_id") == name:
@@ -161,9 +172,9 @@ class Kernel:
         reply.status = answer["content"]["status"]
         return reply
 
-    def run(self, code):
+    def run(self, code, cell_id=None):
         """Run a cell to its end."""
-        return self.finish(self.send(code))
+        return self.finish(self.send(code, cell_id))
 
     def r(self, code):
         """Run an R cell to its end."""

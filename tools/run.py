@@ -98,8 +98,12 @@ def execute(source: Path, target: Path) -> Outcome:
         problem = str(error)
     minutes = (time.monotonic() - started) / 60
     show_progress("", 0, 0)
-    # Names of versions and times make diffs and no sense.
-    notebook.metadata.language_info = {"name": "python"}
+    # Names of versions and times make diffs and no sense. nbconvert's `--to script`
+    # asks for the exporter.
+    notebook.metadata.language_info = {
+        "name": "python",
+        "nbconvert_exporter": "python",
+    }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     if not (problem and source == target):

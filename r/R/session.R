@@ -23,10 +23,13 @@ r_facts <- function() {
 # every figure that does not choose its own, help and other texts in the cell.
 prepare_session <- function() {
   tools::Rd2txt_options(underline_titles = FALSE)
+  utils::rc.settings(ipck = TRUE, dots = FALSE)
+  utils::rc.options(function.suffix = "", funarg.suffix = " = ")
   options(
-    width = 72,
+    width = 60,
     pager = show_files,
     browser = function(url) cat("Open in a browser:", url, "\n"),
+    pdfviewer = "echo", # a command: it says where the file is
     help_type = "text",
     ggplot2.discrete.colour = list(c(r_colour, r_light)),
     ggplot2.discrete.fill = list(c(r_colour, r_light))

@@ -97,7 +97,7 @@ def test_loading_twice_is_harmless(kernel):
     reloaded = kernel.run("%reload_ext sidebyside")
     assert reloaded.ok, reloaded.shown
     assert reloaded.stdout == kernel.loaded.stdout
-    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 72"
+    assert kernel.r("cat(kept, getOption('width'))").stdout == "42 60"
 
 
 def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
@@ -115,6 +115,27 @@ def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
     assert kernel.run("%load_ext sidebyside").ok
     assert kernel.run(count).text == "(1, 1)"
+
+
+def table_lines(reply):
+    """The lines of Keras's tables, wherever they were shown."""
+    texts = [reply.stdout, *(x["data"]["text/plain"] for x in reply.displays)]
+    lines = ANSI.sub("", "\n".join(texts)).splitlines()
+    return [re.sub(r"\w", "x", line) for line in lines if line[:1] in [*"┏┃┡│├└"]]
+
+
+def test_both_summaries_fit_half_a_screen_and_have_the_same_columns(kernel):
+    kernel.run("import keras")
+    theirs = kernel.r(
+        "keras_model_sequential(20) |> layer_dense(3, name = 'a_1') |>\n"
+        "  layer_dense(2, name = 'a_2') |> summary()"
+    )
+    ours = kernel.run(
+        "keras.Sequential([keras.Input((20,)), keras.layers.Dense(3, name='b_1'),\n"
+        "                  keras.layers.Dense(2, name='b_2')]).summary()"
+    )
+    assert table_lines(theirs) == table_lines(ours)
+    assert {len(line) for line in table_lines(ours)} == {60}
 
 
 # --- errors of R

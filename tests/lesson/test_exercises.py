@@ -307,12 +307,13 @@ AT_WORK = [
 ]
 
 
-def run_as_jupyterlab(kernel, cell_id, code):
-    session = kernel.client.session
-    content = {"code": code, "silent": False, "allow_stdin": False}
-    message = session.msg("execute_request", content, metadata={"cellId": cell_id})
-    kernel.client.shell_channel.send(message)
-    return kernel.finish(message["header"]["msg_id"])
+def test_an_interrupted_check_shows_no_frames(kernel):
+    kernel.run("import os, signal\nfrom sidebyside import exercise\nx = 1")
+    reply = kernel.run(
+        "@exercise\ndef asked(x):\n"
+        "    yield 'never', os.kill(os.getpid(), signal.SIGINT) or list(range(10**8))"
+    )
+    assert reply.shown == "Stopped: exercise() was interrupted."
 
 
 def test_the_last_answer_is_judged_and_none_before_it(kernel):
@@ -323,9 +324,9 @@ def test_the_last_answer_is_judged_and_none_before_it(kernel):
         kernel.r("suppressWarnings(rm(x))")
         kernel.run("record.ran.clear()")
         for cell_id, code in cells:
-            run_as_jupyterlab(kernel, cell_id, code)
+            kernel.run(code, cell_id)
         # Twice: the check is a cell, too.
-        replies = {run_as_jupyterlab(kernel, "c", check).stdout for _ in range(2)}
+        replies = {kernel.run(check, "c").stdout for _ in range(2)}
         if len(replies) > 1 or said not in min(replies):
             wrong.append((cells, check, said, replies))
     assert wrong == []

@@ -31,6 +31,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WIDE, NARROW, PHONE = 1400, 600, 360
+LAPTOPS = 1280, 1366
+
+# From this width of the window on there are two columns, also beside JupyterLab's list
+# of files and the book's contents.
+TWO_COLUMNS = 1240
 
 sys.path.insert(0, str(ROOT / "tools"))
 from screenshot import BROWSERS, find_browser, open_browser  # noqa: E402
@@ -54,10 +59,12 @@ each_notebook = pytest.mark.parametrize(
 # Everything that has a place: the cells, and in the halves of pairs what they hold.
 LOOK = """
 async () => {
-  const R = ".cell-tag-pair.cell-tag-r, .tag_pair.tag_r";
-  const Python = ".cell-tag-pair.cell-tag-python, .tag_pair.tag_python";
+  const half = (name) => [`.cell-tag-pair.cell-tag-${name}`, `.tag_pair.tag_${name}`,
+                          `.celltag_pair.celltag_${name}`].join();
+  const [R, Python] = ["r", "python"].map(half);
   const inside = `img, .jp-RenderedSVG svg, .cell_output svg, .cell_input, .cell_output,
                   .jp-InputArea, .jp-OutputArea, .jp-InputArea-editor`;
+  const scrolls = ".cm-scroller, pre, .jp-OutputArea-output, .output";
   const place = (e) => {
     const {left, top, right, bottom} = e.getBoundingClientRect();
     return {left, top, right, bottom};
@@ -83,6 +90,9 @@ async () => {
       input: place(half.querySelector(".cell_input, .jp-InputArea-editor")),
       inside: [...half.querySelectorAll(inside)].map(
         (e) => ({what: e.className || e.tagName, ...place(e)})),
+      cut: [...half.querySelectorAll(scrolls)]
+        .filter((e) => e.scrollWidth > e.clientWidth + 1)
+        .map((e) => e.textContent.trim().slice(0, 40)),
       label: before.content,
       colour: before.borderTopColor,
     });
@@ -225,11 +235,12 @@ def problems(page, notebook, width, colours):
                 part["left"] < place["left"] - 1 or part["right"] > place["right"] + 1
                 for part in half["inside"]
             ),
+            f"is cut off: {half['cut']}": width >= TWO_COLUMNS and half["cut"],
         }
         if language == "R" and half["next"] and half["next"]["isPython"]:
             other = half["next"]["place"]
             lower = other["top"] - place["top"]
-            if width >= 900:
+            if width >= TWO_COLUMNS:
                 wrong["is not beside"] = (
                     abs(lower) > 1 or place["right"] > other["left"]
                 )
@@ -401,6 +412,9 @@ def test_book_has_pairs_side_by_side(book_page, notebook):
     )
     assert texts == alternative_texts(notebook)
     check_that_it_can_fail(page, BOOK_STYLE, notebook)
+    for width in LAPTOPS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert problems(page, notebook, width, LIGHT) == []
     for width, scheme in (WIDE, "light"), (WIDE, "dark"), (NARROW, "light"):
         page.set_viewport_size({"width": width, "height": 1000})
         set_scheme(page, scheme)
@@ -708,11 +722,15 @@ def lab_root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, lab_root):
-    """A server with copies of the notebooks, not trusted, as after `git clone`."""
+    """`make lab`, with copies of the notebooks, not trusted, as after `git clone`."""
     folder, root = tmp_path_factory.mktemp("lab"), lab_root
-    for notebook in NOTEBOOKS:
-        shutil.copy(notebook, root)
-    (root / "trusted.ipynb").write_text(json.dumps(with_style(NOTEBOOKS[0])))
+    (root / "notebooks").mkdir()
+    (root / "book" / "static").mkdir(parents=True)
+    others = ["notebooks/teaching.md", "README.md", "book/static/pair.png"]
+    for path in [*NOTEBOOKS, *(ROOT / name for name in others)]:
+        shutil.copy(path, root / path.relative_to(ROOT))
+    trusted = root / "notebooks" / "trusted.ipynb"
+    trusted.write_text(json.dumps(with_style(NOTEBOOKS[0])))
     settings = {
         "apputils-extension/notification": {
             "fetchNews": "false",
@@ -729,20 +747,19 @@ def lab(tmp_path_factory, lab_root):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
-    # As binder/postBuild has it: JupyterLab opens a notebook.
-    (folder / "config").mkdir()
-    shutil.copy(ROOT / "binder" / "jupyter_config.json", folder / "config")
     environment = dict(os.environ)
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
         environment[f"JUPYTER_{name}"] = str(folder / name[:-4].lower())
     for name in ("settings", "workspaces"):
         environment[f"JUPYTERLAB_{name.upper()}_DIR"] = str(folder / name)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-    command += [f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}"]
-    command += ["--LabApp.expose_app_in_browser=True"]
+    options = f"--no-browser --port={port} --ServerApp.port_retries=0"
+    options += f" --IdentityProvider.token={token}"
+    options += " --LabApp.expose_app_in_browser=True"
+    command = ["make", "-C", root, "-f", ROOT / "Makefile", "lab"]
+    command += ["IN_ENV=", f"ARGS={options}"]
     subprocess.run(
-        [sys.executable, "-m", "nbformat.sign", root / "trusted.ipynb"],
+        [sys.executable, "-m", "nbformat.sign", trusted],
         env=environment,
         check=True,
         capture_output=True,
@@ -803,12 +820,13 @@ def lab_page(lab_window, lab_root):
 
     def open_notebook(name):
         page.evaluate(
-            "(path) => jupyterapp.commands.execute('docmanager:open', {path})", name
+            "(path) => jupyterapp.commands.execute('docmanager:open', {path})",
+            f"notebooks/{name}",
         )
         # It draws what is out of sight later.
         halves = sum(
             "pair" in cell.metadata.get("tags", [])
-            for cell in cells_of(lab_root / name)
+            for cell in cells_of(lab_root / "notebooks" / name)
         )
         page.wait_for_function(
             "(n) => document.querySelectorAll('.cell-tag-pair').length === n",
@@ -843,6 +861,9 @@ def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
     assert texts == expected
     check_that_it_can_fail(page, LAB_STYLE, notebook)
     shot(page, f"lab-{notebook.stem}-{WIDE}")
+    for width in LAPTOPS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert problems(page, notebook, width, LIGHT) == []
 
     page.set_viewport_size({"width": NARROW, "height": 900})
     # The list of files leaves no room for the notebook.
@@ -857,13 +878,115 @@ def test_lab_hides_solutions_until_they_are_asked_for(lab_page):
     assert unfold(page) == ([False] * 3, [True] * 3)
 
 
-def test_binders_jupyterlab_opens_the_first_notebook(lab):
+def test_lab_begins_with_the_first_notebook(lab):
     """Where no address is given; the links give one."""
     parts = urlsplit(lab)
     with urllib.request.urlopen(
         f"{parts.scheme}://{parts.netloc}/?{parts.query}"
     ) as reply:
         assert urlsplit(reply.url).path == "/lab/tree/notebooks/00_start_here.ipynb"
+
+
+def test_lab_shows_texts_as_they_are_meant_to_be_read(lab_page):
+    page = lab_page(NOTEBOOKS[0].name)
+    page.evaluate("jupyterapp.commands.execute('docmanager:open', {path: 'README.md'})")
+    readme = page.locator(".jp-MarkdownViewer", has_text="Two commands")
+    readme.locator("a[href*='teaching.md']").first.click()
+    page.locator(".jp-MarkdownViewer h1", has_text="Teaching").wait_for()
+
+
+# The language of each cell's editor, and what is coloured in a cell.
+LANGUAGES = """
+() => [...document.querySelectorAll(".jp-CodeCell .cm-content")]
+  .map((editor) => editor.dataset.language)
+"""
+COLOURED = """
+(cell) => [...cell.querySelectorAll(".cm-line span")].map((e) => e.textContent)
+"""
+
+
+def test_r_cells_are_highlighted_as_r(lab_page, lab_root):
+    page = lab_page("01_mnist.ipynb")
+    code = [
+        cell
+        for cell in cells_of(ROOT / "notebooks" / "01_mnist.ipynb")
+        if cell.cell_type == "code"
+    ]
+    expected = ["r" if x.source.startswith("%%R") else "python" for x in code]
+    page.wait_for_function(f"(n) => ({LANGUAGES})().length === n", arg=len(expected))
+    # The kernel has answered, and has told JupyterLab that its language is Python.
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    assert page.evaluate(LANGUAGES) == expected
+
+    cell = page.locator(".jp-CodeCell").first
+    cell.scroll_into_view_if_needed()
+    cell.locator(".cm-content").click()
+
+    def typed(text):
+        page.keyboard.press("Control+a")
+        page.keyboard.type(text)
+        return cell.evaluate(COLOURED)
+
+    assert {"<-", "TRUE", "# R"} <= set(typed("%%R -w 4\nx <- TRUE # R"))
+    assert {"import", "# R"} <= set(typed("import x # R"))
+    assert "<-" not in typed("%%Rscript\nx <- TRUE")
+    # Pasted, and of another type for a while.
+    typed("%%R\nx <- NULL")
+    page.keyboard.press("Escape")
+    for key in ("c", "v", "m", "y", "Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate(LANGUAGES)[:2] == ["r", "r"]
+
+
+def test_a_cell_between_two_halves_stands_under_them(lab_page):
+    page = lab_page("01_mnist.ipynb")
+    half = page.locator(".cell-tag-pair.cell-tag-r").nth(1)
+    half.scroll_into_view_if_needed()
+    before = places(page)
+    for kind, name in ("y", "Code"), ("m", "Markdown"), ("r", "Raw"):
+        half.locator(".jp-InputPrompt").click()
+        page.keyboard.press("b")
+        page.keyboard.press(kind)
+        between = f".cell-tag-pair.cell-tag-r + .jp-{name}Cell:not(.cell-tag-pair)"
+        between = page.locator(f"{between} + .cell-tag-pair.cell-tag-python")
+        between.wait_for()
+        assert places(page) == before
+        page.keyboard.press("d")
+        page.keyboard.press("d")
+        between.wait_for(state="detached")
+
+
+def places(page):
+    """Which halves stand beside each other, in the order of the cells."""
+    seen = page.evaluate(LOOK)["halves"]
+    lines = {}
+    for half in seen:
+        top = round(half["place"]["top"] - seen[0]["place"]["top"])
+        lines.setdefault(top, []).append((half["language"], half["place"]["left"]))
+    return list(lines.values())
+
+
+# --------------------------------------------------------------------------------
+# nbconvert
+
+
+def test_nbconvert_keeps_columns_names_and_texts(browser, tmp_path):
+    source = tmp_path / "01.ipynb"
+    source.write_text(json.dumps(with_style(ROOT / "notebooks" / "01_mnist.ipynb")))
+    for format in ("html", "script"):
+        command = [sys.executable, "-m", "nbconvert", f"--to={format}", source]
+        subprocess.run(command, check=True, capture_output=True)
+    page = browser.new_page(viewport={"width": WIDE, "height": 900})
+    page.goto((tmp_path / "01.html").as_uri())
+    notebook = ROOT / "notebooks" / "01_mnist.ipynb"
+    assert problems(page, notebook, WIDE, LIGHT) == []
+    texts = page.evaluate("() => [...document.images].map((image) => image.alt)")
+    assert texts == alternative_texts(notebook)
+    shot(page, "nbconvert-01_mnist")
+    page.set_viewport_size({"width": NARROW, "height": 900})
+    assert problems(page, notebook, NARROW, LIGHT) == []
+    page.close()
+    compile((tmp_path / "01.py").read_text(), "01.py", "exec")
 
 
 STYLE_OUTPUT = """
@@ -928,7 +1051,7 @@ def test_where_lab_places_each_cell_itself_there_is_one_column(
     page, _ = lab_window
     page.evaluate(SAVE_SETTINGS, ["full"])
     page = browser.new_page(viewport={"width": WIDE, "height": 900})
-    page.goto(lab.replace("/lab?", f"/lab/tree/{NOTEBOOKS[0].name}?"))
+    page.goto(lab.replace("/lab?", f"/lab/tree/notebooks/{NOTEBOOKS[0].name}?"))
     page.wait_for_function("document.querySelectorAll('.cell-tag-pair').length >= 2")
     page.wait_for_function(
         "document.querySelector('.jp-WindowedPanel-viewport').style.transform !== ''"

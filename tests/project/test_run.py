@@ -105,7 +105,10 @@ def test_the_copy_has_outputs_and_the_source_is_left_alone(good_run):
     assert executed.cells[0].outputs[0].text == "42\n"
     assert [c.get("execution_count") for c in executed.cells[:4]] == [1, 2, 3, 4]
     # Times and versions would fill every diff.
-    assert executed.metadata.language_info == {"name": "python"}
+    assert executed.metadata.language_info == {
+        "name": "python",
+        "nbconvert_exporter": "python",
+    }
     assert not any("execution" in c.metadata for c in executed.cells)
 
 

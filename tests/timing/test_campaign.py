@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import resource
 import select
 import shutil
@@ -17,6 +18,7 @@ import types
 import psutil
 import pytest
 from rich.console import Console
+from sidebyside.common import running
 from sidebyside.timing import (
     AnotherCampaign,
     CannotRun,
@@ -1151,6 +1153,16 @@ def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
     shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
     shown.end_run(rows[1])
     assert capfd.readouterr().out == "block 1 of 1   python-again 5.00 s\n"
+
+
+def test_a_notebook_is_told_which_run_is_in_progress(run, made_up):
+    """In the line that the kernel shows; nothing of it stays."""
+    told = []
+    made_up(lambda *_: told.append(running.doing) or 10.0)
+    run(blocks=1, progress="compact")
+    assert told[0].startswith("warm-up, python")
+    assert re.fullmatch(r"block 1 of 1, python(-again)?; about .* to go", told[-1])
+    assert running.doing == ""
 
 
 def test_a_terminal_sees_where_a_campaign_is(run, made_up):

@@ -247,6 +247,8 @@ def read(prompt: str) -> str:
 def clean_message(message: str) -> str:
     """R's message without what reticulate adds."""
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
+    # reticulate's own function is not what the reader called.
+    message = re.sub(r"^Error in py_\w+_impl\(.*?\) : +\n? *", "Error: ", message)
     return message.removesuffix("\n")
 
 

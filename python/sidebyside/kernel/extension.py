@@ -7,7 +7,17 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
-from . import figures, magic, preflight, quiet, record, rsession, style
+from . import (
+    completion,
+    figures,
+    magic,
+    preflight,
+    quiet,
+    record,
+    rsession,
+    running,
+    style,
+)
 
 
 def load(shell) -> None:
@@ -18,6 +28,9 @@ def load(shell) -> None:
     """
     from IPython.core.error import UsageError
 
+    shell.events.register("pre_run_cell", running.begin)
+    shell.events.register("post_run_cell", running.end)
+    running.begin()  # this cell runs already
     rsession.prepare_environment()
     try:
         preflight.require_python_packages()
@@ -26,9 +39,11 @@ def load(shell) -> None:
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
+    completion.register(shell)
     shell.events.register("post_run_cell", record.note)
     _give_figures_their_text(shell)
     session.call("prepare_session")
+    _print_as_wide_as_a_half(shell)
     session.call("refuse_to_quit")
     print(preflight.one_line(session))
     style.show(shell)
@@ -65,10 +80,21 @@ def _import_what_keras_needs() -> None:
             importlib.import_module(name)
 
 
+def _print_as_wide_as_a_half(shell) -> None:
+    """Break arrays and lists before the screen does, as R does at its `width`."""
+    import numpy as np
+
+    np.set_printoptions(linewidth=rsession.COLUMNS)
+    shell.display_formatter.formatters["text/plain"].max_width = rsession.COLUMNS
+
+
 def unload(shell) -> None:
     """Take the hooks off. R itself stays in the process."""
+    completion.unregister(shell)
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("post_run_cell", record.note)
+    shell.events.unregister("pre_run_cell", running.begin)
+    shell.events.unregister("post_run_cell", running.end)
     shell.events.unregister("pre_run_cell", figures.forget_pending)
 
 

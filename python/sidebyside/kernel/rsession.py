@@ -22,6 +22,9 @@ from ..common import versions
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
 
+# What fits half a screen, in code and in output.
+COLUMNS = 60
+
 # R's own limit where the system sets none, in bytes.
 LARGEST_STACK = 100_000_000
 
@@ -52,9 +55,10 @@ def prepare_environment() -> None:
         # reticulate >= 1.44 would check, at each start, packages that
         # set-up has installed already.
         "RETICULATE_CHECK_REQUIRED_PACKAGES": "0",
-        # Keras draws its tables 76 wide and expects at least that; rich
-        # would give it 115, which is more than half a screen.
-        "JUPYTER_COLUMNS": "80",
+        # Keras's tables fill half a screen: it asks for the terminal's width and
+        # takes 4 less; what draws them (rich) asks for the notebook's.
+        "COLUMNS": str(COLUMNS + 4),
+        "JUPYTER_COLUMNS": str(COLUMNS),
         "MATPLOTLIBRC": str(Path(__file__).with_name("matplotlibrc")),
     }
     for name, value in defaults.items():

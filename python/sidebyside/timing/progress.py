@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..common import running
+from ..common.running import duration
 from .format import COMPLETE, Plan
 from .ratio import paired_ratio
 
@@ -103,15 +105,6 @@ def run_text(row: Mapping[str, Any]) -> str:
     return text
 
 
-def duration(seconds: float) -> str:
-    """Such as "4 min 05 s"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
 class Lines(Progress):
     """A line per run, for logs."""
 
@@ -125,7 +118,18 @@ class Lines(Progress):
 
 
 class Compact(Progress):
-    """A line per block, for a notebook; what went wrong has its own."""
+    """A line per block, for a notebook; what went wrong has its own.
+
+    The run that is in progress is in the line that the kernel shows under a cell
+    that takes long.
+    """
+
+    def begin_run(self, block: int, arm: str) -> None:
+        parts = [f"{self.block_text(block)}, {arm}", self.to_go_text()]
+        running.doing = "; ".join(filter(None, parts))
+
+    def close(self) -> None:
+        running.doing = ""
 
     def end_run(self, row: Mapping[str, Any]) -> None:
         super().end_run(row)

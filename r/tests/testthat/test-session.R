@@ -78,7 +78,7 @@ test_that("a notebook's session has narrow lines and R's colours", {
   )
   on.exit(options(before))
   sidebyside:::prepare_session()
-  expect_equal(getOption("width"), 72)
+  expect_equal(getOption("width"), 60)
   expect_identical(
     getOption("ggplot2.discrete.colour"), list(c(r_colour, r_light))
   )

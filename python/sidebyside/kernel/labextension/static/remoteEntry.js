@@ -1,9 +1,10 @@
-// What JupyterLab loads from share/jupyter/labextensions/sidebyside: the style of the pairs, and
-// the alternative text of the figures.
+// What JupyterLab loads from share/jupyter/labextensions/sidebyside: the style of the pairs, the
+// alternative text of the figures, and R's colours for the code of R cells.
 //
-// Two things need this. The style must be there when a saved notebook is opened, and JupyterLab
-// takes <style> out of the outputs of a notebook that it does not trust (one from git, say). And
-// its own image renderer leaves out the text that sidebyside's alt_text() stores.
+// Three things need this. The style must be there when a saved notebook is opened, and JupyterLab
+// takes <style> out of the outputs of a notebook that it does not trust (one from git, say). Its
+// own image renderer leaves out the text that sidebyside's alt_text() stores. And it highlights
+// every cell as the kernel's language.
 //
 // Written by hand in the form that JupyterLab expects of an extension that was built (a module
 // federation container: init and get), so that nothing has to be built.
@@ -46,15 +47,50 @@
     }
   }
 
+  /** Keep a code cell in R's colours while it begins with %%R. */
+  function colourCell(cell, notebook) {
+    const choose = () => {
+      const isR = /^\s*%%R(?!\S)/.test(cell.sharedModel.source);
+      if (isR) cell.mimeType = "text/x-rsrc";
+      else if (cell.mimeType === "text/x-rsrc") cell.mimeType = notebook.codeMimetype;
+    };
+    cell.contentChanged.connect(choose);
+    // The notebook gives all its cells the kernel's language when a kernel answers.
+    cell.mimeTypeChanged.connect(choose);
+    choose();
+  }
+
+  /** Do so for every code cell of a notebook, those to come too. */
+  function colourNotebook({ content: notebook }) {
+    const known = new WeakSet();
+    const look = () => {
+      for (const cell of notebook.model.cells) {
+        if (cell.type !== "code" || known.has(cell)) continue;
+        known.add(cell);
+        colourCell(cell, notebook);
+      }
+    };
+    notebook.model.cells.changed.connect(look);
+    look();
+  }
+
   async function extension() {
     const { IRenderMimeRegistry } = await jupyterlab("@jupyterlab/rendermime");
-    return {
-      id: "sidebyside:figures",
-      description: "Alternative text of figures, from the output's metadata.",
-      autoStart: true,
-      requires: [IRenderMimeRegistry],
-      activate: (app, rendermime) => giveImagesTheirText(rendermime),
-    };
+    return [
+      {
+        id: "sidebyside:figures",
+        description: "Alternative text of figures, from the output's metadata.",
+        autoStart: true,
+        requires: [IRenderMimeRegistry],
+        activate: (app, rendermime) => giveImagesTheirText(rendermime),
+      },
+      {
+        id: "sidebyside:r-cells",
+        description: "Highlights cells that begin with %%R as R.",
+        autoStart: true,
+        activate: (app) => app.docRegistry.addWidgetExtension("Notebook", { createNew: colourNotebook }),
+      },
+    ];
   }
 
   const parts = {

@@ -1,0 +1,142 @@
+"""Tab and Shift-Tab in R cells: R's own completion and help.
+
+IPython's completer asks its matchers (`IPython.core.completer`), and the one
+here asks R's `utils` package, whose functions for front ends ?rc.options
+describes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from IPython.core.completer import SimpleCompletion, context_matcher
+
+from . import rsession
+
+R_CELL = re.compile(r"\s*%%R\b.*\n")
+R_LINE = re.compile(r"\s*([\w, ]+=)?\s*%R ")
+
+_TOKENS = re.compile(
+    r"""(?P<comment>\#.*)
+    |(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
+    |(?P<unfinished>["'](?s:.*))
+    |(?P<open>[(\[{])
+    |(?P<close>[)\]}])
+    |(?P<end>[\n;])
+    |(?s:.)""",
+    re.VERBOSE,
+)
+
+
+def register(shell) -> None:
+    """Complete and explain R code in the cells of this shell."""
+    unregister(shell)
+    shell.Completer.custom_matchers.append(complete)
+    kernel = getattr(shell, "kernel", None)  # a terminal has none
+    if kernel is not None:
+        # IPython's own way in (`object_inspect_mime`) does not see the cell.
+        kernel.do_inspect = functools.partial(inspect, kernel.do_inspect)
+
+
+def unregister(shell) -> None:
+    """Leave the shell to Python."""
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [matcher for matcher in matchers if matcher is not complete]
+    vars(getattr(shell, "kernel", shell)).pop("do_inspect", None)
+
+
+@context_matcher(identifier="sidebyside.complete", priority=1000)
+def complete(context):
+    """What R knows that begins like the word before the cursor."""
+    lines = context.full_text.split("\n")[: context.cursor_line + 1]
+    lines[-1] = lines[-1][: context.cursor_position]
+    before = "\n".join(lines)
+    code = r_code(before)
+    if code is None:
+        return {"completions": [], "suppress": False}
+    word, *found = ask("complete_code", statement(code)) or [""]
+    if not before.endswith(word):
+        word, found = "", []
+    return {
+        # Without any, IPython would ask its other matchers: Python's names.
+        "completions": [
+            SimpleCompletion(text, type=kind(text)) for text in found or [word]
+        ],
+        "matched_fragment": word,
+        "ordered": True,
+        "suppress": True,
+    }
+
+
+def kind(text: str) -> str:
+    """What JupyterLab writes beside a completion."""
+    if text.endswith(" = "):
+        return "argument"
+    return "member" if re.search(r"[$@]", text) else "R"
+
+
+def inspect(of_python, code: str, cursor_pos: int, *arguments, **options):
+    """R's help for the word at the cursor, or for the call around it."""
+    before = r_code(code[:cursor_pos])
+    if before is None:
+        return of_python(code, cursor_pos, *arguments, **options)
+    word = re.search(r"[\w.]*$", before)[0] + re.match(r"[\w.]*", code[cursor_pos:])[0]
+    text = "".join(ask("explain_code", word, statement(before)))
+    data = {"text/plain": text} if text else {}
+    return {"status": "ok", "found": bool(text), "data": data, "metadata": {}}
+
+
+def r_code(before: str) -> str | None:
+    """The R code in the text before the cursor; None where that is Python."""
+    if cell := R_CELL.match(before):
+        return before[cell.end() :]
+    line = before.rpartition("\n")[2]
+    magic = R_LINE.match(line)
+    return line[magic.end() :] if magic else None
+
+
+def statement(code: str) -> str:
+    """The statement that the code ends in, as R's completion understands it.
+
+    That is made for one line of a console. It counts quotation marks and
+    parentheses, those of comments and of strings as well.
+    """
+    kept, start, outer = "", 0, []
+    for token in _TOKENS.finditer(code):
+        kind, text = token.lastgroup, token[0]
+        if kind == "comment":
+            # In one, there is nothing to complete.
+            text = "" if token.end() < len(code) else " "
+        elif kind == "string":
+            text = text[0] + re.sub(r"[^\w. ]", "_", text[1:-1]) + text[-1]
+        elif kind == "open":
+            outer.append((text, len(kept), start))
+            if text == "{":
+                start = len(kept) + 1
+        elif kind == "close" and outer:
+            bracket, opened, start = outer.pop()
+            if bracket == "{":
+                kept, text = kept[:opened], "{}"
+        kept += text
+        if kind == "end" and (not outer or outer[-1][0] == "{"):
+            start = len(kept)
+    return kept[start:]
+
+
+def ask(function: str, *arguments: str) -> list[str]:
+    """What a function of the R companion says; nothing if R has no time for it.
+
+    A reader who is typing neither waits for another thread that is in R, nor
+    wants to hear of an error.
+    """
+    from rpy2.rinterface_lib import openrlib
+
+    if not openrlib.rlock.acquire(blocking=False):
+        return []
+    try:
+        return [str(text) for text in rsession.current().call(function, *arguments)]
+    except Exception:
+        return []
+    finally:
+        openrlib.rlock.release()
