@@ -153,10 +153,6 @@ class Kernel:
                     reply.order.append("a picture")
                 case "update_display_data":
                     reply.updates.append(content)
-                    name = content["transient"]["display_id"]
-                    for shown in reply.displays:
-                        if shown["transient"].get("display_id") == name:
-                            shown |= content
                 case "execute_result":
                     reply.result = content["data"]
                 case "error":
