@@ -41,6 +41,7 @@ def load(shell) -> None:
     shell.events.register("pre_run_cell", running.begin)
     shell.events.register("post_run_cell", running.end)
     _give_figures_their_text(shell)
+    figures.as_large_as_asked(shell)
     session.call("prepare_session")
     _print_as_wide_as_a_half(shell)
     session.call("refuse_to_quit")
