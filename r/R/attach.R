@@ -24,9 +24,11 @@ search_name <- "sidebyside:dialect"
 #' `Callback()`, `Layer()`, `Model()`, `Metric()`, `Loss()`, `Constraint()`,
 #' `new_learning_rate_schedule_class()`. Names, argument names, order and
 #' defaults are keras3's, whole numbers become integers where Keras wants them,
-#' and axes count from one. keras3's reference
-#' (<https://keras3.posit.co/reference/>) describes each function. What only
-#' keras3 has gives an error that names the function.
+#' and axes count from one. `?layer_dense`, `help("fit")` and `??dense` show
+#' what Keras itself says of a function, with R's arguments; keras3's reference
+#' is at <https://keras3.posit.co/reference/>. What only keras3 has gives an
+#' error that names the function. `library(keras3)` says who answers, and
+#' `keras3::layer_dense()` is answered as well.
 #'
 #' TensorFlow's tensors and variables behave like R's arrays, as with the R
 #' package tensorflow: arithmetic, comparison and mathematics, `sum()` and its

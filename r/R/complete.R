@@ -72,14 +72,26 @@ explanation <- function(name) {
     return(utils::capture.output(utils::str(own, max.level = 1)))
   }
   if (search_name %in% search() && has_help(name)) {
-    return(help_lines(name))
+    return(usage_first(help_lines(name)))
   }
   pages <- utils::help((name))
   if (length(pages)) {
-    utils::capture.output(
+    usage_first(utils::capture.output(
       tools::Rd2txt(utils:::.getHelpFile(pages[1]),
         package = basename(dirname(dirname(pages[1])))
       )
-    )
+    ))
   }
+}
+
+# A help page with the usage right after the title: a tooltip is small.
+usage_first <- function(page) {
+  headings <- grep("^\\S.*:$", page)
+  from <- match("Usage:", page)
+  if (is.na(from)) {
+    return(page)
+  }
+  usage <- seq(from, min(headings[headings > from], length(page) + 1) - 1)
+  title <- seq_len(headings[1] - 1)
+  c(page[title], page[usage], page[-c(title, usage)])
 }

@@ -29,6 +29,7 @@ prepare_session <- function() {
     width = 60,
     pager = show_files,
     browser = function(url) cat("Open in a browser:", url, "\n"),
+    pdfviewer = "echo", # a command: it says where the file is
     help_type = "text",
     keras.plot.history.smooth = FALSE,
     ggplot2.discrete.colour = list(other_colours),

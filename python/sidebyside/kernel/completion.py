@@ -60,11 +60,20 @@ def complete(context):
         word, found = "", []
     return {
         # Without any, IPython would ask its other matchers: Python's names.
-        "completions": [SimpleCompletion(text) for text in found or [word]],
+        "completions": [
+            SimpleCompletion(text, type=kind(text)) for text in found or [word]
+        ],
         "matched_fragment": word,
         "ordered": True,
         "suppress": True,
     }
+
+
+def kind(text: str) -> str:
+    """What JupyterLab writes beside a completion."""
+    if text.endswith(" = "):
+        return "argument"
+    return "member" if re.search(r"[$@]", text) else "R"
 
 
 def inspect(of_python, code: str, cursor_pos: int, *arguments, **options):

@@ -222,12 +222,13 @@ def _inline(text: str, r_names: dict) -> str:
     pieces = re.split(r"`+([^`]+)`+", text)
     for i, piece in enumerate(pieces):
         if i % 2:
-            pieces[i] = f"\u2018{_in_r(piece, r_names)}\u2019"
+            piece = _in_r(piece, r_names)
         else:
             piece = piece.replace("**kwargs", "...")
-            pieces[i] = re.sub(r"(?<![\w*])\*(\S[^*]*)\*(?![\w*])", r"\1", piece)
-    text = re.sub(r"\b(None|True|False)\b", lambda m: _VALUES[m[0]], "".join(pieces))
-    return _escape(text)
+            piece = re.sub(r"(?<![\w*])\*(\S[^*]*)\*(?![\w*])", r"\1", piece)
+        piece = re.sub(r"\b(None|True|False)\b", lambda m: _VALUES[m[0]], piece)
+        pieces[i] = f"\\sQuote{{{_escape(piece)}}}" if i % 2 else _escape(piece)
+    return "".join(pieces)
 
 
 def _in_r(code: str, r_names: dict) -> str:

@@ -67,7 +67,7 @@ test_that("arguments and values are R's", {
   expect_match(page, "^ +f: ", all = FALSE)
   page <- paste(shown(help("layer_dense")), collapse = " ")
   expect_match(page, "object: A sequential model")
-  expect_match(page, "if \u2018use_bias\u2019 is \u2018TRUE\u2019")
+  expect_match(page, "if .use_bias. is .TRUE.")
   expect_false(grepl("None|True|False|`", page))
 })
 
