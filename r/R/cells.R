@@ -187,6 +187,7 @@ open_device <- function(...) {
   dir.create(cell$folder, showWarnings = FALSE)
   cell$devices <- cell$devices + 1
   start_device(sprintf("%03d-%%03d", cell$devices), ...)
+  graphics::par(figure_settings)
   grDevices::dev.control("enable")
 }
 
