@@ -1,13 +1,17 @@
 """`%load_ext sidebyside` in real kernels, seen as a reader sees it."""
 
 import base64
+import io
+import random
 import re
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -56,12 +60,13 @@ def work(lose):
 """
 
 
-def run_and_interrupt(kernel, code, after="started", patience=60):
-    """Run a cell, and stop it once it has printed a word."""
+def run_and_interrupt(kernel, code, after="started", patience=60, wait=0):
+    """Run a cell, and stop it some seconds after it has printed a word."""
     request = kernel.send(code)
     seen = ""
     while after not in seen:
         seen += kernel.next_message(patience)["content"].get("text", "")
+    time.sleep(wait)
     kernel.interrupt()
     return kernel.finish(request, timeout=30)
 
@@ -286,6 +291,69 @@ def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
     assert kernel.r("cat(geterrmessage())").stdout == ""
 
 
+THREADS = """
+import rpy2.rinterface as ri
+from concurrent.futures import ThreadPoolExecutor
+
+def total(n):
+    return ri.evalr(f"sum(1:{n})")[0]
+
+def in_threads(function=total):
+    with ThreadPoolExecutor(4) as pool:
+        return sum(pool.map(function, [3, 4] * 50))
+"""
+
+# What is called by R is called while the main thread is in R.
+IN_THREADS = {
+    "rpy2": "in_threads()",
+    "beside-the-main-thread": """
+with ThreadPoolExecutor(1) as pool:
+    beside = pool.submit(lambda: [total(3) for _ in range(50)])
+    in_main = [total(4) for _ in range(50)]
+sum(in_main + beside.result())""",
+    "called-by-r": """
+%R n <- reticulate::import_main()$in_threads()
+ri.globalenv["n"][0]""",
+    "called-by-r-in-a-thread": """
+r = ri.evalr("function() reticulate::import_main()$in_threads()")
+with ThreadPoolExecutor(1) as pool:
+    [found] = pool.submit(r).result()
+found""",
+    "reticulate": """
+%R n <- reticulate::import_main()$in_threads(function(n) sum(1:n))
+ri.globalenv["n"][0]""",
+}
+
+
+@pytest.mark.parametrize("code", IN_THREADS.values(), ids=list(IN_THREADS))
+def test_threads_that_call_r_take_turns(kernel, code):
+    kernel.run(THREADS)
+    assert kernel.run(code).text == "800"
+
+
+LOOPS = {
+    "robjects": "ro.r('sum(1:10)')",
+    "rinterface": "ri.IntSexpVector([1, 2])[0]",
+    "magic": "%R x <- sum(1:10)",
+    "threads": "in_threads()",
+    "crossings": "%R reticulate::import_main()$total(3)",
+}
+
+
+@pytest.mark.parametrize("code", LOOPS.values(), ids=list(LOOPS))
+def test_interrupts_at_any_moment_are_survived(kernel, code):
+    kernel.run(THREADS + "import rpy2.robjects as ro\nkept = 'of Python'")
+    kernel.r("kept <- 'of R'")
+    moments = random.Random(code)
+    for _ in range(6):
+        loop = f"print('started', flush=True)\nwhile True:\n    {code}"
+        wait = moments.uniform(0, 0.2)
+        reply = run_and_interrupt(kernel, loop, wait=wait)
+        assert reply.error == "KeyboardInterrupt", reply.shown
+    assert kernel.run("kept").text == "'of Python'"
+    assert kernel.r("cat(kept)").stdout == "of R"
+
+
 # --- figures
 
 
@@ -324,12 +392,38 @@ def size(reply):
     return struct.unpack(">II", png[16:24])
 
 
-def test_pythons_pictures_are_about_as_large_as_rs(kernel):
-    """They stand side by side; Jupyter trims Python's."""
-    in_r = size(kernel.r("plot(1:3)"))
-    in_python = size(kernel.run("plt.plot([1, 2, 3]); plt.show()"))
-    assert in_r == (576, 384)  # 6 by 4 inches, 96 dots each
-    assert in_python == pytest.approx(in_r, rel=0.05)
+def test_pythons_pictures_are_as_large_as_rs(kernel):
+    in_python = kernel.run("import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()")
+    assert size(kernel.r("plot(1:3)")) == size(in_python) == (576, 384)
+
+
+HISTORY_IN_R = """
+plot(structure(
+  list(params = list(epochs = 12L), metrics = list(loss = 12:1, val_loss = 1:12)),
+  class = "keras_training_history"
+))
+"""
+HISTORY_IN_PYTHON = """
+import matplotlib.pyplot as plt
+plt.plot(range(1, 13), range(12, 0, -1), "o", mec="black")
+plt.plot(range(1, 13), range(1, 13), "o", mec="black")
+plt.show()
+"""
+
+
+def colours_of(reply):
+    """The strong colours of a picture, by how much there is of them."""
+    png = base64.b64decode(pictures(reply)[0]["data"]["image/png"])
+    with Image.open(io.BytesIO(png)) as image:
+        found = image.convert("RGB").getcolors(1_000_000)
+    strong = [(n, rgb) for n, rgb in found if max(rgb) - min(rgb) > 60]
+    return [rgb for _, rgb in sorted(strong, reverse=True)[:2]]
+
+
+def test_a_history_has_the_same_colours_in_both_languages(kernel):
+    in_r = colours_of(kernel.r(HISTORY_IN_R))
+    assert len(in_r) == 2
+    assert set(in_r) == set(colours_of(kernel.run(HISTORY_IN_PYTHON)))
 
 
 # --- memory
@@ -395,10 +489,15 @@ def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
     assert kernel.leave() == 0
 
 
-def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel):
-    """R's own end, which would have removed its folder, is not run."""
+def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel, tmp_path):
+    """R's own end, which would have removed its folder, is not run.
+
+    An error in a profile, which ends the R processes that rpy2 asks, is no obstacle.
+    """
+    (tmp_path / ".Rprofile").write_text("mine <- 1\nlibrary(no.such.package)\n")
     kernel = start_kernel()
     assert kernel.run("%load_ext sidebyside").ok
+    assert kernel.r("mine").stdout == "[1] 1\n"
     folder = kernel.r("cat(tempdir())").stdout.strip()
     assert kernel.leave() == 0
     assert not Path(folder).exists()
