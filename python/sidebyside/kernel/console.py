@@ -98,6 +98,7 @@ class Console:
         RInterrupted
             If the reader stopped it.
         """
+        self._rpy2.rlib.R_interrupts_pending = 0  # of what ran before
         calls = self._companion["read_cell"](code)
         if calls.typeof == self._r.RTYPES.STRSXP:
             raise RError(calls[0])
@@ -112,9 +113,13 @@ class Console:
                         self.show_pictures(now=True)
                     last = number == len(calls)
                     answer = self._run_one(call, show if last else None, keep and last)
+                    if self._rpy2.rlib.R_interrupts_pending:
+                        raise KeyboardInterrupt
         except KeyboardInterrupt:
+            self._rpy2.rlib.R_interrupts_pending = 0
             raise RInterrupted from None
-        except _Failed:
+        # The latter by a function of the companion.
+        except (_Failed, self._r.embedded.RRuntimeError):
             raise self._problem(number, attention.interrupted, not keep) from None
         return answer[0] if answer and keep else None
 
