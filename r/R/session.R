@@ -22,7 +22,6 @@ r_facts <- function() {
 # The session of a notebook: lines as wide as half a screen, R's colours in
 # every figure that does not choose its own, help and other texts in the cell.
 prepare_session <- function() {
-  tools::Rd2txt_options(underline_titles = FALSE)
   utils::rc.settings(ipck = TRUE, dots = FALSE)
   utils::rc.options(function.suffix = "", funarg.suffix = " = ")
   options(
@@ -34,6 +33,7 @@ prepare_session <- function() {
     ggplot2.discrete.colour = list(c(r_colour, r_light)),
     ggplot2.discrete.fill = list(c(r_colour, r_light))
   )
+  help_as_wide_as_text()
 }
 
 # R's pager: file.show() gives it the files that help() and others write.
