@@ -20,6 +20,15 @@ as_whole <- function(x) {
   }
 }
 
+# Is there a number in it that as_whole() would change?
+has_whole <- function(x) {
+  if (is.list(x) && !is.object(x)) {
+    any(vapply(x, has_whole, NA))
+  } else {
+    is_whole(x) && is.null(dim(x))
+  }
+}
+
 # Axes count from one in R and from zero in Python; negative ones count from
 # the end in both. So do the other positions (`what`) of a few arguments.
 as_axis <- function(axis, what = "An axis") {
@@ -95,10 +104,11 @@ as_counted <- function(f) {
 }
 
 # Positions in data: from one in R, from zero in Python. Negative ones are the
-# same in both.
-as_position <- function(x) {
+# same in both. In keras3 0 is another name of the first, except between
+# brackets (`strict`).
+as_position <- function(x, strict = FALSE) {
   if (is.list(x)) {
-    return(lapply(x, as_position))
+    return(lapply(x, as_position, strict))
   }
   if (is.null(x)) {
     return(x)
@@ -108,14 +118,29 @@ as_position <- function(x) {
     x <- ops$convert_to_tensor(x)
     return(ops$where(ops$greater(x, 0L), ops$subtract(x, 1L), x))
   }
-  x <- as_integers(x)
+  x <- as_codes(x)
   if (any(x == 0L, na.rm = TRUE)) {
-    stop("Positions count from 1 in R (or from the end, -1); found 0. Where a ",
-      "function has zero_indexed = TRUE, they count from 0.",
+    found <- "Positions count from 1 in R (or from the end, -1); found 0"
+    if (strict) stop(found, ".", call. = FALSE)
+    warning(found, ", which stands for the first, as 1 does. If they count ",
+      "from 0, give zero_indexed = TRUE, where the function has it.",
       call. = FALSE
     )
   }
-  as_one_array(ifelse(x > 0L, x - 1L, x))
+  after_zero <- which(x > 0L)
+  x[after_zero] <- x[after_zero] - 1L
+  as_one_array(x)
+}
+
+# Numbers, TRUE and FALSE, or a factor as integers of the same shape.
+as_codes <- function(x) {
+  if (is.factor(x)) {
+    return(as.integer(x))
+  }
+  if (is.double(x) || is.logical(x)) {
+    storage.mode(x) <- "integer"
+  }
+  x
 }
 
 # Whole numbers as integers, also in an array. A factor gives its codes.
@@ -142,6 +167,12 @@ as_one_array <- function(x) {
   }
 }
 
+# The same, also for a single number.
+as_array <- function(x) {
+  is_vector <- is.atomic(x) && !is.null(x) && is.null(dim(x))
+  if (is_vector) array(x, length(x)) else x
+}
+
 # The same in Keras's own type, for a vector that has no dimensions.
 as_vector_data <- function(x) {
   if (is.double(x) && length(x) > 1 && is.null(dim(x)) && !is.object(x)) {
@@ -153,7 +184,7 @@ as_vector_data <- function(x) {
 
 # Into how many parts, or where to cut.
 as_sections <- function(x) {
-  if (is.numeric(x) && length(x) == 1 && is.null(dim(x))) {
+  if (is.atomic(x) && length(x) == 1 && is.null(dim(x))) {
     as.integer(x)
   } else {
     as_position(x)
@@ -164,16 +195,19 @@ as_argument <- function(value, kind) {
   switch(kind,
     axis = as_axis(value),
     shape = as_shape(value),
-    float = as_keras(value),
     counted = as_counted(value),
     index = as_position(value),
+    mask = suppressWarnings(as_position(value)),
     integer = as_integers(value),
-    array = as_one_array(value),
+    array = as_array(value),
+    positions = if (is.double(value)) as_array(as_codes(value)) else value,
+    rows = as_numpy(value),
     codes = as_one_array(as_integers(value)),
     data = as_vector_data(value),
     sections = as_sections(value),
     sequences = lapply(value, function(x) as.list(as_whole(x))),
-    as_whole(as_keras(value))
+    whole = as_whole(value),
+    as_keras(value)
   )
 }
 
@@ -234,6 +268,9 @@ as_model_data <- function(x) {
 # The same for a single array, where it is not an argument of a model's
 # method.
 as_numpy <- function(x) {
+  if (is_python(x)) {
+    return(x)
+  }
   describer(convert = FALSE)$in_rows(as_model_data(x), float_type())
 }
 

@@ -324,7 +324,7 @@ whole_key <- function(x, indices) {
     return(NULL)
   }
   if (!is_python(index)) check_numbers(index)
-  columns <- keras_module()$ops$unstack(as_position(index), axis = 1L)
+  columns <- keras_module()$ops$unstack(as_position(index, strict = TRUE), axis = 1L)
   reticulate::tuple(columns)
 }
 
@@ -349,7 +349,7 @@ as_subset <- function(index) {
   }
   if (is_range(index)) {
     check_range(list(index), NA)
-    if (is_python(index$from)) index$from <- as_position(index$from)
+    if (is_python(index$from)) index$from <- as_position(index$from, strict = TRUE)
     return(as_slice(index, 1L))
   }
   if (is_python(index)) {
@@ -361,7 +361,7 @@ as_subset <- function(index) {
     return(array(as.integer(index - 1L), length(index)))
   }
   check_numbers(index)
-  as_position(index)
+  as_position(index, strict = TRUE)
 }
 
 # all_dims() and Python's slices pass.
@@ -371,7 +371,7 @@ python_subset <- function(index) {
   } else if (type_name(index) == "bool") {
     as_r(keras_module()$ops$nonzero(index))[[1]]
   } else {
-    as_position(index)
+    as_position(index, strict = TRUE)
   }
 }
 

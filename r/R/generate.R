@@ -114,10 +114,26 @@ translate_arguments <- function(row, given) {
   kinds[unknown & grepl("(^|_)shape$", names(given))] <- "shape"
   counted <- "^on_(.*_)?(epoch|batch)_(begin|end)$"
   kinds[unknown & grepl(counted, names(given))] <- "counted"
+  doubtful <- kinds == "number" & vapply(given, has_whole, NA)
+  kinds[doubtful] <- number_kinds(row, names(given)[doubtful])
   translated <- Map(as_argument, given, kinds)
   python <- row$py_names[names(given)]
   names(translated) <- ifelse(unknown, names(given), python)
   translated
+}
+
+# R writes 2 for Python's 2 and for its 2.0. Keras's docstrings and signatures
+# tell which is meant.
+number_kinds <- function(row, r_names) {
+  if (!length(r_names)) {
+    return(character())
+  }
+  py_names <- row$py_names[r_names]
+  py_names[is.na(py_names)] <- r_names[is.na(py_names)]
+  whole <- describer()$whole_arguments(
+    row$path, do.call(reticulate::tuple, as.list(unname(py_names)))
+  )
+  ifelse(py_names %in% whole, "whole", "number")
 }
 
 make_object <- function(row, given) {

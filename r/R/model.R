@@ -123,7 +123,7 @@ translate_run <- function(given, verbose) {
     given$callbacks <- as_plain_list(given$callbacks)
   }
   given$verbose <- as_verbose(verbose)
-  whole <- setdiff(names(given), c(data, "callbacks"))
+  whole <- intersect(names(given), whole_in_a_run)
   given[whole] <- lapply(given[whole], as_whole)
   if (!is.null(given$batch_size) && is_dataset(given$x)) {
     stop("batch_size cannot be given with a dataset, which has its batches ",
@@ -133,6 +133,11 @@ translate_run <- function(given, verbose) {
   }
   given
 }
+
+whole_in_a_run <- c(
+  "batch_size", "epochs", "initial_epoch", "steps_per_epoch", "steps",
+  "validation_steps", "validation_batch_size", "validation_freq"
+)
 
 is_dataset <- function(x) {
   inherits(x, "tensorflow.python.data.ops.dataset_ops.DatasetV2")
@@ -156,7 +161,8 @@ compile_model <- function(object, optimizer = "rmsprop", loss = NULL,
     if (is.null(x)) x else as_plain_list(if (is.numeric(x)) as.list(x) else x)
   })
   given$optimizer <- as_keras(given$optimizer)
-  do.call(object$compile, lapply(given, as_whole))
+  given$steps_per_execution <- as_whole(given$steps_per_execution)
+  do.call(object$compile, given)
   invisible(object)
 }
 

@@ -22,7 +22,8 @@ run_operation <- function(row, given) {
   from_zero <- isTRUE(given$zero_indexed)
   given$zero_indexed <- NULL
   if (from_zero && row$positions %in% names(row$kinds)) {
-    row$kinds[row$positions] <- "integer"
+    codes <- row$name == "op_one_hot"
+    row$kinds[row$positions] <- if (codes) "integer" else "positions"
   }
   result <- make_object(row, given)
   if (row$positions == "result" && !from_zero) {
@@ -118,7 +119,7 @@ keras_variable <- function(initializer, shape = NULL, dtype = NULL,
                            name = NULL, ...) {
   given <- check_all_named(given_arguments(), "keras_variable")
   given$shape <- as_shape(given$shape)
-  given$initializer <- as_one_array(as_keras(given$initializer))
+  given$initializer <- as_vector_data(as_keras(given$initializer))
   do.call(keras_module()$Variable, given)
 }
 
@@ -211,7 +212,7 @@ op_reshape <- function(x, newshape) {
 # ---- functions of several tensors -------------------------------------------
 
 op_matmul <- function(x1, x2) {
-  tensor_matmul(as_one_array(x1), as_one_array(x2))
+  tensor_matmul(as_vector_data(x1), as_vector_data(x2))
 }
 
 op_einsum <- function(subscripts, ...) {
@@ -228,7 +229,7 @@ op_vstack <- function(xs, ...) {
 
 stacked <- function(name, xs, ...) {
   parts <- unname(c(as_plain_list(xs), list(...)))
-  keras_module()$ops[[name]](lapply(parts, as_one_array))
+  keras_module()$ops[[name]](lapply(parts, as_array))
 }
 
 op_meshgrid <- function(..., indexing = "xy") {

@@ -9,14 +9,9 @@ set_random_seed <- function(seed) {
 
 to_categorical <- function(x, num_classes = NULL) {
   if (is.factor(x)) {
-    x <- array(as.integer(x) - 1L, dim = length(x))
+    x <- array(as.integer(x) - 1L, if (is.null(dim(x))) length(x) else dim(x))
   }
-  if (is.double(x)) {
-    storage.mode(x) <- "integer"
-  }
-  if (is.integer(x) && is.null(dim(x))) {
-    x <- array(x, dim = length(x))
-  }
+  x <- if (is.double(x)) as_array(as_codes(x)) else as_one_array(x)
   keras_module()$utils$to_categorical(x, as_whole(num_classes))
 }
 

@@ -168,22 +168,78 @@ def _kind(name: str, default: object) -> str:
     """How an R value for this argument has to be translated.
 
     `axis`: one-based in R. `sequences`: a list of lists, though R's numbers
-    and vectors are alike. `shape`: becomes a tuple, NA is None. `float`:
-    stays as it is. `counted`: a function of the number of an epoch or a batch,
-    from one in R. `number`: a whole double becomes an integer, because R
-    writes 32 where Python wants 32 and not 32.0.
+    and vectors are alike. `rows`: an array, in Keras's own type. `shape`:
+    becomes a tuple, NA is None. `float`: stays as it is. `counted`: a function
+    of the number of an epoch or a batch, from one in R. `number`: R writes 32
+    for Python's 32 and for its 32.0, and `whole_arguments()` says which of
+    them is meant.
     """
     if name in ("axis", "axes", "shared_axes"):
         return "axis"
     if name == "sequences":
         return "sequences"
+    if name in ("data", "targets"):
+        return "rows"
     if name == "shape" or name.endswith("_shape"):
         return "shape"
     if re.fullmatch(r"on_(\w+_)?(epoch|batch)_(begin|end)", name):
         return "counted"
-    if isinstance(default, float):
+    parts = default if isinstance(default, tuple) else (default,)
+    if any(isinstance(part, float) for part in parts):
         return "float"
     return "number"
+
+
+# Where a docstring begins to describe an argument.
+_DESCRIBED = re.compile(r"^ *[`*]*(\w+(?:, ?\w+)*)[`*]* ?: +(\S.*)", re.M)
+_SAYS_WHOLE = re.compile(r"\b(int|integer)s?\b", re.I)
+_SAYS_REAL = re.compile(r"\b(floats?|floating|scalar)\b", re.I)
+
+# Counts, sizes and positions, where Keras's docstring says no type.
+_SOUNDS_WHOLE = re.compile(
+    r"""(num|max|top|ignore|lora)_(?!freq|value)\w+
+    | salt | mask_value | boundaries | vocabulary | ngrams | sampling_rate
+    | (\w+_)?(seed|dim|size|steps|frequency|padding|class_ids|axes|height|width
+    | length)""",
+    re.X,
+)
+
+
+@functools.cache
+def whole_arguments(path: str, names: tuple[str, ...]) -> list[str]:
+    """Which of a function's arguments take 32, and not 32.0.
+
+    Asked when a whole number is given: to read all of Keras's docstrings takes
+    longer than the rest of `library(sidebyside)`.
+    """
+    module_name, _, name = path.rpartition(".")
+    target = getattr(importlib.import_module(module_name), name)
+    target = getattr(target, "load_data", target)
+    described: dict[str, str] = {}
+    for arguments, words in _DESCRIBED.findall(inspect.getdoc(target) or ""):
+        for argument in re.split(", ?", arguments):
+            described.setdefault(argument, words)
+    parameters = inspect.signature(target).parameters
+    return [
+        name
+        for name in names
+        if _is_whole(name, described.get(name, ""), parameters.get(name))
+    ]
+
+
+def _is_whole(name: str, words: str, parameter) -> bool:
+    if name in ("left_size", "right_size"):
+        # A number of samples, or a fraction.
+        return True
+    if name == "value_range" or _SAYS_REAL.search(words):
+        return False
+    default = getattr(parameter, "default", None)
+    parts = default if isinstance(default, tuple) and default else (default,)
+    return (
+        all(type(part) is int for part in parts)
+        or bool(_SAYS_WHOLE.search(words))
+        or bool(_SOUNDS_WHOLE.fullmatch(name))
+    )
 
 
 def _arguments(target: object) -> list[tuple[str, str, str, str]]:
@@ -423,14 +479,15 @@ _TWICE = {
 }
 
 # What keras3 makes of the arguments of its tensor functions. Positions count
-# from one; whole numbers are integers; vectors are arrays of one dimension, of
-# R's doubles (`array`) or of Keras's floats (`data`: keras3 sends a list, which
-# becomes that, but not all of Keras's functions take lists). All else goes as
-# reticulate translates it.
+# from one (but 0 may stand for a mask); whole numbers are integers; vectors are
+# arrays of one dimension, of R's doubles (`array`) or of Keras's floats (`data`:
+# keras3 sends a list, which becomes that, but not all of Keras's functions take
+# lists). All else goes as reticulate translates it.
 _TENSOR_KINDS = {
     "axis": "axis axes axis1 axis2 source destination",
     "shape": "shape noise_shape",
-    "index": "start_indices segment_ids kth mask_index",
+    "index": "start_indices segment_ids kth",
+    "mask": "mask_index",
     "integer": """N M k n num num_classes num_segments num_samples decimals
         strides pool_size dilation_rate output_padding pad_width shift offset
         sequence_length sequence_stride fft_length length order base minlength
@@ -459,6 +516,8 @@ _KIND_IN = {
     ("op_unravel_index", "indices"): "index",
     ("op_split", "indices_or_sections"): "sections",
     ("op_array_split", "indices_or_sections"): "sections",
+    ("op_correlate", "x1"): "array",
+    ("op_correlate", "x2"): "array",
     ("op_argmax", "x"): "array",
     ("op_argmin", "x"): "array",
     ("op_argpartition", "x"): "array",

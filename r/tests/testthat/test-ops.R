@@ -66,6 +66,32 @@ test_that("positions count from one, and from zero on request", {
   )
 })
 
+test_that("op_one_hot() and op_take() take what keras3's take", {
+  rows <- diag(3)[c(1, 3), ]
+  for (at in list(
+    c(1, 3), c(1L, 3L), array(c(1, 3)), list(1, 3),
+    op_convert_to_tensor(c(1L, 3L))
+  )) {
+    expect_equal(as.array(op_one_hot(at, 3)), rows)
+    expect_equal(as.array(op_take(x, at, axis = 2)), values[, c(1, 3)])
+  }
+  expect_equal(as.array(op_one_hot(c(TRUE, TRUE), 2)), cbind(c(1, 1), 0))
+  expect_equal(as.array(op_one_hot(NA, 2)), array(0, 2))
+  expect_equal(
+    as.array(op_one_hot(matrix(c(0, 1), 1), 2, zero_indexed = TRUE)),
+    array(diag(2), c(1, 2, 2))
+  )
+  expect_equal(as.numeric(op_take(x, -1)), 6)
+  expect_equal(as.array(op_take(x, 1.7, axis = 1)), array(values[1, ]))
+  expect_identical(dim(op_take(x, 0, axis = 1, zero_indexed = TRUE)), c(1L, 3L))
+  expect_identical(dim(suppressWarnings(op_take(x, c(0, 1), axis = 1))), 2:3)
+})
+
+test_that("a position 0 is pointed out", {
+  skip_with_keras3("keras3 says nothing")
+  expect_warning(op_one_hot(c(0, 1), 2), "zero_indexed = TRUE")
+})
+
 test_that("whole numbers become integers, data stays what it is", {
   expect_identical(dim(op_ones(c(2, 3))), c(2L, 3L))
   expect_identical(dim(op_eye(2)), c(2L, 2L))
