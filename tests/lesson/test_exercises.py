@@ -307,6 +307,15 @@ AT_WORK = [
 ]
 
 
+def test_an_interrupted_check_shows_no_frames(kernel):
+    kernel.run("import os, signal\nfrom sidebyside import exercise\nx = 1")
+    reply = kernel.run(
+        "@exercise\ndef asked(x):\n"
+        "    yield 'never', os.kill(os.getpid(), signal.SIGINT) or list(range(10**8))"
+    )
+    assert reply.shown == "Stopped: exercise() was interrupted."
+
+
 def test_the_last_answer_is_judged_and_none_before_it(kernel):
     kernel.run("from sidebyside.kernel import record\nfrom sidebyside import *")
     wrong = []

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 
 class Sentence(Exception):
     """What went wrong, in words that need no traceback.
@@ -11,6 +15,23 @@ class Sentence(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
+
+
+class Stopped(Sentence, KeyboardInterrupt):
+    """The reader interrupted a cell."""
+
+
+def stoppable(function: Callable) -> Callable:
+    """Has an interrupt of a function shown as a sentence, without its frames."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except KeyboardInterrupt:
+            raise Stopped(f"{function.__name__}() was interrupted.") from None
+
+    return called
 
 
 class NoData(Sentence):

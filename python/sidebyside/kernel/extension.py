@@ -28,6 +28,9 @@ def load(shell) -> None:
     """
     from IPython.core.error import UsageError
 
+    shell.events.register("pre_run_cell", running.begin)
+    shell.events.register("post_run_cell", running.end)
+    running.begin()  # this cell runs already
     rsession.prepare_environment()
     try:
         preflight.require_python_packages()
@@ -38,8 +41,6 @@ def load(shell) -> None:
     magic.register(shell)
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
-    shell.events.register("pre_run_cell", running.begin)
-    shell.events.register("post_run_cell", running.end)
     _give_figures_their_text(shell)
     session.call("prepare_session")
     _print_as_wide_as_a_half(shell)

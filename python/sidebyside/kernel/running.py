@@ -59,14 +59,17 @@ class Line:
 _line: Line | None = None
 
 
-def begin(info: Any) -> None:
+def begin(*_: Any) -> None:
     """What IPython calls before each cell."""
     from IPython import get_ipython
 
     global _line
     end()
-    if getattr(info, "cell_id", None) is not None:
-        _line = Line(get_ipython().display_pub)
+    shell = get_ipython()
+    # The request to execute; plain IPython has none.
+    request = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    if "cellId" in request.get("metadata", {}):
+        _line = Line(shell.display_pub)
 
 
 def end(*_: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common.errors import Sentence
+from ..common.errors import Sentence, stoppable
 from .values import (
     EXACT,
     Leaf,
@@ -70,6 +70,7 @@ def receive(name: str, value: Any) -> None:
     _received[name] = value
 
 
+@stoppable
 def compare(*names: str, tolerance: float = 0.0, differ: bool = False) -> None:
     """Compare variables of R and Python that have the same name.
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..common.colours import PYTHON, R
-from ..common.errors import Sentence
+from ..common.errors import Sentence, stoppable
 from .compare import WrongUse, require_names, session_with, value_in_python
 
 # Seconds that one measurement of a quick function lasts at least. R's clock
@@ -114,6 +114,7 @@ def _seconds(f: Callable[[], Any], calls: int) -> float:
     return time.perf_counter() - start
 
 
+@stoppable
 def by_turns(
     name: str,
     *arguments: str | float,

@@ -41,7 +41,8 @@ function(before, after) {
   } else if (!isTRUE(all.equal(before, after, check.attributes = FALSE))) {
     lost <- "its value"
   }
-  kept <- c("class", names(attributes(after)))
+  # Where a function was written (srcref) is no part of its value.
+  kept <- c("class", "srcref", names(attributes(after)))
   gone <- setdiff(names(attributes(before)), kept)
   lost <- c(lost, if (length(gone)) paste("its", toString(gone)))
   if (length(lost)) paste(lost, collapse = "; ") else "nothing"

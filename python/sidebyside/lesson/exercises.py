@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.errors import stoppable
 from ..kernel import record
 from .compare import (
     NoVariable,
@@ -52,6 +53,7 @@ class NotAnswered(Exception):
     """There is no answer to judge; the message says why and what to do."""
 
 
+@stoppable
 def exercise(
     function: Callable[..., Iterable[tuple]] | None = None,
     *,
@@ -101,6 +103,7 @@ def exercise(
     return None
 
 
+@stoppable
 def translation(*names: str, into: str = "", tolerance: float = 0.0) -> None:
     """Whether a cell and its translation give the same.
 
