@@ -280,12 +280,12 @@ as_model_data <- function(x, name = "The data") {
 
 # Python's whole numbers and truth values know no NA.
 warn_of_missing <- function(x, name) {
-  if ((is.integer(x) || is.logical(x)) && anyNA(x)) {
+  if (typeof(x) %in% c("integer", "logical") && anyNA(x)) {
     becomes <- if (is.logical(x)) "True" else "-2147483648"
-    warning(name, " has ", sum(is.na(x)), " NA among its whole numbers; Python ",
-      "gets ", becomes, " for each. Replace or remove them first, or use ",
-      "doubles (as.double(), or storage.mode() for a matrix), where NA becomes ",
-      "NaN.",
+    warning(name, " has ", sum(is.na(x)), " NA among its whole numbers, and ",
+      "Python gets ", becomes, " for each. Replace or remove them first, or ",
+      "use doubles (as.double(), or storage.mode() for a matrix), where NA ",
+      "becomes NaN.",
       call. = FALSE
     )
   }

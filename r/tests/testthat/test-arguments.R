@@ -102,6 +102,6 @@ test_that("a comma may end a call, as in keras3", {
   expect_equal(as.numeric(op_hstack(1, c(2, 3), )), 1:3)
   b <- 2
   expect_identical(named_list(a = 1, b, ), list(a = 1, b = 2))
-  Twice <- Layer("Twice", call = function(x) x * 2, more = function() 1, )
-  expect_equal(as.numeric(Twice()(array(3), )), 6)
+  twice <- Layer("Twice", call = function(x) x * 2, more = function() 1, )
+  expect_equal(as.numeric(twice()(array(3), )), 6)
 })
