@@ -27,6 +27,29 @@ python_colour <- "#D55E00"
 #' @export
 python_light <- "#E69F00"
 
+# What stands for no language: training and validation.
+other_colours <- c("#009E73", "#CC79A7")
+
+# The two figures of a pair look alike: what matplotlib and the companion's
+# matplotlibrc do by themselves, for R's own graphics and for ggplot2.
+figure_settings <- list(
+  bty = "l", las = 1, tcl = -0.25, mgp = c(2.4, 0.5, 0),
+  mar = c(3.6, 4.1, 2.1, 0.6), font.main = 1, cex.main = 1, cex.axis = 0.83,
+  cex.lab = 0.83
+)
+
+set_theme <- function(...) {
+  text <- function(size) ggplot2::element_text(size = size, colour = "black")
+  ggplot2::theme_set(
+    ggplot2::theme_classic(10) + ggplot2::theme(
+      axis.text = text(10),
+      plot.title = ggplot2::element_text(size = 12, hjust = 0.5),
+      strip.background = ggplot2::element_blank(),
+      strip.text = text(12)
+    )
+  )
+}
+
 #' Say in words what the next figure of this cell shows
 #'
 #' For readers who cannot see it. In a notebook the text is stored with the

@@ -19,8 +19,8 @@ r_facts <- function() {
   )
 }
 
-# The session of a notebook: lines as wide as half a screen, R's colours in
-# every figure that does not choose its own, help and other texts in the cell.
+# The session of a notebook: lines as wide as half a screen, figures that look
+# like Python's, help and other texts in the cell.
 prepare_session <- function() {
   tools::Rd2txt_options(underline_titles = FALSE)
   utils::rc.settings(ipck = TRUE, dots = FALSE)
@@ -31,9 +31,16 @@ prepare_session <- function() {
     browser = function(url) cat("Open in a browser:", url, "\n"),
     pdfviewer = "echo", # a command: it says where the file is
     help_type = "text",
-    ggplot2.discrete.colour = list(c(r_colour, r_light)),
-    ggplot2.discrete.fill = list(c(r_colour, r_light))
+    keras.plot.history.smooth = FALSE,
+    ggplot2.discrete.colour = list(other_colours),
+    ggplot2.discrete.fill = list(other_colours)
   )
+  # ggplot2 takes half a second to load, and is not in every notebook.
+  if (isNamespaceLoaded("ggplot2")) {
+    set_theme()
+  } else {
+    setHook(packageEvent("ggplot2", "onLoad"), set_theme)
+  }
 }
 
 # R's pager: file.show() gives it the files that help() and others write.

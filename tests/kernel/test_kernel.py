@@ -1,6 +1,7 @@
 """`%load_ext sidebyside` in real kernels, seen as a reader sees it."""
 
 import base64
+import io
 import re
 import struct
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -324,12 +326,38 @@ def size(reply):
     return struct.unpack(">II", png[16:24])
 
 
-def test_pythons_pictures_are_about_as_large_as_rs(kernel):
-    """They stand side by side; Jupyter trims Python's."""
-    in_r = size(kernel.r("plot(1:3)"))
-    in_python = size(kernel.run("plt.plot([1, 2, 3]); plt.show()"))
-    assert in_r == (576, 384)  # 6 by 4 inches, 96 dots each
-    assert in_python == pytest.approx(in_r, rel=0.05)
+def test_pythons_pictures_are_as_large_as_rs(kernel):
+    in_python = kernel.run("import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()")
+    assert size(kernel.r("plot(1:3)")) == size(in_python) == (576, 384)
+
+
+HISTORY_IN_R = """
+plot(structure(
+  list(params = list(epochs = 12L), metrics = list(loss = 12:1, val_loss = 1:12)),
+  class = "keras_training_history"
+))
+"""
+HISTORY_IN_PYTHON = """
+import matplotlib.pyplot as plt
+plt.plot(range(1, 13), range(12, 0, -1), "o", mec="black")
+plt.plot(range(1, 13), range(1, 13), "o", mec="black")
+plt.show()
+"""
+
+
+def colours_of(reply):
+    """The strong colours of a picture, by how much there is of them."""
+    png = base64.b64decode(pictures(reply)[0]["data"]["image/png"])
+    with Image.open(io.BytesIO(png)) as image:
+        found = image.convert("RGB").getcolors(1_000_000)
+    strong = [(n, rgb) for n, rgb in found if max(rgb) - min(rgb) > 60]
+    return [rgb for _, rgb in sorted(strong, reverse=True)[:2]]
+
+
+def test_a_history_has_the_same_colours_in_both_languages(kernel):
+    in_r = colours_of(kernel.r(HISTORY_IN_R))
+    assert len(in_r) == 2
+    assert set(in_r) == set(colours_of(kernel.run(HISTORY_IN_PYTHON)))
 
 
 # --- memory
@@ -395,10 +423,15 @@ def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
     assert kernel.leave() == 0
 
 
-def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel):
-    """R's own end, which would have removed its folder, is not run."""
+def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel, tmp_path):
+    """R's own end, which would have removed its folder, is not run.
+
+    An error in a profile, which ends the R processes that rpy2 asks, is no obstacle.
+    """
+    (tmp_path / ".Rprofile").write_text("mine <- 1\nlibrary(no.such.package)\n")
     kernel = start_kernel()
     assert kernel.run("%load_ext sidebyside").ok
+    assert kernel.r("mine").stdout == "[1] 1\n"
     folder = kernel.r("cat(tempdir())").stdout.strip()
     assert kernel.leave() == 0
     assert not Path(folder).exists()

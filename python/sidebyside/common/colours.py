@@ -2,7 +2,8 @@
 
 From the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which
 people with any kind of colour vision can tell apart. The light ones are for
-the second line of the same language (validation beside training).
+the second line of the same language. What stands for no language, such as
+training and validation, has matplotlibrc's first two colours.
 """
 
 R = "#0072B2"

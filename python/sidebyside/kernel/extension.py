@@ -42,6 +42,7 @@ def load(shell) -> None:
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
     _give_figures_their_text(shell)
+    figures.as_large_as_asked(shell)
     session.call("prepare_session")
     _print_as_wide_as_a_half(shell)
     session.call("refuse_to_quit")

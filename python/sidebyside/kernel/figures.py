@@ -7,6 +7,14 @@ import io
 from typing import Any
 
 _pending: list[str] = []
+
+
+def as_large_as_asked(shell: Any) -> None:
+    """Show matplotlib's figures whole, as R's are, and not cut to what is drawn."""
+    from matplotlib_inline.config import InlineBackend
+
+    backend = InlineBackend.instance(parent=shell)
+    backend.print_figure_kwargs = {"bbox_inches": None}
 # The texts of the pictures of this cell, by display_id.
 _given: dict[str, str] = {}
 
