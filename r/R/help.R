@@ -13,6 +13,7 @@ keras_sources <- c(
   fit = "keras.Model.fit",
   from_config = "keras.Model.from_config",
   get_config = "keras.Layer.get_config",
+  get_custom_objects = "keras.saving.get_custom_objects",
   get_layer = "keras.Model.get_layer",
   get_weights = "keras.Layer.get_weights",
   keras_input = "keras.Input",
@@ -38,6 +39,7 @@ keras_sources <- c(
   pop_layer = "keras.Sequential.pop",
   predict = "keras.Model.predict",
   predict_on_batch = "keras.Model.predict_on_batch",
+  register_keras_serializable = "keras.saving.register_keras_serializable",
   reset_state = "keras.metrics.Metric.reset_state",
   save_model = "keras.saving.save_model",
   save_model_config = "keras.Model.to_json",
@@ -47,7 +49,8 @@ keras_sources <- c(
   summary = "keras.Model.summary",
   test_on_batch = "keras.Model.test_on_batch",
   to_categorical = "keras.utils.to_categorical",
-  train_on_batch = "keras.Model.train_on_batch"
+  train_on_batch = "keras.Model.train_on_batch",
+  with_custom_object_scope = "keras.saving.CustomObjectScope"
 )
 
 # What Keras says nothing about, or something that is not true in R.
