@@ -243,6 +243,8 @@ def read(prompt: str) -> str:
         current().stop()
     except Exception:  # The front end cannot ask, as when a notebook is executed.
         write(f"{prompt}\nNobody can answer here, so R got an empty answer.\n")
+        if prompt == "Selection: ":  # Of menu(), which asks until it has a number.
+            return "0"
         current().note_unanswered()
     finally:
         signal.signal(signal.SIGINT, before)
