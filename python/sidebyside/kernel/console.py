@@ -100,6 +100,7 @@ class Console:
         RInterrupted
             If the reader stopped it.
         """
+        self._rpy2.rlib.R_interrupts_pending = 0  # of what ran before
         calls = self._companion["read_cell"](code)
         if calls.typeof == self._r.RTYPES.STRSXP:
             raise RError(calls[0])
@@ -115,7 +116,8 @@ class Console:
                 answer = self._run_one(call, show if last else None, keep and last)
         except KeyboardInterrupt:
             raise RInterrupted from None
-        except _Failed:
+        # The latter by a function of the companion.
+        except (_Failed, self._r.embedded.RRuntimeError):
             raise self._problem(number, attention.interrupted, not keep) from None
         return answer[0] if answer and keep else None
 
@@ -239,6 +241,8 @@ def read(prompt: str) -> str:
         current().stop()
     except Exception:  # The front end cannot ask, as when a notebook is executed.
         write(f"{prompt}\nNobody can answer here, so R got an empty answer.\n")
+        if prompt == "Selection: ":  # Of menu(), which asks until it has a number.
+            return "0"
         current().note_unanswered()
     finally:
         signal.signal(signal.SIGINT, before)

@@ -642,6 +642,11 @@ def in_rows(value: object, float_type: str) -> object:
     return rows
 
 
+def dense(value: object, float_type: str) -> np.ndarray:
+    """All numbers of SciPy's sparse matrix, as which R's sparse ones arrive."""
+    return value.astype(float_type).toarray(order="C")
+
+
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An empty array that TensorFlow can use as it lies in memory."""
     size = int(np.prod(shape)) * dtype.itemsize
