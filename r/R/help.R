@@ -286,15 +286,22 @@ see_also <- function(name, path) {
 # ---- showing it -------------------------------------------------------------
 
 help_lines <- function(name) {
+  before <- help_as_wide_as_text()
   source <- textConnection(enc2utf8(help_rd(name)), encoding = "UTF-8")
-  on.exit(close(source))
-  page <- tools::parse_Rd(source, encoding = "UTF-8", fragment = FALSE)
-  utils::capture.output(tools::Rd2txt(
-    page,
-    package = "sidebyside",
-    # Rd2txt() fills nine tenths of the width.
-    options = list(underline_titles = FALSE, width = getOption("width") / 0.9)
-  ))
+  on.exit({
+    close(source)
+    do.call(tools::Rd2txt_options, before)
+  })
+  page <- tools::parse_Rd(source, encoding = "UTF-8")
+  utils::capture.output(tools::Rd2txt(page, package = "sidebyside"))
+}
+
+# R's own choice is 80, of which Rd2txt() fills nine tenths, with titles that a
+# terminal shows underlined.
+help_as_wide_as_text <- function() {
+  tools::Rd2txt_options(
+    underline_titles = FALSE, width = round(getOption("width") / 0.9)
+  )
 }
 
 #' @export
@@ -397,8 +404,10 @@ question_mark <- function(e1, e2) {
   if (missing(e2) && !is.null(name) && has_help(name)) {
     return(dialect_help(name))
   }
-  if (missing(e2) && is.call(asked) && is_name(asked[[1]], "?")) {
-    return(search_help(named(asked[[2]])))
+  searched <- if (is.call(asked) && is_name(asked[[1]], "?")) asked[[2]]
+  pattern <- if (missing(e2)) named(searched)
+  if (!is.null(pattern)) {
+    return(search_help(pattern))
   }
   pass_on("?", utils::`?`, sys.call(), parent.frame())
 }
