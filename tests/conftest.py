@@ -84,6 +84,7 @@ class Reply:
     stderr: str = ""
     result: dict = field(default_factory=dict)
     displays: list = field(default_factory=list)
+    order: list = field(default_factory=list)  # texts and displays as they came
     updates: list = field(default_factory=list)  # of displays
     error: str = ""
     shown: str = ""  # what stands in place of a traceback
@@ -146,8 +147,10 @@ class Kernel:
                     name = content["name"]
                     text = getattr(reply, name) + content["text"]
                     setattr(reply, name, text)
+                    reply.order.append(content["text"])
                 case "display_data":
                     reply.displays.append(content)
+                    reply.order.append("a picture")
                 case "update_display_data":
                     reply.updates.append(content)
                 case "execute_result":

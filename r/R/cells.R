@@ -16,8 +16,11 @@ read_cell <- function(code) {
     error = conditionMessage
   )
   if (is.character(read)) {
+    place <- "line \\1, column \\2"
     read <- sub("\n1: ?\n", "\n", read) # The line of `%%R`.
-    return(sub("^cell:(\\d+):(\\d+): ", "Error in line \\1, column \\2: ", read))
+    read <- sub("^cell:(\\d+):(\\d+)", paste("Error in", place), read)
+    read <- sub("cell:(\\d+):(\\d+)", place, read)
+    return(sub("^(?!Error)", "Error: ", read, perl = TRUE))
   }
   cell$places <- attr(read, "srcref")
   cell$calls <- NULL
@@ -61,33 +64,33 @@ error_line <- function(n, message) {
   made <- utils::head(calls, -1)
   made <- made[seq_along(made) >= innermost]
   line <- tryCatch(failed_at(place, made, message), error = function(e) NULL)
-  if (is.null(line)) place[1] else line
+  stats::na.omit(c(line, place[1]))[1]
 }
 
-# Of a statement of several lines the line of what failed, if one is known.
+# Of a statement of several lines the line of what failed, or NA: of the object that
+# is missing, of the innermost call that stands there as it was made, or of the one
+# place where the function is named that failed or that was called.
 failed_at <- function(place, made, message) {
   data <- utils::getParseData(cell$file)
   tokens <- data[data$terminal & data$line1 >= place[1] & data$line2 <= place[3], ]
-  if (length(unique(tokens$line1)) == 1) {
-    return(tokens$line1[1])
+  the_line_of <- function(name) {
+    lines <- unique(tokens$line1[tokens$text %in% name])
+    if (length(lines) == 1) lines
   }
-  blamed <- call_in(message)
-  for (call in c(blamed, rev(made))) {
+  line_of_call <- function(call) {
     found <- tokens[tokens$text %in% name_of(call), ]
     text <- if (nrow(found) > 0) deparse(call, nlines = 20)
     depths <- vapply(found$parent, depth_in, 0, data = data, call = text)
-    if (any(is.finite(depths))) {
-      return(found$line1[which.min(depths)])
-    }
+    if (any(is.finite(depths))) found$line1[which.min(depths)]
   }
-  quoted <- regmatches(message, regexec("['\"\u2018]([^'\"\u2019]+)", message))
-  names <- c(name_of(blamed), name_of(made[1][[1]]), quoted[[1]][2])
-  for (name in names) {
-    lines <- unique(tokens$line1[tokens$text %in% name])
-    if (length(lines) == 1) {
-      return(lines)
-    }
-  }
+  missing <- regmatches(message, regexec("object '(.+)' not found", message))
+  blamed <- call_in(message)
+  c(
+    the_line_of(missing[[1]][2]),
+    unlist(lapply(c(blamed, rev(made)), line_of_call)),
+    the_line_of(name_of(blamed)),
+    the_line_of(name_of(made[1][[1]]))
+  )[1]
 }
 
 # How deep an expression of the cell is in a call, which is given as text: with a
@@ -162,10 +165,12 @@ prepare_pictures <- function() {
 
 # `...` are arguments of `draw`, one of grDevices' functions such as png().
 begin_pictures <- function(package, draw, extension, ...) {
-  cell$draw <- getExportedValue(package, draw)
+  cell$package <- asNamespace(package)
+  cell$draw <- draw
   # Every page to a file of its own, which png() does anyway.
   wanted <- list(..., onefile = FALSE)
-  cell$arguments <- wanted[names(wanted) %in% names(formals(cell$draw))]
+  known <- names(formals(get(draw, cell$package)))
+  cell$arguments <- wanted[names(wanted) %in% known]
   cell$folder <- tempfile("pictures")
   cell$extension <- extension
   cell$devices <- 0
@@ -189,7 +194,7 @@ open_device <- function(...) {
 start_device <- function(name, ...) {
   file <- file.path(cell$folder, paste0(name, ".", cell$extension))
   arguments <- utils::modifyList(cell$arguments, list(...))
-  do.call(cell$draw, c(list(file), arguments), quote = TRUE)
+  do.call(cell$draw, c(list(file), arguments), envir = cell$package)
 }
 
 # The pages that became complete, and with `now` what the others show by now.
@@ -242,9 +247,11 @@ snapshot <- function(device, page) {
     return(NULL)
   }
   cell$lengths[[page]] <- length
+  file <- file.path(cell$folder, paste0("now.", cell$extension))
+  unlink(file)
   start_device("now")
   grDevices::replayPlot(plot)
   grDevices::dev.off()
-  file <- file.path(cell$folder, paste0("now.", cell$extension))
-  structure(file, names = page)
+  # grid's new page is only drawn with what stands on it.
+  if (file.exists(file)) structure(file, names = page)
 }

@@ -423,10 +423,15 @@ def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
     assert kernel.leave() == 0
 
 
-def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel):
-    """R's own end, which would have removed its folder, is not run."""
+def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel, tmp_path):
+    """R's own end, which would have removed its folder, is not run.
+
+    An error in a profile, which ends the R processes that rpy2 asks, is no obstacle.
+    """
+    (tmp_path / ".Rprofile").write_text("mine <- 1\nlibrary(no.such.package)\n")
     kernel = start_kernel()
     assert kernel.run("%load_ext sidebyside").ok
+    assert kernel.r("mine").stdout == "[1] 1\n"
     folder = kernel.r("cat(tempdir())").stdout.strip()
     assert kernel.leave() == 0
     assert not Path(folder).exists()

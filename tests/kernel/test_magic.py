@@ -3,8 +3,6 @@
 import pytest
 from sidebyside.kernel.console import clean_message, is_interrupt, with_line
 
-SAID = "ValueError: Received an invalid value"
-
 
 @pytest.mark.parametrize(
     ("message", "expected"),
@@ -26,8 +24,13 @@ def test_an_interrupt_is_told_from_an_error(message, expected):
         ("Error: too small\n", "Error in line 3: too small"),
         ("Error in f(2) : too small\n", "Error in line 3, f(2) : too small"),
         ("Error in f(2) : \n  too small\n", "Error in line 3, f(2) : \n  too small"),
+        (
+            "Error in py_call_impl(f, dots$args) : \n  ValueError: no\n"
+            "Run `reticulate::py_last_error()` for details.\n",
+            "Error in line 3: ValueError: no",
+        ),
         ("Fehler in f(2) : zu klein\n", "Line 3: Fehler in f(2) : zu klein"),
     ],
 )
 def test_an_error_names_the_line(message, expected):
-    assert with_line(message.strip(), 3) == expected
+    assert with_line(clean_message(message), 3) == expected

@@ -37,6 +37,9 @@ class Console:
     `R_tryEvalSilent()` evaluates at top level, and leaves the message.
     """
 
+    # Questions of a cell that may stay without an answer.
+    PATIENCE = 5
+
     # R's functions that a cell needs, whatever the reader defines by these names.
     NEEDS = (
         "read_cell",
@@ -100,6 +103,7 @@ class Console:
             raise RError(calls[0])
         attention = Interrupts()
         number, answer = 0, None
+        self._unanswered = 0
         self._session.forget_error()
         try:
             with attention:
@@ -161,6 +165,16 @@ class Console:
             message = "Error: see R's message above."
         return RError(with_line(message, line) if located else message)
 
+    def stop(self) -> None:
+        """Stop R, at the next moment when it looks whether it should."""
+        self._rpy2.rlib.R_interrupts_pending = 1
+
+    def note_unanswered(self) -> None:
+        """Stop R if it asks again and again, as menu() does."""
+        self._unanswered += 1
+        if self._unanswered == self.PATIENCE:
+            self.stop()
+
     # --- pictures
 
     def begin_pictures(self, device: Any, **arguments: Any) -> None:
@@ -217,15 +231,14 @@ def write(text: str) -> None:
 
 def read(prompt: str) -> str:
     """What R reads from its console: an answer of the reader, if one can be had."""
-    from rpy2.rinterface_lib import openrlib
-
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return input(prompt)
     except KeyboardInterrupt:
-        openrlib.rlib.R_interrupts_pending = 1
+        current().stop()
     except Exception:  # The front end cannot ask, as when a notebook is executed.
         write(f"{prompt}\nNobody can answer here, so R got an empty answer.\n")
+        current().note_unanswered()
     finally:
         signal.signal(signal.SIGINT, before)
     return ""
@@ -234,6 +247,8 @@ def read(prompt: str) -> str:
 def clean_message(message: str) -> str:
     """R's message without what reticulate adds."""
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
+    # reticulate's own function is not what the reader called.
+    message = re.sub(r"^Error in py_\w+_impl\(.*?\) : +\n? *", "Error: ", message)
     return message.removesuffix("\n")
 
 

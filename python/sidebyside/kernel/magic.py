@@ -97,7 +97,8 @@ def _in_a_sentence(magic: Callable) -> Callable:
             NotImplementedError,
         ) as error:
             said = error.args[0] if error.args else type(error).__name__
-            raise UsageError(f"%{magic.__name__}: {said}") from None
+            where = " in R" if isinstance(error, KeyError) else ""
+            raise UsageError(f"%{magic.__name__}: {said}{where}.") from None
 
     return wrapped
 

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,36 @@ def r_library() -> Path | None:
     return library if library.is_dir() else None
 
 
+@contextlib.contextmanager
+def without_profiles() -> Iterator[None]:
+    """Have an R that is started meanwhile read neither .Rprofile nor a site's.
+
+    rpy2 starts two to ask for settings (`r_ld_library_path_from_subprocess()`,
+    `_getrenvvars()`), and fails without a reason if a profile does. In this process
+    R reads the profiles, and goes on after an error in them, as its console does.
+    """
+    names = ("R_PROFILE", "R_PROFILE_USER")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class RSession:
     """The one R of this process."""
 
     def __init__(self) -> None:
         prepare_environment()
         try:
-            import rpy2.rinterface as rinterface
-
+            with without_profiles():
+                import rpy2.rinterface as rinterface
+            rinterface._getrenvvars = without_profiles()(rinterface._getrenvvars)
             rinterface.initr()
         except ImportError as error:
             raise RUnavailable(
