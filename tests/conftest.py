@@ -28,6 +28,8 @@ OWN_PHOTOGRAPHS = os.environ.get("FRUITS360_DIR", "")
 os.environ["FRUITS360_DIR"] = "painted"
 os.environ.pop("FRUITS360_CLASSES", None)
 os.environ.pop("FRUIT_PICTURE", None)
+# The parallel processes of the tests are given a terminal's width.
+os.environ.pop("COLUMNS", None)
 # A campaign of the reader's may be under way while the tests run.
 (ROOT / "build").mkdir(exist_ok=True)
 os.environ["SIDEBYSIDE_TIMING_LOCK"] = str(ROOT / "build" / "timing.lock")
