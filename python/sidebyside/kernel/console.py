@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from . import figures, rsession
-from .interrupts import Interrupts
+from .interrupts import attention
+from .turns import turn
 
 
 class RError(Exception):
@@ -66,6 +67,7 @@ class Console:
         self._evaluate = library.R_tryEvalSilent
         self._evaluate.restype = ctypes.c_void_p
         self._evaluate.argtypes = [ctypes.c_void_p] * 3
+        self._evaluate = turn.evaluating(self._evaluate)
         self._message = library.R_curErrorBuf
         self._message.restype = ctypes.c_char_p
         self._session = rsession.current()
@@ -102,21 +104,17 @@ class Console:
         calls = self._companion["read_cell"](code)
         if calls.typeof == self._r.RTYPES.STRSXP:
             raise RError(calls[0])
-        attention = Interrupts()
+        attention.interrupted = False
         number, answer = 0, None
         self._unanswered = 0
         self._session.forget_error()
         try:
-            with attention:
-                for number, call in enumerate(calls, 1):
-                    if number > 1:
-                        self.show_pictures(now=True)
-                    last = number == len(calls)
-                    answer = self._run_one(call, show if last else None, keep and last)
-                    if self._rpy2.rlib.R_interrupts_pending:
-                        raise KeyboardInterrupt
+            for number, call in enumerate(calls, 1):
+                if number > 1:
+                    self.show_pictures(now=True)
+                last = number == len(calls)
+                answer = self._run_one(call, show if last else None, keep and last)
         except KeyboardInterrupt:
-            self._rpy2.rlib.R_interrupts_pending = 0
             raise RInterrupted from None
         # The latter by a function of the companion.
         except (_Failed, self._r.embedded.RRuntimeError):
