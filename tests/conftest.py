@@ -49,6 +49,7 @@ SECONDS = {
     "test_cells.py": 60,
     "test_timing_keras.py": 60,
     "test_kernel.py": 60,
+    "test_console.py": 30,
     "02_how_r_drives_tensorflow.ipynb": 30,
     "03_fruits_cnn.ipynb": 30,
     "06_statistics.ipynb": 25,
