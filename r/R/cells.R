@@ -39,8 +39,8 @@ note_calls <- function() {
   cell$silent <- isFALSE(getOption("show.error.messages"))
 }
 
-# Whether Sys.sleep() was interrupted. It has a handler of its own, so Python may
-# not hear of the signal, and R leaves the message of an earlier error.
+# Whether Sys.sleep() was interrupted. It has a handler of its own, so Python
+# may not hear of the signal, and R leaves the message of an earlier error.
 left_sleep <- function(message) {
   call <- utils::head(utils::tail(cell$calls, 2), 1)[[1]]
   identical(name_of(call), "Sys.sleep") &&
@@ -67,12 +67,13 @@ error_line <- function(n, message) {
   stats::na.omit(c(line, place[1]))[1]
 }
 
-# Of a statement of several lines the line of what failed, or NA: of the object that
-# is missing, of the innermost call that stands there as it was made, or of the one
-# place where the function is named that failed or that was called.
+# Of a statement of several lines the line of what failed, or NA: of the object
+# that is missing, of the innermost call that stands there as it was made, or of
+# the one place where the function is named that failed or that was called.
 failed_at <- function(place, made, message) {
   data <- utils::getParseData(cell$file)
-  tokens <- data[data$terminal & data$line1 >= place[1] & data$line2 <= place[3], ]
+  within <- data$line1 >= place[1] & data$line2 <= place[3]
+  tokens <- data[data$terminal & within, ]
   the_line_of <- function(name) {
     lines <- unique(tokens$line1[tokens$text %in% name])
     if (length(lines) == 1) lines
@@ -93,8 +94,8 @@ failed_at <- function(place, made, message) {
   )[1]
 }
 
-# How deep an expression of the cell is in a call, which is given as text: with a
-# pipe, what stands before the pipe belongs to the call. Inf if it is not in it.
+# How deep an expression of the cell is in a call, which is given as text: with
+# a pipe, what stands before it belongs to the call. Inf if it is not in it.
 depth_in <- function(id, data, call) {
   depth <- 0
   while (id > 0) {
@@ -127,7 +128,7 @@ call_in <- function(message) {
 showing <- function(answer) {
   place <- new.env(parent = globalenv())
   place$x <- answer$value
-  show <- if (identical(answer$value, quote(expr = ))) {
+  show <- if (identical(answer$value, quote(expr =))) {
     function(x) cat("\n")
   } else if (isS4(place$x)) {
     methods::show

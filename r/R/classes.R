@@ -41,7 +41,7 @@ Callback <- function(classname, # nolint: object_name_linter.
                      inherit = NULL,
                      parent_env = parent.frame()) {
   # Keras would call a method that is None.
-  others <- Filter(Negate(is.null), list(...))
+  others <- Filter(Negate(is.null), listed(...))
   members <- join_members(mget(callback_methods), others, public)
   counted <- grepl("^on_(.*_)?(epoch|batch)_(begin|end)$", names(members))
   logged <- names(members) %in% callback_methods & !counted
@@ -67,7 +67,7 @@ Layer <- function(classname, # nolint: object_name_linter.
       initialize = initialize, call = call, build = build,
       get_config = get_config
     ),
-    list(...), public
+    listed(...), public
   )
   class_function(
     classname, members, private, inherit, "Layer", parent_env,
@@ -94,7 +94,7 @@ Model <- function(classname, # nolint: object_name_linter.
       predict_step = predict_step, test_step = test_step,
       compute_loss = compute_loss, compute_metrics = compute_metrics
     ),
-    list(...), public
+    listed(...), public
   )
   class_function(classname, members, private, inherit, "Model", parent_env)
 }
@@ -112,7 +112,7 @@ Metric <- function(classname, # nolint: object_name_linter.
     list(
       initialize = initialize, update_state = update_state, result = result
     ),
-    list(...), public
+    listed(...), public
   )
   class_function(classname, members, private, inherit, "Metric", parent_env)
 }
@@ -124,7 +124,7 @@ Loss <- function(classname, # nolint: object_name_linter.
                  private = list(),
                  inherit = NULL,
                  parent_env = parent.frame()) {
-  members <- join_members(list(call = call), list(...), public)
+  members <- join_members(list(call = call), listed(...), public)
   class_function(classname, members, private, inherit, "Loss", parent_env)
 }
 
@@ -137,7 +137,7 @@ Constraint <- function(classname, # nolint: object_name_linter.
                        inherit = NULL,
                        parent_env = parent.frame()) {
   members <- join_members(
-    list(call = call, get_config = get_config), list(...), public
+    list(call = call, get_config = get_config), listed(...), public
   )
   class_function(
     classname, called_itself(members), private, inherit,
@@ -158,7 +158,7 @@ new_learning_rate_schedule_class <- function(classname,
                                              parent_env = parent.frame()) {
   members <- join_members(
     list(initialize = initialize, call = call, get_config = get_config),
-    list(...), public
+    listed(...), public
   )
   class_function(
     classname, called_itself(members), private, inherit,
@@ -704,7 +704,7 @@ layer_to_r <- function(x) {
   force(x)
   function(object, ...) {
     if (missing(object) || is.null(object)) {
-      x(...)
+      do.call(x, listed(...))
     } else {
       compose(object, x, ...)
     }
@@ -714,5 +714,5 @@ layer_to_r <- function(x) {
 # A shape of R's numbers.
 initializer_to_r <- function(x) {
   force(x)
-  function(shape, ...) x(as_shape(shape), ...)
+  function(shape, ...) do.call(x, c(list(as_shape(shape)), listed(...)))
 }

@@ -79,8 +79,10 @@ as_keras <- function(x, prefer = "path") {
       preferred <- row[[prefer]]
       return(python_object(if (nzchar(preferred)) preferred else row$path))
     }
-    if (!is.null(attr(x, "py_function_name"))) {
-      return(named_function(x, attr(x, "py_function_name")))
+    for (name in c("py_function_name", "__name__", "name")) {
+      if (!is.null(attr(x, name, TRUE))) {
+        return(named_function(x, attr(x, name, TRUE)))
+      }
     }
   }
   x
@@ -240,14 +242,16 @@ as_measure <- function(x, name) {
 #' turns it, once per call and not per batch, into `config_floatx()` and C
 #' order (rows first). A vector becomes an array of one dimension, a factor
 #' its codes from zero, a list a list of such, and so does a data frame: its
-#' columns are a model's inputs by name. Python objects pass.
+#' columns are a model's inputs by name. A matrix of the package Matrix becomes
+#' one of all its numbers, in Python, where they take half the memory. Python
+#' objects pass.
 #' @noRd
-as_model_data <- function(x) {
+as_model_data <- function(x, name = "The data") {
   if (is.null(x) || inherits(x, "python.builtin.object")) {
     return(x)
   }
   if (is.list(x)) {
-    return(lapply(x, as_model_data))
+    return(lapply(x, as_model_data, name))
   }
   if (is.function(x)) {
     stop("Data from an R function (a generator) needs keras3, which has it. ",
@@ -255,6 +259,15 @@ as_model_data <- function(x) {
       call. = FALSE
     )
   }
+  if (inherits(x, "sparseMatrix")) {
+    return(describer(convert = FALSE)$dense(
+      reticulate::r_to_py(x), float_type()
+    ))
+  }
+  if (inherits(x, "Matrix")) {
+    x <- as.matrix(x)
+  }
+  warn_of_missing(x, name)
   if (is.factor(x)) {
     extent <- if (is.null(dim(x))) length(x) else dim(x)
     x <- array(as.integer(x) - 1L, dim = extent)
@@ -265,13 +278,26 @@ as_model_data <- function(x) {
   reticulate::r_to_py(x)
 }
 
+# Python's whole numbers and truth values know no NA.
+warn_of_missing <- function(x, name) {
+  if (typeof(x) %in% c("integer", "logical") && anyNA(x)) {
+    becomes <- if (is.logical(x)) "True" else "-2147483648"
+    warning(name, " has ", sum(is.na(x)), " NA among its whole numbers, and ",
+      "Python gets ", becomes, " for each. Replace or remove them first, or ",
+      "use doubles (as.double(), or storage.mode() for a matrix), where NA ",
+      "becomes NaN.",
+      call. = FALSE
+    )
+  }
+}
+
 # The same for a single array, where it is not an argument of a model's
 # method.
-as_numpy <- function(x) {
+as_numpy <- function(x, name = "The data") {
   if (is_python(x)) {
     return(x)
   }
-  describer(convert = FALSE)$in_rows(as_model_data(x), float_type())
+  describer(convert = FALSE)$in_rows(as_model_data(x, name), float_type())
 }
 
 float_type <- function() {
@@ -303,9 +329,20 @@ given_arguments <- function(frame = parent.frame(), but = character()) {
   )
   given <- mget(named[!left_out], envir = frame)
   if ("..." %in% names(formals(caller))) {
-    given <- c(given, eval(quote(list(...)), frame))
+    given <- c(given, eval(bquote(.(listed)(...)), frame))
   }
   given
+}
+
+# list(...), where f(x, ) ends with a comma.
+listed <- function(...) {
+  count <- ...length()
+  if (count == 0 || !eval(call("missing", as.name(paste0("..", count))))) {
+    return(list(...))
+  }
+  count <- seq_len(count - 1)
+  values <- lapply(count, function(at) ...elt(at))
+  stats::setNames(values, names(substitute(list(...)))[count + 1])
 }
 
 check_all_named <- function(arguments, what) {

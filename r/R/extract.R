@@ -324,7 +324,8 @@ whole_key <- function(x, indices) {
     return(NULL)
   }
   if (!is_python(index)) check_numbers(index)
-  columns <- keras_module()$ops$unstack(as_position(index, strict = TRUE), axis = 1L)
+  positions <- as_position(index, strict = TRUE)
+  columns <- keras_module()$ops$unstack(positions, axis = 1L)
   reticulate::tuple(columns)
 }
 
@@ -349,7 +350,7 @@ as_subset <- function(index) {
   }
   if (is_range(index)) {
     check_range(list(index), NA)
-    if (is_python(index$from)) index$from <- as_position(index$from, strict = TRUE)
+    if (is_python(index$from)) index$from <- as_position(index$from)
     return(as_slice(index, 1L))
   }
   if (is_python(index)) {

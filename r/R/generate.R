@@ -116,6 +116,9 @@ translate_arguments <- function(row, given) {
   kinds[unknown & grepl(counted, names(given))] <- "counted"
   doubtful <- kinds == "number" & vapply(given, has_whole, NA)
   kinds[doubtful] <- number_kinds(row, names(given)[doubtful])
+  is_data <- kinds %in%
+    c("array", "data", "codes", "index", "positions", "rows")
+  Map(warn_of_missing, given[is_data], names(given)[is_data])
   translated <- Map(as_argument, given, kinds)
   python <- row$py_names[names(given)]
   names(translated) <- ifelse(unknown, names(given), python)
@@ -149,7 +152,7 @@ compose <- function(object, layer, ...) {
     object$add(layer)
     invisible(object)
   } else {
-    layer(object, ...)
+    do.call(layer, c(list(object), listed(...)))
   }
 }
 
@@ -160,8 +163,8 @@ measure <- function(row, given) {
   if (has_class && is.null(given$y_true) && is.null(given$y_pred)) {
     return(make_object(row, given))
   }
-  given$y_true <- as_numpy(given$y_true)
-  given$y_pred <- as_numpy(given$y_pred)
+  given$y_true <- as_numpy(given$y_true, "y_true")
+  given$y_pred <- as_numpy(given$y_pred, "y_pred")
   row$path <- row[["function"]]
   make_object(row, given)
 }

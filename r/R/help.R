@@ -13,6 +13,7 @@ keras_sources <- c(
   fit = "keras.Model.fit",
   from_config = "keras.Model.from_config",
   get_config = "keras.Layer.get_config",
+  get_custom_objects = "keras.saving.get_custom_objects",
   get_layer = "keras.Model.get_layer",
   get_weights = "keras.Layer.get_weights",
   keras_input = "keras.Input",
@@ -38,6 +39,7 @@ keras_sources <- c(
   pop_layer = "keras.Sequential.pop",
   predict = "keras.Model.predict",
   predict_on_batch = "keras.Model.predict_on_batch",
+  register_keras_serializable = "keras.saving.register_keras_serializable",
   reset_state = "keras.metrics.Metric.reset_state",
   save_model = "keras.saving.save_model",
   save_model_config = "keras.Model.to_json",
@@ -47,7 +49,8 @@ keras_sources <- c(
   summary = "keras.Model.summary",
   test_on_batch = "keras.Model.test_on_batch",
   to_categorical = "keras.utils.to_categorical",
-  train_on_batch = "keras.Model.train_on_batch"
+  train_on_batch = "keras.Model.train_on_batch",
+  with_custom_object_scope = "keras.saving.CustomObjectScope"
 )
 
 # What Keras says nothing about, or something that is not true in R.
@@ -283,15 +286,22 @@ see_also <- function(name, path) {
 # ---- showing it -------------------------------------------------------------
 
 help_lines <- function(name) {
+  before <- help_as_wide_as_text()
   source <- textConnection(enc2utf8(help_rd(name)), encoding = "UTF-8")
-  on.exit(close(source))
-  page <- tools::parse_Rd(source, encoding = "UTF-8", fragment = FALSE)
-  utils::capture.output(tools::Rd2txt(
-    page,
-    package = "sidebyside",
-    # Rd2txt() fills nine tenths of the width.
-    options = list(underline_titles = FALSE, width = getOption("width") / 0.9)
-  ))
+  on.exit({
+    close(source)
+    do.call(tools::Rd2txt_options, before)
+  })
+  page <- tools::parse_Rd(source, encoding = "UTF-8")
+  utils::capture.output(tools::Rd2txt(page, package = "sidebyside"))
+}
+
+# R's own choice is 80, of which Rd2txt() fills nine tenths, with titles that a
+# terminal shows underlined.
+help_as_wide_as_text <- function() {
+  tools::Rd2txt_options(
+    underline_titles = FALSE, width = round(getOption("width") / 0.9)
+  )
 }
 
 #' @export
@@ -394,8 +404,10 @@ question_mark <- function(e1, e2) {
   if (missing(e2) && !is.null(name) && has_help(name)) {
     return(dialect_help(name))
   }
-  if (missing(e2) && is.call(asked) && is_name(asked[[1]], "?")) {
-    return(search_help(named(asked[[2]])))
+  searched <- if (is.call(asked) && is_name(asked[[1]], "?")) asked[[2]]
+  pattern <- if (missing(e2)) named(searched)
+  if (!is.null(pattern)) {
+    return(search_help(pattern))
   }
   pass_on("?", utils::`?`, sys.call(), parent.frame())
 }

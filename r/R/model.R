@@ -21,7 +21,10 @@ keras_model <- function(inputs = NULL, outputs = NULL, ...) {
       x
     }
   }
-  keras_module()$Model(inputs = single(inputs), outputs = single(outputs), ...)
+  do.call(
+    keras_module()$Model,
+    c(list(inputs = single(inputs), outputs = single(outputs)), listed(...))
+  )
 }
 
 keras_model_sequential <- function(input_shape = NULL, name = NULL, ...,
@@ -118,7 +121,7 @@ as_class_weight <- function(class_weight) {
 # Arguments of fit(), evaluate() and predict() that are the same in all three.
 translate_run <- function(given, verbose) {
   data <- intersect(names(given), data_arguments)
-  given[data] <- lapply(given[data], as_model_data)
+  given[data] <- Map(as_model_data, given[data], data)
   if (!is.null(given$callbacks)) {
     given$callbacks <- as_plain_list(given$callbacks)
   }
@@ -224,7 +227,7 @@ predict_model <- function(object, x, ..., batch_size = NULL,
 }
 
 predict_on_batch <- function(object, x) {
-  object$predict_on_batch(as_numpy(x))
+  object$predict_on_batch(as_numpy(x, "x"))
 }
 
 # As in keras3, one number (the loss) is not a list of one.
@@ -235,14 +238,16 @@ one_or_list <- function(results) {
 train_on_batch <- function(object, x, y = NULL, sample_weight = NULL,
                            class_weight = NULL) {
   one_or_list(object$train_on_batch(
-    as_numpy(x), as_numpy(y), as_numpy(sample_weight),
+    as_numpy(x, "x"), as_numpy(y, "y"),
+    as_numpy(sample_weight, "sample_weight"),
     class_weight = as_class_weight(class_weight), return_dict = TRUE
   ))
 }
 
 test_on_batch <- function(object, x, y = NULL, sample_weight = NULL, ...) {
   one_or_list(object$test_on_batch(
-    as_numpy(x), as_numpy(y), as_numpy(sample_weight), ...,
+    as_numpy(x, "x"), as_numpy(y, "y"),
+    as_numpy(sample_weight, "sample_weight"), ...,
     return_dict = TRUE
   ))
 }

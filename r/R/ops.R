@@ -126,7 +126,7 @@ keras_variable <- function(initializer, shape = NULL, dtype = NULL,
 # ---- shape ------------------------------------------------------------------
 
 shape <- function(...) {
-  as_keras_shape(sizes_of(list(...)))
+  as_keras_shape(sizes_of(listed(...)))
 }
 
 as_keras_shape <- function(sizes) {
@@ -189,7 +189,7 @@ shape_as_list <- function(x, ...) {
 }
 
 shape_summary <- function(..., na.rm = FALSE) { # nolint: object_name_linter.
-  do.call(.Generic, list(known_sizes(sizes_of(list(...))), na.rm = na.rm))
+  do.call(.Generic, list(known_sizes(sizes_of(listed(...))), na.rm = na.rm))
 }
 
 same_shape <- function(e1, e2) {
@@ -228,19 +228,19 @@ op_vstack <- function(xs, ...) {
 }
 
 stacked <- function(name, xs, ...) {
-  parts <- unname(c(as_plain_list(xs), list(...)))
+  parts <- unname(c(as_plain_list(xs), listed(...)))
   keras_module()$ops[[name]](lapply(parts, as_array))
 }
 
 op_meshgrid <- function(..., indexing = "xy") {
-  axes <- lapply(unname(list(...)), function(x) {
+  axes <- lapply(unname(listed(...)), function(x) {
     if (is.double(x)) reticulate::np_array(x, "int64") else as_one_array(x)
   })
   do.call(keras_module()$ops$meshgrid, c(axes, indexing = indexing))
 }
 
 op_rearrange <- function(tensor, pattern, ...) {
-  sizes <- lapply(list(...), as_integers)
+  sizes <- lapply(listed(...), as_integers)
   do.call(keras_module()$ops$rearrange, c(list(tensor, pattern), sizes))
 }
 
@@ -294,7 +294,7 @@ op_top_k <- function(x, k, sorted = TRUE, zero_indexed = FALSE) {
 # list(a = 1, b = 2) and list(a = 3, b = 4) to list(a = list(1, 3),
 # b = list(2, 4)): by names where there are any, by position where not.
 zip_lists <- function(...) {
-  lists <- list(...)
+  lists <- listed(...)
   if (length(lists) == 1) {
     lists <- lists[[1]]
   }

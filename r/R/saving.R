@@ -31,23 +31,49 @@ save_model <- function(model, filepath = NULL, overwrite = FALSE,
   }
 }
 
-# What Keras does not know by itself, by name; a class has one of its own.
+# What Keras does not know by itself, by name; a class has one of its own, and a
+# function may.
 as_custom_objects <- function(objects) {
   if (!length(objects)) {
     return(NULL)
   }
-  objects <- lapply(as_plain_list(objects), as_keras)
+  objects <- as_plain_list(objects)
+  objects <- Map(as_named_object, objects, names_or_blank(objects))
   names <- names_or_blank(objects)
-  for (at in which(!nzchar(names))) {
-    if (!is_python(objects[[at]])) {
-      stop("custom_objects have to be named, unless they are classes; found ",
-        class(objects[[at]])[1], " without a name.",
-        call. = FALSE
-      )
-    }
-    names[at] <- objects[[at]]$`__name__`
-  }
+  unnamed <- !nzchar(names)
+  names[unnamed] <- vapply(objects[unnamed], function(x) x$`__name__`, "")
   stats::setNames(objects, names)
+}
+
+as_named_object <- function(object, name) {
+  object <- as_keras(object)
+  if (inherits(object, "R6ClassGenerator")) {
+    object <- reticulate::r_to_py(object)
+  }
+  if (!is_python(object) && !nzchar(name)) {
+    stop("custom_objects have to be named, unless they are classes; found ",
+      class(object)[1], " without a name.",
+      call. = FALSE
+    )
+  }
+  if (is_python(object)) object else named_function(object, name)
+}
+
+with_custom_object_scope <- function(objects, expr) {
+  scope <- keras_module()$saving$CustomObjectScope
+  with(scope(as_custom_objects(objects)), expr)
+}
+
+get_custom_objects <- function() {
+  keras_module()$saving$get_custom_objects()
+}
+
+register_keras_serializable <- function(object, name = NULL, package = NULL) {
+  known <- if (is.null(name)) deparse1(substitute(object)) else name
+  package <- if (is.null(package)) "Custom" else package
+  keras_module()$saving$register_keras_serializable(package, name)(
+    as_named_object(object, known)
+  )
 }
 
 load_model <- function(model, custom_objects = NULL, compile = TRUE,

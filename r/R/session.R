@@ -22,7 +22,6 @@ r_facts <- function() {
 # The session of a notebook: lines as wide as half a screen, figures that look
 # like Python's, help and other texts in the cell.
 prepare_session <- function() {
-  tools::Rd2txt_options(underline_titles = FALSE)
   utils::rc.settings(ipck = TRUE, dots = FALSE)
   utils::rc.options(function.suffix = "", funarg.suffix = " = ")
   options(
@@ -35,6 +34,7 @@ prepare_session <- function() {
     ggplot2.discrete.colour = list(other_colours),
     ggplot2.discrete.fill = list(other_colours)
   )
+  help_as_wide_as_text()
   # ggplot2 takes half a second to load, and is not in every notebook.
   if (isNamespaceLoaded("ggplot2")) {
     set_theme()

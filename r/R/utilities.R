@@ -8,6 +8,7 @@ set_random_seed <- function(seed) {
 }
 
 to_categorical <- function(x, num_classes = NULL) {
+  warn_of_missing(x, "x")
   if (is.factor(x)) {
     x <- array(as.integer(x) - 1L, if (is.null(dim(x))) length(x) else dim(x))
   }
@@ -50,9 +51,10 @@ array_reshape <- function(x, dim, order = c("C", "F")) {
 }
 
 named_list <- function(...) {
-  values <- list(...)
+  values <- listed(...)
   given <- names_or_blank(values)
-  written <- vapply(substitute(alist(...))[-1], deparse1, "")
+  written <- as.list(substitute(alist(...)))[seq_along(values) + 1]
+  written <- vapply(written, deparse1, "")
   stats::setNames(values, ifelse(nzchar(given), given, written))
 }
 

@@ -149,3 +149,8 @@ def test_help_is_shown_in_the_cell(r, code, first, within):
     assert within in shown.stdout
     assert "\b" not in shown.stdout
     assert "/Rtmp" not in shown.stdout
+
+
+def test_a_menu_that_nobody_can_answer_ends(r):
+    """R's menu() asks until it has an answer; help() of two packages' pages uses it."""
+    assert r.r("menu(c('one', 'two'))").stdout.endswith("[1] 0\n")

@@ -2,10 +2,12 @@
 
 import base64
 import io
+import random
 import re
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,12 +60,13 @@ def work(lose):
 """
 
 
-def run_and_interrupt(kernel, code, after="started", patience=60):
-    """Run a cell, and stop it once it has printed a word."""
+def run_and_interrupt(kernel, code, after="started", patience=60, wait=0):
+    """Run a cell, and stop it some seconds after it has printed a word."""
     request = kernel.send(code)
     seen = ""
     while after not in seen:
         seen += kernel.next_message(patience)["content"].get("text", "")
+    time.sleep(wait)
     kernel.interrupt()
     return kernel.finish(request, timeout=30)
 
@@ -286,6 +289,69 @@ def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
     kernel.r("stop('an earlier one')")
     kernel.r("invisible()")
     assert kernel.r("cat(geterrmessage())").stdout == ""
+
+
+THREADS = """
+import rpy2.rinterface as ri
+from concurrent.futures import ThreadPoolExecutor
+
+def total(n):
+    return ri.evalr(f"sum(1:{n})")[0]
+
+def in_threads(function=total):
+    with ThreadPoolExecutor(4) as pool:
+        return sum(pool.map(function, [3, 4] * 50))
+"""
+
+# What is called by R is called while the main thread is in R.
+IN_THREADS = {
+    "rpy2": "in_threads()",
+    "beside-the-main-thread": """
+with ThreadPoolExecutor(1) as pool:
+    beside = pool.submit(lambda: [total(3) for _ in range(50)])
+    in_main = [total(4) for _ in range(50)]
+sum(in_main + beside.result())""",
+    "called-by-r": """
+%R n <- reticulate::import_main()$in_threads()
+ri.globalenv["n"][0]""",
+    "called-by-r-in-a-thread": """
+r = ri.evalr("function() reticulate::import_main()$in_threads()")
+with ThreadPoolExecutor(1) as pool:
+    [found] = pool.submit(r).result()
+found""",
+    "reticulate": """
+%R n <- reticulate::import_main()$in_threads(function(n) sum(1:n))
+ri.globalenv["n"][0]""",
+}
+
+
+@pytest.mark.parametrize("code", IN_THREADS.values(), ids=list(IN_THREADS))
+def test_threads_that_call_r_take_turns(kernel, code):
+    kernel.run(THREADS)
+    assert kernel.run(code).text == "800"
+
+
+LOOPS = {
+    "robjects": "ro.r('sum(1:10)')",
+    "rinterface": "ri.IntSexpVector([1, 2])[0]",
+    "magic": "%R x <- sum(1:10)",
+    "threads": "in_threads()",
+    "crossings": "%R reticulate::import_main()$total(3)",
+}
+
+
+@pytest.mark.parametrize("code", LOOPS.values(), ids=list(LOOPS))
+def test_interrupts_at_any_moment_are_survived(kernel, code):
+    kernel.run(THREADS + "import rpy2.robjects as ro\nkept = 'of Python'")
+    kernel.r("kept <- 'of R'")
+    moments = random.Random(code)
+    for _ in range(6):
+        loop = f"print('started', flush=True)\nwhile True:\n    {code}"
+        wait = moments.uniform(0, 0.2)
+        reply = run_and_interrupt(kernel, loop, wait=wait)
+        assert reply.error == "KeyboardInterrupt", reply.shown
+    assert kernel.run("kept").text == "'of Python'"
+    assert kernel.r("cat(kept)").stdout == "of R"
 
 
 # --- figures

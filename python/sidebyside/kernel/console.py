@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from . import figures, rsession
-from .interrupts import Interrupts
+from .interrupts import attention
+from .turns import turn
 
 
 class RError(Exception):
@@ -66,6 +67,7 @@ class Console:
         self._evaluate = library.R_tryEvalSilent
         self._evaluate.restype = ctypes.c_void_p
         self._evaluate.argtypes = [ctypes.c_void_p] * 3
+        self._evaluate = turn.evaluating(self._evaluate)
         self._message = library.R_curErrorBuf
         self._message.restype = ctypes.c_char_p
         self._session = rsession.current()
@@ -98,23 +100,24 @@ class Console:
         RInterrupted
             If the reader stopped it.
         """
+        self._rpy2.rlib.R_interrupts_pending = 0  # of what ran before
         calls = self._companion["read_cell"](code)
         if calls.typeof == self._r.RTYPES.STRSXP:
             raise RError(calls[0])
-        attention = Interrupts()
+        attention.interrupted = False
         number, answer = 0, None
         self._unanswered = 0
         self._session.forget_error()
         try:
-            with attention:
-                for number, call in enumerate(calls, 1):
-                    if number > 1:
-                        self.show_pictures(now=True)
-                    last = number == len(calls)
-                    answer = self._run_one(call, show if last else None, keep and last)
+            for number, call in enumerate(calls, 1):
+                if number > 1:
+                    self.show_pictures(now=True)
+                last = number == len(calls)
+                answer = self._run_one(call, show if last else None, keep and last)
         except KeyboardInterrupt:
             raise RInterrupted from None
-        except _Failed:
+        # The latter by a function of the companion.
+        except (_Failed, self._r.embedded.RRuntimeError):
             raise self._problem(number, attention.interrupted, not keep) from None
         return answer[0] if answer and keep else None
 
@@ -238,6 +241,8 @@ def read(prompt: str) -> str:
         current().stop()
     except Exception:  # The front end cannot ask, as when a notebook is executed.
         write(f"{prompt}\nNobody can answer here, so R got an empty answer.\n")
+        if prompt == "Selection: ":  # Of menu(), which asks until it has a number.
+            return "0"
         current().note_unanswered()
     finally:
         signal.signal(signal.SIGINT, before)

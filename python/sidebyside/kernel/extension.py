@@ -18,6 +18,7 @@ from . import (
     running,
     style,
 )
+from .interrupts import attention
 
 
 def load(shell) -> None:
@@ -42,6 +43,8 @@ def load(shell) -> None:
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
     _give_figures_their_text(shell)
+    shell.events.register("pre_run_cell", attention.listen)
+    shell.events.register("post_run_cell", attention.rest)
     figures.as_large_as_asked(shell)
     session.call("prepare_session")
     _print_as_wide_as_a_half(shell)
@@ -97,6 +100,8 @@ def unload(shell) -> None:
     shell.events.unregister("pre_run_cell", running.begin)
     shell.events.unregister("post_run_cell", running.end)
     shell.events.unregister("pre_run_cell", figures.forget_pending)
+    shell.events.unregister("pre_run_cell", attention.listen)
+    shell.events.unregister("post_run_cell", attention.rest)
 
 
 def _give_figures_their_text(shell) -> None:

@@ -15,6 +15,8 @@ def as_large_as_asked(shell: Any) -> None:
 
     backend = InlineBackend.instance(parent=shell)
     backend.print_figure_kwargs = {"bbox_inches": None}
+
+
 # The texts of the pictures of this cell, by display_id.
 _given: dict[str, str] = {}
 

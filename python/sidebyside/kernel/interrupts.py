@@ -1,83 +1,130 @@
-"""Ctrl-C, or the kernel's stop button, while R is at work."""
+"""Ctrl-C, or the kernel's stop button, in a cell of either language."""
 
 from __future__ import annotations
 
-import _thread
 import signal
 import sys
 import threading
 import time
+from queue import Empty, SimpleQueue
 from types import FrameType
+
+from .turns import CALLBACKS, MAIN, module, turn
+
+# Its functions hold what is not yet, or no longer, protected.
+INTERNAL = "rpy2.rinterface_lib._rinterface_capi"
 
 
 class Interrupts:
-    """Ctrl-C, or the kernel's stop button, while R is at work.
+    """Brings an interrupt to where it is understood.
 
-    In Python code that R has called (a `fit()`) the interrupt is Python's: a
-    KeyboardInterrupt that comes back through R as an error. In R's own code it
+    In the reader's Python code, be it called by R (a `fit()`), it is Python's: a
+    KeyboardInterrupt, which comes back through R as an error. In R's own code it
     reaches Python only in what R calls of rpy2 (a look for events, the console),
-    where an exception would be lost, so R is told instead.
+    where an exception would be lost, so R is told instead. In the midst of rpy2 an
+    exception would leave R's stacks as they are, and in `__del__` it would be lost,
+    so the interrupt comes again a moment later.
 
     Twice a second reticulate stops the Python code that R has called, looks for R's
     events and flushes Python's output. An interrupt at that moment is lost, too, so it
     is repeated while that code goes on.
     """
 
+    # Seconds after which an interrupt comes again.
+    SOON = 0.01
     # Seconds in which code that has heard of an interrupt should have ended.
     PATIENCE = 1.0
 
     def __init__(self) -> None:
         self.interrupted = False
-        self._again = threading.Timer(self.PATIENCE, self._repeat)
+        self._before = None
+        # Seconds to wait, and for which frame: the next one takes the place of the
+        # last, and None calls it off.
+        self._orders: SimpleQueue = SimpleQueue()
+        threading.Thread(target=self._repeat, daemon=True).start()
 
-    def __enter__(self) -> Interrupts:
-        self._before = signal.getsignal(signal.SIGINT)
-        self._in_main_thread = threading.current_thread() is threading.main_thread()
-        if self._in_main_thread:
-            signal.signal(signal.SIGINT, self._handle)
-        return self
+    def listen(self, *cell: object) -> None:
+        """From the beginning of a cell."""
+        self.interrupted = turn.stopped = False
+        if threading.current_thread() is threading.main_thread():
+            before = signal.signal(signal.SIGINT, self._handle)
+            self._before = self._before or before
 
-    def __exit__(self, *problem: object) -> None:
-        self._again.cancel()
-        if self._in_main_thread:
+    def rest(self, *cell: object) -> None:
+        """At the end of a cell."""
+        self._orders.put(None)
+        turn.held = None
+        turn.library.R_interrupts_pending = 0
+        if signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, self._before)
+        self._before = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        from rpy2.rinterface_lib import openrlib
-
-        self.interrupted = True
-        frames = _frames(frame)
-        openrlib.rlib.R_interrupts_pending = int(_within_r(frames))
-        called = [each for each in frames if not _module(each).startswith("rpy2.")]
-        if called:
-            self._again.cancel()
-            self._again = threading.Timer(self.PATIENCE, self._repeat, called[-1:])
-            self._again.start()
-        if not _within_r(frames):
+        self.interrupted, turn.held = True, None
+        self._orders.put(None)
+        frames, by_r = turn.since_r(frame)
+        called = [each for each in frames if not module(each).startswith("rpy2.")]
+        # Without R at work it is reticulate that looks for events.
+        within_r = by_r and CALLBACKS in map(module, frames)
+        turn.library.R_interrupts_pending = int(within_r)
+        if not within_r and self._busy(frames, by_r):
+            turn.held = self._handle
+            self._orders.put((self.SOON, None))
+            return
+        turn.stopped = by_r
+        if within_r and turn.serving:  # Only the other thread's work will end.
+            self._orders.put((self.SOON, None))
+        elif by_r and called:
+            self._orders.put((self.PATIENCE, called[-1]))
+        if not within_r:
             raise KeyboardInterrupt
 
-    def _repeat(self, called: FrameType) -> None:
-        """Interrupt what R called, if it goes on; not while it looks for events."""
-        main = threading.main_thread().ident
-        while called in (frames := _frames(sys._current_frames().get(main))):
-            if not _within_r(frames):
-                _thread.interrupt_main()
+    def _busy(self, frames: list[FrameType], by_r: bool) -> bool:
+        """Whether an exception would do harm, or be lost."""
+        rpy2s = [module(each) for each in frames if module(each) != turn.__module__]
+        if turn.depth or not rpy2s or rpy2s[0] == INTERNAL:
+            return True
+        if by_r and module(frames[-1]) == INTERNAL:
+            return True
+        return any(
+            each.f_code.co_name == "__del__" or module(each) == CALLBACKS
+            for each in frames
+        )
+
+    def _repeat(self) -> None:
+        order = None
+        while True:
+            try:
+                order = self._orders.get(timeout=order and order[0])
+            except Empty:
+                self._interrupt(order[1])
+                order = None
+
+    def _interrupt(self, called: FrameType | None) -> None:
+        """Interrupt once more the cell; or `called`, while that goes on.
+
+        Not while reticulate looks for R's events.
+        """
+        while frames := _frames_of_the_cell():
+            if called is None or called in frames:
+                inner = frames[: frames.index(called)] if called else []
+                if CALLBACKS not in map(module, inner):
+                    signal.pthread_kill(MAIN, signal.SIGINT)
+                    return
+                time.sleep(self.SOON)
+            else:
                 return
-            time.sleep(0.01)
 
 
-def _frames(frame: FrameType | None) -> list[FrameType]:
-    """A frame and those that called it, up to the cell's own."""
-    found = []
-    while frame is not None and frame.f_globals is not globals():
+def _frames_of_the_cell() -> list[FrameType]:
+    """Where the main thread is; nowhere if IPython has taken over."""
+    found, frame = [], sys._current_frames().get(MAIN)
+    while frame is not None:
         found.append(frame)
+        if frame.f_globals is vars(sys.modules["__main__"]):
+            return found
         frame = frame.f_back
-    return found
+    return []
 
 
-def _module(frame: FrameType) -> str:
-    return frame.f_globals.get("__name__", "")
-
-
-def _within_r(frames: list[FrameType]) -> bool:
-    return "rpy2.rinterface_lib.callbacks" in map(_module, frames)
+attention = Interrupts()

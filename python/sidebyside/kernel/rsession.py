@@ -18,6 +18,7 @@ from typing import Any
 from packaging.version import Version
 
 from ..common import versions
+from .turns import turn
 
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
@@ -103,6 +104,7 @@ class RSession:
         prepare_environment()
         try:
             with without_profiles():
+                turn.guard_rpy2()
                 import rpy2.rinterface as rinterface
             rinterface._getrenvvars = without_profiles()(rinterface._getrenvvars)
             rinterface.initr()
@@ -220,6 +222,8 @@ class RSession:
         problem = self.text("sidebyside:::attach_problem()")
         if problem:
             raise RUnavailable(f"Keras cannot be loaded from R: {problem}")
+        self.evaluate("reticulate::py_available(initialize = TRUE)")
+        turn.guard_reticulate()
         # reticulate replaces sys.executable and adds the working folder to
         # sys.path; child processes and imports want them as they were.
         sys.executable = self._executable

@@ -85,3 +85,23 @@ test_that("a function of the dialect stands for what is behind it", {
     as_function$get_config()$activation, as_name$get_config()$activation
   )
 })
+
+test_that("a comma may end a call, as in keras3", {
+  data <- clusters()
+  model <- keras_model_sequential(4, "small", )
+  model |> layer_dense(units = 3, activation = "softmax", )
+  model |> compile("sgd", loss = "categorical_crossentropy", )
+  history <- model |> fit(data$x, data$onehot, epochs = 1, verbose = 0, )
+  expect_length(history$metrics$loss, 1)
+  expect_named(evaluate(model, data$x, data$onehot, verbose = 0, ), "loss")
+  expect_identical(dim(predict(model, data$x, verbose = 0, )), c(90L, 3L))
+  expect_identical(dim(model(data$x, )), c(90L, 3L))
+  expect_identical(metric_mean(name = "a", )$name, "a")
+  joined <- layer_concatenate(keras_input(2), keras_input(3), )
+  expect_identical(shape_of(joined), list(NULL, 5L))
+  expect_equal(as.numeric(op_hstack(1, c(2, 3), )), 1:3)
+  b <- 2
+  expect_identical(named_list(a = 1, b, ), list(a = 1, b = 2))
+  twice <- Layer("Twice", call = function(x) x * 2, more = function() 1, )
+  expect_equal(as.numeric(twice()(array(3), )), 6)
+})

@@ -113,3 +113,28 @@ test_that("a tilde is a home folder", {
   expect_true(file.exists(file.path(home, "model.keras")))
   expect_no_error(load_model("~/model.keras"))
 })
+
+test_that("R functions among custom_objects keep their names", {
+  mean_pred <- function(y_true, y_pred) op_mean(y_pred)
+  model <- small_model()
+  model |>
+    compile("sgd", "mse", metrics = custom_metric("mean_pred", mean_pred))
+  path <- temporary_file(".keras")
+  save_model(model, path)
+  data <- clusters()
+  results <- function(model) {
+    names(evaluate(model, data$x, data$onehot, verbose = 0))
+  }
+  expect_setequal(
+    results(load_model(path, custom_objects = c(mean_pred = mean_pred))),
+    c("loss", "mean_pred")
+  )
+  again <- with_custom_object_scope(list(mean_pred = mean_pred), {
+    expect_named(get_custom_objects(), character())
+    load_model(path)
+  })
+  expect_setequal(results(again), c("loss", "mean_pred"))
+  expect_error(load_model(path, custom_objects = list(mean_pred)))
+  register_keras_serializable(mean_pred, package = "Lesson")
+  expect_true("Lesson>mean_pred" %in% names(get_custom_objects()))
+})

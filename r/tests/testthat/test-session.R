@@ -80,7 +80,7 @@ test_that("a notebook's session has narrow lines and R's colours", {
   sidebyside:::prepare_session()
   expect_equal(getOption("width"), 60)
   expect_identical(
-    getOption("ggplot2.discrete.colour"), list(other_colours)
+    getOption("ggplot2.discrete.colour"), list(sidebyside:::other_colours)
   )
 })
 

@@ -354,3 +354,58 @@ test_that("R's data stay as they were", {
   predict(model, x, verbose = 0)
   expect_identical(x, copy)
 })
+
+test_that("sparse matrices are data", {
+  skip_if_not_installed("Matrix")
+  data <- clusters()
+  dense <- ifelse(data$x > 1, data$x, 0)
+  sparse <- as(dense, "CsparseMatrix")
+  train <- function(x, y = data$onehot) {
+    set_random_seed(1)
+    model <- compiled_model()
+    history <- model |> fit(
+      x, y,
+      epochs = 2, verbose = 0, validation_data = list(x, y)
+    )
+    list(
+      history$metrics, model |> evaluate(x, y, verbose = 0),
+      model |> predict(x, verbose = 0)
+    )
+  }
+  expected <- train(dense)
+  kinds <- list(
+    sparse, as(sparse, "RsparseMatrix"), as(sparse, "TsparseMatrix"),
+    Matrix::Matrix(dense, sparse = FALSE)
+  )
+  for (x in kinds) {
+    expect_equal(train(x), expected, tolerance = 1e-5, label = class(x))
+  }
+  logical <- as(sparse, "lMatrix")
+  expect_equal(train(logical), train((dense > 0) + 0), tolerance = 1e-5)
+  expect_equal(
+    train(dense, as(data$onehot, "CsparseMatrix")), expected,
+    tolerance = 1e-5
+  )
+})
+
+test_that("a warning says what becomes of NA among whole numbers", {
+  skip_with_keras3("keras3 says nothing")
+  model <- compiled_model()
+  x <- matrix(1:8, 2)
+  y <- diag(3)[1:2, ]
+  x[2, 1:3] <- NA
+  expect_warning(predict(model, x), "^x has 3 NA .* -2147483648")
+  expect_warning(evaluate(model, x, y), "^x has 3 NA")
+  expect_warning(fit(model, x > 1, y, verbose = 0), "^x has 3 NA .* True")
+  expect_warning(train_on_batch(model, x, y), "^x has 3 NA")
+  expect_warning(
+    fit(model, 1 * diag(4)[1:2, ], y, validation_data = list(x, y)),
+    "^validation_data has 3 NA"
+  )
+  expect_warning(
+    expect_error(to_categorical(factor(c("a", NA)), 2)), "^x has 1 NA"
+  )
+  expect_warning(op_add(c(1L, NA), 1L), "^x1 has 1 NA")
+  expect_warning(loss_mean_squared_error(c(1L, NA), c(1, 2)), "^y_true has 1")
+  expect_silent(predict(model, x + 0.5, verbose = 0))
+})

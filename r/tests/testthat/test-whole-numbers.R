@@ -26,6 +26,8 @@ also <- list(
   layer_discretization = enough["num_bins"]
 )
 
+is_empty <- function(x) is.name(x) && !nzchar(x)
+
 # The arguments to try: one that all layers or optimizers share, such as
 # `clipnorm`, once.
 candidates <- function() {
@@ -45,7 +47,7 @@ candidates <- function() {
         !grepl("(regularizer|constraint|initializer|dtype|name)$", name)
       shared <- key %in% tried && grepl("^(layer|optimizer)", key)
       if (numeric && !shared) {
-        if (!identical(default[[1]], quote(expr = ))) tried <- c(tried, key)
+        if (!is_empty(default[[1]])) tried <- c(tried, key)
         found <- c(found, list(list(
           row = row, r = name, python = row$py_names[at]
         )))
@@ -59,7 +61,7 @@ candidates <- function() {
 # function; NULL where it takes more than `enough`.
 others <- function(row, name, data) {
   header <- formals(get(row$name))
-  required <- names(header)[vapply(header, identical, NA, quote(expr = ))]
+  required <- names(header)[vapply(header, is_empty, NA)]
   no_data <- if (!data) c("y_true", "y_pred")
   required <- setdiff(required, c("...", "object", "inputs", no_data, name))
   if (all(required %in% names(enough))) c(enough[required], also[[row$name]])

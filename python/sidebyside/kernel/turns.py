@@ -1,0 +1,318 @@
+"""R has one thread, and Python's other threads have their calls of R done there.
+
+rpy2 gives Python's lock away in every call of R (cffi does), and its own lock covers
+part of what belongs together. So two Python threads are in R at once, and R's stacks
+break. Its documentation (Interoperability, "Multithreading") leaves locks to the user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from _thread import get_ident, interrupt_main
+from collections import deque
+from collections.abc import Callable
+from functools import partial, wraps
+from queue import SimpleQueue
+from types import BuiltinFunctionType, FrameType
+from typing import Any
+
+MAIN = threading.main_thread().ident
+CALLBACKS = "rpy2.rinterface_lib.callbacks"
+
+START = threading.Thread.start.__code__
+
+# What asks the main thread for a turn; by itself the system ignores this signal.
+ASK = signal.SIGURG
+
+# Functions of R's C interface that run R code, and with it perhaps Python's.
+EVALUATE = ("R_tryEval", "R_ToplevelExec", "R_tryCatchError")
+
+# Objects of R's that rpy2 asks for all the time, and that stay what they are.
+LASTING = ("R_NaString", "R_NamesSymbol", "R_DimSymbol", "R_MissingArg")
+
+
+class Errand:
+    """What another thread has the main thread do, until it has no more for it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self._calls: SimpleQueue = SimpleQueue()
+        self._answers: SimpleQueue = SimpleQueue()
+        self.end = partial(self._calls.put, None)
+
+    def __call__(self) -> None:
+        self.begun.set()
+        while call := self._calls.get():
+            try:
+                self._answers.put((call(), None))
+            except BaseException as problem:
+                self._answers.put((None, problem))
+
+    def ask(self, call: Callable) -> Any:
+        self._calls.put(call)
+        answer, problem = self._answers.get()
+        if problem is not None:
+            raise problem
+        return answer
+
+
+class Mine(threading.local):
+    """What a thread other than R's has of the turn."""
+
+    depth = 0
+    errand: Errand
+
+
+class Turn:
+    """In place of rpy2's locks: the main thread owns R, and works for the others.
+
+    It does so where nothing of R's is in the air: while it runs or waits in the
+    reader's Python code, and before it evaluates R code of its own.
+
+    Attributes
+    ----------
+    depth
+        Above 0 while the main thread does in R what belongs together.
+    serving
+        Whether the main thread works for another thread.
+    stopped
+        Whether the reader has stopped R, or what R called.
+    held
+        Handles an interrupt that had to wait for `depth` to be 0.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.serving = self.stopped = False
+        self.held: Callable | None = None
+        self._errands: deque[Callable] = deque()
+        self._mine = Mine()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if get_ident() == MAIN:
+            self.depth += 1
+            return True
+        if self._mine.depth == 0:
+            self._mine.errand = errand = Errand()
+            self._errands.append(errand)
+            self._ask()
+            while not errand.begun.wait(0.005):
+                self._ask()
+        self._mine.depth += 1
+        return True
+
+    def release(self) -> None:
+        if get_ident() == MAIN:
+            self.depth -= 1
+            if self.held and not self.depth:
+                self._let_interrupt_in()
+            return
+        self._mine.depth -= 1
+        if self._mine.depth == 0:
+            self._mine.errand.end()
+
+    __enter__ = acquire
+
+    def __exit__(self, *problem: object) -> None:
+        self.release()
+
+    def _let_interrupt_in(self) -> None:
+        held, self.held = self.held, None
+        frame = sys._getframe()
+        while module(frame) == __name__:
+            frame = frame.f_back
+        held(signal.SIGINT, frame)
+
+    def _ask(self) -> None:
+        """Wake the main thread, unless R is at work: it would hear of a signal."""
+        frame = sys._current_frames().get(MAIN)
+        interrupt_main(ASK)
+        if frame is not None and frame.f_code is not self._evaluating:
+            signal.pthread_kill(MAIN, ASK)
+
+    def listen(self) -> None:
+        """Hear threads that ask for a turn."""
+        signal.signal(ASK, self._asked)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        frames, _ = self.since_r(frame)
+        # Not where rpy2 may hold what is not protected, which is over when it calls
+        # the reader's function. And an executor starts threads within a lock.
+        busy = self.depth or any(
+            each.f_code is START
+            or (module(each).startswith("rpy2.") and module(each) != CALLBACKS)
+            for each in frames[:1]
+            + [each for each in frames[1:] if each.f_code is not self._in_python]
+        )
+        if frames and not busy:
+            self._serve()
+
+    def _serve(self) -> None:
+        before = self.depth, self.serving
+        self.depth, self.serving = 1, True
+        try:
+            while self._errands:
+                self._errands.popleft()()
+        finally:
+            self.depth, self.serving = before
+
+    def since_r(self, frame: FrameType | None) -> tuple[list[FrameType], bool]:
+        """A frame and those that called it, up to R or the cell, and whether to R."""
+        frames = []
+        while frame is not None and frame.f_code is not self._evaluating:
+            frames.append(frame)
+            frame = frame.f_back
+        return frames, frame is not None
+
+    def calling(self, function: Callable) -> Callable:
+        """A function of R's C interface, done by the main thread."""
+
+        def call(*arguments):
+            if get_ident() == MAIN:
+                return function(*arguments)
+            with self:
+                return self._mine.errand.ask(partial(call, *arguments))
+
+        return call
+
+    def evaluating(self, function: Callable) -> Callable:
+        """The same for one that runs R code, which may call Python, and so on."""
+
+        def call(*arguments, **named):
+            if get_ident() != MAIN:
+                with self:
+                    return self._mine.errand.ask(partial(call, *arguments, **named))
+            if self._errands and not self.serving:
+                self._serve()
+            depth, self.depth = self.depth, 0
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.depth = depth
+                if self.library.R_interrupts_pending:
+                    # R had ended before it heard of it.
+                    self.library.R_interrupts_pending = 0
+                    signal.raise_signal(signal.SIGINT)
+
+        self._evaluating = call.__code__
+        return call
+
+    def releasing(self, function: Callable) -> Callable:
+        """One that lets go of an object, which any thread may do at any time."""
+
+        def call(value):
+            if get_ident() == MAIN:
+                function(value)
+            else:
+                self._errands.append(partial(function, value))
+
+        return call
+
+    def guard_rpy2(self) -> None:
+        """Have rpy2 take turns; before the rest of rpy2 is imported.
+
+        Its modules look `openrlib.rlib` and `openrlib.rlock` up at each use.
+        """
+        from rpy2.rinterface_lib import openrlib
+
+        in_c = hasattr(openrlib._rinterface_cffi, "lib")
+        if isinstance(openrlib.rlib, Library) or not in_c:
+            return
+        self.library = openrlib.rlib
+        openrlib.rlock = openrlib.lock = self
+        guarded = openrlib.rlib = Library(self, openrlib)
+        for name in vars(openrlib).keys() & vars(guarded).keys():
+            setattr(openrlib, name, getattr(guarded, name))
+        from rpy2.rinterface_lib import _rinterface_capi as capi
+
+        capi._preserve = self._together(capi._preserve)
+        capi._release = self.releasing(capi._release)
+        in_python = capi._evaluate_in_r
+        self._in_python = in_python.__code__
+
+        @openrlib.ffi.def_extern(name="_evaluate_in_r")
+        def _evaluate_in_r(arguments):
+            try:
+                return in_python(arguments)
+            except BaseException:  # rpy2 gives R a NULL, which ends the process.
+                self.library.R_interrupts_pending = 1
+                return self.library.R_NilValue
+
+        # Where R is not in the main thread, it is left as rpy2 has it.
+        with contextlib.suppress(ValueError):
+            self.listen()
+
+    def guard_reticulate(self) -> None:
+        """Have Python's threads take turns when they call functions of R.
+
+        reticulate before 1.38 would be in R in that thread, and a newer one waits
+        for the main thread to run Python code, which it may not do.
+        """
+        import rpycall
+        from rpytools import call
+
+        rpycall.call_r_function = self.evaluating(rpycall.call_r_function)
+        if hasattr(call, "call_r_function"):
+            call.call_r_function = rpycall.call_r_function
+
+    def _together(self, function: Callable) -> Callable:
+        @wraps(function)
+        def call(*arguments):
+            with self:
+                return function(*arguments)
+
+        return call
+
+
+class Library:
+    """R's C interface as rpy2 has it, with functions that take turns."""
+
+    def __init__(self, turn: Turn, openrlib: Any) -> None:
+        library = openrlib.rlib
+        found = {name: getattr(library, name) for name in dir(library)}
+        for name, value in found.items():
+            if isinstance(value, BuiltinFunctionType):
+                guard = turn.evaluating if name in EVALUATE else turn.calling
+                self.__dict__[name] = guard(value)
+        self.__dict__["_library"] = library
+
+        def try_eval(call, environment, failed, evaluate=self.R_tryEval):
+            result = evaluate(call, environment, failed)
+            if turn.stopped:
+                if get_ident() == MAIN:
+                    _, by_r = turn.since_r(sys._getframe())
+                    turn.stopped = by_r and bool(failed[0])
+                if failed[0]:
+                    raise KeyboardInterrupt
+            return result
+
+        def evaluate(call, environment):
+            """R's own jumps, at an error, to where rpy2 no longer is."""
+            failed = openrlib.ffi.new("int *", 0)
+            result = try_eval(call, environment, failed)
+            if failed[0]:
+                from rpy2.rinterface_lib.embedded import RRuntimeError
+
+                raise RRuntimeError("R could not evaluate it.")
+            return result
+
+        self.__dict__.update(R_tryEval=try_eval, Rf_eval=evaluate)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._library, name)
+        if name.isupper() or name in LASTING:
+            self.__dict__[name] = value
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._library, name, value)
+
+
+def module(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "")
+
+
+turn = Turn()
