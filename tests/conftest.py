@@ -28,6 +28,8 @@ OWN_PHOTOGRAPHS = os.environ.get("FRUITS360_DIR", "")
 os.environ["FRUITS360_DIR"] = "painted"
 os.environ.pop("FRUITS360_CLASSES", None)
 os.environ.pop("FRUIT_PICTURE", None)
+# The parallel processes of the tests are given a terminal's width.
+os.environ.pop("COLUMNS", None)
 # A campaign of the reader's may be under way while the tests run.
 (ROOT / "build").mkdir(exist_ok=True)
 os.environ["SIDEBYSIDE_TIMING_LOCK"] = str(ROOT / "build" / "timing.lock")
@@ -47,6 +49,7 @@ SECONDS = {
     "test_cells.py": 60,
     "test_timing_keras.py": 60,
     "test_kernel.py": 60,
+    "test_console.py": 30,
     "02_how_r_drives_tensorflow.ipynb": 30,
     "03_fruits_cnn.ipynb": 30,
     "06_statistics.ipynb": 25,

@@ -195,11 +195,16 @@ as_operand <- function(x, other) {
   if (is_python(x) || is.null(x) || !is_python(other)) {
     return(x)
   }
-  x <- as_one_array(as_stored(x, type_name(other)))
+  type <- type_name(other)
+  if (is_symbolic(other) && is.double(x) && !grepl("float", type)) {
+    # As Keras does it: whole numbers and a real one are real.
+    return(as_vector_data(x))
+  }
+  x <- as_one_array(as_stored(x, type))
   if (!is_symbolic(other)) {
     tensorflow_module()$convert_to_tensor(x, dtype = other$dtype)
   } else if (length(x) > 1) {
-    reticulate::np_array(x, type_name(other))
+    reticulate::np_array(x, type)
   } else {
     x
   }

@@ -125,6 +125,7 @@ def test_a_wrong_option_is_one_line(kernel, code, said):
 
 def test_a_line_of_r_gives_its_value(kernel):
     assert kernel.run("%R x <- c(1, 2); mean(x)").text == "array([1.5])"
+    assert kernel.run("%R invisible(NULL)").text == ""
     assert kernel.run("%R stop('in a line')").shown == "Error: in a line"
     kernel.run("import numpy as np\nfrom_python = np.arange(3.)")
     assert kernel.run("%%R -i from_python -o back\nback <- from_python + 1").ok
@@ -147,12 +148,12 @@ def test_texts_come_in_their_order_whoever_writes(kernel):
 
 
 def test_a_text_is_shown_while_r_works(kernel):
-    began = time.monotonic()
-    request = kernel.send("%%R\ncat('started')\nSys.sleep(2)")
+    request = kernel.send("%%R\ncat('started')\nSys.sleep(1)")
     while "started" not in kernel.next_message(10)["content"].get("text", ""):
         pass
-    assert time.monotonic() - began < 1
+    began = time.monotonic()
     kernel.finish(request)
+    assert time.monotonic() - began > 0.5
 
 
 def test_many_lines_are_shown_at_once(kernel):
@@ -249,20 +250,15 @@ def test_a_picture_that_is_added_to_is_one_with_all_in_it(kernel):
 def test_a_picture_stands_where_it_was_drawn(kernel):
     reply = kernel.r("cat('a')\nplot(1)\ncat('b')\nplot(2)\ncat('c')")
     assert reply.order == ["a", "a picture", "b", "a picture", "c"]
-    loop = kernel.r("for (i in 1:2) { plot(i); Sys.sleep(0.5) }\ncat('end')")
-    assert loop.order == ["a picture", "a picture", "end"]
 
 
 def test_a_picture_of_a_loop_does_not_wait_for_the_end(kernel):
-    request = kernel.send(
-        "%%R\nfor (i in 1:2) plot(i)\nfor (i in 1:2) { plot(i); Sys.sleep(2) }"
-    )
-    for _ in range(3):
-        while kernel.next_message(10)["msg_type"] != "display_data":
-            pass
+    request = kernel.send("%%R\nfor (i in 1:2) { plot(i); if (i == 2) Sys.sleep(1) }")
+    while kernel.next_message(10)["msg_type"] != "display_data":
+        pass
     began = time.monotonic()
     kernel.finish(request)
-    assert time.monotonic() - began > 1
+    assert time.monotonic() - began > 0.5
 
 
 SIZES = {

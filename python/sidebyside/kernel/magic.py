@@ -55,7 +55,7 @@ def register(shell) -> None:
             with converter.context() as conversions:
                 for name in listed(args.output):
                     self.shell.push({name: ro.globalenv.find(name)})
-                if cell is None and not args.noreturn and value is not None:
+                if cell is None and not args.noreturn and not is_null(value):
                     return conversions.rpy2py(value)
                 return None
 
@@ -96,11 +96,18 @@ def _in_a_sentence(magic: Callable) -> Callable:
             ValueError,
             NotImplementedError,
         ) as error:
-            said = error.args[0] if error.args else type(error).__name__
+            said = str(error.args[0] if error.args else type(error)).rstrip(".")
             where = " in R" if isinstance(error, KeyError) else ""
             raise UsageError(f"%{magic.__name__}: {said}{where}.") from None
 
     return wrapped
+
+
+def is_null(value: object) -> bool:
+    """Whether R has given nothing, or has not been asked."""
+    from rpy2.rinterface import NULL
+
+    return value is None or isinstance(value, type(NULL))
 
 
 def listed(names: list[str] | None) -> list[str]:

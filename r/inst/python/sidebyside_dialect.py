@@ -107,6 +107,20 @@ _BEFORE = {
 # Arguments that every optimizer has and keras3 puts after `...`.
 _AFTER_DOTS = ("loss_scale_factor", "gradient_accumulation_steps")
 
+# Arguments that Keras has put between older ones since keras3 wrote them down.
+# Those keep their places.
+_NEWER = (
+    "renorm",
+    "renorm_clipping",
+    "renorm_momentum",
+    "sliding_window",
+    "use_gate",
+    "antialias",
+    "adam_weight_decay",
+    "oov_method",
+    "format",
+)
+
 # Optimizers whose arguments keras3 leaves in Python's order.
 _PYTHONS_ORDER = ("Lamb", "Muon")
 
@@ -268,7 +282,8 @@ def _row(name, style, path, arguments, lead=(), dots="end", function=""):
     `dots` says where `...` stands: "end", "start" (right after `lead`), ""
     for nowhere, or the name of the argument that follows it.
     """
-    arguments = list(arguments)
+    newer = () if name.startswith("op_") else _NEWER
+    arguments = sorted(arguments, key=lambda row: row[0] in newer)
     names = [r for r, _, _, _ in arguments]
     if name in _BEFORE:
         first, second = (names.index(a) for a in _BEFORE[name])

@@ -55,7 +55,10 @@ functions_of_keras3 <- list(
     object, max_value = NULL, negative_slope = 0, threshold = 0",
   layer_batch_normalization = "
     object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
-    scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones'",
+    scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones',
+    moving_mean_initializer = 'zeros', moving_variance_initializer = 'ones',
+    beta_regularizer = NULL, gamma_regularizer = NULL, beta_constraint = NULL,
+    gamma_constraint = NULL, synchronized = FALSE",
   layer_conv_2d = "
     object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
     data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,

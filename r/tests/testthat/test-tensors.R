@@ -243,3 +243,12 @@ test_that("%*% multiplies matrices", {
   expect_tensor(t(values) %*% x, t(values) %*% values)
   expect_identical(values %*% t(values), tcrossprod(values))
 })
+
+test_that("a real number makes whole symbolic tensors real", {
+  counts <- keras_input(shape = 2, dtype = "int32")
+  expect_identical((counts * 0.5)$dtype, "float32")
+  expect_identical((counts + 1)$dtype, "float32")
+  expect_identical((counts + 1L)$dtype, "int32")
+  halves <- keras_model(counts, 1 - counts * 0.5)
+  expect_equal(as.array(halves(matrix(1:2, 1))), matrix(c(0.5, 0), 1))
+})
