@@ -298,6 +298,10 @@ from concurrent.futures import ThreadPoolExecutor
 def total(n):
     return ri.evalr(f"sum(1:{n})")[0]
 
+def keep(function):
+    global r_function
+    r_function = function
+
 def in_threads(function=total):
     with ThreadPoolExecutor(4) as pool:
         return sum(pool.map(function, [3, 4] * 50))
@@ -337,13 +341,14 @@ LOOPS = {
     "magic": "%R x <- sum(1:10)",
     "threads": "in_threads()",
     "crossings": "%R reticulate::import_main()$total(3)",
+    "reticulate": "r_function(3)",
 }
 
 
 @pytest.mark.parametrize("code", LOOPS.values(), ids=list(LOOPS))
 def test_interrupts_at_any_moment_are_survived(kernel, code):
     kernel.run(THREADS + "import rpy2.robjects as ro\nkept = 'of Python'")
-    kernel.r("kept <- 'of R'")
+    kernel.r("kept <- 'of R'\nreticulate::import_main()$keep(function(x) x)")
     moments = random.Random(code)
     for _ in range(6):
         loop = f"print('started', flush=True)\nwhile True:\n    {code}"

@@ -84,9 +84,11 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _r_listens(self, frames: list[FrameType], into_r: FrameType) -> bool:
-        """Whether R is at work, and where it may be told."""
-        waited = time.monotonic() - self._since
+        """Whether R is at work, and may be told."""
         patience = into_r.f_locals["_patience"]
+        if patience and turn.since_r(into_r.f_back)[1] is None:
+            return False  # Nothing takes R's jump, which would end the process.
+        waited = time.monotonic() - self._since
         return CALLBACKS in map(module, frames) and waited >= patience
 
     def _busy(self, frames: list[FrameType], into_r: FrameType | None) -> bool:

@@ -204,6 +204,8 @@ class Turn:
                 return function(*arguments, **named)
             finally:
                 self.depth = depth
+                if self.held and not depth:
+                    self._let_interrupt_in()
                 if self.library.R_interrupts_pending:
                     # R had ended before it heard of it.
                     self.library.R_interrupts_pending = 0
