@@ -139,9 +139,13 @@ as_codes <- function(x) {
   if (is.factor(x)) {
     return(as.integer(x))
   }
-  if (is.double(x) || is.logical(x)) {
-    storage.mode(x) <- "integer"
+  if (!is.numeric(x) && !is.logical(x)) {
+    stop("Positions are numbers; found ", class(x)[1], " ",
+      toString(utils::head(x, 3)), ".",
+      call. = FALSE
+    )
   }
+  storage.mode(x) <- "integer"
   x
 }
 
@@ -279,9 +283,10 @@ as_model_data <- function(x, name = "The data") {
 }
 
 # Python's whole numbers and truth values know no NA.
-warn_of_missing <- function(x, name) {
+warn_of_missing <- function(x, name, kind = "data") {
   if (typeof(x) %in% c("integer", "logical") && anyNA(x)) {
-    becomes <- if (is.logical(x)) "True" else "-2147483648"
+    is_truth <- is.logical(x) && kind %in% c("data", "array")
+    becomes <- if (is_truth) "True" else "-2147483648"
     warning(name, " has ", sum(is.na(x)), " NA among its whole numbers, and ",
       "Python gets ", becomes, " for each. Replace or remove them first, or ",
       "use doubles (as.double(), or storage.mode() for a matrix), where NA ",

@@ -104,6 +104,9 @@ register_methods <- function() {
   method("print", history, print_history, "base")
   method("plot", history, plot_history, "base")
   method("as.data.frame", history, history_as_data_frame, "base")
+  method("as.array", "PIL.Image.Image", function(x, ...) {
+    as.array(keras_module()$utils$img_to_array(x, ...))
+  }, "base")
   register_tensor_methods()
   register_class_methods()
   register_shape_methods()

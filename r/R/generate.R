@@ -116,9 +116,8 @@ translate_arguments <- function(row, given) {
   kinds[unknown & grepl(counted, names(given))] <- "counted"
   doubtful <- kinds == "number" & vapply(given, has_whole, NA)
   kinds[doubtful] <- number_kinds(row, names(given)[doubtful])
-  is_data <- kinds %in%
-    c("array", "data", "codes", "index", "positions", "rows")
-  Map(warn_of_missing, given[is_data], names(given)[is_data])
+  is_data <- kinds %in% c("array", "data", "index", "positions", "codes")
+  Map(warn_of_missing, given[is_data], names(given)[is_data], kinds[is_data])
   translated <- Map(as_argument, given, kinds)
   python <- row$py_names[names(given)]
   names(translated) <- ifelse(unknown, names(given), python)

@@ -725,8 +725,8 @@ def lab(tmp_path_factory, lab_root):
     """`make lab`, with copies of the notebooks, not trusted, as after `git clone`."""
     folder, root = tmp_path_factory.mktemp("lab"), lab_root
     (root / "notebooks").mkdir()
-    (root / "book" / "static").mkdir(parents=True)
-    others = ["notebooks/teaching.md", "README.md", "book/static/pair.png"]
+    (root / "data" / "timings").mkdir(parents=True)
+    others = ["notebooks/teaching.md", "data/timings/README.md"]
     for path in [*NOTEBOOKS, *(ROOT / name for name in others)]:
         shutil.copy(path, root / path.relative_to(ROOT))
     trusted = root / "notebooks" / "trusted.ipynb"
@@ -888,10 +888,13 @@ def test_lab_begins_with_the_first_notebook(lab):
 
 
 def test_lab_shows_texts_as_they_are_meant_to_be_read(lab_page):
-    page = lab_page(NOTEBOOKS[0].name)
-    page.evaluate("jupyterapp.commands.execute('docmanager:open', {path: 'README.md'})")
-    readme = page.locator(".jp-MarkdownViewer", has_text="Two commands")
-    readme.locator("a[href*='teaching.md']").first.click()
+    page = lab_page("06_statistics.ipynb")
+    page.locator("a[href*='data/timings/README.md']").click()
+    page.locator(".jp-MarkdownViewer h1", has_text="Timings").wait_for()
+    page.evaluate(
+        "(path) => { jupyterapp.commands.execute('docmanager:open', {path}); }",
+        "notebooks/teaching.md",
+    )
     page.locator(".jp-MarkdownViewer h1", has_text="Teaching").wait_for()
 
 
@@ -911,6 +914,7 @@ def test_r_cells_are_highlighted_as_r(lab_page, lab_root):
         cell
         for cell in cells_of(ROOT / "notebooks" / "01_mnist.ipynb")
         if cell.cell_type == "code"
+        and not cell.metadata.get("jupyter", {}).get("source_hidden")
     ]
     expected = ["r" if x.source.startswith("%%R") else "python" for x in code]
     page.wait_for_function(f"(n) => ({LANGUAGES})().length === n", arg=len(expected))

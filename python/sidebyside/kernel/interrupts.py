@@ -13,6 +13,7 @@ from .turns import CALLBACKS, MAIN, module, turn
 
 # Its functions hold what is not yet, or no longer, protected.
 INTERNAL = "rpy2.rinterface_lib._rinterface_capi"
+OUTPUT = "ipykernel.iostream"
 
 
 class Interrupts:
@@ -38,6 +39,8 @@ class Interrupts:
     def __init__(self) -> None:
         self.interrupted = False
         self._before = None
+        # When an interrupt was first heard of that nobody has taken.
+        self._since: float | None = None
         # Seconds to wait, and for which frame: the next one takes the place of the
         # last, and None calls it off.
         self._orders: SimpleQueue = SimpleQueue()
@@ -46,6 +49,7 @@ class Interrupts:
     def listen(self, *cell: object) -> None:
         """From the beginning of a cell."""
         self.interrupted = turn.stopped = False
+        self._since = None
         if threading.current_thread() is threading.main_thread():
             before = signal.signal(signal.SIGINT, self._handle)
             self._before = self._before or before
@@ -61,35 +65,40 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.interrupted, turn.held = True, None
+        self._since = self._since or time.monotonic()
         self._orders.put(None)
-        frames, by_r = turn.since_r(frame)
-        called = [each for each in frames if not module(each).startswith("rpy2.")]
-        # Without R at work it is reticulate that looks for events.
-        within_r = by_r and CALLBACKS in map(module, frames)
-        turn.library.R_interrupts_pending = int(within_r)
-        if not within_r and self._busy(frames, by_r):
+        frames, into_r = turn.since_r(frame)
+        tell_r = into_r is not None and self._r_listens(frames, into_r)
+        turn.library.R_interrupts_pending = int(tell_r)
+        if not tell_r and self._busy(frames, into_r):
             turn.held = self._handle
             self._orders.put((self.SOON, None))
             return
-        turn.stopped = by_r
-        if within_r and turn.serving:  # Only the other thread's work will end.
+        turn.stopped, self._since = into_r is not None, None
+        called = [each for each in frames if not module(each).startswith("rpy2.")]
+        if tell_r and turn.serving:  # Only the other thread's work will end.
             self._orders.put((self.SOON, None))
-        elif by_r and called:
+        elif into_r and called:
             self._orders.put((self.PATIENCE, called[-1]))
-        if not within_r:
+        if not tell_r:
             raise KeyboardInterrupt
 
-    def _busy(self, frames: list[FrameType], by_r: bool) -> bool:
+    def _r_listens(self, frames: list[FrameType], into_r: FrameType) -> bool:
+        """Whether R is at work, and where it may be told."""
+        waited = time.monotonic() - self._since
+        patience = into_r.f_locals["_patience"]
+        return CALLBACKS in map(module, frames) and waited >= patience
+
+    def _busy(self, frames: list[FrameType], into_r: FrameType | None) -> bool:
         """Whether an exception would do harm, or be lost."""
-        rpy2s = [module(each) for each in frames if module(each) != turn.__module__]
-        if turn.depth or not rpy2s or rpy2s[0] == INTERNAL:
+        inner = [module(each) for each in frames if module(each) != turn.__module__]
+        if turn.depth or not inner or inner[0] == INTERNAL or CALLBACKS in inner:
             return True
-        if by_r and module(frames[-1]) == INTERNAL:
+        if into_r and module(frames[-1]) == INTERNAL:
             return True
-        return any(
-            each.f_code.co_name == "__del__" or module(each) == CALLBACKS
-            for each in frames
-        )
+        if OUTPUT in inner and time.monotonic() - self._since < self.PATIENCE:
+            return True  # Perhaps it is reticulate that flushes.
+        return any(each.f_code.co_name == "__del__" for each in frames)
 
     def _repeat(self) -> None:
         order = None
@@ -118,13 +127,12 @@ class Interrupts:
 
 def _frames_of_the_cell() -> list[FrameType]:
     """Where the main thread is; nowhere if IPython has taken over."""
-    found, frame = [], sys._current_frames().get(MAIN)
+    frames, frame = [], sys._current_frames().get(MAIN)
     while frame is not None:
-        found.append(frame)
-        if frame.f_globals is vars(sys.modules["__main__"]):
-            return found
+        frames.append(frame)
         frame = frame.f_back
-    return []
+    names = vars(sys.modules["__main__"])
+    return frames if any(each.f_globals is names for each in frames) else []
 
 
 attention = Interrupts()

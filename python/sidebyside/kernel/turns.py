@@ -8,6 +8,7 @@ break. Its documentation (Interoperability, "Multithreading") leaves locks to th
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import sys
 import threading
@@ -27,8 +28,10 @@ START = threading.Thread.start.__code__
 # What asks the main thread for a turn; by itself the system ignores this signal.
 ASK = signal.SIGURG
 
-# Functions of R's C interface that run R code, and with it perhaps Python's.
-EVALUATE = ("R_tryEval", "R_ToplevelExec", "R_tryCatchError")
+# Functions of R's C interface that run R code, and with it perhaps Python's, and
+# after how many seconds R may be told of an interrupt. R_tryCatchError() does not
+# take its jump, which would go to where rpy2 no longer is.
+EVALUATE = {"R_tryEval": 0, "R_ToplevelExec": math.inf, "R_tryCatchError": math.inf}
 
 # Objects of R's that rpy2 asks for all the time, and that stay what they are.
 LASTING = ("R_NaString", "R_NamesSymbol", "R_DimSymbol", "R_MissingArg")
@@ -159,13 +162,15 @@ class Turn:
         finally:
             self.depth, self.serving = before
 
-    def since_r(self, frame: FrameType | None) -> tuple[list[FrameType], bool]:
-        """A frame and those that called it, up to R or the cell, and whether to R."""
+    def since_r(
+        self, frame: FrameType | None
+    ) -> tuple[list[FrameType], FrameType | None]:
+        """A frame and those that called it, up to the one that called R, if any."""
         frames = []
         while frame is not None and frame.f_code is not self._evaluating:
             frames.append(frame)
             frame = frame.f_back
-        return frames, frame is not None
+        return frames, frame
 
     def calling(self, function: Callable) -> Callable:
         """A function of R's C interface, done by the main thread."""
@@ -178,10 +183,17 @@ class Turn:
 
         return call
 
-    def evaluating(self, function: Callable) -> Callable:
-        """The same for one that runs R code, which may call Python, and so on."""
+    def evaluating(self, function: Callable, patience: float = 0) -> Callable:
+        """The same for one that runs R code, which may call Python, and so on.
 
-        def call(*arguments, **named):
+        Parameters
+        ----------
+        patience
+            Seconds until R may be told of an interrupt meanwhile. R then jumps to
+            the last function that takes its jumps.
+        """
+
+        def call(*arguments, _patience=patience, **named):
             if get_ident() != MAIN:
                 with self:
                     return self._mine.errand.ask(partial(call, *arguments, **named))
@@ -248,13 +260,14 @@ class Turn:
     def guard_reticulate(self) -> None:
         """Have Python's threads take turns when they call functions of R.
 
-        reticulate before 1.38 would be in R in that thread, and a newer one waits
-        for the main thread to run Python code, which it may not do.
+        reticulate before 1.39 (#1648) would be in R in that thread, and a newer one
+        waits for the main thread to run Python code, which it may not do.
         """
         import rpycall
         from rpytools import call
 
-        rpycall.call_r_function = self.evaluating(rpycall.call_r_function)
+        # R's jump may pass over Python's frames, where reticulate converts values.
+        rpycall.call_r_function = self.evaluating(rpycall.call_r_function, 0.5)
         if hasattr(call, "call_r_function"):
             call.call_r_function = rpycall.call_r_function
 
@@ -275,16 +288,19 @@ class Library:
         found = {name: getattr(library, name) for name in dir(library)}
         for name, value in found.items():
             if isinstance(value, BuiltinFunctionType):
-                guard = turn.evaluating if name in EVALUATE else turn.calling
-                self.__dict__[name] = guard(value)
+                self.__dict__[name] = (
+                    turn.evaluating(value, EVALUATE[name])
+                    if name in EVALUATE
+                    else turn.calling(value)
+                )
         self.__dict__["_library"] = library
 
         def try_eval(call, environment, failed, evaluate=self.R_tryEval):
             result = evaluate(call, environment, failed)
             if turn.stopped:
                 if get_ident() == MAIN:
-                    _, by_r = turn.since_r(sys._getframe())
-                    turn.stopped = by_r and bool(failed[0])
+                    _, outer = turn.since_r(sys._getframe())
+                    turn.stopped = bool(outer and failed[0])
                 if failed[0]:
                     raise KeyboardInterrupt
             return result

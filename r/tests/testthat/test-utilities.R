@@ -156,3 +156,9 @@ test_that("the state of a metric is reset", {
   reset_state(metric)
   expect_equal(as.numeric(metric$result()), 0)
 })
+
+test_that("a picture's pixels are an array", {
+  pixels <- array(c(0, 50, 100, 150, 200, 255), c(1, 2, 3))
+  picture <- image_from_array(pixels, scale = FALSE)
+  expect_equal(as.array(picture), pixels)
+})
