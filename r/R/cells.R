@@ -128,7 +128,8 @@ call_in <- function(message) {
 showing <- function(answer) {
   place <- new.env(parent = globalenv())
   place$x <- answer$value
-  show <- if (identical(answer$value, quote(expr =))) {
+  # The empty symbol, as quote(expr = ) gives it, is no argument of a call.
+  show <- if (identical(answer$value, formals(identity)$x)) {
     function(x) cat("\n")
   } else if (isS4(place$x)) {
     methods::show

@@ -269,6 +269,7 @@ SIZES = {
     "-w 5 -h 5 -u cm -r 254": (500, 500),
     "-w 20 -h 20 -u px -r 10 -p 1": (20, 20),
     "--graphics-device png": (576, 384),
+    "-b transparent": (576, 384),
 }
 
 

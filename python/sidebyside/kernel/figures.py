@@ -106,7 +106,7 @@ def is_blank(picture: bytes) -> bool:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        colours = Image.open(io.BytesIO(picture)).convert("RGB").getextrema()
+        colours = Image.open(io.BytesIO(picture)).convert("RGBA").getextrema()
     except UnidentifiedImageError:  # svg
         return b"<path" not in picture and b"<use" not in picture
     return all(least == most for least, most in colours)

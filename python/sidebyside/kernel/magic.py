@@ -83,6 +83,7 @@ def register(shell) -> None:
 def _in_a_sentence(magic: Callable) -> Callable:
     """Show what is wrong with the options of a magic without frames of rpy2."""
     from IPython.core.error import UsageError
+    from rpy2.rinterface_lib.embedded import RRuntimeError
 
     @functools.wraps(magic)
     def wrapped(*arguments, **named):
@@ -99,6 +100,8 @@ def _in_a_sentence(magic: Callable) -> Callable:
             said = str(error.args[0] if error.args else type(error)).rstrip(".")
             where = " in R" if isinstance(error, KeyError) else ""
             raise UsageError(f"%{magic.__name__}: {said}{where}.") from None
+        except RRuntimeError as error:  # of a function of the companion
+            raise RError(str(error).strip()) from None
 
     return wrapped
 

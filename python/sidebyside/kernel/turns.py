@@ -262,8 +262,8 @@ class Turn:
     def guard_reticulate(self) -> None:
         """Have Python's threads take turns when they call functions of R.
 
-        reticulate before 1.38 would be in R in that thread, and a newer one waits
-        for the main thread to run Python code, which it may not do.
+        reticulate before 1.39 (#1648) would be in R in that thread, and a newer one
+        waits for the main thread to run Python code, which it may not do.
         """
         import rpycall
         from rpytools import call

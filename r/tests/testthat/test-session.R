@@ -83,4 +83,3 @@ test_that("a notebook's session has narrow lines and R's colours", {
     getOption("ggplot2.discrete.colour"), list(sidebyside:::other_colours)
   )
 })
-
