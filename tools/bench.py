@@ -135,6 +135,28 @@ print(time.perf_counter() - start)
 """
 
 
+# The same 50,000 lines by R's cat() and by Python's print(), by turns.
+PRINT_LINES = """
+import statistics, time
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name="python3")
+
+def run(code):
+    start = time.perf_counter()
+    reply = client.execute_interactive(code, output_hook=lambda m: 0)
+    assert reply["content"]["status"] == "ok", reply
+    return time.perf_counter() - start
+
+run("%load_ext sidebyside")
+ratios = [
+    run("%%R\\nfor (i in 1:50000) cat('line', i, '\\\\n')")
+    / run("for i in range(50000): print('line', i)")
+    for _ in range(5)
+]
+client.shutdown()
+print(statistics.median(ratios))
+"""
+
 SECOND_SETUP = """
 import os, subprocess, time
 environment = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}
@@ -264,6 +286,9 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "exit": lambda rounds: seconds(
         "a kernel that loaded R exits (code 0)", [*PYTHON, KERNEL_EXIT], rounds, 2.0
     ),
+    "print": lambda rounds: [
+        Row("50,000 lines, R over Python", numbers([*PYTHON, PRINT_LINES])[0], "", 5.0)
+    ],
     "fruits": lambda rounds: [
         *seconds("2,560 painted fruits", [*PYTHON, PAINT], min(rounds, 3), 20.0),
         *seconds("fruits_directory()", [*PYTHON, FIND_FRUITS], rounds, 0.3),
