@@ -151,6 +151,9 @@ keep_last_value <- function(answer) {
 # A device opens when something is drawn, as at R's prompt. Each of its pages is
 # a file of the cell's folder, "<device>-<page>.png".
 prepare_pictures <- function() {
+  # Where R has drawn if Python called it before, which begin_pictures() closes.
+  cell$folder <- "Rplots.pdf"
+  begin_pictures("grDevices", "png", "png")
   options(device = open_device)
   # A page is complete, and shown, when the next one begins.
   show <- function(...) {
@@ -167,6 +170,9 @@ prepare_pictures <- function() {
 
 # `...` are arguments of `draw`, one of grDevices' functions such as png().
 begin_pictures <- function(package, draw, extension, ...) {
+  # What is drawn by R that Python calls, after a cell of R, is of no cell, and
+  # its device must not take the pictures of this one.
+  close_devices()
   cell$package <- asNamespace(package)
   cell$draw <- draw
   # Every page to a file of its own, which png() does anyway.

@@ -292,7 +292,7 @@ def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
 
 
 THREADS = """
-import rpy2.rinterface as ri
+import rpy2.rinterface as ri, rpy2.robjects as ro
 from concurrent.futures import ThreadPoolExecutor
 
 def total(n):
@@ -310,6 +310,7 @@ def in_threads(function=total):
 # What is called by R is called while the main thread is in R.
 IN_THREADS = {
     "rpy2": "in_threads()",
+    "robjects": "in_threads(lambda n: ro.r(f'sum(1:{n})')[0])",
     "beside-the-main-thread": """
 with ThreadPoolExecutor(1) as pool:
     beside = pool.submit(lambda: [total(3) for _ in range(50)])
@@ -335,6 +336,16 @@ def test_threads_that_call_r_take_turns(kernel, code):
     assert kernel.run(code).text == "800"
 
 
+def test_a_thread_that_the_main_thread_waits_for_in_c_does_not_wait_for_it(kernel):
+    kernel.run(THREADS + "from sidebyside.kernel import turns; turns.PATIENCE = 0.5")
+    reply = kernel.run("""
+import tensorflow as tf
+called = lambda n: tf.py_function(total, [n], tf.int32)
+list(tf.data.Dataset.range(1).map(called))""")
+    assert "only the main thread may use R" in reply.shown
+    assert kernel.run("total(3)").text == "6"
+
+
 LOOPS = {
     "robjects": "ro.r('sum(1:10)')",
     "rinterface": "ri.IntSexpVector([1, 2])[0]",
@@ -347,7 +358,7 @@ LOOPS = {
 
 @pytest.mark.parametrize("code", LOOPS.values(), ids=list(LOOPS))
 def test_interrupts_at_any_moment_are_survived(kernel, code):
-    kernel.run(THREADS + "import rpy2.robjects as ro\nkept = 'of Python'")
+    kernel.run(THREADS + "kept = 'of Python'")
     kernel.r("kept <- 'of R'\nreticulate::import_main()$keep(function(x) x)")
     moments = random.Random(code)
     for _ in range(6):
@@ -384,6 +395,11 @@ def test_alternative_text_from_python_is_stored_with_the_picture(kernel):
 def test_two_pictures_of_a_cell_get_their_texts_in_order(kernel):
     reply = kernel.r("alt_text('First.')\nalt_text('Second.')\nplot(1:3)\nplot(3:1)")
     assert alts(reply) == ["First.", "Second."]
+
+
+def test_what_python_has_r_draw_takes_no_picture_of_a_cell(kernel):
+    kernel.run("import rpy2.robjects as ro; ro.r('plot(1)')")
+    assert len(pictures(kernel.r("plot(2)"))) == 1
 
 
 def test_a_text_that_no_picture_took_is_gone_with_its_cell(kernel):

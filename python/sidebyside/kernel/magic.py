@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from argparse import Namespace
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import psutil
 
@@ -31,6 +32,9 @@ def register(shell) -> None:
     callbacks.consoleread = console.read
     # rpy2 loses a text that is not UTF-8, and logs a traceback.
     conversion._cchar_to_str_with_maxlen = _decode
+    # A new thread begins without rpy2's rules (its issue #965), so ro.r() fails there.
+    rules = ro.conversion.get_conversion()
+    ro.conversion.converter_ctx = ContextVar("converter", default=rules)
 
     class SideBySideMagics(rmagic.RMagics):
         """rpy2's ``%R``, with a cell run as R's console would run it."""

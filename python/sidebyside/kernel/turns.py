@@ -12,6 +12,7 @@ import math
 import signal
 import sys
 import threading
+import time
 from _thread import get_ident, interrupt_main
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,10 @@ MAIN = threading.main_thread().ident
 CALLBACKS = "rpy2.rinterface_lib.callbacks"
 
 START = threading.Thread.start.__code__
+
+# Seconds for which a thread asks while the main thread stands still in C code other
+# than R's, such as TensorFlow's fit(), which may wait for what that thread makes.
+PATIENCE = 10.0
 
 # What asks the main thread for a turn; by itself the system ignores this signal.
 ASK = signal.SIGURG
@@ -101,9 +106,12 @@ class Turn:
         if self._mine.depth == 0:
             self._mine.errand = errand = Errand()
             self._errands.append(errand)
-            self._ask()
+            place, since = self._ask(), time.monotonic()
             while not errand.begun.wait(0.005):
-                self._ask()
+                if (now := self._ask()) is None or now != place:
+                    place, since = now, time.monotonic()
+                elif time.monotonic() - since > PATIENCE:
+                    self._withdraw(errand)
         self._mine.depth += 1
         return True
 
@@ -129,12 +137,29 @@ class Turn:
             frame = frame.f_back
         held(signal.SIGINT, frame)
 
-    def _ask(self) -> None:
-        """Wake the main thread, unless R is at work: it would hear of a signal."""
+    def _ask(self) -> tuple[int, int] | None:
+        """Wake the main thread, unless R is at work: it would hear of a signal.
+
+        Returns
+        -------
+        tuple of int or None
+            Where the main thread is in Python, if R is not at work.
+        """
         frame = sys._current_frames().get(MAIN)
         interrupt_main(ASK)
-        if frame is not None and frame.f_code is not self._evaluating:
-            signal.pthread_kill(MAIN, ASK)
+        if frame is None or frame.f_code is self._evaluating:
+            return None
+        signal.pthread_kill(MAIN, ASK)
+        return id(frame), frame.f_lasti
+
+    def _withdraw(self, errand: Errand) -> None:
+        with contextlib.suppress(ValueError):  # It has begun meanwhile.
+            self._errands.remove(errand)
+            raise RuntimeError(
+                "This thread called R, but only the main thread may use R, and it is"
+                " busy with something else, perhaps waiting for this thread. Get"
+                " what you need from R in the main thread, before it starts to wait."
+            )
 
     def listen(self) -> None:
         """Hear threads that ask for a turn."""
