@@ -35,7 +35,7 @@ function(before, after) {
   lost <- character()
   if (class(before)[1] != class(after)[1]) {
     home <- sub("^python.builtin.", "Python's ", class(after)[1])
-    lost <- paste("its class: home comes", home)
+    lost <- paste("its class: comes home as", home)
   } else if (anyNA(unlist(before)) && !anyNA(unlist(after))) {
     lost <- sprintf("that it is missing: comes home as %s", format(after))
   } else if (!isTRUE(all.equal(before, after, check.attributes = FALSE))) {
