@@ -899,6 +899,10 @@ def test_lab_shows_texts_as_they_are_meant_to_be_read(lab_page):
         "notebooks/teaching.md",
     )
     page.locator(".jp-MarkdownViewer h1", has_text="Teaching").wait_for()
+    wide = page.evaluate("""() =>
+      [...document.querySelectorAll(".jp-MarkdownViewer pre")]
+        .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)""")
+    assert wide == []
 
 
 # The language of each cell's editor, and what is coloured in a cell.
