@@ -12,6 +12,8 @@ complete_code <- function(code) {
     utils:::.completeToken()
     ours <- dialect_completions(word)
     theirs <- utils:::.retrieveCompletions()
+    # R 4.5 has what follows :: in no order.
+    if (grepl("::", word, fixed = TRUE)) theirs <- sort(theirs)
     # Where R finds nothing, it may offer the word itself.
     c(ours, if (length(ours)) setdiff(theirs, word) else theirs)
   })

@@ -187,7 +187,8 @@ help_rd <- function(name) {
     if (nzchar(text)) sprintf("\\section{%s}{\n%s\n}", heading, text)
   }
   paste(c(
-    sprintf("\\name{%s}\\title{%s}", as_rd(name), parts$title),
+    # From R 4.5 on, the page is headed by an alias.
+    sprintf("\\name{%1$s}\\alias{%1$s}\\title{%2$s}", as_rd(name), parts$title),
     sprintf("\\description{\n%s\n}", parts$description),
     if (is.function(definition)) {
       c(

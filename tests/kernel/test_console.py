@@ -74,7 +74,7 @@ LINES = {
     # What is not in this cell is blamed on the line that called it.
     "x <- 1\nf(8)": "Error in line 3, f(8) : no 8",
     "1\neval(parse(text = 'stop(1)'))": "Error in line 3, eval(",
-    "lm(y ~ x,\n  nowhere)": "Error in line 3, is.data.frame(data) : ",
+    "lm(y ~ x,\n  nowhere)": "Error in line 3, ",  # then the call, which R 4.5 changed
     "keras_model_sequential(input_shape = 3) |>\n  layer_dense(2) |>\n"
     "  layer_dense(units = -1)": "Error in line 4",
     "x <- c(1, 2\ny <- 3": "Error in line 3, column 1: unexpected symbol\n2: x <- c(1",

@@ -93,6 +93,8 @@ async () => {
       cut: [...half.querySelectorAll(scrolls)]
         .filter((e) => e.scrollWidth > e.clientWidth + 1)
         .map((e) => e.textContent.trim().slice(0, 40)),
+      breaksWords: [...half.querySelectorAll(".jp-RenderedText pre")].some(
+        (e) => getComputedStyle(e).wordBreak !== "normal"),
       label: before.content,
       colour: before.borderTopColor,
     });
@@ -235,6 +237,7 @@ def problems(page, notebook, width, colours):
                 part["left"] < place["left"] - 1 or part["right"] > place["right"] + 1
                 for part in half["inside"]
             ),
+            "breaks words": half["breaksWords"],
             f"is cut off: {half['cut']}": width >= TWO_COLUMNS and half["cut"],
         }
         if language == "R" and half["next"] and half["next"]["isPython"]:
@@ -896,6 +899,10 @@ def test_lab_shows_texts_as_they_are_meant_to_be_read(lab_page):
         "notebooks/teaching.md",
     )
     page.locator(".jp-MarkdownViewer h1", has_text="Teaching").wait_for()
+    wide = page.evaluate("""() =>
+      [...document.querySelectorAll(".jp-MarkdownViewer pre")]
+        .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)""")
+    assert wide == []
 
 
 # The language of each cell's editor, and what is coloured in a cell.

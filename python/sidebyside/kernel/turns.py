@@ -38,8 +38,11 @@ ASK = signal.SIGURG
 # take its jump, which would go to where rpy2 no longer is.
 EVALUATE = {"R_tryEval": 0, "R_ToplevelExec": math.inf, "R_tryCatchError": math.inf}
 
-# Objects of R's that rpy2 asks for all the time, and that stay what they are.
-LASTING = ("R_NaString", "R_NamesSymbol", "R_DimSymbol", "R_MissingArg")
+# What rpy2 asks for all the time, and what stays as it is once R has started.
+LASTING = (
+    *("R_NilValue", "R_GlobalEnv", "R_UnboundValue", "R_MissingArg", "R_NaString"),
+    *("R_NamesSymbol", "R_DimSymbol", "R_ClassSymbol", "_exec_findvar_in_frame"),
+)
 
 
 class Errand:
@@ -115,7 +118,7 @@ class Turn:
         self._mine.depth += 1
         return True
 
-    def release(self) -> None:
+    def release(self, *problem: object) -> None:
         if get_ident() == MAIN:
             self.depth -= 1
             if self.held and not self.depth:
@@ -125,10 +128,8 @@ class Turn:
         if self._mine.depth == 0:
             self._mine.errand.end()
 
-    __enter__ = acquire
-
-    def __exit__(self, *problem: object) -> None:
-        self.release()
+    # rpy2 takes the lock three times a call; one more frame would count.
+    __enter__, __exit__ = acquire, release
 
     def _let_interrupt_in(self) -> None:
         held, self.held = self.held, None
@@ -346,7 +347,7 @@ class Library:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._library, name)
-        if name.isupper() or name in LASTING:
+        if name.isupper() or (name in LASTING and value):
             self.__dict__[name] = value
         return value
 

@@ -35,9 +35,9 @@ function(before, after) {
   lost <- character()
   if (class(before)[1] != class(after)[1]) {
     home <- sub("^python.builtin.", "Python's ", class(after)[1])
-    lost <- paste("its class: home comes", home)
+    lost <- paste("its class: comes home as", home)
   } else if (anyNA(unlist(before)) && !anyNA(unlist(after))) {
-    lost <- sprintf("that it is missing: home comes %s", format(after))
+    lost <- sprintf("that it is missing: comes home as %s", format(after))
   } else if (!isTRUE(all.equal(before, after, check.attributes = FALSE))) {
     lost <- "its value"
   }
@@ -169,7 +169,7 @@ def _r_class(value: Any) -> list[str]:
 
 def _lost_in_python(before: Any, after: Any) -> str:
     if type(before) is not type(after):
-        return f"its type: home comes {type(after).__name__}"
+        return f"its type: comes home as {type(after).__name__}"
     if isinstance(before, pd.DataFrame):
         lost = []
         for name in before:
@@ -179,7 +179,7 @@ def _lost_in_python(before: Any, after: Any) -> str:
             lost.append("its row names")
         return "; ".join(lost) or "nothing"
     if isinstance(before, np.ndarray) and before.dtype != after.dtype:
-        return f"home comes {after.dtype}"
+        return f"comes home as {after.dtype}"
     # As series: to pandas, two missing values are equal.
     values = [pd.Series(np.ravel(side)) for side in (before, after)]
     same = np.shape(before) == np.shape(after) and values[0].equals(values[1])
