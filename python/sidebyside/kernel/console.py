@@ -172,6 +172,9 @@ class Console:
         """Stop R, at the next moment when it looks whether it should."""
         self._rpy2.rlib.R_interrupts_pending = 1
 
+    def stopping(self) -> bool:
+        return bool(self._rpy2.rlib.R_interrupts_pending)
+
     def note_unanswered(self) -> None:
         """Stop R if it asks again and again, as menu() does."""
         self._unanswered += 1
@@ -234,6 +237,8 @@ def write(text: str) -> None:
 
 def read(prompt: str) -> str:
     """What R reads from its console: an answer of the reader, if one can be had."""
+    if current().stopping():  # A loop may ask often before R looks.
+        return ""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return input(prompt)
