@@ -414,7 +414,8 @@ def test_book_has_pairs_side_by_side(book_page, notebook):
         ".map((image) => image.alt)"
     )
     assert texts == alternative_texts(notebook)
-    check_that_it_can_fail(page, BOOK_STYLE, notebook)
+    if notebook == NOTEBOOKS[0]:
+        check_that_it_can_fail(page, BOOK_STYLE, notebook)
     for width in LAPTOPS:
         page.set_viewport_size({"width": width, "height": 1000})
         assert problems(page, notebook, width, LIGHT) == []
@@ -862,7 +863,8 @@ def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
         ".map((image) => image.alt)"
     )
     assert texts == expected
-    check_that_it_can_fail(page, LAB_STYLE, notebook)
+    if notebook == NOTEBOOKS[0]:
+        check_that_it_can_fail(page, LAB_STYLE, notebook)
     shot(page, f"lab-{notebook.stem}-{WIDE}")
     for width in LAPTOPS:
         page.set_viewport_size({"width": width, "height": 900})
