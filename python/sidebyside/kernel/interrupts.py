@@ -49,7 +49,7 @@ class Interrupts:
     def listen(self, *cell: object) -> None:
         """From the beginning of a cell."""
         self.interrupted = turn.stopped = False
-        self._since = None
+        self._since, turn.depth = None, 0
         if threading.current_thread() is threading.main_thread():
             before = signal.signal(signal.SIGINT, self._handle)
             self._before = self._before or before
@@ -74,13 +74,14 @@ class Interrupts:
             turn.held = self._handle
             self._orders.put((self.SOON, None))
             return
-        turn.stopped, self._since = into_r is not None, None
+        turn.stopped = into_r is not None
         called = [each for each in frames if not module(each).startswith("rpy2.")]
         if tell_r and turn.serving:  # Only the other thread's work will end.
             self._orders.put((self.SOON, None))
-        elif into_r and called:
-            self._orders.put((self.PATIENCE, called[-1]))
+        elif into_r and (called or not frames):
+            self._orders.put((self.PATIENCE, called[-1] if called else None))
         if not tell_r:
+            self._since = None
             raise KeyboardInterrupt
 
     def _r_listens(self, frames: list[FrameType], into_r: FrameType) -> bool:
@@ -96,12 +97,14 @@ class Interrupts:
     def _busy(self, frames: list[FrameType], into_r: FrameType | None) -> bool:
         """Whether an exception would do harm, or be lost."""
         inner = [module(each) for each in frames if module(each) != turn.__module__]
-        if turn.depth or not inner or inner[0] == INTERNAL or CALLBACKS in inner:
+        if turn.is_held(frames) or inner[:1] == [INTERNAL] or CALLBACKS in inner:
             return True
-        if into_r and module(frames[-1]) == INTERNAL:
+        if into_r and frames and module(frames[-1]) == INTERNAL:
             return True
-        if OUTPUT in inner and time.monotonic() - self._since < self.PATIENCE:
-            return True  # Perhaps it is reticulate that flushes.
+        if not inner or OUTPUT in inner:
+            # Perhaps reticulate converts or flushes; else R has called what is
+            # written in C, such as time.sleep().
+            return time.monotonic() - self._since < self.PATIENCE
         return any(each.f_code.co_name == "__del__" for each in frames)
 
     def _repeat(self) -> None:

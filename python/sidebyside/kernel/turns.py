@@ -24,6 +24,9 @@ from typing import Any
 MAIN = threading.main_thread().ident
 CALLBACKS = "rpy2.rinterface_lib.callbacks"
 
+# What holds the lock.
+USERS = ("rpy2.", __package__)
+
 START = threading.Thread.start.__code__
 
 # Seconds for which a thread asks while the main thread stands still in C code other
@@ -170,7 +173,7 @@ class Turn:
         frames, _ = self.since_r(frame)
         # Not where rpy2 may hold what is not protected, which is over when it calls
         # the reader's function. And an executor starts threads within a lock.
-        busy = self.depth or any(
+        busy = self.is_held(frames) or any(
             each.f_code is START
             or (module(each).startswith("rpy2.") and module(each) != CALLBACKS)
             for each in frames[:1]
@@ -178,6 +181,14 @@ class Turn:
         )
         if frames and not busy:
             self._serve()
+
+    def is_held(self, frames: list[FrameType]) -> bool:
+        """Whether the main thread does in R what belongs together, at these frames.
+
+        Not by `depth` alone: a lock of rpy2's may stay behind, where one thread's
+        generator (`rmemory()`) is closed by another.
+        """
+        return self.depth > 0 and any(module(each).startswith(USERS) for each in frames)
 
     def _serve(self) -> None:
         before = self.depth, self.serving
