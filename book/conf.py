@@ -57,6 +57,8 @@ sys.path.insert(0, str(ROOT / "book"))
 extensions = ["myst_nb", "dictionary", "formulas"]
 html_math_renderer = "mathml"
 nb_execution_mode = "off"
+# An error of R's is no traceback of Python's, as which it is read.
+suppress_warnings = ["misc.highlighting_failure"]
 nb_execution_timeout = 900
 nb_merge_streams = True  # R's output comes in pieces
 myst_enable_extensions = ["dollarmath", "html_image"]
