@@ -53,7 +53,7 @@ show_files <- function(files, header, title, delete.file) { # nolint
   if (delete.file) unlink(files)
 }
 
-# R and Python are one process, so R's end would be Python's, too.
+# R and Python are one process: the end of R would end Python as well.
 refuse_to_quit <- function() {
   refuse <- function(save = "default", status = 0, runLast = TRUE) { # nolint
     stop(

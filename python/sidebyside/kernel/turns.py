@@ -83,7 +83,7 @@ class Mine(threading.local):
 class Turn:
     """In place of rpy2's locks: the main thread owns R, and works for the others.
 
-    It does so where nothing of R's is in the air: while it runs or waits in the
+    It does so only where no call of R is half done: while it runs or waits in the
     reader's Python code, and before it evaluates R code of its own.
 
     Attributes
@@ -185,8 +185,8 @@ class Turn:
     def is_held(self, frames: list[FrameType]) -> bool:
         """Whether the main thread does in R what belongs together, at these frames.
 
-        Not by `depth` alone: a lock of rpy2's may stay behind, where one thread's
-        generator (`rmemory()`) is closed by another.
+        `depth` alone does not tell: rpy2 takes the lock in a generator (`rmemory()`),
+        and if another thread closes that, the lock is never given back.
         """
         return self.depth > 0 and any(module(each).startswith(USERS) for each in frames)
 
