@@ -18,6 +18,7 @@ from .data.mnist import load_mnist
 from .kernel.figures import alt_text
 from .kernel.preflight import check
 from .lesson.compare import Different, compare, from_r
+from .lesson.drawing import draw_network
 from .lesson.exercises import exercise, hashed, translation
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "check",
     "colours",
     "compare",
+    "draw_network",
     "exercise",
     "from_r",
     "fruits_directory",
