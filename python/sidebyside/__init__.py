@@ -28,6 +28,7 @@ from .data.words import (
 from .kernel.figures import alt_text
 from .kernel.preflight import check
 from .lesson.compare import Different, compare, from_r
+from .lesson.drawing import draw_network
 from .lesson.exercises import exercise, hashed, translation
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "colours",
     "compare",
     "decode_words",
+    "draw_network",
     "exercise",
     "from_r",
     "fruits_directory",
