@@ -26,6 +26,8 @@ functions_of_keras3 <- list(
   Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
   get_vocabulary = "object, include_special_tokens = TRUE",
+  dataset_imdb_word_index = "path = 'imdb_word_index.json'",
+  dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
     directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
