@@ -101,7 +101,8 @@ with_texts <- function(code) {
   Sys.setenv(SIDEBYSIDE_DATA = folder, KERAS_HOME = folder)
   on.exit({
     Sys.unsetenv(names(before))
-    do.call(Sys.setenv, as.list(before[!is.na(before)]))
+    set <- as.list(before[!is.na(before)])
+    if (length(set)) do.call(Sys.setenv, set)
     unlink(folder, recursive = TRUE)
   })
   python("
