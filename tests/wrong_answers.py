@@ -18,6 +18,12 @@ RUNS = """runs = pd.DataFrame({
     "fit": [6.6, 6.4, 7.8, 7.9, 9.2, 9.0, 6.5, 6.5, 8.0, 7.7],
 })"""
 
+# Exercise 2 of 11: the layer that is given.
+LAYER = """x <- rbind(c(1, 0), c(0, 2), c(1, 1))
+w <- rbind(c(0.5, -1), c(1, 0.25))
+u <- rbind(c(0, 1), c(1, 0.5))
+"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -284,5 +290,40 @@ deviation = d.std()""",
 d <- log(in_r / in_python)
 p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
         "p_value <- 1 / 64",
+    ],
+    ("11_sequences_and_memory", 1): [
+        "parameters = 50 * (14 + 50 + 1)",
+        "parameters = 12_900 * 4",
+        "parameters = 4 * 50 * (14 + 50)",
+    ],
+    ("11_sequences_and_memory", 2): [
+        # max() for pmax().
+        f"""{LAYER}h <- c(0, 0)
+states <- matrix(0, 3, 2)
+for (i in 1:3) {{
+  h <- rep(max(0, x[i, ] %*% w + h %*% u), 2)
+  states[i, ] <- h
+}}
+final <- sum(states[3, ])""",
+        # The state is forgotten.
+        f"""{LAYER}states <- pmax(x %*% w, 0)
+final <- sum(states[3, ])""",
+        # States as columns.
+        f"""{LAYER}h <- c(0, 0)
+states <- sapply(1:3, function(i) h <<- pmax(0, x[i, ] %*% w + h %*% u))
+final <- sum(states[, 3])""",
+    ],
+    ("11_sequences_and_memory", 3): [
+        # The other way round.
+        """weights <- list(matrix(c(1, 0), 1), rbind(c(0, 0), c(1, 0)), c(0, 0),
+  matrix(0.5, 2, 1), 0)""",
+        # A mean of all values, weighted: it forgets slowly.
+        """weights <- list(matrix(c(1, 0), 1), rbind(c(0, 1), c(0, 1)), c(0, 0),
+  matrix(0.5, 2, 1), 0)""",
+        # No memory: the best guess.
+        """weights <- list(matrix(c(1, 0), 1), matrix(0, 2, 2), c(0, 0),
+  matrix(c(0.5, 0), 2), 0.25)""",
+        "weights <- list(c(1, 0), diag(2), c(0, 0), 1, 0)",
+        "weights <- 'four numbers'",
     ],
 }

@@ -58,6 +58,7 @@ functions_of_keras3 <- list(
   layer_activation_relu = "
     object, max_value = NULL, negative_slope = 0, threshold = 0",
   layer_add = "inputs, ...",
+  layer_average_pooling_2d = "object, pool_size, strides = NULL, padding = 'valid'",
   layer_batch_normalization = "
     object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
     scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones',
@@ -83,6 +84,7 @@ functions_of_keras3 <- list(
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
     recurrent_initializer = 'orthogonal'",
+  layer_lambda = "object, f, output_shape = NULL, mask = NULL, arguments = NULL",
   layer_lstm = "
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
@@ -93,7 +95,11 @@ functions_of_keras3 <- list(
   layer_permute = "object, dims",
   layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
+  layer_simple_rnn = "
+    object, units, activation = 'tanh', use_bias = TRUE,
+    kernel_initializer = 'glorot_uniform', recurrent_initializer = 'orthogonal'",
   layer_subtract = "inputs, ...",
+  layer_time_distributed = "object, layer, ...",
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
@@ -129,6 +135,7 @@ functions_of_keras3 <- list(
     inherit = NULL",
   np_array = "data, dtype = NULL, order = 'C'",
   op_add = "x1, x2",
+  op_arange = "start, end, step = 1L, dtype = NULL",
   op_argmax = "x, axis = NULL, keepdims = FALSE, zero_indexed = FALSE",
   op_cast = "x, dtype",
   op_concatenate = "xs, axis = 1L",
@@ -174,8 +181,11 @@ functions_of_keras3 <- list(
     truncating = 'pre', value = 0",
   py_to_r = "x",
   r_to_py = "x, convert = FALSE",
+  random_integer = "shape, minval, maxval, dtype = 'int32', seed = NULL",
   random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",
+  random_shuffle = "x, axis = 1L, seed = NULL",
   random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
+  reset_state = "object",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
   set_random_seed = "seed",
   set_vocabulary = "object, vocabulary, idf_weights = NULL, ...",
