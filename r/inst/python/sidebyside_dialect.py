@@ -181,7 +181,7 @@ def _r_value(value: object, *, one_based: bool = False) -> str:
 def _kind(name: str, default: object) -> str:
     """How an R value for this argument has to be translated.
 
-    `axis`: one-based in R. `sequences`: a list of lists, though R's numbers
+    `axis`: one-based in R. `sequences`: a list of vectors, though R's numbers
     and vectors are alike. `rows`: an array, in Keras's own type. `shape`:
     becomes a tuple, NA is None. `float`: stays as it is. `counted`: a function
     of the number of an epoch or a batch, from one in R. `number`: R writes 32
@@ -459,6 +459,17 @@ def _datasets():
             loader = importlib.import_module(path).load_data
             arguments = [*_arguments(loader), convert]
             yield _row(f"dataset_{name}", "dataset", path, arguments, dots="")
+            yield from _word_index(name, path)
+
+
+def _word_index(name: str, path: str):
+    if find := getattr(importlib.import_module(path), "get_word_index", None):
+        r_name, path = f"dataset_{name}_word_index", f"{path}.get_word_index"
+        # Keras's file was a pickle once, and keras3 still names it so for Reuters.
+        default = {"reuters": "'reuters_word_index.pkl'"}
+        ((r_path, py_path, json, kind),) = _arguments(find)
+        arguments = [(r_path, py_path, default.get(name, json), kind)]
+        yield _row(r_name, "call", path, arguments, dots="")
 
 
 def describe() -> list[dict]:
