@@ -28,6 +28,7 @@ def r(kernel):
     assert kernel.r(
         "model <- keras_model_sequential(input_shape = 3) |> layer_dense(2)\n"
         "d <- data.frame(alpha = 1, beta = 2)\n"
+        "l <- list(d = d, m = cbind(first = 1, second = 2))\n"
         "double <- function(number) 2 * number\n"
         "makeActiveBinding('noisy', function() {\n"
         "  cat('said'); warning('said'); message('said'); list(quiet = 1)\n"
@@ -55,6 +56,12 @@ def r(kernel):
         ("model$layers[[1]]$unit¦", "model$layers[[1]]$unit", "units"),
         ("d$¦", "d$", "d$alpha"),
         ("é <- 'é'; d$b¦", "d$b", "d$beta"),
+        ('d[["be¦"]]', "be", "beta"),
+        ("d[d[['alpha']] > 0, c('alpha', 'be¦", "be", "beta"),
+        ('l$d[["¦', "", "alpha"),
+        ('l[["d"]]$be¦', "be", "beta"),
+        ("l[['m']][, 'se¦", "se", "second"),
+        ("model[['pred¦", "pred", "predict"),
         ("library(retic¦", "retic", "reticulate"),
         ("stats::median¦", "stats::median", "stats::median"),
         ("readLines('kernel.l¦", "kernel.l", "kernel.log"),
