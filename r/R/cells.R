@@ -28,14 +28,31 @@ read_cell <- function(code) {
     options(error = as.call(list(note_calls)))
   }
   lapply(read, function(each) {
+    if (!"globalCallingHandlers" %in% all.names(each)) each <- heard(each)
     as.call(list(.Internal, call("withVisible", each)))
   })
+}
+
+# A call whose errors of rlang are told as R tells its own. rlang prints them
+# itself, and stops with no message. withCallingHandlers() would be seen among
+# the calls, and globalCallingHandlers() does not want to be called within it.
+heard <- function(call) {
+  hear <- as.call(list(.Internal, call(
+    ".addCondHands", "rlang_error", list(tell_as_r), globalenv(), NULL, TRUE
+  )))
+  as.call(list(`{`, hear, call))
+}
+
+tell_as_r <- function(condition) {
+  remember <- get0("poke_last_error", asNamespace("rlang"))
+  if (is.function(remember)) remember(condition) # for rlang::last_error()
+  stop(simpleError(conditionMessage(condition), conditionCall(condition)))
 }
 
 # R's option "error": with the calls R knows the places that they were made.
 note_calls <- function() {
   cell$calls <- sys.calls()
-  # As rlang's errors do, which print themselves.
+  # As of those that print themselves.
   cell$silent <- isFALSE(getOption("show.error.messages"))
 }
 
@@ -138,7 +155,7 @@ showing <- function(answer) {
   } else {
     print.default
   }
-  list(as.call(list(show, quote(x))), place)
+  list(heard(as.call(list(show, quote(x)))), place)
 }
 
 keep_last_value <- function(answer) {

@@ -259,7 +259,8 @@ def clean_message(message: str) -> str:
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
     # reticulate's own function is not what the reader called.
     message = re.sub(r"^Error in py_\w+_impl\(.*?\) : +\n? *", "Error: ", message)
-    return message.removesuffix("\n")
+    # Each crossing of R and Python adds one, and an empty line.
+    return re.sub(r"(RuntimeError: )\1+", r"\1", message).rstrip("\n")
 
 
 def with_line(message: str, line: int) -> str:
