@@ -175,11 +175,9 @@ prepare_pictures <- function() {
   # A page is complete, and shown, when the next one begins.
   show <- function(...) {
     pages <- drawn_pages()
-    if (length(pages) > 0) {
-      companion("sidebyside.kernel.console")$current()$show_pages(
-        as.list(names(pages)), as.list(unname(pages))
-      )
-    }
+    companion("sidebyside.kernel.console")$current()$begin_page(
+      as.list(names(pages)), as.list(unname(pages))
+    )
   }
   setHook("plot.new", show)
   setHook("grid.newpage", show)
@@ -204,6 +202,11 @@ begin_pictures <- function(package, draw, extension, ...) {
 }
 
 end_pictures <- function() {
+  if (!identical(getOption("device"), open_device)) {
+    # A device of the reader's counts for one cell, and is the current one.
+    grDevices::graphics.off()
+    options(device = open_device)
+  }
   unlink(cell$folder, recursive = TRUE)
 }
 

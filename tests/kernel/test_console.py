@@ -254,9 +254,26 @@ def test_a_picture_that_is_added_to_is_one_with_all_in_it(kernel):
     assert added["metadata"]["image/png"]["alt"] == "Two lines."
 
 
-def test_a_picture_stands_where_it_was_drawn(kernel):
-    reply = kernel.r("cat('a')\nplot(1)\ncat('b')\nplot(2)\ncat('c')")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "cat('a')\nplot(1)\ncat('b')\nplot(2)\ncat('c')",
+        "{ cat('a'); plot(1); cat('b'); plot(2); cat('c') }",
+        "f <- function(i) { cat(i); if (i != 'c') { plot(1); points(1, 1.1) } }\n"
+        "for (i in c('a', 'b', 'c')) f(i)",
+        f"{GGPLOT}{{ cat('a'); print(p); cat('b'); print(p); cat('c') }}",
+    ],
+    ids=["expressions", "braces", "loop", "grid"],
+)
+def test_a_picture_stands_where_it_was_drawn(kernel, code):
+    reply = kernel.r(code)
     assert reply.order == ["a", "a picture", "b", "a picture", "c"]
+
+
+@pytest.mark.parametrize("device", ["'pdf'", "function(...) png(tempfile())"])
+def test_a_readers_device_counts_for_one_cell(kernel, device):
+    assert not pictures(kernel.r(f"options(device = {device})\nplot(1)"))
+    assert len(pictures(kernel.r("plot(1)"))) == 1
 
 
 def test_a_picture_of_a_loop_does_not_wait_for_the_end(kernel):
