@@ -11,6 +11,9 @@ IN_ENV = @python3 tools/setup.py --exec
 # Jupyter refuses to run as root unless told; containers and CI have no other user.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# What the gallery reads, fetched where it is missing. Set-up does without.
+TEXTS = $(if $(wildcard python/sidebyside/data/texts.py),$(IN_ENV) python -m sidebyside.data.texts)
+
 # What JupyterLab opens. It serves the whole repository, so that links out of notebooks/ work.
 OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipynb)
 
@@ -18,7 +21,7 @@ OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipy
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help lab run book fruits timings handin collect setup test lint offline bench readme picture docs lock
+.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs lock
 
 help:  # the default
 	@awk -F ':.*## ' '/^##/ {print (NR > 1 ? "\n" : "") substr($$0, 4)} \
@@ -30,8 +33,14 @@ lab:  ## the notebooks in JupyterLab (ARGS=notebooks/01_mnist.ipynb opens that o
 	$(IN_ENV) jupyter lab $(AS_ROOT) --ServerApp.root_dir='$(CURDIR)' \
 		--LabApp.default_url=/lab/tree/$(patsubst $(CURDIR)/%,%,$(OPENED)) $(filter-out $(OPENED),$(ARGS))
 
-run:  ## every notebook executed, a table of the results, and the book
-	$(IN_ENV) python tools/run.py $(ARGS)
+run:  ## the course (00 to 09) executed, a table of the results, and the book
+	$(IN_ENV) python tools/run.py --part course $(ARGS)
+	$(IN_ENV) $(BOOK)
+	$(BOOK_IS_READY)
+
+gallery:  ## the same for the gallery (10 and up); first gets its texts, once
+	$(TEXTS)
+	$(IN_ENV) python tools/run.py --part gallery $(ARGS)
 	$(IN_ENV) $(BOOK)
 	$(BOOK_IS_READY)
 
@@ -57,18 +66,21 @@ setup:  ## everything that the others need, installed; each of them begins with 
 ## What a maintainer does
 
 test:  ## run all tests, those of the notebooks as on Binder (see offline)
+	$(TEXTS)
 	$(IN_ENV) python tools/offline.py --no-limit python -m pytest $(ARGS)
 
 lint:  ## check the style of the Python code and of the notebooks' Python cells
 	$(IN_ENV) ruff check $(ARGS) python tools tests book notebooks
 
 offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of memory
+	$(TEXTS)
 	$(IN_ENV) python tools/offline.py $(ARGS)
 
 bench:  ## measure speed and memory against the limits
+	$(TEXTS)
 	$(IN_ENV) python tools/bench.py $(ARGS)
 
-readme:  ## compute the README's timings and minutes anew, then take its picture
+readme:  ## compute the README's timings, minutes and gallery anew, take its picture
 	$(IN_ENV) python tools/readme.py $(ARGS)
 	@$(MAKE) --no-print-directory picture ARGS=
 

@@ -1,11 +1,13 @@
 """Update the computed parts of README.md (part of `make readme`).
 
-Two regions of the README, each between two HTML comments, are written here:
+Three regions of the README, each between two HTML comments, are written here:
 
     timings         what the reference campaigns (data/timings/reference-*) say: a
                     table, the outcome in words, the machine
-    reading order   the last column of the table of notebooks: the minutes of each
+    reading order   the last column of the table of the course: the minutes of each
                     notebook's opening table
+    gallery         the table of the gallery: each notebook's title, the examples of
+                    2017 that its headings name, its minutes
 
 tools/screenshot.py takes the picture (book/static/pair.png). Nothing is written if
 something is missing.
@@ -16,10 +18,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from run import notebooks_of
 from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
@@ -33,7 +36,6 @@ from sidebyside.timing.report import machine_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-NOTEBOOKS = ROOT / "notebooks"
 TIMINGS = ROOT / "data" / "timings"
 
 BEGIN, END = "<!-- {} (written by `make readme`) -->", "<!-- end of {} -->"
@@ -42,6 +44,9 @@ ROW = re.compile(
     r"^(\| \[[^]]+\]\(notebooks/([\w-]+)\.ipynb\) \|.*\|)[^|]*\|$", re.MULTILINE
 )
 MINUTES = re.compile(r"^\| Minutes on two cores \| *(\d+)\b", re.MULTILINE)
+TITLE = re.compile(r"^# ([^:\n]+)")
+# In a heading of the gallery: `addition_rnn`, but not `fit()`.
+EXAMPLE = re.compile(r"^## .*`([a-z0-9]+(?:_[a-z0-9]+)+)`", re.MULTILINE)
 
 
 def put(text: str, region: str, make: Callable[[str], str]) -> str:
@@ -57,22 +62,39 @@ def put(text: str, region: str, make: Callable[[str], str]) -> str:
     return f"{head}{begin}\n\n{make(inside).strip()}\n\n{end}{tail}"
 
 
-# --- the table of notebooks
+# --- the tables of notebooks
 
 
-def minutes_of(notebooks: Path) -> dict[str, str]:
-    """Name of each notebook -> the minutes that its opening table gives."""
-    found = {}
-    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
-        opening = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
-        match = MINUTES.search("".join(opening["source"]))
-        if match is None:
-            raise Sentence(
-                f"{path.name} does not say its minutes: expected '| Minutes on two "
-                "cores | 2 |' or the like in its first cell"
-            )
-        found[path.stem] = match[1]
-    return found
+def text_of(notebook: Path) -> str:
+    """All Markdown of a notebook, its first cell first."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join(
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+    )
+
+
+def minutes_of(notebook: Path) -> str:
+    """The minutes that the opening table of a notebook gives."""
+    match = MINUTES.search(text_of(notebook))
+    if match is None:
+        raise Sentence(
+            f"{notebook.name} does not say its minutes: expected '| Minutes on two "
+            "cores | 2 |' or the like in its first cell"
+        )
+    return match[1]
+
+
+def gallery(notebooks: Iterable[Path]) -> str:
+    """The table of the gallery."""
+    rows = []
+    for path in notebooks:
+        text = text_of(path)
+        examples = ", ".join(f"`{name}`" for name in EXAMPLE.findall(text))
+        title = f"[{path.stem[:2]} {TITLE.match(text)[1]}](notebooks/{path.name})"
+        rows.append(f"| {title} | {examples} | {minutes_of(path)} |")
+    if not rows:
+        return "There are none yet."
+    return "\n".join(["| notebook | examples | minutes |", "|---|---|---|", *rows])
 
 
 def reading_order(table: str, minutes: Mapping[str, str]) -> str:
@@ -186,9 +208,10 @@ def campaign_sentences(folder: Path, found: Verdict) -> Iterator[str]:
 
 
 def renewed(text: str) -> str:
-    """The README's text with both regions updated."""
-    minutes = minutes_of(NOTEBOOKS)
+    """The README's text with its regions updated."""
+    minutes = {path.stem: minutes_of(path) for path in notebooks_of("course")}
     text = put(text, "reading order", lambda table: reading_order(table, minutes))
+    text = put(text, "gallery", lambda _: gallery(notebooks_of("gallery")))
     return put(text, "timings", lambda _: timings(reference_campaigns(TIMINGS)))
 
 

@@ -1,4 +1,4 @@
-"""Execute the notebooks in order and say how it went (`make run`).
+"""Execute notebooks in order and say how it went (`make run`, `make gallery`).
 
 The executed copies go to build/notebooks/; with --in-place they replace the
 notebooks themselves, which is how the outputs that are committed are made.
@@ -25,6 +25,9 @@ EXECUTED = PROJECT / "build" / "notebooks"
 # The table again, for `make bench`.
 SUMMARY = PROJECT / "build" / "run.json"
 
+# The two parts of the collection, told apart by their notebooks' numbers.
+PARTS = {"course": "0[0-9]_*.ipynb", "gallery": "1[0-9]_*.ipynb"}
+
 LINE = "{:<32}  {:<7}  {:<11}  {:<13}  {}"
 
 # Asked of the kernel itself when it is done: kilobytes on Linux, bytes on
@@ -33,6 +36,11 @@ PEAK = (
     "__import__('resource').getrusage(0).ru_maxrss"
     " * (1 if __import__('sys').platform == 'darwin' else 1024)"
 )
+
+
+def notebooks_of(part: str) -> list[Path]:
+    """The notebooks of a part of the collection, in reading order."""
+    return sorted(NOTEBOOKS.glob(PARTS[part]))
 
 
 @dataclass
@@ -134,6 +142,9 @@ def show_progress(name: str, cell: int, cells: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path)
+    parser.add_argument(
+        "--part", choices=PARTS, help="only this part, if no notebooks are named"
+    )
     parser.add_argument("--in-place", action="store_true")
     parser.add_argument("--output", type=Path, default=EXECUTED)
     chosen = parser.parse_args()
@@ -141,7 +152,10 @@ def main() -> int:
         if not path.is_file():
             parser.error(f"{path} is no file; expected a notebook (.ipynb)")
     sources = [path.resolve() for path in chosen.notebooks]
-    sources = sources or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    parts = [chosen.part] if chosen.part else PARTS
+    sources = sources or [path for part in parts for path in notebooks_of(part)]
+    if not sources:
+        parser.error(f"{NOTEBOOKS} has no notebooks of the {chosen.part}")
     outcomes = []
     for source in sources:
         target = source if chosen.in_place else chosen.output / source.name

@@ -188,6 +188,12 @@ as_vector_data <- function(x) {
   }
 }
 
+# Words or numbers in a row, for pad_sequences(): an array of one dimension
+# crosses twenty times as fast as a list.
+as_sequence <- function(x) {
+  if (length(x)) as_array(as_whole(unlist(x))) else list()
+}
+
 # Into how many parts, or where to cut.
 as_sections <- function(x) {
   if (is.atomic(x) && length(x) == 1 && is.null(dim(x))) {
@@ -211,7 +217,7 @@ as_argument <- function(value, kind) {
     codes = as_one_array(as_integers(value)),
     data = as_vector_data(value),
     sections = as_sections(value),
-    sequences = lapply(value, function(x) as.list(as_whole(x))),
+    sequences = lapply(value, as_sequence),
     whole = as_whole(value),
     as_keras(value)
   )

@@ -62,3 +62,20 @@ reset_state <- function(object) {
   object$reset_state()
   invisible(object)
 }
+
+# A layer that prepares data (layer_text_vectorization(),
+# layer_normalization(), ...) first looks at the data it is for.
+adapt <- function(object, data, ..., batch_size = NULL, steps = NULL) {
+  options <- given_arguments(but = c("object", "data"))
+  do.call(object$adapt, c(list(as_numpy(data)), as_whole(options)))
+  invisible(object)
+}
+
+get_vocabulary <- function(object, include_special_tokens = TRUE) {
+  object$get_vocabulary(include_special_tokens = include_special_tokens)
+}
+
+set_vocabulary <- function(object, vocabulary, idf_weights = NULL, ...) {
+  do.call(object$set_vocabulary, given_arguments(but = "object"))
+  invisible(object)
+}

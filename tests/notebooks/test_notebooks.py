@@ -2,21 +2,29 @@
 
 Each rule is a function that takes a notebook and gives sentences, one for
 each thing that is wrong; every rule is tried on a notebook that breaks it.
+Some rules are for the gallery only, some differ there from the course.
 Whether the outputs are what the code gives is asked by nbval, see pytest.ini.
 """
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbval.plugin import get_sanitize_patterns
 from sidebyside.timing.cells import STAGES, NoProgram, programs_of
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from run import notebooks_of  # noqa: E402
+
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
-PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+COURSE, GALLERY = notebooks_of("course"), notebooks_of("gallery")
+PATHS = [*COURSE, *GALLERY]
 
 COLUMNS = 60  # of a half of a pair, which has half a screen
 WIDE_COLUMNS = 72  # of the other cells, as the text around them
@@ -31,7 +39,25 @@ TAGS |= {"exercise", "answer", "solution"}  # test_exercises.py
 TAGS |= {f"timed-{stage}" for stage in STAGES}  # the programs of 03
 
 # Rows of the table that a notebook opens with.
-OPENING = ("You will learn", "You need", "Minutes on two cores", "Memory")
+REST = ("You need", "Minutes on two cores", "Memory")
+OPENING = ("You will learn", *REST)
+OPENING_OF_GALLERY = ("After this you can", *REST)
+
+# The notebooks of the gallery, and the examples of 2017 that each one has.
+EXAMPLES = {
+    "11_sequences_and_memory": {
+        "mnist_irnn",
+        "mnist_hierarchical_rnn",
+        "stateful_lstm",
+        "addition_rnn",
+    },
+    "12_words": {"imdb_fasttext", "imdb_cnn", "reuters_mlp"},
+    "13_word_order": {"imdb_lstm", "imdb_bidirectional_lstm", "imdb_cnn_lstm"},
+    "14_stories_and_answers": {"babi_rnn", "babi_memnn"},
+    "15_letter_by_letter": {"lstm_text_generation"},
+}
+# Rows of the table that the section of an example opens with.
+ABOUT_EXAMPLE = ["2017", "What broke", "Now"]
 
 
 def tags(cell):
@@ -48,6 +74,14 @@ def is_r(cell):
 
 def first_line(cell):
     return cell.source.split("\n")[0]
+
+
+def in_gallery(notebook):
+    return notebook.stem >= "1"
+
+
+def texts(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
 # --- rules about execution
@@ -174,6 +208,53 @@ def exempt_by_tag_only(notebook):
     ]
 
 
+# --- rules about the code
+
+
+def layers_are_added_one_per_line(notebook):
+    """Dropout()(Dense()(x)) draws its seeds in another order than R's pipe."""
+    return [
+        f"several layers in one call: {ast.unparse(node)!r}"
+        for cell in code_cells(notebook)
+        if not is_r(cell)
+        for node in ast.walk(
+            ast.parse(TransformerManager().transform_cell(cell.source))
+        )
+        if isinstance(node, ast.Call) and (nests_layers(node) or lists_layers(node))
+    ]
+
+
+def class_called(node):
+    """The class that a call makes something of: Dense of layers.Dense(3)."""
+    name = ""
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return name if name[:1].isupper() else ""
+
+
+def nests_layers(call):
+    """Whether one layer is made and called in the arguments of another."""
+    inside = [x for value in arguments(call) for x in ast.walk(value)]
+    return made_and_called(call) and any(map(made_and_called, inside))
+
+
+def made_and_called(node):
+    return isinstance(node, ast.Call) and bool(class_called(node.func))
+
+
+def arguments(call):
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def lists_layers(call):
+    """Whether Sequential() is given more than its input."""
+    return class_called(call) == "Sequential" and any(
+        class_called(node) not in ("", "Input")
+        for value in arguments(call)
+        for node in ast.walk(value)
+    )
+
+
 # --- rules about the text
 
 
@@ -185,7 +266,7 @@ def opens_as_agreed(notebook):
     wrong = []
     if len(paragraphs) < 3 or paragraphs[1].startswith("|"):
         wrong.append("no paragraph between the title and the table")
-    for row in OPENING:
+    for row in OPENING_OF_GALLERY if in_gallery(notebook) else OPENING:
         if not re.search(rf"^\| *{row} *\| *\S", first.source, re.MULTILINE):
             wrong.append(f"no row {row!r} in the opening table")
     return wrong
@@ -217,6 +298,36 @@ def closes_as_agreed(notebook):
     if last.cell_type != "markdown" or not linked:
         wrong.append("the last cell links to no other notebook")
     return wrong
+
+
+def examples_open_as_agreed(notebook):
+    """What it was, what broke, what it is now: before anything else."""
+    sections = re.split(r"(?m)^## (.*)$", "\n\n".join(texts(notebook)))
+    wrong, missing = [], set(EXAMPLES.get(notebook.stem, ()))
+    for heading, text in zip(sections[1::2], sections[2::2], strict=True):
+        named = missing & set(re.findall("`(.*?)`", heading))
+        missing -= named
+        table = text.strip().split("\n\n")[0]
+        rows = re.findall(r"(?m)^\| *(\w[\w ]*?) *\| *\S", table)
+        if named and rows != ABOUT_EXAMPLE:
+            wrong.append(f"{heading!r} opens with rows {rows}, not {ABOUT_EXAMPLE}")
+    return wrong + [f"no section for the example {name}" for name in sorted(missing)]
+
+
+def asks_three_questions(notebook):
+    """In a cell each: the number, the question, the folded answer."""
+    asked = [text for text in texts(notebook) if "<summary>Answer<" in text]
+    expected = [f"**Question {number}.**" for number in (1, 2, 3)] * in_gallery(
+        notebook
+    )
+    begin = [text[: len("**Question 1.**")] for text in asked]
+    wrong = [] if begin == expected else [f"questions {begin}, not {expected}"]
+    form = r"\?\s+<details><summary>Answer</summary>\n\n.+\n\n</details>"
+    return wrong + [
+        f"not a question and one folded answer: {text[:60]!r}"
+        for text in asked
+        if not re.search(form, text, re.DOTALL) or text.count("<summary>") > 1
+    ]
 
 
 def without_code(markdown):
@@ -254,9 +365,12 @@ RULES = [
     pairs_are_checked,
     tags_are_known,
     exempt_by_tag_only,
+    layers_are_added_one_per_line,
     opens_as_agreed,
     titled_once,
     closes_as_agreed,
+    examples_open_as_agreed,
+    asks_three_questions,
     figures_have_a_text,
     figures_lie_in_outputs,
 ]
@@ -275,6 +389,7 @@ def notebook(path):
     """Read, which also says whether it is a valid one."""
     found = nbformat.read(path, as_version=4)
     nbformat.validate(found)
+    found.stem = path.stem
     return found
 
 
@@ -289,7 +404,11 @@ def test_size(path):
 
 
 def test_numbers_are_not_given_twice_and_have_no_gaps():
-    assert [int(path.name[:2]) for path in PATHS] == list(range(len(PATHS)))
+    assert [int(path.name[:2]) for path in COURSE] == list(range(len(COURSE)))
+
+
+def test_the_notebooks_of_the_gallery_are_those_of_the_table():
+    assert {path.stem for path in GALLERY} <= set(EXAMPLES)
 
 
 def test_no_other_file_of_the_folder_is_a_notebook():
@@ -297,16 +416,28 @@ def test_no_other_file_of_the_folder_is_a_notebook():
     assert sorted((ROOT / "notebooks").rglob("[!.]*.ipynb")) == PATHS
 
 
+# The README's section with this anchor lists the gallery.
+GALLERY_LIST = "../README.md#the-gallery"
+LINK = re.compile(rf"\]\((?:notebooks/)?(\d\d_\w+\.ipynb|{re.escape(GALLERY_LIST)})")
+
+
+def links_of(page):
+    if page == GALLERY_LIST:
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        text = readme.split("\n### The gallery\n")[1].split("\n## ")[0]
+    else:
+        text = "\n".join(texts(nbformat.read(PATHS[0].with_name(page), 4)))
+    return set(LINK.findall(text))
+
+
 def test_every_notebook_can_be_reached_from_the_first():
     """By its links, and from there by theirs."""
     reached, new = set(), {PATHS[0].name}
     while new:
-        name = new.pop()
-        reached.add(name)
-        cells = nbformat.read(PATHS[0].with_name(name), 4).cells
-        text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-        new |= set(re.findall(r"\((\d\d_\w+\.ipynb)", text)) - reached
-    assert reached == {path.name for path in PATHS}
+        page = new.pop()
+        reached.add(page)
+        new |= links_of(page) - reached
+    assert reached == {GALLERY_LIST, *(path.name for path in PATHS)}
 
 
 def test_the_first_code_cell_is_introduced_by_what_to_do_if_it_fails():
@@ -442,7 +573,7 @@ CLOSING = markdown(
 )
 
 
-def build(*cells):
+def build(*cells, stem="01_mnist"):
     """A notebook of copies of these cells, executed in order."""
     copies = nbformat.from_dict([dict(cell) for cell in cells])
     number = 0
@@ -451,15 +582,38 @@ def build(*cells):
         if cell.cell_type == "code":
             number += 1
             cell.execution_count = number
-    return new_notebook(cells=copies)
+    notebook = new_notebook(cells=copies)
+    notebook.stem = stem
+    return notebook
 
 
-GOOD = [opening(), R_HALF, PYTHON_HALF, CHECK, FOUND, COMPUTED, CLOSING]
+def example(heading="## Letters: `lstm_text_generation`", rows=ABOUT_EXAMPLE):
+    table = "\n".join(f"| {row} | something |" for row in rows)
+    return markdown(f"{heading}\n\n| | |\n|---|---|\n{table}\n\nText.")
 
 
+def question(number, asked="Why?", answer="Because."):
+    hidden = f"<details><summary>Answer</summary>\n\n{answer}\n\n</details>"
+    return markdown(f"**Question {number}.** {asked}\n\n{hidden}")
+
+
+LESSON = [R_HALF, PYTHON_HALF, CHECK, FOUND, COMPUTED, CLOSING]
+QUESTIONS = [question(number) for number in (1, 2, 3)]
+GOOD = {
+    "01_mnist": [opening(), *LESSON],
+    "15_letter_by_letter": [
+        opening(OPENING_OF_GALLERY),
+        example(),
+        *QUESTIONS,
+        *LESSON,
+    ],
+}
+
+
+@pytest.mark.parametrize("stem", GOOD)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_a_good_notebook_breaks_no_rule(rule):
-    assert rule(build(*GOOD)) == []
+def test_a_good_notebook_breaks_no_rule(rule, stem):
+    assert rule(build(*GOOD[stem], stem=stem)) == []
 
 
 BAD = [
@@ -493,6 +647,16 @@ BAD = [
     (pairs_are_checked, [CHECK, R_HALF, PYTHON_HALF], "after the last pair"),
     (tags_are_known, [code("1", "chek")], "chek"),
     (exempt_by_tag_only, [code("# NBVAL_IGNORE_OUTPUT\n1")], "in a comment"),
+    *(
+        (layers_are_added_one_per_line, [code(source)], said)
+        for source, said in [
+            ("%load_ext a\ny = Dropout(0.1)(Dense(2)(x))", "Dropout(0.1)(Dense(2)(x))"),
+            ("y = a.Add()([Dense(2)(x), (x)])", "a.Add()"),
+            ("def f(x):\n    return Dense(1)(inputs=keras.layers.GRU(2)(x)[0])", "GRU"),
+            ("m = keras.Sequential([Dense(2), Dropout(0.1)])", "Sequential"),
+            ("m = Sequential(layers=[keras.Input((2,)), Dense(2)])", "Sequential"),
+        ]
+    ),
     (opens_as_agreed, [markdown("## Second level")], "title"),
     (opens_as_agreed, [opening(paragraph="")], "no paragraph"),
     (opens_as_agreed, [opening(rows=OPENING[1:])], "'You will learn'"),
@@ -524,9 +688,35 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "cells", "said"), BAD)
-def test_a_rule_finds_what_breaks_it(rule, cells, said):
-    found = rule(build(*cells))
+BAD_IN_GALLERY = [
+    (opens_as_agreed, [opening()], "'After this you can'"),
+    (examples_open_as_agreed, [example("## Letters")], "lstm_text_generation"),
+    (examples_open_as_agreed, [example("### `lstm_text_generation`")], "no section"),
+    (examples_open_as_agreed, [example(rows=ABOUT_EXAMPLE[:2])], "opens with rows"),
+    (examples_open_as_agreed, [example(rows=ABOUT_EXAMPLE[::-1])], "opens with rows"),
+    (
+        examples_open_as_agreed,
+        [markdown("## `lstm_text_generation`\n\nText."), example("### More")],
+        "opens with rows []",
+    ),
+    (asks_three_questions, QUESTIONS[:2], "'**Question 2.**'], not"),
+    (asks_three_questions, [*QUESTIONS, question(4)], "'**Question 4.**'], not"),
+    (asks_three_questions, QUESTIONS[::-1], "questions"),
+    (asks_three_questions, [*QUESTIONS[:2], question(3, "Tell.")], "not a question"),
+    (asks_three_questions, [*QUESTIONS[:2], question(3, answer="")], "not a question"),
+]
+
+
+@pytest.mark.parametrize(
+    ("stem", "rule", "cells", "said"),
+    [
+        *(("01_mnist", *row) for row in BAD),
+        ("01_mnist", asks_three_questions, QUESTIONS, "not []"),
+        *(("15_letter_by_letter", *row) for row in BAD_IN_GALLERY),
+    ],
+)
+def test_a_rule_finds_what_breaks_it(stem, rule, cells, said):
+    found = rule(build(*cells, stem=stem))
     assert len(found) >= 1
     assert said in found[0]
 
@@ -536,6 +726,10 @@ def test_what_is_meant_breaks_no_rule():
     assert no_errors_but_intended_ones(build(error)) == []
     figure = code("p", outputs=[shows(alt="A line."), shows("text/html")])
     assert figures_have_a_text(build(figure)) == []
+    # A layer that wraps one, a layer that was made before.
+    wrapped = code("y = Bidirectional(LSTM(2))(first(x))")
+    begun = code("m = Sequential([keras.Input((2,))])\nm.add(Dense(2))")
+    assert layers_are_added_one_per_line(build(wrapped, begun)) == []
     # An answer is asked for in one language or in both.
     alone = code("%%R\nx <- NULL", "exercise", "answer", "r")
     half = code("x = None", "pair", "python", "exercise", "answer")

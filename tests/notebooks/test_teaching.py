@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,9 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from run import notebooks_of  # noqa: E402
+
 TEACHING = ROOT / "notebooks" / "teaching.md"
 TEXT = TEACHING.read_text(encoding="utf-8")
 PLANS = re.findall(r"^## ((\d+) minutes: .*)$", TEXT, re.MULTILINE)
@@ -60,9 +64,9 @@ def test_a_section_that_is_not_there_is_found():
     assert "Rest" not in headings("01_mnist.ipynb")
 
 
-def test_every_notebook_is_used_in_the_longest_plan():
+def test_every_notebook_of_the_course_is_used_in_the_longest_plan():
     used = {notebook for row in rows(PLANS[-1][0]) for notebook, _ in named(row[1])}
-    assert used == {path.name for path in TEACHING.parent.glob("[0-9][0-9]_*.ipynb")}
+    assert used == {path.name for path in notebooks_of("course")}
 
 
 def test_the_links_are_those_of_the_book(monkeypatch):

@@ -171,19 +171,32 @@ TABLE = (
 )
 
 
+def write_notebook(path, *texts):
+    """A notebook of Markdown cells."""
+    cells = [{"cell_type": "markdown", "source": [text]} for text in texts]
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    return path
+
+
 def test_minutes_come_from_the_notebooks_opening_tables(tmp_path):
-    for name, said in (("00_a", "3 on painted fruits, 5 on others"), ("01_b", "12")):
-        cell = {"source": ["# Title\n", f"| Minutes on two cores | {said} |\n"]}
-        notebook = json.dumps({"cells": [cell]})
-        (tmp_path / f"{name}.ipynb").write_text(notebook, encoding="utf-8")
-    found = readme.minutes_of(tmp_path)
-    assert found == {"00_a": "3", "01_b": "12"}
+    text = "# Title\n| Minutes on two cores | 3 on painted fruits, 5 on others |\n"
+    assert readme.minutes_of(write_notebook(tmp_path / "a.ipynb", text)) == "3"
+    found = {"00_a": "3", "01_b": "12"}
     expected = TABLE.replace("Why? | 9", "Why? | 3").replace("When? | 9", "When? | 12")
     assert readme.reading_order(TABLE, found) == expected
-    untold = json.dumps({"cells": [{"source": "# Title"}]})
-    (tmp_path / "02_c.ipynb").write_text(untold, encoding="utf-8")
+    untold = write_notebook(tmp_path / "02_c.ipynb", "# Title")
     with pytest.raises(Sentence, match=r"02_c.ipynb does not say its minutes"):
-        readme.minutes_of(tmp_path)
+        readme.minutes_of(untold)
+
+
+def test_the_table_of_the_gallery_comes_from_its_notebooks(tmp_path):
+    opening = "# Words: which ones?\n\n| Minutes on two cores | 2 |"
+    parts = ("## Pairs: `imdb_fasttext`", "## `fit()`", "## Windows: `imdb_cnn`\n\nx")
+    path = write_notebook(tmp_path / "12_words.ipynb", opening, *parts)
+    assert table_of(readme.gallery([path])) == [
+        ["notebook", "examples", "minutes"],
+        ["[12 Words](notebooks/12_words.ipynb)", "`imdb_fasttext`, `imdb_cnn`", "2"],
+    ]
 
 
 @pytest.mark.parametrize(

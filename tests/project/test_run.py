@@ -10,6 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import run as tool  # noqa: E402
 
 
 def write(path, *cells):
@@ -160,3 +162,40 @@ def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path):
     assert done.returncode == 2
     assert "no.ipynb is no file; expected a notebook" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "executed"),
+    [
+        ([], ["00_a", "07_b", "10_c", "18_d"]),
+        (["--part", "course"], ["00_a", "07_b"]),
+        (["--part", "gallery"], ["10_c", "18_d"]),
+        (["--part", "gallery", "{}/00_a.ipynb"], ["00_a"]),
+    ],
+)
+def test_the_course_the_gallery_or_what_is_named(
+    monkeypatch, tmp_path, arguments, executed
+):
+    for name in ("18_d", "10_c", "07_b", "00_a", "copy_of_00_a"):
+        write(tmp_path / f"{name}.ipynb")
+    found = []
+
+    def execute(source, target):
+        found.append(source.stem)
+        return tool.Outcome(source.name, 0.1, 0, 0, 0)
+
+    monkeypatch.setattr(tool, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(tool, "SUMMARY", tmp_path / "run.json")
+    monkeypatch.setattr(tool, "execute", execute)
+    given = [x.format(tmp_path) for x in arguments]
+    monkeypatch.setattr(sys, "argv", ["run.py", "--output", str(tmp_path), *given])
+    assert tool.main() == 0
+    assert found == executed
+
+
+def test_a_part_without_notebooks_is_a_sentence(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tool, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.py", "--part", "gallery"])
+    with pytest.raises(SystemExit, match="2"):
+        tool.main()
+    assert "no notebooks of the gallery" in capsys.readouterr().err

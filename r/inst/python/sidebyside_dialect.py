@@ -181,7 +181,7 @@ def _r_value(value: object, *, one_based: bool = False) -> str:
 def _kind(name: str, default: object) -> str:
     """How an R value for this argument has to be translated.
 
-    `axis`: one-based in R. `sequences`: a list of lists, though R's numbers
+    `axis`: one-based in R. `sequences`: a list of vectors, though R's numbers
     and vectors are alike. `rows`: an array, in Keras's own type. `shape`:
     becomes a tuple, NA is None. `float`: stays as it is. `counted`: a function
     of the number of an epoch or a batch, from one in R. `number`: R writes 32

@@ -8,6 +8,7 @@ functions_of_keras3 <- list(
   `%>%` = "lhs, rhs",
   `%as%` = "object, name",
   active_property = "fn",
+  adapt = "object, data, ..., batch_size = NULL, steps = NULL",
   all_dims = "",
   array_reshape = "x, dim, order = c('C', 'F')",
   as_iterator = "x",
@@ -24,6 +25,7 @@ functions_of_keras3 <- list(
   clear_session = "free_memory = TRUE",
   Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
+  get_vocabulary = "object, include_special_tokens = TRUE",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
     directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
@@ -153,6 +155,7 @@ functions_of_keras3 <- list(
   random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
   set_random_seed = "seed",
+  set_vocabulary = "object, vocabulary, idf_weights = NULL, ...",
   set_weights = "object, weights",
   shape = "...",
   to_categorical = "x, num_classes = NULL",

@@ -145,8 +145,28 @@ test_that("a named list names what has no name after what was written", {
 
 test_that("sequences may have one element, and R's numbers stay whole", {
   skip_with_keras3("its result is the same; its type is not")
-  padded <- pad_sequences(list(c(1, 2), 3, numeric()))
-  expect_equal(padded, rbind(c(1, 2), c(0, 3), c(0, 0)))
+  padded <- pad_sequences(list(c(1, 2), 3, numeric(), list(4, 5L)))
+  expect_equal(padded, rbind(c(1, 2), c(0, 3), c(0, 0), c(4, 5)))
+})
+
+test_that("a layer adapts to texts, and tells its vocabulary", {
+  vectorize <- layer_text_vectorization(max_tokens = 4)
+  expect_identical(vectorize |> adapt(c("a B a", "b a c d")), vectorize)
+  expect_identical(get_vocabulary(vectorize), c("", "[UNK]", "a", "b"))
+  expect_identical(get_vocabulary(vectorize, FALSE), c("a", "b"))
+  expect_equal(as.array(vectorize("b z a")), array(c(3, 1, 2)))
+  set_vocabulary(vectorize, c("z", "b"))
+  expect_equal(as.array(vectorize(c("b z", "a"))), rbind(3:2, 1:0))
+})
+
+test_that("a layer adapts to numbers, batch by batch", {
+  normalize <- layer_normalization()
+  x <- matrix(c(1, 3, 10, 30), 2)
+  adapt(normalize, x)
+  expect_equal(as.array(normalize(x)), rbind(c(-1, -1), c(1, 1)))
+  lookup <- layer_text_vectorization(output_mode = "multi_hot")
+  adapt(lookup, c("a a", "b"), batch_size = 1)
+  expect_identical(get_vocabulary(lookup), c("[UNK]", "a", "b"))
 })
 
 test_that("the state of a metric is reset", {
