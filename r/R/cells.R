@@ -150,6 +150,8 @@ showing <- function(answer) {
     function(x) cat("\n")
   } else if (isS4(place$x)) {
     methods::show
+  } else if (inherits(place$x, "help_files_with_topic")) {
+    function(x) print(without_reexports(x))
   } else if (is.object(place$x) || is.function(place$x)) {
     print
   } else {

@@ -88,7 +88,7 @@ explanation <- function(name) {
   if (search_name %in% search() && has_help(name)) {
     return(usage_first(help_lines(name)))
   }
-  pages <- utils::help((name))
+  pages <- without_reexports(utils::help((name)))
   if (length(pages)) {
     usage_first(utils::capture.output(
       tools::Rd2txt(utils:::.getHelpFile(pages[1]),

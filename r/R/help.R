@@ -452,6 +452,24 @@ dialect_example <- function(topic, ...) {
   invisible()
 }
 
+# What R's help() found, without pages that only say that a package passes a
+# function on. For fit() and its like keras3 has a page of its own method, which
+# R does not find by that name.
+without_reexports <- function(found) {
+  is_own <- basename(found) != "reexports"
+  if ("keras3" %in% basename(dirname(dirname(found[!is_own])))) {
+    method <- paste0(attr(found, "topic"), ".keras.src.models.model.Model")
+    page <- utils::help((method), package = "keras3")
+    if (length(page)) {
+      return(page)
+    }
+  }
+  if (all(is_own) || !any(is_own)) {
+    return(found)
+  }
+  do.call(structure, c(list(found[is_own]), attributes(found)))
+}
+
 # ---- library(keras3), where there is no keras3 ------------------------------
 
 has_keras3 <- function() nzchar(system.file(package = "keras3"))

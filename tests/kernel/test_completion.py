@@ -158,6 +158,13 @@ def test_help_is_shown_in_the_cell(r, code, first, within):
     assert "/Rtmp" not in shown.stdout
 
 
+def test_help_of_fit_is_that_of_a_model(r):
+    """R's help has none of keras3's pages by that name, but a menu of packages."""
+    shown = r.r("?fit").stdout
+    assert "Choose one" not in shown
+    assert "validation_split" in shown
+
+
 def test_a_menu_that_nobody_can_answer_ends(r):
     """R's menu() asks until it has an answer; help() of two packages' pages uses it."""
     assert r.r("menu(c('one', 'two'))").stdout.endswith("[1] 0\n")

@@ -70,6 +70,11 @@ functions_of_keras3 <- list(
     kernel_initializer = 'glorot_uniform', bias_initializer = 'zeros'",
   layer_dropout = "object, rate, noise_shape = NULL, seed = NULL",
   layer_flatten = "object, data_format = NULL",
+  layer_integer_lookup = "
+    object, max_tokens = NULL, num_oov_indices = 1L, mask_token = NULL,
+    oov_token = -1L, vocabulary = NULL, vocabulary_dtype = 'int64',
+    idf_weights = NULL, invert = FALSE, output_mode = 'int', sparse = FALSE,
+    pad_to_max_tokens = FALSE, name = NULL",
   layer_max_pooling_2d = "
     object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
     data_format = NULL",
