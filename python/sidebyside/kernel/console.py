@@ -142,8 +142,11 @@ class Console:
         R does so on its way back to the prompt, after an error as well. (Its
         `.Internal(printDeferredWarnings())` says "In addition: " before.)
         """
+        turn.stopped = False
         with contextlib.suppress(_Failed):
             self._try(self._abort, self._r.baseenv)
+        if turn.stopped:  # The call fails in any case.
+            raise KeyboardInterrupt
 
     def _try(self, call: Any, environment: Any) -> Any:
         """Evaluate at top level; a pointer that nothing protects."""
