@@ -4,6 +4,7 @@
 # What of Keras stands behind a function that is written out in R. Those made
 # from Keras's signatures know it themselves.
 keras_sources <- c(
+  adapt = "keras.layers.TextVectorization.adapt",
   Callback = "keras.callbacks.Callback",
   clone_model = "keras.models.clone_model",
   compile = "keras.Model.compile",
@@ -15,6 +16,7 @@ keras_sources <- c(
   get_config = "keras.Layer.get_config",
   get_custom_objects = "keras.saving.get_custom_objects",
   get_layer = "keras.Model.get_layer",
+  get_vocabulary = "keras.layers.TextVectorization.get_vocabulary",
   get_weights = "keras.Layer.get_weights",
   keras_input = "keras.Input",
   keras_model = "keras.Model",
@@ -45,6 +47,7 @@ keras_sources <- c(
   save_model_config = "keras.Model.to_json",
   save_model_weights = "keras.Model.save_weights",
   set_random_seed = "keras.utils.set_random_seed",
+  set_vocabulary = "keras.layers.TextVectorization.set_vocabulary",
   set_weights = "keras.Layer.set_weights",
   summary = "keras.Model.summary",
   test_on_batch = "keras.Model.test_on_batch",
