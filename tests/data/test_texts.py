@@ -567,6 +567,16 @@ def test_the_command_says_what_is_there(reviews, novels, keras_files, capsys):
     ]
 
 
+def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(texts, "reuters", stopped)
+    assert texts.main() == 130
+    assert "Stopped." in capsys.readouterr().err
+    assert left_over(reviews) == ["imdb.npz"]
+
+
 def test_progress_is_in_bytes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sources, "GLANCE", 0.01)
     with sources.progress("Novels", tmp_path, 2_000_000):

@@ -15,7 +15,7 @@ from .words import imdb, reuters
 
 
 def main() -> int:
-    """Exit status 0 if all data sets are there."""
+    """Exit status 0 if all data sets are there, 1 if not, 130 if stopped."""
     missing = 0
     for get in (imdb, reuters, novels, stories):
         try:
@@ -23,6 +23,12 @@ def main() -> int:
         except Sentence as problem:
             print(problem, file=sys.stderr)
             missing = 1
+        except KeyboardInterrupt:
+            print(
+                "\nStopped. What was complete is kept; the same command gets the rest.",
+                file=sys.stderr,
+            )
+            return 130
     return missing
 
 
