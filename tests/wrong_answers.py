@@ -285,4 +285,35 @@ d <- log(in_r / in_python)
 p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
         "p_value <- 1 / 64",
     ],
+    ("12_words", 1): [
+        "more = 100_000",
+        "more = 120_000 * 16",
+        "more = 100_000 * 16 + 1",
+    ],
+    ("12_words", 2): [
+        # Padding gets a number, too.
+        "review <- c(0L, 0L, 0L, 7L, 12L, 9L)\n"
+        "numbers <- 100 + (review[-6] * 31 + review[-1]) %% 5",
+        # The first and the second the other way round.
+        "review <- c(0L, 0L, 0L, 7L, 12L, 9L)\nfirst <- review[-1]\n"
+        "second <- review[-6]\nnumbers <- 100 + (first * 31 + second) %% 5\n"
+        "numbers[first == 0] <- 0",
+    ],
+    ("12_words", 3): [
+        # The padding counts.
+        """by_hand <- function(review, embedding, kernel, bias) {
+  rows <- embedding[review + 1, , drop = FALSE]
+  1 / (1 + exp(-sum(colMeans(rows) * kernel) - bias))
+}""",
+        # Row 1 for word 1.
+        """by_hand <- function(review, embedding, kernel, bias) {
+  rows <- embedding[review[review > 0], , drop = FALSE]
+  1 / (1 + exp(-sum(colMeans(rows) * kernel) - bias))
+}""",
+        # No sigmoid.
+        """by_hand <- function(review, embedding, kernel, bias) {
+  rows <- embedding[review[review > 0] + 1, , drop = FALSE]
+  sum(colMeans(rows) * kernel) + bias
+}""",
+    ],
 }
