@@ -92,6 +92,11 @@ functions_of_keras3 <- list(
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
     recurrent_initializer = 'orthogonal'",
+  layer_integer_lookup = "
+    object, max_tokens = NULL, num_oov_indices = 1L, mask_token = NULL,
+    oov_token = -1L, vocabulary = NULL, vocabulary_dtype = 'int64',
+    idf_weights = NULL, invert = FALSE, output_mode = 'int', sparse = FALSE,
+    pad_to_max_tokens = FALSE, name = NULL",
   layer_lstm = "
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
