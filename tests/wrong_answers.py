@@ -27,6 +27,12 @@ after <- rbind(
 chosen <- c(.5, .4, .8, .6, .1, .9, .95, .5, .2, .05, .7)
 """
 
+# Exercise 3 of 12: the numbers that are given.
+SMALL_FASTTEXT = """reviews <- rbind(c(3, 1, 7, 3), c(0, 0, 5, 2), c(0, 0, 0, 6))
+embedding <- matrix(sin(1:32), 8)
+kernel <- c(1, -1, 2, 0.5)
+"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -348,6 +354,35 @@ x = layers.Subtract()([a, a])
 fair = keras.Model([a, b], layers.Dense(1)(x))""",
         "fair = keras.Sequential([keras.Input((3,))])\nfair.add(layers.Dense(1))",
         "fair = 'fair'",
+    ],
+    ("12_words", 1): [
+        "more = 100_000",
+        "more = 120_000 * 16",
+        "more = 100_000 * 16 + 1_700",
+    ],
+    ("12_words", 2): [
+        # Padding gets a number, too.
+        "review <- c(0L, 0L, 0L, 7L, 12L, 9L)\n"
+        "numbers <- 100 + (review[-6] * 31 + review[-1]) %% 5",
+        # The first and the second the other way round.
+        "review <- c(0L, 0L, 0L, 7L, 12L, 9L)\nfirst <- review[-1]\n"
+        "second <- review[-6]\nnumbers <- 100 + (first * 31 + second) %% 5\n"
+        "numbers[first == 0] <- 0",
+    ],
+    ("12_words", 3): [
+        # The padding counts.
+        SMALL_FASTTEXT + "scores <- apply(reviews, 1, function(review) {\n"
+        "  rows <- embedding[review + 1, , drop = FALSE]\n"
+        "  1 / (1 + exp(-sum(colMeans(rows) * kernel) - 0.5))\n})",
+        # Row 1 for word 1.
+        SMALL_FASTTEXT + "scores <- apply(reviews, 1, function(review) {\n"
+        "  rows <- embedding[review[review > 0], , drop = FALSE]\n"
+        "  1 / (1 + exp(-sum(colMeans(rows) * kernel) - 0.5))\n})",
+        # No sigmoid.
+        SMALL_FASTTEXT + "scores <- apply(reviews, 1, function(review) {\n"
+        "  rows <- embedding[review[review > 0] + 1, , drop = FALSE]\n"
+        "  sum(colMeans(rows) * kernel) + 0.5\n})",
+        "scores <- 0.5",
     ],
     ("15_letter_by_letter", 1): [
         # The mean of 1 / probability.
