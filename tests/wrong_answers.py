@@ -341,6 +341,61 @@ final <- sum(states[, 3])""",
         "weights <- list(c(1, 0), diag(2), c(0, 0), 1, 0)",
         "weights <- 'four numbers'",
     ],
+    ("14_stories_and_answers", 1): [
+        "parameters = 2_020",
+        "parameters = 30 * 20 + 20 * 20",  # without biases
+        "parameters = 3 * 30 * 20 + 420",
+        "parameters = 'fewer'",
+    ],
+    ("14_stories_and_answers", 2): [
+        # Without a softmax.
+        """scores <- drop(rbind(c(2, 0), c(0, 1), c(1, 1)) %*% c(1, 2))
+shares <- scores / sum(scores)
+reading <- colSums(shares * rbind(c(2, 0), c(0, 1), c(1, 1)))""",
+        # The other axis.
+        """sentences <- rbind(c(2, 0), c(0, 1), c(1, 1))
+powers <- exp(drop(sentences %*% c(1, 2)))
+shares <- powers / sum(powers)
+reading <- rowSums(shares * sentences)""",
+        # The question is recycled down the columns.
+        """sentences <- rbind(c(2, 0), c(0, 1), c(1, 1))
+powers <- exp(rowSums(sentences * c(1, 2)))
+shares <- powers / sum(powers)
+reading <- colSums(shares * sentences)""",
+        "shares <- 'all'\nreading <- 1",
+    ],
+    ("14_stories_and_answers", 3): [
+        # Order matters.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Concatenate()([a, b])
+x = layers.Dense(8, activation="tanh")(x)
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # A layer for each input.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Dense(8, activation="tanh")(a)
+y = layers.Dense(8, activation="tanh")(b)
+x = layers.Add()([x, y])
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # The sum of the inputs only.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Add()([a, b])
+x = layers.Dense(8, activation="tanh")(x)
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # Linear, so the same again.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+shared = layers.Dense(8)
+x = layers.Add()([shared(a), shared(b)])
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # Sees one input only.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+fair = keras.Model([a, b], layers.Dense(1, activation="tanh")(a))""",
+        # The same for all inputs.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Subtract()([a, a])
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        "fair = keras.Sequential([keras.Input((3,))])\nfair.add(layers.Dense(1))",
+        "fair = 'fair'",
+    ],
     ("12_words", 1): [
         "more = 100_000",
         "more = 120_000 * 16",
