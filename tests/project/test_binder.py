@@ -134,7 +134,7 @@ def test_a_build_without_trouble_prepares_everything(post_build, tmp_path):
     )["LabApp"]
 
 
-@pytest.mark.parametrize("fails", ["*install.packages*", "*keras_model_sequential*"])
+@pytest.mark.parametrize("fails", ["*keras3?,*", "*keras_model_sequential*"])
 def test_without_keras3_the_build_goes_on_and_says_so(post_build, fails):
     result, calls = post_build(fails)
     assert result.returncode == 0
