@@ -69,7 +69,20 @@ METHODS = {name: name for name in SAME.split()}
 METHODS |= {"array_reshape": "reshape", "save_model": "save"}
 
 # What both companions have.
-COMPANIONS = ("alt_text", "fruits_directory", "load_mnist", "read_picture")
+COMPANIONS = [
+    "alt_text",
+    "decode_words",
+    "fruits_directory",
+    "imdb_word_index",
+    "load_imdb",
+    "load_mnist",
+    "load_novels",
+    "load_reuters",
+    "load_stories",
+    "read_picture",
+    "reuters_topics",
+    "reuters_word_index",
+]
 
 
 # --- What the notebooks hold

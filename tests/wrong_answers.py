@@ -18,6 +18,15 @@ RUNS = """runs = pd.DataFrame({
     "fit": [6.6, 6.4, 7.8, 7.9, 9.2, 9.0, 6.5, 6.5, 8.0, 7.7],
 })"""
 
+# Exercise 2 of 15: what is given.
+BIGRAMS = """signs <- c("a", "b", "n", " ")
+after <- rbind(
+  c(0.0, 0.1, 0.6, 0.3), c(1.0, 0.0, 0.0, 0.0),
+  c(0.9, 0.0, 0.0, 0.1), c(0.2, 0.7, 0.1, 0.0)
+)
+chosen <- c(.5, .4, .8, .6, .1, .9, .95, .5, .2, .05, .7)
+"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -284,5 +293,60 @@ deviation = d.std()""",
 d <- log(in_r / in_python)
 p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
         "p_value <- 1 / 64",
+    ],
+    ("15_letter_by_letter", 1): [
+        # The mean of 1 / probability.
+        "perplexity_of_first = 27\nperplexity_of_second = (2 + 4 + 4 + 2) / 4",
+        # In nats.
+        "perplexity_of_first = np.log(27)\nperplexity_of_second = 1.5 * np.log(2)",
+        "perplexity_of_first = 26\nperplexity_of_second = 2**1.5",
+        "perplexity_of_first = 'low'\nperplexity_of_second = 'lower'",
+    ],
+    ("15_letter_by_letter", 2): [
+        # From 0, as in Python.
+        f"""{BIGRAMS}here <- 2
+babble <- "b"
+for (u in chosen) {{
+  here <- max(1, findInterval(u, cumsum(after[here, ])))
+  babble <- paste0(babble, signs[here])
+}}""",
+        # Down the columns.
+        f"""{BIGRAMS}here <- 2
+babble <- "b"
+for (u in chosen) {{
+  here <- min(4, findInterval(u, cumsum(after[, here])) + 1)
+  babble <- paste0(babble, signs[here])
+}}""",
+        # The most probable one, always.
+        f"""{BIGRAMS}here <- 2
+babble <- "b"
+for (u in chosen) {{
+  here <- which.max(after[here, ])
+  babble <- paste0(babble, signs[here])
+}}""",
+        "babble <- 'banana'",
+    ],
+    ("15_letter_by_letter", 3): [
+        # All of them become 0.
+        """def sharpen(p, temperature):
+    weights = p ** (1 / temperature)
+    return weights / weights.sum()""",
+        # The other way round.
+        """def sharpen(p, temperature):
+    weights = (p / p.max()) ** temperature
+    return weights / weights.sum()""",
+        # Of probabilities, not of their logarithms.
+        """def sharpen(p, temperature):
+    weights = np.exp((p - p.max()) / temperature)
+    return weights / weights.sum()""",
+        # One of the two that are equal.
+        """def sharpen(p, temperature):
+    if temperature < 0.001:
+        return np.arange(len(p)) == p.argmax()
+    weights = p ** (1 / temperature)
+    return weights / weights.sum()""",
+        """def sharpen(p, temperature):
+    return (p / p.max()) ** (1 / temperature)""",
+        "sharpen = 0.5",
     ],
 }

@@ -15,6 +15,16 @@ from .common import colours
 from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .data.fruits import fruits_directory
 from .data.mnist import load_mnist
+from .data.novels import load_novels
+from .data.stories import load_stories
+from .data.words import (
+    decode_words,
+    imdb_word_index,
+    load_imdb,
+    load_reuters,
+    reuters_topics,
+    reuters_word_index,
+)
 from .kernel.figures import alt_text
 from .kernel.preflight import check
 from .lesson.compare import Different, compare, from_r
@@ -31,12 +41,20 @@ __all__ = [
     "check",
     "colours",
     "compare",
+    "decode_words",
     "draw_network",
     "exercise",
     "from_r",
     "fruits_directory",
     "hashed",
+    "imdb_word_index",
+    "load_imdb",
     "load_mnist",
+    "load_novels",
+    "load_reuters",
+    "load_stories",
+    "reuters_topics",
+    "reuters_word_index",
     "translation",
 ]
 

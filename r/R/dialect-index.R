@@ -55,9 +55,8 @@ written_functions <- function() {
 # Functions of keras3 that only keras3 has.
 keras3_only <- c(
   "%<-active%", "%py_class%", "application_decode_predictions",
-  "application_preprocess_inputs", "dataset_imdb_word_index",
-  "dataset_reuters_word_index", "deserialize_keras_object", "export_savedmodel",
-  "feature_cross", "feature_custom", "feature_float",
+  "application_preprocess_inputs", "deserialize_keras_object",
+  "export_savedmodel", "feature_cross", "feature_custom", "feature_float",
   "feature_float_discretized", "feature_float_normalized",
   "feature_float_rescaled", "feature_integer_categorical",
   "feature_integer_hashed", "feature_string_categorical",

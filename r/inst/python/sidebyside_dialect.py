@@ -100,6 +100,7 @@ _RENAMED_UTILITIES = {
 # pair comes before the second.
 _BEFORE = {
     "layer_conv_3d_transpose": ("output_padding", "data_format"),
+    "layer_integer_lookup": ("name", "salt"),
     "layer_torch_module_wrapper": ("output_shape", "name"),
     "image_array_save": ("x", "path"),
 }
@@ -459,6 +460,17 @@ def _datasets():
             loader = importlib.import_module(path).load_data
             arguments = [*_arguments(loader), convert]
             yield _row(f"dataset_{name}", "dataset", path, arguments, dots="")
+            yield from _word_index(name, path)
+
+
+def _word_index(name: str, path: str):
+    if find := getattr(importlib.import_module(path), "get_word_index", None):
+        r_name, path = f"dataset_{name}_word_index", f"{path}.get_word_index"
+        # Keras's file was a pickle once, and keras3 still names it so for Reuters.
+        default = {"reuters": "'reuters_word_index.pkl'"}
+        ((r_path, py_path, json, kind),) = _arguments(find)
+        arguments = [(r_path, py_path, default.get(name, json), kind)]
+        yield _row(r_name, "call", path, arguments, dots="")
 
 
 def describe() -> list[dict]:

@@ -69,3 +69,112 @@ result = 0
   expect_s3_class(as_numpy$train$x, "numpy.ndarray")
   expect_s3_class(as_numpy$test$y, "numpy.ndarray")
 })
+
+test_that("dataset_imdb_word_index() gives the ranks that Keras loads", {
+  file <- temporary_file(".json")
+  writeLines('{"film": 2, "the": 1}', file)
+  python("
+import keras.src.datasets.imdb as imdb, keras.src.datasets.reuters as reuters
+files = [(module, module.get_file) for module in (imdb, reuters)]
+for module, _ in files:
+    module.get_file = lambda *a, **k: file
+result = 0
+", file = file)
+  on.exit({
+    python("
+for module, get_file in files:
+    module.get_file = get_file
+result = 0
+")
+    unlink(file)
+  })
+  expect_identical(dataset_imdb_word_index(), list(film = 2L, the = 1L))
+  expect_identical(dataset_reuters_word_index()[["the"]], 1L)
+})
+
+# ---- texts ------------------------------------------------------------------
+
+# Small data sets where the real ones would be kept.
+with_texts <- function(code) {
+  folder <- tempfile("texts")
+  before <- Sys.getenv(c("SIDEBYSIDE_DATA", "KERAS_HOME"), unset = NA)
+  Sys.setenv(SIDEBYSIDE_DATA = folder, KERAS_HOME = folder)
+  on.exit({
+    Sys.unsetenv(names(before))
+    set <- as.list(before[!is.na(before)])
+    if (length(set)) do.call(Sys.setenv, set)
+    unlink(folder, recursive = TRUE)
+  })
+  python("
+import os
+from pathlib import Path
+from sidebyside.data import kept, novels, words
+os.makedirs(Path(folder) / 'texts')
+small = words._packed(
+    [[[1, 2], [3], [2, 2, 1]], [[1]]], [[0, 1, 2], [1]],
+    ['caf\u00e9', \"don't\", 'film'], ['earn', 'acq', 'wheat'])
+small['source'] = kept.letters('here')
+texts = novels._as_novels({'One': 'a\\n\u00e9', 'Two & Three': ' b'}, 'here')
+for name, arrays in dict(imdb=small, reuters=small, novels=texts).items():
+    arrays |= {'format': np.array(kept.FORMAT), 'origin': kept.letters('')}
+    np.savez(Path(folder) / 'texts' / f'{name}.npz', **arrays)
+result = 0
+", folder = folder)
+  force(code)
+}
+
+test_that("reviews, news and novels are the same in R and in Python", {
+  with_texts({
+    output <- reticulate::py_capture_output({
+      imdb <- load_imdb()
+      short <- load_imdb(num_words = 6)
+      index <- imdb_word_index()
+      reuters <- load_reuters()
+      novels <- load_novels()
+    })
+    known <- python("
+import contextlib, io, sidebyside
+with contextlib.redirect_stdout(io.StringIO()):
+    (x, y), (x_test, _) = sidebyside.load_imdb()
+    (short, _), _ = sidebyside.load_imdb(num_words=6)
+    result = dict(
+        x=list(x), y=y.tolist(), x_test=list(x_test), short=list(short),
+        index=sidebyside.imdb_word_index(), novels=sidebyside.load_novels(),
+        said=sidebyside.decode_words(x[0], sidebyside.imdb_word_index()))
+")
+  })
+  expect_identical(strsplit(trimws(output), "\n")[[1]], c(
+    "IMDB reviews from here", "IMDB reviews from here",
+    "Reuters news from here", "Novels from here"
+  ))
+  long <- c(1L, 5L, 5L, 4L)
+  expect_identical(imdb$train$x, list(c(1L, 4L, 5L), c(1L, 6L), long))
+  expect_identical(imdb$train$x, known$x)
+  expect_identical(imdb$test$x, known$x_test)
+  expect_identical(as.vector(imdb$train$y), known$y)
+  expect_identical(short$train$x, list(c(1L, 4L, 5L), c(1L, 2L), long))
+  expect_identical(short$train$x, known$short)
+  expect_identical(as.list(index), known$index)
+  expect_identical(decode_words(imdb$train$x[[1]], index), "caf\u00e9 don't")
+  expect_identical(known$said, "caf\u00e9 don't")
+  expect_identical(decode_words(c(1, 2, 6, 99, 0), as.list(index)), "? film ?")
+  expect_identical(reuters, imdb)
+  expect_identical(as.list(novels), known$novels)
+  expect_identical(novels[["Two & Three"]], " b")
+})
+
+test_that("topics and stories are the same in R and in Python", {
+  with_texts({
+    topics <- reuters_topics()
+    reticulate::py_capture_output(stories <- load_stories())
+    known <- python("
+with contextlib.redirect_stdout(io.StringIO()):
+    train, test = sidebyside.load_stories()
+result = [story._asdict() for story in (*train[:20], *test[-20:])]
+")
+  })
+  expect_identical(topics, c("earn", "acq", "wheat"))
+  expect_named(stories, c("train", "test"))
+  expect_identical(lengths(stories), c(train = 10000L, test = 1000L))
+  expect_identical(c(head(stories$train, 20), tail(stories$test, 20)), known)
+})

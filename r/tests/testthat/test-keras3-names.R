@@ -26,6 +26,8 @@ functions_of_keras3 <- list(
   Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
   get_vocabulary = "object, include_special_tokens = TRUE",
+  dataset_imdb_word_index = "path = 'imdb_word_index.json'",
+  dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
     directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
@@ -55,12 +57,14 @@ functions_of_keras3 <- list(
   layer_activation_leaky_relu = "object, negative_slope = 0.3",
   layer_activation_relu = "
     object, max_value = NULL, negative_slope = 0, threshold = 0",
+  layer_add = "inputs, ...",
   layer_batch_normalization = "
     object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
     scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones',
     moving_mean_initializer = 'zeros', moving_variance_initializer = 'ones',
     beta_regularizer = NULL, gamma_regularizer = NULL, beta_constraint = NULL,
     gamma_constraint = NULL, synchronized = FALSE",
+  layer_concatenate = "inputs, ..., axis = -1L",
   layer_conv_2d = "
     object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
     data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,
@@ -68,12 +72,33 @@ functions_of_keras3 <- list(
   layer_dense = "
     object, units, activation = NULL, use_bias = TRUE,
     kernel_initializer = 'glorot_uniform', bias_initializer = 'zeros'",
+  layer_dot = "inputs, ..., axes, normalize = FALSE",
   layer_dropout = "object, rate, noise_shape = NULL, seed = NULL",
+  layer_embedding = "
+    object, input_dim, output_dim, embeddings_initializer = 'uniform',
+    embeddings_regularizer = NULL, embeddings_constraint = NULL,
+    mask_zero = FALSE",
   layer_flatten = "object, data_format = NULL",
+  layer_gru = "
+    object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
+    use_bias = TRUE, kernel_initializer = 'glorot_uniform',
+    recurrent_initializer = 'orthogonal'",
+  layer_integer_lookup = "
+    object, max_tokens = NULL, num_oov_indices = 1L, mask_token = NULL,
+    oov_token = -1L, vocabulary = NULL, vocabulary_dtype = 'int64',
+    idf_weights = NULL, invert = FALSE, output_mode = 'int', sparse = FALSE,
+    pad_to_max_tokens = FALSE, name = NULL",
+  layer_lstm = "
+    object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
+    use_bias = TRUE, kernel_initializer = 'glorot_uniform',
+    recurrent_initializer = 'orthogonal'",
   layer_max_pooling_2d = "
     object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
     data_format = NULL",
+  layer_permute = "object, dims",
+  layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
+  layer_subtract = "inputs, ...",
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
@@ -149,6 +174,9 @@ functions_of_keras3 <- list(
     learning_rate = 0.001, rho = 0.9, momentum = 0, epsilon = 1e-07,
     centered = FALSE, weight_decay = NULL",
   optimizer_sgd = "learning_rate = 0.01, momentum = 0, nesterov = FALSE",
+  pad_sequences = "
+    sequences, maxlen = NULL, dtype = 'int32', padding = 'pre',
+    truncating = 'pre', value = 0",
   py_to_r = "x",
   r_to_py = "x, convert = FALSE",
   random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",

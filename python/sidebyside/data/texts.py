@@ -1,0 +1,36 @@
+"""`python -m sidebyside.data.texts`: get the texts of the gallery that are missing.
+
+Afterwards no network is needed. Each is kept as one file in the folder `texts`
+of the data folder.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ..common.errors import Sentence
+from .novels import novels
+from .stories import stories
+from .words import imdb, reuters
+
+
+def main() -> int:
+    """Exit status 0 if all data sets are there, 1 if not, 130 if stopped."""
+    missing = 0
+    for get in (imdb, reuters, novels, stories):
+        try:
+            get()
+        except Sentence as problem:
+            print(problem, file=sys.stderr)
+            missing = 1
+        except KeyboardInterrupt:
+            print(
+                "\nStopped. What was complete is kept; the same command gets the rest.",
+                file=sys.stderr,
+            )
+            return 130
+    return missing
+
+
+if __name__ == "__main__":
+    sys.exit(main())

