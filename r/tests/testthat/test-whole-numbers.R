@@ -1,7 +1,7 @@
 # R writes 1 for Python's 1 and for its 1.0. Here every argument of Keras's
 # classes and functions that takes a number gets a whole one, and the object is
-# used. Python does the same with 1.0, or with 1 where 1.0 is refused. Three days
-# go through all of them; what was wrong once is tried every day.
+# used. Python does the same with 1.0, or with 1 where 1.0 is refused. Three
+# days go through all of them; what was wrong once is tried every day.
 exercise <- reticulate::import_from_path("exercise", ".", convert = FALSE)
 rows <- sidebyside:::describer()$describe()
 names(rows) <- vapply(rows, `[[`, "", "name")
