@@ -341,6 +341,36 @@ final <- sum(states[, 3])""",
         "weights <- list(c(1, 0), diag(2), c(0, 0), 1, 0)",
         "weights <- 'four numbers'",
     ],
+    ("13_word_order", 1): [
+        "parameters = 4 * (32 * 16 + 16 * 16 + 16)",
+        "parameters = 8_320",
+        "parameters = 2 * 8_320",
+    ],
+    ("13_word_order", 2): [
+        # The padding is turned, too.
+        "reviews <- rbind(c(0L, 0L, 5L, 6L, 7L), c(0L, 2L, 3L, 4L, 9L))\n"
+        "turned <- reviews[, 5:1]",
+        # As in Python, where it means something else.
+        "reviews <- rbind(c(0L, 0L, 5L, 6L, 7L), c(0L, 2L, 3L, 4L, 9L))\n"
+        "turned <- reviews[, -1]",
+    ],
+    ("13_word_order", 3): [
+        # Forgets the state.
+        """def last_state(x, kernel, recurrent, bias):
+    return np.tanh(x[-1] @ kernel + bias)""",
+        # Reads backwards.
+        """def last_state(x, kernel, recurrent, bias):
+    state = np.zeros(len(bias))
+    for row in x[::-1]:
+        state = np.tanh(row @ kernel + state @ recurrent + bias)
+    return state""",
+        # Without tanh.
+        """def last_state(x, kernel, recurrent, bias):
+    state = np.zeros(len(bias))
+    for row in x:
+        state = row @ kernel + state @ recurrent + bias
+    return state""",
+    ],
     ("14_stories_and_answers", 1): [
         "parameters = 2_020",
         "parameters = 30 * 20 + 20 * 20",  # without biases
