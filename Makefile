@@ -12,7 +12,7 @@ IN_ENV = @python3 tools/setup.py --exec
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # What the gallery reads, fetched where it is missing. Set-up does without.
-TEXTS = $(if $(wildcard python/sidebyside/data/texts.py),$(IN_ENV) python -m sidebyside.data.texts)
+TEXTS = $(IN_ENV) python -m sidebyside.data.texts
 
 # What JupyterLab opens. It serves the whole repository, so that links out of notebooks/ work.
 OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipynb)

@@ -18,6 +18,27 @@ RUNS = """runs = pd.DataFrame({
     "fit": [6.6, 6.4, 7.8, 7.9, 9.2, 9.0, 6.5, 6.5, 8.0, 7.7],
 })"""
 
+# Exercise 2 of 11: the layer that is given.
+LAYER = """x <- rbind(c(1, 0), c(0, 2), c(1, 1))
+w <- rbind(c(0.5, -1), c(1, 0.25))
+u <- rbind(c(0, 1), c(1, 0.5))
+"""
+
+# Exercise 2 of 15: what is given.
+BIGRAMS = """signs <- c("a", "b", "n", " ")
+after <- rbind(
+  c(0.0, 0.1, 0.6, 0.3), c(1.0, 0.0, 0.0, 0.0),
+  c(0.9, 0.0, 0.0, 0.1), c(0.2, 0.7, 0.1, 0.0)
+)
+chosen <- c(.5, .4, .8, .6, .1, .9, .95, .5, .2, .05, .7)
+"""
+
+# Exercise 3 of 12: the numbers that are given.
+SMALL_FASTTEXT = """reviews <- rbind(c(3, 1, 7, 3), c(0, 0, 5, 2), c(0, 0, 0, 6))
+embedding <- matrix(sin(1:32), 8)
+kernel <- c(1, -1, 2, 0.5)
+"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -284,5 +305,209 @@ deviation = d.std()""",
 d <- log(in_r / in_python)
 p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
         "p_value <- 1 / 64",
+    ],
+    ("11_sequences_and_memory", 1): [
+        "parameters = 50 * (14 + 50 + 1)",
+        "parameters = 12_900 * 4",
+        "parameters = 4 * 50 * (14 + 50)",
+    ],
+    ("11_sequences_and_memory", 2): [
+        # max() for pmax().
+        f"""{LAYER}h <- c(0, 0)
+states <- matrix(0, 3, 2)
+for (i in 1:3) {{
+  h <- rep(max(0, x[i, ] %*% w + h %*% u), 2)
+  states[i, ] <- h
+}}
+final <- sum(states[3, ])""",
+        # The state is forgotten.
+        f"""{LAYER}states <- pmax(x %*% w, 0)
+final <- sum(states[3, ])""",
+        # States as columns.
+        f"""{LAYER}h <- c(0, 0)
+states <- sapply(1:3, function(i) h <<- pmax(0, x[i, ] %*% w + h %*% u))
+final <- sum(states[, 3])""",
+    ],
+    ("11_sequences_and_memory", 3): [
+        # The other way round.
+        """weights <- list(matrix(c(1, 0), 1), rbind(c(0, 0), c(1, 0)), c(0, 0),
+  matrix(0.5, 2, 1), 0)""",
+        # A mean of all values, weighted: it forgets slowly.
+        """weights <- list(matrix(c(1, 0), 1), rbind(c(0, 1), c(0, 1)), c(0, 0),
+  matrix(0.5, 2, 1), 0)""",
+        # No memory: the best guess.
+        """weights <- list(matrix(c(1, 0), 1), matrix(0, 2, 2), c(0, 0),
+  matrix(c(0.5, 0), 2), 0.25)""",
+        "weights <- list(c(1, 0), diag(2), c(0, 0), 1, 0)",
+        "weights <- 'four numbers'",
+    ],
+    ("13_word_order", 1): [
+        "parameters = 4 * (32 * 16 + 16 * 16 + 16)",
+        "parameters = 8_320",
+        "parameters = 2 * 8_320",
+    ],
+    ("13_word_order", 2): [
+        # The padding is turned, too.
+        "reviews <- rbind(c(0L, 0L, 5L, 6L, 7L), c(0L, 2L, 3L, 4L, 9L))\n"
+        "turned <- reviews[, 5:1]",
+        # As in Python, where it means something else.
+        "reviews <- rbind(c(0L, 0L, 5L, 6L, 7L), c(0L, 2L, 3L, 4L, 9L))\n"
+        "turned <- reviews[, -1]",
+    ],
+    ("13_word_order", 3): [
+        # Forgets the state.
+        """def last_state(x, kernel, recurrent, bias):
+    return np.tanh(x[-1] @ kernel + bias)""",
+        # Reads backwards.
+        """def last_state(x, kernel, recurrent, bias):
+    state = np.zeros(len(bias))
+    for row in x[::-1]:
+        state = np.tanh(row @ kernel + state @ recurrent + bias)
+    return state""",
+        # Without tanh.
+        """def last_state(x, kernel, recurrent, bias):
+    state = np.zeros(len(bias))
+    for row in x:
+        state = row @ kernel + state @ recurrent + bias
+    return state""",
+    ],
+    ("14_stories_and_answers", 1): [
+        "parameters = 2_020",
+        "parameters = 30 * 20 + 20 * 20",  # without biases
+        "parameters = 3 * 30 * 20 + 420",
+        "parameters = 'fewer'",
+    ],
+    ("14_stories_and_answers", 2): [
+        # Without a softmax.
+        """scores <- drop(rbind(c(2, 0), c(0, 1), c(1, 1)) %*% c(1, 2))
+shares <- scores / sum(scores)
+reading <- colSums(shares * rbind(c(2, 0), c(0, 1), c(1, 1)))""",
+        # The other axis.
+        """sentences <- rbind(c(2, 0), c(0, 1), c(1, 1))
+powers <- exp(drop(sentences %*% c(1, 2)))
+shares <- powers / sum(powers)
+reading <- rowSums(shares * sentences)""",
+        # The question is recycled down the columns.
+        """sentences <- rbind(c(2, 0), c(0, 1), c(1, 1))
+powers <- exp(rowSums(sentences * c(1, 2)))
+shares <- powers / sum(powers)
+reading <- colSums(shares * sentences)""",
+        "shares <- 'all'\nreading <- 1",
+    ],
+    ("14_stories_and_answers", 3): [
+        # Order matters.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Concatenate()([a, b])
+x = layers.Dense(8, activation="tanh")(x)
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # A layer for each input.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Dense(8, activation="tanh")(a)
+y = layers.Dense(8, activation="tanh")(b)
+x = layers.Add()([x, y])
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # The sum of the inputs only.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Add()([a, b])
+x = layers.Dense(8, activation="tanh")(x)
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # Linear, so the same again.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+shared = layers.Dense(8)
+x = layers.Add()([shared(a), shared(b)])
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        # Sees one input only.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+fair = keras.Model([a, b], layers.Dense(1, activation="tanh")(a))""",
+        # The same for all inputs.
+        """a, b = keras.Input((3,)), keras.Input((3,))
+x = layers.Subtract()([a, a])
+fair = keras.Model([a, b], layers.Dense(1)(x))""",
+        "fair = keras.Sequential([keras.Input((3,))])\nfair.add(layers.Dense(1))",
+        "fair = 'fair'",
+    ],
+    ("12_words", 1): [
+        "more = 100_000",
+        "more = 120_000 * 16",
+        "more = 100_000 * 16 + 1_700",
+    ],
+    ("12_words", 2): [
+        # Padding gets a number, too.
+        "review <- c(0L, 0L, 0L, 7L, 12L, 9L)\n"
+        "numbers <- 100 + (review[-6] * 31 + review[-1]) %% 5",
+        # The first and the second the other way round.
+        "review <- c(0L, 0L, 0L, 7L, 12L, 9L)\nfirst <- review[-1]\n"
+        "second <- review[-6]\nnumbers <- 100 + (first * 31 + second) %% 5\n"
+        "numbers[first == 0] <- 0",
+    ],
+    ("12_words", 3): [
+        # The padding counts.
+        SMALL_FASTTEXT + "scores <- apply(reviews, 1, function(review) {\n"
+        "  rows <- embedding[review + 1, , drop = FALSE]\n"
+        "  1 / (1 + exp(-sum(colMeans(rows) * kernel) - 0.5))\n})",
+        # Row 1 for word 1.
+        SMALL_FASTTEXT + "scores <- apply(reviews, 1, function(review) {\n"
+        "  rows <- embedding[review[review > 0], , drop = FALSE]\n"
+        "  1 / (1 + exp(-sum(colMeans(rows) * kernel) - 0.5))\n})",
+        # No sigmoid.
+        SMALL_FASTTEXT + "scores <- apply(reviews, 1, function(review) {\n"
+        "  rows <- embedding[review[review > 0] + 1, , drop = FALSE]\n"
+        "  sum(colMeans(rows) * kernel) + 0.5\n})",
+        "scores <- 0.5",
+    ],
+    ("15_letter_by_letter", 1): [
+        # The mean of 1 / probability.
+        "perplexity_of_first = 27\nperplexity_of_second = (2 + 4 + 4 + 2) / 4",
+        # In nats.
+        "perplexity_of_first = np.log(27)\nperplexity_of_second = 1.5 * np.log(2)",
+        "perplexity_of_first = 26\nperplexity_of_second = 2**1.5",
+        "perplexity_of_first = 'low'\nperplexity_of_second = 'lower'",
+    ],
+    ("15_letter_by_letter", 2): [
+        # From 0, as in Python.
+        f"""{BIGRAMS}here <- 2
+babble <- "b"
+for (u in chosen) {{
+  here <- max(1, findInterval(u, cumsum(after[here, ])))
+  babble <- paste0(babble, signs[here])
+}}""",
+        # Down the columns.
+        f"""{BIGRAMS}here <- 2
+babble <- "b"
+for (u in chosen) {{
+  here <- min(4, findInterval(u, cumsum(after[, here])) + 1)
+  babble <- paste0(babble, signs[here])
+}}""",
+        # The most probable one, always.
+        f"""{BIGRAMS}here <- 2
+babble <- "b"
+for (u in chosen) {{
+  here <- which.max(after[here, ])
+  babble <- paste0(babble, signs[here])
+}}""",
+        "babble <- 'banana'",
+    ],
+    ("15_letter_by_letter", 3): [
+        # All of them become 0.
+        """def sharpen(p, temperature):
+    weights = p ** (1 / temperature)
+    return weights / weights.sum()""",
+        # The other way round.
+        """def sharpen(p, temperature):
+    weights = (p / p.max()) ** temperature
+    return weights / weights.sum()""",
+        # Of probabilities, not of their logarithms.
+        """def sharpen(p, temperature):
+    weights = np.exp((p - p.max()) / temperature)
+    return weights / weights.sum()""",
+        # One of the two that are equal.
+        """def sharpen(p, temperature):
+    if temperature < 0.001:
+        return np.arange(len(p)) == p.argmax()
+    weights = p ** (1 / temperature)
+    return weights / weights.sum()""",
+        """def sharpen(p, temperature):
+    return (p / p.max()) ** (1 / temperature)""",
+        "sharpen = 0.5",
     ],
 }

@@ -34,7 +34,7 @@ search_name <- "sidebyside:dialect"
 #' package tensorflow: arithmetic, comparison and mathematics, `sum()` and its
 #' like with `axis =`, `[` counted from one (negative numbers from the end),
 #' `dim()`, `length()`, `as.array()` and its like, `t()`, `aperm()`, `rbind()`,
-#' `cbind()`. Beside a tensor an R number takes the tensor's type. R has
+#' `cbind()`. Beside a tensor an R number takes the tensor's type. R has S3
 #' methods for `%*%` since 4.3; before, the dialect's own `%*%` stands before
 #' R's and passes to it what is no tensor. (With keras3, `%*%` of tensors needs
 #' R 4.3; `op_matmul()` always works.)

@@ -28,14 +28,31 @@ read_cell <- function(code) {
     options(error = as.call(list(note_calls)))
   }
   lapply(read, function(each) {
+    if (!"globalCallingHandlers" %in% all.names(each)) each <- heard(each)
     as.call(list(.Internal, call("withVisible", each)))
   })
+}
+
+# A call whose errors of rlang are told as R tells its own. rlang prints them
+# itself, and stops with no message. withCallingHandlers() would be seen among
+# the calls, and globalCallingHandlers() does not want to be called within it.
+heard <- function(call) {
+  hear <- as.call(list(.Internal, call(
+    ".addCondHands", "rlang_error", list(tell_as_r), globalenv(), NULL, TRUE
+  )))
+  as.call(list(`{`, hear, call))
+}
+
+tell_as_r <- function(condition) {
+  remember <- get0("poke_last_error", asNamespace("rlang"))
+  if (is.function(remember)) remember(condition) # for rlang::last_error()
+  stop(simpleError(conditionMessage(condition), conditionCall(condition)))
 }
 
 # R's option "error": with the calls R knows the places that they were made.
 note_calls <- function() {
   cell$calls <- sys.calls()
-  # As rlang's errors do, which print themselves.
+  # As of those that print themselves.
   cell$silent <- isFALSE(getOption("show.error.messages"))
 }
 
@@ -133,12 +150,14 @@ showing <- function(answer) {
     function(x) cat("\n")
   } else if (isS4(place$x)) {
     methods::show
+  } else if (inherits(place$x, "help_files_with_topic")) {
+    function(x) print(without_reexports(x))
   } else if (is.object(place$x) || is.function(place$x)) {
     print
   } else {
     print.default
   }
-  list(as.call(list(show, quote(x))), place)
+  list(heard(as.call(list(show, quote(x)))), place)
 }
 
 keep_last_value <- function(answer) {
@@ -158,11 +177,9 @@ prepare_pictures <- function() {
   # A page is complete, and shown, when the next one begins.
   show <- function(...) {
     pages <- drawn_pages()
-    if (length(pages) > 0) {
-      companion("sidebyside.kernel.console")$current()$show_pages(
-        as.list(names(pages)), as.list(unname(pages))
-      )
-    }
+    companion("sidebyside.kernel.console")$current()$begin_page(
+      as.list(names(pages)), as.list(unname(pages))
+    )
   }
   setHook("plot.new", show)
   setHook("grid.newpage", show)
@@ -187,6 +204,11 @@ begin_pictures <- function(package, draw, extension, ...) {
 }
 
 end_pictures <- function() {
+  if (!identical(getOption("device"), open_device)) {
+    # A device of the reader's counts for one cell, and is the current one.
+    grDevices::graphics.off()
+    options(device = open_device)
+  }
   unlink(cell$folder, recursive = TRUE)
 }
 

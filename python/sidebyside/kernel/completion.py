@@ -17,6 +17,11 @@ from . import rsession
 R_CELL = re.compile(r"\s*%%R\b.*\n")
 R_LINE = re.compile(r"\s*([\w, ]+=)?\s*%R ")
 
+# What is evaluated for its names: `model`, `model$layers`, `l[["a"]][[1]]`.
+_OBJECT = r"""([\w.]+(?:[$@][\w.]+|\[\[(?:"[^"]*"|'[^']*'|\d+)\]\])*)"""
+OBJECT = re.compile(rf"{_OBJECT}\[?$")
+OBJECT_AND_NAME = re.compile(rf"""{_OBJECT}(?<=["']\]\])\$[\w.]*$""")
+
 _TOKENS = re.compile(
     r"""(?P<comment>\#.*)
     |(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
@@ -55,7 +60,8 @@ def complete(context):
     code = r_code(before)
     if code is None:
         return {"completions": [], "suppress": False}
-    word, *found = ask("complete_code", statement(code)) or [""]
+    code, object = statement(code)
+    word, *found = ask("complete_code", code, object) or [""]
     if not before.endswith(word):
         word, found = "", []
     return {
@@ -82,7 +88,7 @@ def inspect(of_python, code: str, cursor_pos: int, *arguments, **options):
     if before is None:
         return of_python(code, cursor_pos, *arguments, **options)
     word = re.search(r"[\w.]*$", before)[0] + re.match(r"[\w.]*", code[cursor_pos:])[0]
-    text = "".join(ask("explain_code", word, statement(before)))
+    text = "".join(ask("explain_code", word, statement(before)[0]))
     data = {"text/plain": text} if text else {}
     return {"status": "ok", "found": bool(text), "data": data, "metadata": {}}
 
@@ -96,13 +102,14 @@ def r_code(before: str) -> str | None:
     return line[magic.end() :] if magic else None
 
 
-def statement(code: str) -> str:
-    """The statement that the code ends in, as R's completion understands it.
+def statement(code: str) -> tuple[str, str]:
+    """The statement that the code ends in, and the object whose names it asks for.
 
-    That is made for one line of a console. It counts quotation marks and
-    parentheses, those of comments and of strings as well.
+    R's completion is made for one line of a console. It counts quotation marks and
+    parentheses, those of comments and of strings as well. It knows the names after
+    `model$`, but not those in `d[["` and `d[, "`, nor those after `d[["a"]]$`.
     """
-    kept, start, outer = "", 0, []
+    kept, start, outer, object = "", 0, [], None
     for token in _TOKENS.finditer(code):
         kind, text = token.lastgroup, token[0]
         if kind == "comment":
@@ -110,6 +117,9 @@ def statement(code: str) -> str:
             text = "" if token.end() < len(code) else " "
         elif kind == "string":
             text = text[0] + re.sub(r"[^\w. ]", "_", text[1:-1]) + text[-1]
+        elif kind == "unfinished":
+            brackets = [opened for text, opened, _ in outer if text == "["]
+            object = OBJECT.search(kept[start : brackets[-1]] if brackets else "")
         elif kind == "open":
             outer.append((text, len(kept), start))
             if text == "{":
@@ -121,7 +131,9 @@ def statement(code: str) -> str:
         kept += text
         if kind == "end" and (not outer or outer[-1][0] == "{"):
             start = len(kept)
-    return kept[start:]
+    kept = kept[start:]
+    object = object or OBJECT_AND_NAME.search(kept)
+    return kept, object[1] if object else ""
 
 
 def ask(function: str, *arguments: str) -> list[str]:

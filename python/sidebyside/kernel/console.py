@@ -41,6 +41,9 @@ class Console:
     # Questions of a cell that may stay without an answer.
     PATIENCE = 5
 
+    # How often to look yet whether the page that has begun shows something.
+    looks = 0
+
     # R's functions that a cell needs, whatever the reader defines by these names.
     NEEDS = (
         "read_cell",
@@ -197,6 +200,7 @@ class Console:
             Of that function, such as `width`, as rpy2's vectors.
         """
         self._shown: dict[str, bytes] = {}
+        Console.looks = 0
         self._companion["begin_pictures"](
             device.package, device.name, device.extension, **arguments
         )
@@ -215,6 +219,12 @@ class Console:
             if picture != before and not figures.is_blank(picture):
                 figures.show(picture, Path(file).suffix, name, update=bool(before))
                 self._shown[name] = picture
+                Console.looks = 0
+
+    def begin_page(self, names: Iterable[str], files: Iterable[str]) -> None:
+        """Show the pages before a new one, which what is written now comes after."""
+        self.show_pages(names, files)
+        Console.looks = 50
 
     def end_pictures(self) -> None:
         """Show the last pictures."""
@@ -233,8 +243,13 @@ def write(text: str) -> None:
     """What R writes to its console, messages and warnings among it.
 
     One stream, as in a terminal: it is the only way to keep the order. It is not
-    flushed, since the kernel sends what has been collected at short intervals.
+    flushed, since the kernel sends what has been collected at short intervals. A
+    picture stands before what is written after it.
     """
+    if Console.looks:
+        Console.looks -= 1
+        with contextlib.suppress(Exception):  # The text matters more.
+            current().show_pictures(now=True)
     sys.stdout.write(text)
 
 
@@ -262,7 +277,8 @@ def clean_message(message: str) -> str:
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
     # reticulate's own function is not what the reader called.
     message = re.sub(r"^Error in py_\w+_impl\(.*?\) : +\n? *", "Error: ", message)
-    return message.removesuffix("\n")
+    # Each crossing of R and Python adds one, and an empty line.
+    return re.sub(r"(RuntimeError: )\1+", r"\1", message).rstrip("\n")
 
 
 def with_line(message: str, line: int) -> str:

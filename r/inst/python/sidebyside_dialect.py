@@ -100,6 +100,7 @@ _RENAMED_UTILITIES = {
 # pair comes before the second.
 _BEFORE = {
     "layer_conv_3d_transpose": ("output_padding", "data_format"),
+    "layer_integer_lookup": ("name", "salt"),
     "layer_torch_module_wrapper": ("output_shape", "name"),
     "image_array_save": ("x", "path"),
 }

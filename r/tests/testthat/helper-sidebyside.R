@@ -39,10 +39,13 @@ small_model <- function(units = 3L, features = 4L, activation = "softmax") {
   model
 }
 
+# Eagerly: to make TensorFlow's graph takes longer than all that follows.
 compiled_model <- function(..., loss = "categorical_crossentropy",
-                           optimizer = "sgd") {
+                           optimizer = "sgd", run_eagerly = TRUE) {
   model <- small_model()
-  model |> compile(loss = loss, optimizer = optimizer, ...)
+  model |> compile(
+    loss = loss, optimizer = optimizer, run_eagerly = run_eagerly, ...
+  )
   model
 }
 

@@ -147,11 +147,12 @@ with contextlib.redirect_stdout(io.StringIO()):
     "IMDB reviews from here", "IMDB reviews from here",
     "Reuters news from here", "Novels from here"
   ))
-  expect_identical(imdb$train$x, list(c(1L, 4L, 5L), c(1L, 6L), c(1L, 5L, 5L, 4L)))
+  long <- c(1L, 5L, 5L, 4L)
+  expect_identical(imdb$train$x, list(c(1L, 4L, 5L), c(1L, 6L), long))
   expect_identical(imdb$train$x, known$x)
   expect_identical(imdb$test$x, known$x_test)
   expect_identical(as.vector(imdb$train$y), known$y)
-  expect_identical(short$train$x, list(c(1L, 4L, 5L), c(1L, 2L), c(1L, 5L, 5L, 4L)))
+  expect_identical(short$train$x, list(c(1L, 4L, 5L), c(1L, 2L), long))
   expect_identical(short$train$x, known$short)
   expect_identical(as.list(index), known$index)
   expect_identical(decode_words(imdb$train$x[[1]], index), "caf\u00e9 don't")

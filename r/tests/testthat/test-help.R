@@ -88,7 +88,7 @@ test_that("help is found under each way of asking for it", {
   expect_match(shown(??densely), "layer_dense", all = FALSE)
   expect_match(shown(??"memory layer"), "layer_lstm", all = FALSE)
   expect_match(shown(help.search("densely")), "layer_dense", all = FALSE)
-  expect_match(shown(?adapt), "keras3", all = FALSE)
+  expect_match(shown(?layer_feature_space), "keras3", all = FALSE)
   expect_match(shown(help(package = "keras3")), "^layer_dense ", all = FALSE)
 })
 

@@ -58,13 +58,20 @@ functions_of_keras3 <- list(
   layer_activation_relu = "
     object, max_value = NULL, negative_slope = 0, threshold = 0",
   layer_add = "inputs, ...",
+  layer_average_pooling_2d = "object, pool_size, strides = NULL, padding = 'valid'",
   layer_batch_normalization = "
     object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
     scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones',
     moving_mean_initializer = 'zeros', moving_variance_initializer = 'ones',
     beta_regularizer = NULL, gamma_regularizer = NULL, beta_constraint = NULL,
     gamma_constraint = NULL, synchronized = FALSE",
+  layer_bidirectional = "object, layer, merge_mode = 'concat'",
+  layer_category_encoding = "
+    object, num_tokens = NULL, output_mode = 'multi_hot', sparse = FALSE",
   layer_concatenate = "inputs, ..., axis = -1L",
+  layer_conv_1d = "
+    object, filters, kernel_size, strides = 1L, padding = 'valid',
+    data_format = NULL, dilation_rate = 1L, groups = 1L, activation = NULL",
   layer_conv_2d = "
     object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
     data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,
@@ -79,21 +86,41 @@ functions_of_keras3 <- list(
     embeddings_regularizer = NULL, embeddings_constraint = NULL,
     mask_zero = FALSE",
   layer_flatten = "object, data_format = NULL",
+  layer_global_average_pooling_1d =
+    "object, data_format = NULL, keepdims = FALSE",
+  layer_global_max_pooling_1d = "object, data_format = NULL, keepdims = FALSE",
   layer_gru = "
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
     recurrent_initializer = 'orthogonal'",
+  layer_integer_lookup = "
+    object, max_tokens = NULL, num_oov_indices = 1L, mask_token = NULL,
+    oov_token = -1L, vocabulary = NULL, vocabulary_dtype = 'int64',
+    idf_weights = NULL, invert = FALSE, output_mode = 'int', sparse = FALSE,
+    pad_to_max_tokens = FALSE, name = NULL",
+  layer_lambda = "object, f, output_shape = NULL, mask = NULL, arguments = NULL",
   layer_lstm = "
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
     recurrent_initializer = 'orthogonal'",
+  layer_max_pooling_1d = "
+    object, pool_size = 2L, strides = NULL, padding = 'valid',
+    data_format = NULL",
   layer_max_pooling_2d = "
     object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
     data_format = NULL",
   layer_permute = "object, dims",
   layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
+  layer_simple_rnn = "
+    object, units, activation = 'tanh', use_bias = TRUE,
+    kernel_initializer = 'glorot_uniform', recurrent_initializer = 'orthogonal'",
   layer_subtract = "inputs, ...",
+  layer_text_vectorization = "
+    object, max_tokens = NULL, standardize = 'lower_and_strip_punctuation',
+    split = 'whitespace', ngrams = NULL, output_mode = 'int',
+    output_sequence_length = NULL",
+  layer_time_distributed = "object, layer, ...",
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
@@ -129,7 +156,9 @@ functions_of_keras3 <- list(
     inherit = NULL",
   np_array = "data, dtype = NULL, order = 'C'",
   op_add = "x1, x2",
+  op_arange = "start, end, step = 1L, dtype = NULL",
   op_argmax = "x, axis = NULL, keepdims = FALSE, zero_indexed = FALSE",
+  op_argsort = "x, axis = -1L, zero_indexed = FALSE",
   op_cast = "x, dtype",
   op_concatenate = "xs, axis = 1L",
   op_convert_to_array = "x",
@@ -159,6 +188,7 @@ functions_of_keras3 <- list(
   op_subtract = "x1, x2",
   op_sum = "x, axis = NULL, keepdims = FALSE",
   op_take = "x, indices, axis = NULL, zero_indexed = FALSE",
+  op_take_along_axis = "x, indices, axis = NULL, zero_indexed = FALSE",
   op_top_k = "x, k, sorted = TRUE, zero_indexed = FALSE",
   op_transpose = "x, axes = NULL",
   op_where = "condition, x1 = NULL, x2 = NULL",
@@ -174,8 +204,11 @@ functions_of_keras3 <- list(
     truncating = 'pre', value = 0",
   py_to_r = "x",
   r_to_py = "x, convert = FALSE",
+  random_integer = "shape, minval, maxval, dtype = 'int32', seed = NULL",
   random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",
+  random_shuffle = "x, axis = 1L, seed = NULL",
   random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
+  reset_state = "object",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
   set_random_seed = "seed",
   set_vocabulary = "object, vocabulary, idf_weights = NULL, ...",

@@ -7,7 +7,8 @@ keras.utils.set_random_seed(1)
 model = keras.Sequential([keras.Input((4,))])
 model.add(keras.layers.Dense(5, activation='relu', name='hidden'))
 model.add(keras.layers.Dense(3, activation='softmax', name='last'))
-model.compile(loss=loss, optimizer='sgd', metrics=['accuracy'])
+model.compile(loss=loss, optimizer='sgd', metrics=['accuracy'],
+              run_eagerly=True)
 x = np.ascontiguousarray(x, 'float32')
 y = np.ascontiguousarray(y)
 y = y.astype('float32') if y.ndim == 2 else y.astype('int32')
@@ -28,11 +29,8 @@ in_r <- function(x, y, loss, fraction, weight) {
   list(history$metrics, get_weights(model))
 }
 
-cases <- list(
-  c(90, 0.2), c(97, 1 / 3), c(50, 0.07), c(33, 0.5), c(41, 0.9),
-  # 100 * (1 - 0.29) is not quite 71 in a computer.
-  c(100, 0.29)
-)
+# 100 * (1 - 0.29) is not quite 71 in a computer.
+cases <- list(c(97, 1 / 3), c(50, 0.07), c(100, 0.29))
 for (case in cases) {
   test_that(paste("of", case[1], "samples the last", case[2]), {
     data <- clusters(case[1])

@@ -1,6 +1,7 @@
 # R writes 1 for Python's 1 and for its 1.0. Here every argument of Keras's
 # classes and functions that takes a number gets a whole one, and the object is
-# used. Python does the same with 1.0, or with 1 where 1.0 is refused.
+# used. Python does the same with 1.0, or with 1 where 1.0 is refused. Three
+# days go through all of them; what was wrong once is tried every day.
 exercise <- reticulate::import_from_path("exercise", ".", convert = FALSE)
 rows <- sidebyside:::describer()$describe()
 names(rows) <- vapply(rows, `[[`, "", "name")
@@ -101,16 +102,29 @@ expect_the_same <- function(row, target, name, python_name) {
   TRUE
 }
 
+# Arguments of which neither Keras's signatures nor its docstrings say enough.
+wrong_once <- paste0(
+  "^(num|max|ignore|query|value)_|_(axes|dim|steps)$|",
+  "^(boundaries|mask_value|ngrams|target_class_ids|value_range)$"
+)
+
+of_today <- function(all, day = as.integer(Sys.Date())) {
+  was_wrong <- grepl(wrong_once, vapply(all, `[[`, "", "r"))
+  all[was_wrong | seq_along(all) %% 3 == day %% 3]
+}
+
 test_that("a whole number is what Keras makes of it", {
   skip_with_keras3("keras3 has tables of its own")
+  all <- candidates()
+  expect_setequal(c(of_today(all, 1), of_today(all, 2), of_today(all, 3)), all)
   compared <- 0
-  for (one in candidates()) {
+  for (one in of_today(all)) {
     for (target in setdiff(c(one$row$path, one$row$`function`), "")) {
       compared <- compared +
         expect_the_same(one$row, target, one$r, one$python)
     }
   }
-  expect_gt(compared, 200)
+  expect_gt(compared, 100)
 })
 
 test_that("training goes on with a schedule of whole numbers", {
