@@ -254,8 +254,14 @@ def test_rs_end_is_refused(kernel, code):
         "%%R\ntry(stop('caught'), silent = TRUE)\ncat('started\n')\nSys.sleep(600)",
         "%%R\ncat('started\n')\nreticulate::import('time')$sleep(600)",
         "import time; print('started', flush=True); time.sleep(600)",
+        "def call(f):\n    globals()['f'] = f\n"
+        "%R reticulate::import_main()$call(function() while (TRUE) sqrt(2))\n"
+        "print('started', flush=True)\nf()",
     ],
-    ids=["fit", "sleep", "loop", "sleep-after-an-error", "python-by-r", "python"],
+    ids=[
+        *("fit", "sleep", "loop", "sleep-after-an-error", "python-by-r", "python"),
+        "loop-by-python",
+    ],
 )
 def test_an_interrupt_returns_to_the_prompt(kernel, code):
     reply = run_and_interrupt(kernel, code)
@@ -273,15 +279,20 @@ def test_an_interrupt_that_is_lost_on_its_way_is_repeated(kernel, lose):
     assert "FALSE" in kernel.r("exists('ended')").stdout
 
 
-def test_an_interrupt_while_r_prints_is_rs(kernel):
+@pytest.mark.parametrize(
+    "code",
+    ["cat('x')\nfor (i in 1:1e9) sqrt(2)", "warning('x')"],
+    ids=["output", "warnings"],
+)
+def test_an_interrupt_while_r_prints_is_rs(kernel, code):
     assert kernel.run(LOSES).ok
     assert kernel.run(
         "def write(text, before=callbacks.consolewrite_print):\n"
-        "    callbacks.consolewrite_print = before\n"
+        "    callbacks.consolewrite_print = callbacks.consolewrite_warnerror = before\n"
         "    interrupt()\n"
-        "callbacks.consolewrite_print = write"
+        "callbacks.consolewrite_print = callbacks.consolewrite_warnerror = write"
     ).ok
-    reply = kernel.r("cat('x')\nfor (i in 1:1e9) sqrt(2)\nended <- TRUE")
+    reply = kernel.r(f"{code}\nended <- TRUE")
     assert reply.error == "KeyboardInterrupt", reply.shown
     assert not reply.stderr
     assert "FALSE" in kernel.r("exists('ended')").stdout
@@ -356,6 +367,7 @@ LOOPS = {
     "threads": "in_threads()",
     "crossings": "%R reticulate::import_main()$total(3)",
     "reticulate": "r_function(3)",
+    "pictures": "%R for (i in 1:9) plot(i)",
 }
 
 

@@ -11,6 +11,9 @@ from types import FrameType
 
 from .turns import CALLBACKS, MAIN, module, turn
 
+# Modules that R calls where it drops exceptions: reticulate asks for the classes of a
+# value, and R's hooks have pictures shown.
+DROPPED = ("inspect", f"{__package__}.console")
 # Its functions hold what is not yet, or no longer, protected.
 INTERNAL = "rpy2.rinterface_lib._rinterface_capi"
 OUTPUT = "ipykernel.iostream"
@@ -87,12 +90,9 @@ class Interrupts:
     def _r_listens(self, frames: list[FrameType], into_r: FrameType) -> bool:
         """Whether R is at work, and may be told."""
         patience = into_r.f_locals["_patience"]
-        if patience and turn.since_r(into_r.f_back)[1] is None:
-            return False  # Nothing takes R's jump, which would end the process.
         waited = time.monotonic() - self._since
-        # reticulate asks Python for the classes of a value, and drops exceptions.
-        asks = bool(frames) and module(frames[-1]) == "inspect"
-        return waited >= patience and (asks or CALLBACKS in map(module, frames))
+        dropped = bool(frames) and module(frames[-1]) in DROPPED
+        return waited >= patience and (dropped or CALLBACKS in map(module, frames))
 
     def _busy(self, frames: list[FrameType], into_r: FrameType | None) -> bool:
         """Whether an exception would do harm, or be lost."""

@@ -121,6 +121,7 @@ class RSession:
         self._r = rinterface
         self._executable = sys.executable
         self._check_the_stack()
+        self._look_for_interrupts()
         self._leave_quietly()
 
     def _check_the_stack(self) -> None:
@@ -135,6 +136,15 @@ class RSession:
         if not 0 < size < LARGEST_STACK:
             size = LARGEST_STACK
         openrlib.rlib.R_CStackLimit = size * 4 // 5
+
+    def _look_for_interrupts(self) -> None:
+        """Have R that waits (Sys.sleep(), sockets) look ten times a second.
+
+        An interrupt may come just before R waits with a handler of its own.
+        """
+        from rpy2.rinterface_lib import openrlib
+
+        openrlib.rlib.R_wait_usec = 100_000
 
     def _leave_quietly(self) -> None:
         """Take rpy2's exit handler off.

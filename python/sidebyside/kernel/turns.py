@@ -259,6 +259,14 @@ class Turn:
         self.library.R_interrupts_pending = 0
         raise KeyboardInterrupt
 
+    def was_stopped(self, failed: object) -> bool:
+        """Whether an evaluation that has ended failed because the reader stopped it."""
+        stopped = bool(self.stopped and failed)
+        if self.stopped and get_ident() == MAIN:
+            _, outer = self.since_r(sys._getframe())
+            self.stopped = stopped and outer is not None
+        return stopped
+
     def releasing(self, function: Callable) -> Callable:
         """One that lets go of an object, which any thread may do at any time."""
 
@@ -314,9 +322,16 @@ class Turn:
         from rpytools import call
 
         # R's jump may pass over Python's frames, where reticulate converts values.
-        rpycall.call_r_function = self.evaluating(rpycall.call_r_function, 0.5)
-        if hasattr(call, "call_r_function"):
-            call.call_r_function = rpycall.call_r_function
+        evaluate = self.evaluating(rpycall.call_r_function, 0.5)
+
+        def call_r_function(*arguments, **named):
+            value, error = evaluate(*arguments, **named)
+            return value, "KeyboardInterrupt" if self.was_stopped(error) else error
+
+        if hasattr(call, "call_r_function"):  # From 1.39 on an interrupt is one.
+            rpycall.call_r_function = call.call_r_function = evaluate
+        else:
+            rpycall.call_r_function = call_r_function
 
     def _together(self, function: Callable) -> Callable:
         @wraps(function)
@@ -344,12 +359,8 @@ class Library:
 
         def try_eval(call, environment, failed, evaluate=self.R_tryEval):
             result = evaluate(call, environment, failed)
-            if turn.stopped:
-                if get_ident() == MAIN:
-                    _, outer = turn.since_r(sys._getframe())
-                    turn.stopped = bool(outer and failed[0])
-                if failed[0]:
-                    raise KeyboardInterrupt
+            if turn.was_stopped(failed[0]):
+                raise KeyboardInterrupt
             return result
 
         def evaluate(call, environment):
