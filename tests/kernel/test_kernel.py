@@ -33,7 +33,7 @@ model |> fit(matrix(0, 2000, 20), rep(0, 2000),
 
 # What becomes of an interrupt in places where Python or reticulate loses it.
 LOSES = """
-import os, signal, time
+import os, signal, time, weakref
 from rpy2.rinterface_lib import callbacks
 
 def interrupt():
@@ -45,6 +45,10 @@ class Loses:
 
 def in_a_finalizer():
     Loses()
+
+def in_a_weak_reference():
+    reference = weakref.ref(held := set(), lambda reference: interrupt())
+    del held
 
 def while_r_looks_for_events(before=callbacks.processevents):
     def look():
@@ -271,12 +275,17 @@ def test_an_interrupt_returns_to_the_prompt(kernel, code):
     assert kernel.run("1 + 1").text == "2"
 
 
-@pytest.mark.parametrize("lose", ["in_a_finalizer", "while_r_looks_for_events"])
-def test_an_interrupt_that_is_lost_on_its_way_is_repeated(kernel, lose):
+@pytest.mark.parametrize(
+    "lose", ["in_a_finalizer", "in_a_weak_reference", "while_r_looks_for_events"]
+)
+@pytest.mark.parametrize(
+    "call", ["work('{}')", "%R reticulate::import_main()$work('{}')"]
+)
+def test_an_interrupt_that_is_lost_on_its_way_is_repeated(kernel, call, lose):
     assert kernel.run(LOSES).ok
-    reply = kernel.r(f"reticulate::import_main()$work('{lose}')\nended <- TRUE")
+    reply = kernel.run(f"ended = False\n{call.format(lose)}\nended = True")
     assert reply.error == "KeyboardInterrupt", reply.shown
-    assert "FALSE" in kernel.r("exists('ended')").stdout
+    assert kernel.run("ended").text == "False"
 
 
 @pytest.mark.parametrize(

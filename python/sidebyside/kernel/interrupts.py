@@ -8,6 +8,7 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import Any
 
 from .turns import CALLBACKS, MAIN, module, turn
 
@@ -47,6 +48,7 @@ class Interrupts:
         # Seconds to wait, and for which frame: the next one takes the place of the
         # last, and None calls it off.
         self._orders: SimpleQueue = SimpleQueue()
+        self._report, sys.unraisablehook = sys.unraisablehook, self._repeat_lost
         threading.Thread(target=self._repeat, daemon=True).start()
 
     def listen(self, *cell: object) -> None:
@@ -106,6 +108,13 @@ class Interrupts:
             # written in C, such as time.sleep().
             return time.monotonic() - self._since < self.PATIENCE
         return any(each.f_code.co_name == "__del__" for each in frames)
+
+    def _repeat_lost(self, problem: Any) -> None:
+        """Python drops what is raised while it lets go of an object."""
+        if isinstance(problem.exc_value, KeyboardInterrupt):
+            self._orders.put((self.SOON, None))
+        else:
+            self._report(problem)
 
     def _repeat(self) -> None:
         order = None
