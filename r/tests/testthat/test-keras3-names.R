@@ -207,6 +207,7 @@ functions_of_keras3 <- list(
   random_integer = "shape, minval, maxval, dtype = 'int32', seed = NULL",
   random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",
   random_shuffle = "x, axis = 1L, seed = NULL",
+  predict_on_batch = "object, x",
   random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
   reset_state = "object",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
