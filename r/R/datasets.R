@@ -128,10 +128,10 @@ decode_words <- function(x, word_index) {
 #' in Python. One line on the screen says where they come from.
 #'
 #' `load_novels()` takes `nietzsche.txt` from Keras's cache if it is there, and
-#' six novels by Jane Austen from the R package janeaustenr if not. `load_stories()`
-#' takes the first task of bAbI from `babi-tasks-v1-2.tar.gz` in Keras's cache
-#' if it is there, and stories that a simulator makes up after it (Weston et
-#' al. 2015) if not.
+#' six novels by Jane Austen from the R package janeaustenr if not.
+#' `load_stories()` takes the first task of bAbI from `babi-tasks-v1-2.tar.gz`
+#' in Keras's cache if it is there, and stories that a simulator makes up after
+#' it (Weston et al. 2015) if not.
 #'
 #' @return `load_novels()`: a character vector, the texts, with their titles as
 #'   names. `load_stories()`: a list of two, `train` and `test`, each a list of

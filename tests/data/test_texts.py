@@ -310,7 +310,7 @@ def r_library(tmp_path_factory):
     source = tmp_path_factory.mktemp("source") / "janeaustenr"
     (source / "R").mkdir(parents=True)
     about = "Package: janeaustenr\nVersion: 0.1\nTitle: None\nDescription: None.\n"
-    about += "License: None\nAuthor: None\nMaintainer: N <n@example.org>\nEncoding: UTF-8\n"
+    about += "License: None\nAuthor: None\nMaintainer: N <n@a.org>\nEncoding: UTF-8\n"
     (source / "DESCRIPTION").write_text(about)
     (source / "NAMESPACE").write_text(f"export({', '.join(packages.NOVELS)})\n")
     lines = (f'{name} <- c("{name}", "", "\u2013 &")\n' for name in packages.NOVELS)

@@ -58,7 +58,8 @@ functions_of_keras3 <- list(
   layer_activation_relu = "
     object, max_value = NULL, negative_slope = 0, threshold = 0",
   layer_add = "inputs, ...",
-  layer_average_pooling_2d = "object, pool_size, strides = NULL, padding = 'valid'",
+  layer_average_pooling_2d = "
+    object, pool_size, strides = NULL, padding = 'valid'",
   layer_batch_normalization = "
     object, axis = -1L, momentum = 0.99, epsilon = 0.001, center = TRUE,
     scale = TRUE, beta_initializer = 'zeros', gamma_initializer = 'ones',
@@ -98,7 +99,8 @@ functions_of_keras3 <- list(
     oov_token = -1L, vocabulary = NULL, vocabulary_dtype = 'int64',
     idf_weights = NULL, invert = FALSE, output_mode = 'int', sparse = FALSE,
     pad_to_max_tokens = FALSE, name = NULL",
-  layer_lambda = "object, f, output_shape = NULL, mask = NULL, arguments = NULL",
+  layer_lambda = "
+    object, f, output_shape = NULL, mask = NULL, arguments = NULL",
   layer_lstm = "
     object, units, activation = 'tanh', recurrent_activation = 'sigmoid',
     use_bias = TRUE, kernel_initializer = 'glorot_uniform',
@@ -114,7 +116,8 @@ functions_of_keras3 <- list(
   layer_rescaling = "object, scale, offset = 0",
   layer_simple_rnn = "
     object, units, activation = 'tanh', use_bias = TRUE,
-    kernel_initializer = 'glorot_uniform', recurrent_initializer = 'orthogonal'",
+    kernel_initializer = 'glorot_uniform',
+    recurrent_initializer = 'orthogonal'",
   layer_subtract = "inputs, ...",
   layer_text_vectorization = "
     object, max_tokens = NULL, standardize = 'lower_and_strip_punctuation',
