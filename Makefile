@@ -65,6 +65,8 @@ setup:  ## everything that the others need, installed; each of them begins with 
 
 ## What a maintainer does
 
+# The texts that the notebooks' outputs were made with.
+test: export SIDEBYSIDE_TEXTS = packages
 test:  ## run all tests, those of the notebooks as on Binder (see offline)
 	$(TEXTS)
 	$(IN_ENV) python tools/offline.py --no-limit python -m pytest $(ARGS)

@@ -21,11 +21,12 @@ ARCHIVE = ROOT.parent / "shared" / "data" / "fruits-360-16-classes.zip"
 # ignore the stop button, and so would every kernel that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The outputs in the notebooks were made on painted fruits and from the
-# project's own measurements, so they are compared on these. Photographs are
-# for the tests that ask for them (the fixture below).
+# The outputs in the notebooks were made on painted fruits, on texts of packages
+# and from the project's own measurements, so they are compared on these.
+# Photographs are for the tests that ask for them (the fixture below).
 OWN_PHOTOGRAPHS = os.environ.get("FRUITS360_DIR", "")
 os.environ["FRUITS360_DIR"] = "painted"
+os.environ["SIDEBYSIDE_TEXTS"] = "packages"
 os.environ.pop("FRUITS360_CLASSES", None)
 os.environ.pop("FRUIT_PICTURE", None)
 # The parallel processes of the tests are given a terminal's width.

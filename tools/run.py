@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -156,6 +157,8 @@ def main() -> int:
     sources = sources or [path for part in parts for path in notebooks_of(part)]
     if not sources:
         parser.error(f"{NOTEBOOKS} has no notebooks of the {chosen.part}")
+    if chosen.in_place:  # What is committed is the same on every machine.
+        os.environ["SIDEBYSIDE_TEXTS"] = "packages"
     outcomes = []
     for source in sources:
         target = source if chosen.in_place else chosen.output / source.name

@@ -171,7 +171,7 @@ load_stories <- function() {
 
 # Call a function of a module of Python's data sets.
 from_companion <- function(module, call) {
-  share_environment("SIDEBYSIDE_DATA", "KERAS_HOME")
+  share_environment("SIDEBYSIDE_DATA", "SIDEBYSIDE_TEXTS", "KERAS_HOME")
   in_one_sentence(call(companion(paste0("sidebyside.data.", module))))
 }
 

@@ -36,6 +36,7 @@ def places(tmp_path, monkeypatch):
     """Empty folders for Keras's cache, what is kept, and downloads; no network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("SIDEBYSIDE_TEXTS", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "downloads"))
     monkeypatch.setattr(stories, "STORIES", {"train": 20, "test": 2})
     (tmp_path / "downloads").mkdir()
@@ -216,6 +217,16 @@ def count(monkeypatch, folder):
         algorithm = known.partition(":")[0]
         digest = hashlib.new(algorithm, (folder / name).read_bytes()).hexdigest()
         monkeypatch.setitem(kept.KERAS_FILES, name, (f"{algorithm}:{digest}", size))
+
+
+def test_texts_of_packages_may_be_asked_for(reviews, keras_files, monkeypatch, capsys):
+    assert len(sidebyside.load_imdb()[0][0]) == 10
+    monkeypatch.setenv("SIDEBYSIDE_TEXTS", "packages")
+    for _ in range(2):
+        assert len(sidebyside.load_imdb()[0][0]) == 40
+    monkeypatch.delenv("SIDEBYSIDE_TEXTS")
+    assert len(sidebyside.load_imdb()[0][0]) == 10
+    assert capsys.readouterr().out.count("asking") == 1
 
 
 def test_reviews_of_keras_come_in_its_order(keras_files, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,9 +49,14 @@ def prepared(
 ) -> Arrays:
     """The arrays of a data set, made once, then kept in one file.
 
-    `own` are the names of Keras's files, which come first where they are.
+    `own` are the names of Keras's files, which come first where they are. With
+    SIDEBYSIDE_TEXTS=packages they are not asked for: then the numbers are the same
+    on every machine, with the network and without.
     """
     kept = data_directory() / "texts" / f"{name}.npz"
+    only_packages = os.environ.get("SIDEBYSIDE_TEXTS") == "packages"
+    if only_packages:
+        kept = kept.with_name(f"{name}-of-packages.npz")
 
     def keep(arrays: Arrays, origin: str = "") -> Arrays:
         arrays |= {"format": np.array(FORMAT), "origin": letters(origin)}
@@ -80,12 +86,11 @@ def prepared(
 
         return made
 
-    sources = {
-        "Keras's cache": from_cache,
-        "the project's data folder": lambda: _read_kept(kept),
-    }
-    if own[0] in KERAS_FILES:
-        sources["Keras's download"] = from_keras
+    sources = {"the project's data folder": lambda: _read_kept(kept)}
+    if not only_packages:
+        sources = {"Keras's cache": from_cache} | sources
+        if own[0] in KERAS_FILES:
+            sources["Keras's download"] = from_keras
     sources |= {source: from_other(make) for source, make in others.items()}
     _, arrays = first_of(
         what,

@@ -97,8 +97,10 @@ result = 0
 # Small data sets where the real ones would be kept.
 with_texts <- function(code) {
   folder <- tempfile("texts")
-  before <- Sys.getenv(c("SIDEBYSIDE_DATA", "KERAS_HOME"), unset = NA)
+  where <- c("SIDEBYSIDE_DATA", "SIDEBYSIDE_TEXTS", "KERAS_HOME")
+  before <- Sys.getenv(where, unset = NA)
   Sys.setenv(SIDEBYSIDE_DATA = folder, KERAS_HOME = folder)
+  Sys.unsetenv("SIDEBYSIDE_TEXTS")
   on.exit({
     Sys.unsetenv(names(before))
     set <- as.list(before[!is.na(before)])
