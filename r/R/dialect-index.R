@@ -4,10 +4,12 @@
 written_functions <- function() {
   here <- topenv()
   names <- c(
-    "active_property", "adapt", "all_dims", "array_reshape", "as_tensor",
+    "active_property", "adapt", "all_dims", "application_preprocess_inputs",
+    "array_reshape", "as_tensor",
     "Callback", "clone_model", "Constraint", "count_params", "custom_metric",
     "evaluate", "freeze_weights", "from_config", "get_config",
     "get_custom_objects", "get_layer", "get_vocabulary", "get_weights",
+    "imagenet_preprocess_input",
     "keras_input", "keras_model", "keras_model_sequential", "keras_variable",
     "Layer", "layer_input", "load_model", "load_model_config",
     "load_model_weights", "Loss", "mark_active", "Metric", "Model",
@@ -55,7 +57,7 @@ written_functions <- function() {
 # Functions of keras3 that only keras3 has.
 keras3_only <- c(
   "%<-active%", "%py_class%", "application_decode_predictions",
-  "application_preprocess_inputs", "deserialize_keras_object",
+  "deserialize_keras_object",
   "export_savedmodel", "feature_cross", "feature_custom", "feature_float",
   "feature_float_discretized", "feature_float_normalized",
   "feature_float_rescaled", "feature_integer_categorical",
@@ -63,7 +65,7 @@ keras3_only <- c(
   "feature_string_hashed", "flag_boolean", "flag_integer", "flag_numeric",
   "flag_string", "flags", "generate", "get_registered_name",
   "get_registered_object", "get_state_tree", "image_smart_resize",
-  "imagenet_decode_predictions", "imagenet_preprocess_input", "install_keras",
+  "imagenet_decode_predictions", "install_keras",
   "layer_feature_space", "op_subset<-", "op_subset_set", "py_require",
   "quantize_weights", "run_dir", "serialize_keras_object", "set_custom_objects",
   "set_state_tree", "tensorboard", "use_backend"

@@ -40,6 +40,11 @@ older_names <- c(
 
 bodies <- list(
   call = quote(make_object(.dialect_row, given_arguments())),
+  application = quote({
+    model <- make_object(.dialect_row, given_arguments())
+    attr(model, "application") <- .dialect_row$path
+    model
+  }),
   layer = quote({
     # First `object`, so that a pipe makes its layers from left to right.
     if (!missing(object)) force(object)

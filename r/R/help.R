@@ -5,6 +5,7 @@
 # from Keras's signatures know it themselves.
 keras_sources <- c(
   adapt = "keras.layers.TextVectorization.adapt",
+  application_preprocess_inputs = "keras.applications.vgg16.preprocess_input",
   Callback = "keras.callbacks.Callback",
   clone_model = "keras.models.clone_model",
   compile = "keras.Model.compile",
@@ -18,6 +19,8 @@ keras_sources <- c(
   get_layer = "keras.Model.get_layer",
   get_vocabulary = "keras.layers.TextVectorization.get_vocabulary",
   get_weights = "keras.Layer.get_weights",
+  imagenet_preprocess_input =
+    "keras.applications.imagenet_utils.preprocess_input",
   keras_input = "keras.Input",
   keras_model = "keras.Model",
   keras_model_sequential = "keras.Sequential",

@@ -79,3 +79,35 @@ set_vocabulary <- function(object, vocabulary, idf_weights = NULL, ...) {
   do.call(object$set_vocabulary, given_arguments(but = "object"))
   invisible(object)
 }
+
+# Each application wants its pictures in another form. Which one a model is, is
+# kept as an attribute, as in keras3.
+application_preprocess_inputs <- function(model, x, ..., data_format = NULL) {
+  path <- attr(model, "application")
+  if (is.null(path)) {
+    stop("The model was not made by one of the functions application_...(), so ",
+      "it is not known what its inputs should be.",
+      call. = FALSE
+    )
+  }
+  home <- import("inspect", convert = FALSE)$getmodule(python_object(path))
+  prepare <- function(x, ...) {
+    x <- as_pixels(x, float_type())
+    home$preprocess_input(x, data_format = data_format, ...)
+  }
+  if (missing(x)) prepare else prepare(x, ...)
+}
+
+imagenet_preprocess_input <- function(x, data_format = NULL, mode = "caffe") {
+  utils <- import("keras.applications.imagenet_utils", convert = FALSE)
+  utils$preprocess_input(as_pixels(x), data_format = data_format, mode = mode)
+}
+
+# Keras works in place, which an array of R does not allow; so a copy is given.
+as_pixels <- function(x, type = NULL) {
+  if (is_python(x) && !inherits(x, "numpy.ndarray")) {
+    return(x)
+  }
+  if (!is.double(x)) type <- NULL
+  import("numpy", convert = FALSE)$array(x, type, order = "C")
+}

@@ -428,7 +428,7 @@ def _applications():
             path = f"{module_name}.{name}"
             r_name = _r_name("application", name, application_name)
             dots = "end" if _takes_more(member) else ""
-            yield _row(r_name, "call", path, _arguments(member), dots=dots)
+            yield _row(r_name, "application", path, _arguments(member), dots=dots)
 
 
 def _configuration():

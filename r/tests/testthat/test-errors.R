@@ -41,7 +41,7 @@ test_that("an argument without a name where there is no place for it", {
 test_that("what only keras3 has says so", {
   skip_with_keras3("keras3 has them")
   for (name in c(
-    "adapt", "get_vocabulary", "layer_feature_space", "op_subset_set",
+    "feature_cross", "flags", "layer_feature_space", "op_subset_set",
     "serialize_keras_object", "use_backend"
   )) {
     error <- tryCatch(get(name)(1), error = conditionMessage)

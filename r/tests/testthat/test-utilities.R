@@ -182,3 +182,41 @@ test_that("a picture's pixels are an array", {
   picture <- image_from_array(pixels, scale = FALSE)
   expect_equal(as.array(picture), pixels)
 })
+
+# One picture, with blue, green and red in the middle of their ranges and apart.
+pixels <- array(c(10, 200, 30, 40, 250, 60), c(1, 1, 2, 3))
+
+test_that("pictures are prepared as ImageNet's networks want them", {
+  means <- c(103.939, 116.779, 123.68)
+  expected <- sweep(pixels[, , , 3:1, drop = FALSE], 4, means)
+  close <- function(found) {
+    expect_equal(as.array(found), expected, tolerance = 1e-6)
+  }
+  close(imagenet_preprocess_input(pixels))
+  close(imagenet_preprocess_input(as_tensor(pixels, "float32")))
+  whole <- array(as.integer(pixels), dim(pixels))
+  close(imagenet_preprocess_input(whole))
+  scaled <- imagenet_preprocess_input(pixels, mode = "tf")
+  expect_equal(as.array(scaled), pixels / 127.5 - 1)
+  expect_identical(pixels[1], 10)
+})
+
+test_that("an application knows how its pictures are prepared", {
+  small <- function(application) {
+    application(weights = NULL, input_shape = c(32, 32, 3), include_top = FALSE)
+  }
+  vgg <- small(application_vgg16)
+  caffe <- as.array(imagenet_preprocess_input(pixels))
+  found <- as.array(application_preprocess_inputs(vgg, pixels))
+  expect_equal(found, caffe, tolerance = 1e-6)
+  expect_equal(as.array(application_preprocess_inputs(vgg)(pixels)), found)
+  mobile <- small(application_mobilenet_v2)
+  expect_equal(
+    as.array(application_preprocess_inputs(mobile, pixels)),
+    pixels / 127.5 - 1,
+    tolerance = 1e-6
+  )
+  expect_error(application_preprocess_inputs(
+    keras_model_sequential(input_shape = 1), pixels
+  ))
+})

@@ -1,7 +1,7 @@
 # R writes 1 for Python's 1 and for its 1.0. Here every argument of Keras's
 # classes and functions that takes a number gets a whole one, and the object is
 # used. Python does the same with 1.0, or with 1 where 1.0 is refused. Three
-# days go through all of them; what was wrong once is tried every day.
+# days go through all of them; those that are hard to tell are tried every day.
 exercise <- reticulate::import_from_path("exercise", ".", convert = FALSE)
 rows <- sidebyside:::describer()$describe()
 names(rows) <- vapply(rows, `[[`, "", "name")
@@ -103,14 +103,14 @@ expect_the_same <- function(row, target, name, python_name) {
 }
 
 # Arguments of which neither Keras's signatures nor its docstrings say enough.
-wrong_once <- paste0(
+hard_to_tell <- paste0(
   "^(num|max|ignore|query|value)_|_(axes|dim|steps)$|",
   "^(boundaries|mask_value|ngrams|target_class_ids|value_range)$"
 )
 
 of_today <- function(all, day = as.integer(Sys.Date())) {
-  was_wrong <- grepl(wrong_once, vapply(all, `[[`, "", "r"))
-  all[was_wrong | seq_along(all) %% 3 == day %% 3]
+  tried_daily <- grepl(hard_to_tell, vapply(all, `[[`, "", "r"))
+  all[tried_daily | seq_along(all) %% 3 == day %% 3]
 }
 
 test_that("a whole number is what Keras makes of it", {
