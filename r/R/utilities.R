@@ -85,8 +85,8 @@ set_vocabulary <- function(object, vocabulary, idf_weights = NULL, ...) {
 application_preprocess_inputs <- function(model, x, ..., data_format = NULL) {
   path <- attr(model, "application")
   if (is.null(path)) {
-    stop("The model was not made by one of the functions application_...(), so ",
-      "it is not known what its inputs should be.",
+    stop("The model was not made by one of the functions application_...(). ",
+      "Only those say how their inputs are prepared.",
       call. = FALSE
     )
   }
