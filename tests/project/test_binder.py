@@ -40,7 +40,7 @@ def test_scripts_can_be_run(name):
 def test_jupyterlab_opens_a_notebook_that_is_there():
     settings = json.loads((BINDER / "jupyter_config.json").read_text())
     lab = subprocess.run(
-        ["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True
+        ["make", "--dry-run", "lab", "ARGS="], cwd=ROOT, capture_output=True, text=True
     )
     for application in ("LabApp", "ServerApp"):
         opened = settings[application]["default_url"]
