@@ -68,21 +68,10 @@ SAME = """compile count_params evaluate fit get_config get_layer get_weights
 METHODS = {name: name for name in SAME.split()}
 METHODS |= {"array_reshape": "reshape", "save_model": "save"}
 
-# What both companions have.
-COMPANIONS = [
-    "alt_text",
-    "decode_words",
-    "fruits_directory",
-    "imdb_word_index",
-    "load_imdb",
-    "load_mnist",
-    "load_novels",
-    "load_reuters",
-    "load_stories",
-    "read_picture",
-    "reuters_topics",
-    "reuters_word_index",
-]
+# What the R companion has; some of it the Python companion has by the same name.
+COMPANIONS = set(
+    re.findall(r"export\((\w+)\)", (ROOT / "r" / "NAMESPACE").read_text())
+)
 
 
 # --- What the notebooks hold

