@@ -69,9 +69,7 @@ METHODS = {name: name for name in SAME.split()}
 METHODS |= {"array_reshape": "reshape", "save_model": "save"}
 
 # What the R companion has; some of it the Python companion has by the same name.
-COMPANIONS = set(
-    re.findall(r"export\((\w+)\)", (ROOT / "r" / "NAMESPACE").read_text())
-)
+COMPANIONS = set(re.findall(r"export\((\w+)\)", (ROOT / "r" / "NAMESPACE").read_text()))
 
 
 # --- What the notebooks hold

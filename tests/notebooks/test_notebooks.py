@@ -408,7 +408,7 @@ def test_numbers_are_not_given_twice_and_have_no_gaps():
 
 
 def test_the_notebooks_of_the_gallery_are_those_of_the_table():
-    assert {path.stem for path in GALLERY} <= set(EXAMPLES)
+    assert {path.stem for path in GALLERY} == set(EXAMPLES)
 
 
 def test_no_other_file_of_the_folder_is_a_notebook():
