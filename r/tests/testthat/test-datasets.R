@@ -180,3 +180,18 @@ result = [story._asdict() for story in (*train[:20], *test[-20:])]
   expect_identical(lengths(stories), c(train = 10000L, test = 1000L))
   expect_identical(c(head(stories$train, 20), tail(stories$test, 20)), known)
 })
+
+test_that("photograph and painting are the same files in R and in Python", {
+  with_texts({
+    output <- reticulate::py_capture_output({
+      found <- c(photograph(), painting(), painting(seed = 3))
+    })
+    known <- python("
+with contextlib.redirect_stdout(io.StringIO()):
+    result = [sidebyside.photograph(), *map(sidebyside.painting, (18, 3))]
+")
+    expect_identical(found, known)
+    expect_true(all(file.exists(found)))
+  })
+  expect_match(output, "Photograph from .*Painting by a program, seed 3")
+})
