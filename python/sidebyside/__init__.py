@@ -16,6 +16,7 @@ from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .data.fruits import fruits_directory
 from .data.mnist import load_mnist
 from .data.novels import load_novels
+from .data.pictures import cifar10_classes, load_cifar10
 from .data.stories import load_stories
 from .data.words import (
     decode_words,
@@ -39,6 +40,7 @@ __all__ = [
     "R",
     "alt_text",
     "check",
+    "cifar10_classes",
     "colours",
     "compare",
     "decode_words",
@@ -48,6 +50,7 @@ __all__ = [
     "fruits_directory",
     "hashed",
     "imdb_word_index",
+    "load_cifar10",
     "load_imdb",
     "load_mnist",
     "load_novels",

@@ -1,4 +1,4 @@
-"""`python -m sidebyside.data.texts`: get the texts of the gallery that are missing.
+"""`python -m sidebyside.data.texts`: get the missing data of the gallery.
 
 Afterwards no network is needed. Each is kept as one file in the folder `texts`
 of the data folder.
@@ -10,6 +10,7 @@ import sys
 
 from ..common.errors import Sentence
 from .novels import novels
+from .pictures import cifar10
 from .stories import stories
 from .words import imdb, reuters
 
@@ -17,7 +18,7 @@ from .words import imdb, reuters
 def main() -> int:
     """Exit status 0 if all data sets are there, 1 if not, 130 if stopped."""
     missing = 0
-    for get in (imdb, reuters, novels, stories):
+    for get in (imdb, reuters, novels, stories, cifar10):
         try:
             get()
         except Sentence as problem:
