@@ -16,7 +16,8 @@ from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .data.fruits import fruits_directory
 from .data.mnist import load_mnist
 from .data.novels import load_novels
-from .data.pictures import painting, photograph
+from .data.paintings import painting, photograph
+from .data.pictures import cifar10_classes, load_cifar10
 from .data.stories import load_stories
 from .data.vgg16 import vgg16_weights
 from .data.words import (
@@ -41,6 +42,7 @@ __all__ = [
     "R",
     "alt_text",
     "check",
+    "cifar10_classes",
     "colours",
     "compare",
     "decode_words",
@@ -50,6 +52,7 @@ __all__ = [
     "fruits_directory",
     "hashed",
     "imdb_word_index",
+    "load_cifar10",
     "load_imdb",
     "load_mnist",
     "load_novels",

@@ -1,4 +1,4 @@
-"""What the gallery reads: its sources, its numbers, what is kept.
+"""The gallery's texts and pictures: their sources, their numbers, what is kept.
 
 No test here needs the network; the one about a dead network talks to this
 machine only.
@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,7 @@ from sidebyside.common.errors import NoData
 from sidebyside.data import (
     kept,
     packages,
+    paintings,
     pictures,
     sources,
     stories,
@@ -36,20 +38,27 @@ from sidebyside.data import (
     vgg16,
     words,
 )
+from sidebyside.data.painted import paint_fruits
 
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+@pytest.fixture(scope="module")
+def few_fruits(tmp_path_factory):
+    return paint_fruits(tmp_path_factory.mktemp("fruits") / "few", training=3, test=1)
+
+
 @pytest.fixture
-def places(tmp_path, monkeypatch):
+def places(tmp_path, monkeypatch, few_fruits):
     """Empty folders for Keras's cache, what is kept, and downloads; no network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("SIDEBYSIDE_TEXTS", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "downloads"))
     monkeypatch.setattr(stories, "STORIES", {"train": 20, "test": 2})
+    monkeypatch.setattr(pictures, "painted_fruits", lambda: few_fruits)
     (tmp_path / "downloads").mkdir()
     (tmp_path / "keras" / "datasets").mkdir(parents=True)
     for libraries in ("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"):
@@ -230,6 +239,8 @@ def keras_files(places, monkeypatch):
 def count(monkeypatch, folder):
     """The hashes of the files in this folder count as those of Keras's files."""
     for name, (known, size) in kept.KERAS_FILES.items():
+        if not (folder / name).exists():
+            continue
         algorithm = known.partition(":")[0]
         digest = hashlib.new(algorithm, (folder / name).read_bytes()).hexdigest()
         monkeypatch.setitem(kept.KERAS_FILES, name, (f"{algorithm}:{digest}", size))
@@ -490,7 +501,7 @@ def test_an_archive_of_something_else_is_passed_over(places, capsys, write):
     assert str(path) in capsys.readouterr().out
 
 
-# --- the weights of VGG16, and pictures
+# --- the weights of VGG16, a photograph and a painting
 
 KERNELS = [np.full((1, 1, 1, 1), float(number), "float32") for number in range(13)]
 
@@ -569,10 +580,77 @@ def test_pictures_are_there(places, monkeypatch):
         assert one.size == two.size == (320, 400)
         assert one.tobytes() != two.tobytes()
         # Nearly every pixel is painted, in all colours.
-        assert len(one.getcolors()) == len(pictures.COLOURS)
+        assert len(one.getcolors()) == len(paintings.COLOURS)
     monkeypatch.setattr("matplotlib.get_data_path", lambda: places)
     with pytest.raises(NoData, match="Install matplotlib from PyPI"):
         sidebyside.photograph()
+
+
+# --- CIFAR-10
+
+
+def write_cifar10(folder, monkeypatch, change=lambda batch: batch):
+    """An archive like Keras's with two pictures in each part, and its hash counts."""
+    path = folder / pictures.ARCHIVE
+    with tarfile.open(path, "w:gz") as archive:
+        for number, name in enumerate(itertools.chain(*pictures.BATCHES.values())):
+            data = np.arange(2 * 3072).reshape(2, 3072) + number
+            batch = {"data": data.astype("uint8"), "labels": [number, 9]}
+            pickled = pickle.dumps(change(batch), 3)
+            member = tarfile.TarInfo(name)
+            member.size = len(pickled)
+            archive.addfile(member, io.BytesIO(pickled))
+    count(monkeypatch, folder)
+
+
+def test_pictures_of_keras(places, monkeypatch, capsys):
+    write_cifar10(places / "keras" / "datasets", monkeypatch)
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_cifar10()
+    assert "Keras's archive: 10 to learn from, 2 to test" in capsys.readouterr().out
+    assert (x_train.shape, x_test.shape) == ((10, 32, 32, 3), (2, 32, 32, 3))
+    assert x_train.dtype == y_train.dtype == "uint8"
+    assert y_train.tolist() == [[0], [9], [1], [9], [2], [9], [3], [9], [4], [9]]
+    assert y_test.tolist() == [[5], [9]]
+    # Row by row, first all that is red, then green, then blue.
+    for colour in range(3):
+        place = colour * 1024 + 7 * 32 + 5
+        assert x_train[2, 7, 5, colour] == (place + 1) % 256
+    assert sidebyside.cifar10_classes()[9] == "truck"
+    (x_train, _), (_, y_test) = sidebyside.load_cifar10(most=5)
+    assert (len(x_train), y_test.tolist()) == (5, [[5]])
+
+
+def test_painted_fruits_stand_in_for_cifar10(places, capsys):
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_cifar10()
+    said = capsys.readouterr().out
+    assert "painted fruits, which stand in for it: 30 to learn from, 10 to test" in said
+    assert x_train.shape == (30, 32, 32, 3)
+    assert x_train.dtype == y_train.dtype == "uint8"
+    assert sorted(y_train[:, 0]) == sorted([*range(10)] * 3)
+    assert sorted(y_test[:, 0]) == [*range(10)]
+    # A kiwi is brown or green, a lemon is yellow.
+    classes = sidebyside.cifar10_classes()
+    colours = {
+        classes[y]: picture[12:20, 12:20].mean((0, 1))
+        for picture, (y,) in zip(x_test, y_test, strict=True)
+    }
+    red, green, blue = colours["Lemon"]
+    assert min(red, green) > 1.5 * blue
+    assert colours["Kiwi"].sum() < colours["Lemon"].sum()
+
+
+def calls(batch):
+    return batch | {"data": Calls()}
+
+
+@pytest.mark.parametrize("change", [calls, lambda batch: [], lambda batch: {}])
+def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
+    monkeypatch.chdir(places)
+    write_cifar10(places / "keras" / "datasets", monkeypatch, change)
+    (x_train, _), _ = sidebyside.load_cifar10()
+    assert len(x_train) == 30
+    assert not Path("trace").exists()
+    assert "CIFAR-10: not from Keras's cache" in capsys.readouterr().out
 
 
 # --- what is kept
@@ -676,7 +754,7 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     apt = "apt-get: E:" if shutil.which("apt-get") else "not there"
     assert f"apt's r-cran-janeaustenr: {apt}" in said.err
     assert "Stories from" in said.out
-    assert left_over(places) == ["stories.npz"]
+    assert left_over(places) == ["cifar10.npz", "stories.npz"]
 
 
 def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, capsys):
@@ -684,7 +762,8 @@ def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, cap
         assert texts.main() == 0
         said = capsys.readouterr().out.splitlines()
     assert [line.split(" from ")[0] for line in said] == [
-        *("IMDB reviews", "Reuters news", "Novels", "Stories", "VGG16 weights")
+        *("IMDB reviews", "Reuters news", "Novels", "Stories", "CIFAR-10"),
+        "VGG16 weights",
     ]
 
 

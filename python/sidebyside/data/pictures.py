@@ -1,104 +1,125 @@
-"""A photograph and a painting, for networks that change pictures."""
+"""CIFAR-10, small colour pictures of ten classes, or painted fruits in its place."""
 
 from __future__ import annotations
 
 import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
 
-from ..common.files import data_directory, read_at_most, write_whole
-from .sources import MOST_BYTES, checked_bytes, first_of
+from ..common.errors import WrongData
+from ..common.files import open_regular
+from .fruits import CLASSES, painted_fruits
+from .kept import MOST_BYTES, Arrays, letters, prepared, source_line, text_of
+from .sources import ArraysOnly
+from .words import Pairs
 
-PHOTOGRAPH = "grace_hopper.jpg"
-PHOTOGRAPH_SHA256 = "a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130"
-
-# The colours of the painting, from the night to the lights.
-COLOURS = (
-    *("#0b1d51", "#16407a", "#2a6fb0", "#5fa8d3"),
-    *("#f2c53d", "#f7e08a", "#e07b1f", "#fbf6e3"),
+# As Keras calls the archive in its cache, the parts in it, and its classes by
+# number (batches.meta in the archive).
+ARCHIVE = "cifar-10-batches-py-target_archive"
+BATCHES = {
+    "train": [f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)],
+    "test": ["cifar-10-batches-py/test_batch"],
+}
+KERAS_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
 )
-WIDTH, HEIGHT = 320, 400  # in pixels
-WHIRLS, STROKES = 8, 3000
 
 
-def photograph() -> str:
-    """The path of a photograph, 512 pixels wide and 600 high: Grace Hopper.
+def load_cifar10(most: int | None = None) -> Pairs:
+    """CIFAR-10: colour pictures of 32 by 32 pixels, and which of ten things each shows.
 
-    A portrait by the U.S. Navy, which is in the public domain. It comes with
-    matplotlib, and is checked by its SHA-256.
+    The sources are Keras's cache, the project's data folder and Keras's own
+    download. Where none of them has it, ten of this project's painted fruits stand
+    in. One printed line says which it was.
 
-    Raises
-    ------
-    NoData
-        If matplotlib was installed without it, or with another one.
+    Parameters
+    ----------
+    most
+        The first `most` pictures to learn from, and a fifth as many to test, as far
+        as they are there. `None`: all. In R all of CIFAR-10 take 0.7 GB.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test)
+        As `keras.datasets.cifar10.load_data()`: `x` uint8, 0 to 255, shape
+        (50000, 32, 32, 3) and (10000, 32, 32, 3); `y` uint8, 0 to 9, shape (50000,
+        1) and (10000, 1): `cifar10_classes()[y]` is its name. Of the painted fruits
+        there are 1,200 and 400.
     """
-    from matplotlib import get_data_path
-
-    path = Path(get_data_path(), "sample_data", PHOTOGRAPH)
-    where = "matplotlib's sample data"
-
-    def found() -> Path:
-        checked_bytes(str(path), read_at_most(path, MOST_BYTES), PHOTOGRAPH_SHA256)
-        return path
-
-    first_of("Photograph", {where: found}, "Install matplotlib from PyPI.")
-    print(f"Photograph from {where}: Grace Hopper, U.S. Navy", flush=True)
-    return str(path)
+    arrays = cifar10()
+    lengths = {"train": most, "test": None if most is None else most // 5}
+    return tuple(
+        tuple(arrays[f"{name}_{part}"][:length].copy() for name in "xy")
+        for part, length in lengths.items()
+    )
 
 
-def painting(seed: int = 18) -> str:
-    """The path of a painting, 320 pixels wide and 400 high.
-
-    A program has painted it: thousands of strokes that follow whirls, as in some
-    famous paintings of the night. The same seed gives the same painting.
-    """
-    path = data_directory() / "paintings" / f"painting-{seed}.png"
-    painted = _paint(seed)
-    try:
-        same = read_at_most(path, MOST_BYTES) == painted
-    except OSError:
-        same = False
-    if not same:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, painted)
-    print(f"Painting by a program, seed {seed}", flush=True)
-    return str(path)
+def cifar10_classes() -> list[str]:
+    """The names of the classes of `load_cifar10()`."""
+    return text_of(cifar10(say=False)["classes"]).split("\n")
 
 
-def _paint(seed: int) -> bytes:
-    from PIL import Image, ImageDraw
-
-    random = np.random.default_rng(seed)
-    angles, lights = _whirls(random)
-    image = Image.new("RGB", (WIDTH, HEIGHT), COLOURS[0])
-    draw = ImageDraw.Draw(image)
-    for _ in range(STROKES):
-        x, y = random.uniform(0, WIDTH), random.uniform(0, HEIGHT)
-        light = 6.5 * lights[int(y), int(x)] + random.normal(0, 0.9)
-        colour = COLOURS[int(np.clip(light, 0, len(COLOURS) - 1))]
-        stroke = []
-        while len(stroke) < 9 and 0 <= x < WIDTH and 0 <= y < HEIGHT:
-            stroke.append((x, y))
-            x, y = (
-                x + 4 * np.cos(angles[int(y), int(x)]),
-                y + 4 * np.sin(angles[int(y), int(x)]),
-            )
-        draw.line(stroke, fill=colour, width=int(random.integers(3, 7)))
-    image.save(png := io.BytesIO(), "png")
-    return png.getvalue()
+def cifar10(say: bool = True) -> Arrays:
+    return prepared(
+        "CIFAR-10",
+        "cifar10",
+        own=(ARCHIVE,),
+        from_own=_keras_cifar10,
+        others={"this project's painted fruits": lambda folder: _painted()},
+        say=say,
+    )
 
 
-def _whirls(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Of each pixel: the direction of the strokes, and the light from 0 to 1."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
-    # A wind to the right, and the whirls in it.
-    along, down, light = np.full_like(x, 0.5), np.zeros_like(x), np.zeros_like(x)
-    for _ in range(WHIRLS):
-        dx, dy = x - random.uniform(0, WIDTH), y - random.uniform(0, HEIGHT)
-        radius, turn = random.uniform(40, 90), random.choice([-3, 3])
-        near = np.exp(-(dx**2 + dy**2) / (2 * radius**2))
-        along -= turn * dy / radius * near
-        down += turn * dx / radius * near
-        light = np.maximum(light, near**4)
-    return np.arctan2(down, along), light
+def _keras_cifar10(path: Path) -> Arrays:
+    arrays = {}
+    with open_regular(path) as file:
+        try:
+            with tarfile.open(fileobj=file) as archive:
+                for part, names in BATCHES.items():
+                    batches = [_batch(archive, name) for name in names]
+                    x, y = map(np.concatenate, zip(*batches, strict=True))
+                    arrays |= {f"x_{part}": x, f"y_{part}": y}
+        except WrongData:
+            raise
+        except Exception as problem:  # whatever bytes can make tarfile raise
+            raise WrongData(f"{path} is not CIFAR-10's archive; remove it") from problem
+    return arrays | _about("Keras's archive", KERAS_CLASSES, arrays)
+
+
+def _batch(archive: tarfile.TarFile, name: str) -> tuple[np.ndarray, np.ndarray]:
+    pickled = io.BytesIO(archive.extractfile(name).read(MOST_BYTES))
+    batch = ArraysOnly(pickled, encoding="latin1").load()
+    # Red, green and blue come one after the other in the file.
+    x = batch["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return x, np.array(batch["labels"], "uint8").reshape(-1, 1)
+
+
+def _painted() -> Arrays:
+    """Ten of the painted fruits, in an order that is always the same."""
+    from PIL import Image
+
+    names = CLASSES[: len(KERAS_CLASSES)]
+    random = np.random.RandomState(113)
+    arrays = {}
+    for part, folder in (("train", "Training"), ("test", "Test")):
+        x, y = [], []
+        for number, name in enumerate(names):
+            for path in sorted((painted_fruits() / folder / name).glob("*.jpg")):
+                with Image.open(path) as picture:
+                    x.append(np.asarray(picture.resize((32, 32), Image.BOX)))
+                y.append([number])
+        order = random.permutation(len(y))
+        arrays |= {
+            f"x_{part}": np.array(x)[order],
+            f"y_{part}": np.array(y, "uint8")[order],
+        }
+    name = "this project's painted fruits, which stand in for it"
+    return arrays | _about(name, names, arrays)
+
+
+def _about(source: str, classes: tuple[str, ...], arrays: Arrays) -> Arrays:
+    y = [arrays["y_train"], arrays["y_test"]]
+    return source_line(source, y) | {"classes": letters("\n".join(classes))}

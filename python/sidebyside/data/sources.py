@@ -32,7 +32,7 @@ PACKAGE_TIMEOUT = 300
 
 # In an .npz file, and of a file or an array that is read.
 MOST_ENTRIES = 100
-MOST_BYTES = 60_000_000
+MOST_BYTES = 200_000_000
 
 # Seconds between two looks at how much of a download has come.
 GLANCE = 1.0
