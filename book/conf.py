@@ -93,15 +93,17 @@ html_theme_options = {
     "pygments_dark_style": "github-dark-high-contrast",
 }
 
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 FIRST_NOTEBOOK = "notebooks/00_start_here"
 
 
 def contents():
     """The table of contents: notebooks in reading order, then the other pages."""
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    about = sorted((ROOT / "notebooks").glob("*.md"))
+    read = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md")]
+    # The gallery's index comes before its first notebook, 10.
+    read.sort(key=lambda path: path.stem.replace("gallery", "09_gallery"))
     pages = [
-        *(f"notebooks/{path.stem}" for path in [*notebooks, *about]),
+        *(f"notebooks/{path.stem}" for path in read),
         "book/dictionary",
         *ABOUT,
     ]
