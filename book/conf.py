@@ -8,6 +8,7 @@ notebooks. To execute them again:
 """
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -114,6 +115,8 @@ def prepare(app, docname, source):
     """Give the front page its contents; leave out what a book has no use for."""
     if docname == root_doc:
         source[0] += contents()
+    elif docname == "notebooks/gallery":  # the anchors are JupyterLab's
+        source[0] = re.sub(r"(\.ipynb)#[^)]*\)", r"\1)", source[0])
     elif is_notebook(app.env, docname):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
