@@ -10,14 +10,20 @@ _FIXED_BATCH = (
     "layer_input(batch_shape = c(32, ...))."
 )
 
+_OTHER_PLACES = "Keras's download failed. These look in other places as well: "
+
 # Parts of messages, which are the same with keras3 and with the dialect.
 _ERRORS = {
     r"the batch size must be static": _FIXED_BATCH,
     r"Unrecognized keyword arguments.*'batch_(input_shape|size)'": _FIXED_BATCH,
-    r"not recognized: \{'lr'|unused argument \(lr =": "`lr` is called learning_rate now.",
-    r"URL fetch failure on .*/(mnist|imdb|reuters)\.npz": (
-        r"Keras's download cannot be reached. load_\1() looks for the data in other "
-        "places, too."
+    r"not recognized: \{'lr'|unused argument \(lr =": (
+        "`lr` is called learning_rate now."
+    ),
+    r"URL fetch failure on .*/(mnist|imdb|reuters)\.npz": _OTHER_PLACES + r"load_\1()",
+    r"URL fetch failure on .*/cifar-10": _OTHER_PLACES + "load_cifar10()",
+    r"URL fetch failure on .*/vgg16_.*_notop": (
+        _OTHER_PLACES
+        + "application_vgg16(weights = vgg16_weights(), include_top = FALSE)"
     ),
 }
 
