@@ -64,8 +64,8 @@ left_sleep <- function(message) {
     !grepl(deparse(call)[1], message, fixed = TRUE)
 }
 
-# The first of the errors of Python that led to its last one. Keras hides that of
-# a lambda layer's function behind one of its own.
+# The first of the errors of Python that led to its last one. Keras hides that
+# of a lambda layer's function behind one of its own.
 first_error <- function() {
   error <- attr(reticulate::py_last_error(), "exception")
   repeat {

@@ -40,8 +40,8 @@ tensor_extract <- function(x, ..., drop = TRUE,
 # keras3 leaves these brackets to reticulate, for which 1 is the second. What is
 # meant cannot be known, so the dialect does not guess.
 symbolic_extract <- function(x, ...) {
-  stop("A symbolic tensor has no `[` that counts from 1, not with keras3 either. ",
-    "Write op_subset(x, ...), which does.",
+  stop("A symbolic tensor has no `[` that counts from 1, not with keras3 ",
+    "either. Write op_subset(x, ...), which does.",
     call. = FALSE
   )
 }
