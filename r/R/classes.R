@@ -23,21 +23,21 @@ callback_methods <- paste0(
 # A function that makes classes of a family. Its first arguments are the methods
 # that are written most; `prepare` is for all members.
 family <- function(above, methods, prepare = identity, composing = FALSE) {
-  made <- function() {
+  made <- function() NULL
+  formals(made) <- c(
+    formals(function(classname) NULL),
+    stats::setNames(rep(list(NULL), length(methods)), methods),
+    formals(function(..., public = list(), private = list(), inherit = NULL,
+                     parent_env = parent.frame()) {
+    })
+  )
+  body(made) <- quote({
     members <- join_members(mget(methods), listed(...), public)
     class_function(
       classname, prepare(members), private, inherit, above, parent_env,
       composing
     )
-  }
-  formals(made) <- c(
-    alist(classname = ), # nolint: commas_linter.
-    stats::setNames(rep(list(NULL), length(methods)), methods),
-    alist(
-      ... = , public = list(), private = list(), inherit = NULL, # nolint
-      parent_env = parent.frame()
-    )
-  )
+  })
   made
 }
 
