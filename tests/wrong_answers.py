@@ -520,6 +520,43 @@ for (u in chosen) {{
     return (p / p.max()) ** (1 / temperature)""",
         "sharpen = 0.5",
     ],
+    ("16_pictures_and_films", 1): [
+        "pictures = 7 * 7",
+        "pictures = 4 * 4 * 2",
+        "pictures = 6 * 6 * 2",
+        "pictures = 'many'",
+    ],
+    ("16_pictures_and_films", 2): [
+        # Filled by columns.
+        """x <- matrix(0:11, nrow = 3)
+mirrored <- x[, 4:1]
+moved <- x[c(1, 1, 2), ]""",
+        # Row 0 is left out.
+        """x <- matrix(0:11, nrow = 3, byrow = TRUE)
+mirrored <- x[, 4:1]
+moved <- x[1:3 - 1, ]""",
+        # Upside down, and moved up.
+        """x <- matrix(0:11, nrow = 3, byrow = TRUE)
+mirrored <- x[3:1, ]
+moved <- x[c(2, 3, 3), ]""",
+    ],
+    ("16_pictures_and_films", 3): [
+        # A copy.
+        "def next_frame(film):\n    return film[-1]",
+        # Of the middle, in one direction only.
+        """def next_frame(film):
+    step = np.argwhere(film[-1])[0] - np.argwhere(film[-2])[0]
+    return np.roll(film[-1], step[0], axis=0)""",
+        # Back to where it came from.
+        """def next_frame(film):
+    corners = [np.argwhere(frame).min(axis=0) for frame in film]
+    return np.roll(film[-1], corners[-2] - corners[-1], axis=(0, 1))""",
+        # All steps from the first frame to the last.
+        """def next_frame(film):
+    corners = [np.argwhere(frame).min(axis=0) for frame in film]
+    return np.roll(film[-1], corners[-1] - corners[0], axis=(0, 1))""",
+        "next_frame = 'down'",
+    ],
     ("18_dreams_and_styles", 1): [
         "numbers, numbers_when_larger = 256 * 256, 4 * 256 * 256",
         "numbers = numbers_when_larger = 256",

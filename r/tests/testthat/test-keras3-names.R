@@ -83,6 +83,14 @@ functions_of_keras3 <- list(
     object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
     data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,
     activation = NULL, use_bias = TRUE",
+  layer_conv_3d = "
+    object, filters, kernel_size, strides = list(1L, 1L, 1L),
+    padding = 'valid', data_format = NULL, dilation_rate = list(1L, 1L, 1L),
+    groups = 1L, activation = NULL, use_bias = TRUE",
+  layer_conv_lstm_2d = "
+    object, filters, kernel_size, strides = 1L, padding = 'valid',
+    data_format = NULL, dilation_rate = 1L, activation = 'tanh',
+    recurrent_activation = 'sigmoid', use_bias = TRUE",
   layer_dense = "
     object, units, activation = NULL, use_bias = TRUE,
     kernel_initializer = 'glorot_uniform', bias_initializer = 'zeros'",
@@ -118,6 +126,19 @@ functions_of_keras3 <- list(
     object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
     data_format = NULL",
   layer_permute = "object, dims",
+  layer_random_brightness = "
+    object, factor, value_range = list(0L, 255L), seed = NULL",
+  layer_random_flip = "
+    object, mode = 'horizontal_and_vertical', seed = NULL, data_format = NULL",
+  layer_random_rotation = "
+    object, factor, fill_mode = 'reflect', interpolation = 'bilinear',
+    seed = NULL, fill_value = 0, data_format = NULL",
+  layer_random_translation = "
+    object, height_factor, width_factor, fill_mode = 'reflect',
+    interpolation = 'bilinear', seed = NULL, fill_value = 0",
+  layer_random_zoom = "
+    object, height_factor, width_factor = NULL, fill_mode = 'reflect',
+    interpolation = 'bilinear', seed = NULL, fill_value = 0",
   layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
   layer_simple_rnn = "
@@ -208,6 +229,7 @@ functions_of_keras3 <- list(
   op_transpose = "x, axes = NULL",
   op_where = "condition, x1 = NULL, x2 = NULL",
   op_zeros = "shape, dtype = NULL",
+  optimizer_adadelta = "learning_rate = 0.001, rho = 0.95, epsilon = 1e-07",
   optimizer_adam = "
     learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07",
   optimizer_rmsprop = "
