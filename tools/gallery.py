@@ -124,7 +124,7 @@ def examples_of(path: Path) -> Iterator[Example]:
             theme=TITLE.match(opening)[1],
             heading=HEADING.search(text)[1],
             memory=have(MEMORY.search(opening), "a row 'Memory' with GB")[1],
-            broke=SENTENCE_ENDS.split(broke)[0],
+            broke=broke[:1].upper() + SENTENCE_ENDS.split(broke)[0][1:],
             here=have(reached(said[about["result"]]), "a line printed by 'result'"),
             compared=have(COMPARED.findall("".join(said.values())), "a compare()"),
             seconds=have(took, "the seconds that tools/run.py writes"),
