@@ -8,7 +8,6 @@ notebooks. To execute them again:
 """
 
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from ipython_pygments_lexers import IPython3Lexer
 from myst_nb.core.render import NbElementRenderer
+from myst_parser.mdit_to_docutils.base import github_slugify
 from pygments.lexers import SLexer
 from pygments.token import Name
 
@@ -54,8 +54,11 @@ include_patterns = [
 ]
 exclude_patterns = [".*", "build", "python", "r", "**/.ipynb_checkpoints"]
 
-sys.path.insert(0, str(ROOT / "book"))
-extensions = ["myst_nb", "dictionary", "formulas"]
+sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tools")]
+from gallery import all_examples, cards_in_book  # noqa: E402
+from regions import put  # noqa: E402
+
+extensions = ["myst_nb", "sphinx_design", "dictionary", "formulas"]
 html_math_renderer = "mathml"
 nb_execution_mode = "off"
 # An error of R's is no traceback of Python's, as which it is read.
@@ -115,8 +118,9 @@ def prepare(app, docname, source):
     """Give the front page its contents; leave out what a book has no use for."""
     if docname == root_doc:
         source[0] += contents()
-    elif docname == "notebooks/gallery":  # the anchors are JupyterLab's
-        source[0] = re.sub(r"(\.ipynb)#[^)]*\)", r"\1)", source[0])
+    elif docname == "notebooks/gallery":
+        cards = cards_in_book(all_examples(NOTEBOOKS), github_slugify)
+        source[0] = put(source[0], "cards", lambda _: cards)
     elif is_notebook(app.env, docname):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
