@@ -27,12 +27,12 @@ Found = TypeVar("Found")
 
 # Seconds to wait for a connection, and for the next piece of an answer.
 TIMEOUT = (4, 15)
-# For a whole package, which pip or apt has to find first; the largest has 38 MB.
+# For a whole package, which pip or apt has to find first; the largest has 55 MB.
 PACKAGE_TIMEOUT = 300
 
 # In an .npz file, and of a file or an array that is read.
 MOST_ENTRIES = 100
-MOST_BYTES = 60_000_000
+MOST_BYTES = 200_000_000
 
 # Seconds between two looks at how much of a download has come.
 GLANCE = 1.0
