@@ -61,6 +61,7 @@ SECONDS = {
     "03_fruits_cnn.ipynb": 30,
     "06_statistics.ipynb": 25,
     "test_kernel_memory.py": 20,
+    "test_reports.py": 25,
     "test_compare_with_r.py": 15,
     "test_fetch_fruits.py": 15,
     "test_painted.py": 15,

@@ -237,8 +237,8 @@ def in_one_line(examples: Sequence[Example]) -> str:
     return (
         f"[The gallery's index](notebooks/gallery.md) shows {len(examples)} examples: "
         "what each one claimed in 2017, what it reaches today, and how long R and "
-        "Python take. In both languages the numbers are the same, to the last digit, "
-        f"in {sum(map(is_same, examples))} of them."
+        "Python take. R and Python agree to the last digit in "
+        f"{sum(map(is_same, examples))} of them."
     )
 
 

@@ -240,9 +240,26 @@ as_measure <- function(x, name) {
   }
   known <- as_keras(x, "function")
   if (is.function(known) && !inherits(known, "python.builtin.object")) {
-    named_function(known, name)
+    named_function(of_data(known), name)
   } else {
     known
+  }
+}
+
+# A loss or metric of the reader's own. It must not compute with a tensor of the
+# network; Keras has a message for it that does not say so.
+of_data <- function(f) {
+  function(y_true, y_pred) {
+    value <- f(y_true, y_pred)
+    if (is_symbolic(value)) {
+      stop("This loss or metric uses a symbolic tensor of the network, as ",
+        "layer_dense(x, 2) returns it. It can only use its arguments, y_true ",
+        "and y_pred. Compute what needs other tensors in a layer of your own, ",
+        "made with Layer(), and pass it to self$add_loss() there.",
+        call. = FALSE
+      )
+    }
+    value
   }
 }
 

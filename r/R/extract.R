@@ -20,7 +20,7 @@ tensor_extract <- function(x, ..., drop = TRUE,
   arguments <- eval(substitute(alist(...)))
   indices <- lapply(unname(arguments), as_index, parent.frame())
   python_style <- identical(style, "python")
-  extent <- if (is_symbolic(x)) known_sizes(as_r(x$shape)) else dim(x)
+  extent <- dim(x)
   if (length(indices) == 1 && is_all(indices[[1]])) {
     return(x)
   }
@@ -35,6 +35,15 @@ tensor_extract <- function(x, ..., drop = TRUE,
   } else {
     x$`__getitem__`(reticulate::tuple(key))
   }
+}
+
+# keras3 leaves these brackets to reticulate, for which 1 is the second. What is
+# meant cannot be known, so the dialect does not guess.
+symbolic_extract <- function(x, ...) {
+  stop("A symbolic tensor has no `[` that counts from 1, not with keras3 ",
+    "either. Write op_subset(x, ...), which does.",
+    call. = FALSE
+  )
 }
 
 # Tensors cannot be changed, in no language. R would go on to look for the

@@ -452,6 +452,7 @@ register_tensor_methods <- function() {
     "as.raster", tensor_class, tensor_as_raster, asNamespace("grDevices")
   )
   registerS3method("Ops", symbolic_class, tensor_ops, baseenv())
+  registerS3method("[", symbolic_class, symbolic_extract, baseenv())
   # R asks for lengths in many places, and this one is not known.
   registerS3method(
     "length", symbolic_class, function(x) NA_integer_, baseenv()

