@@ -56,11 +56,13 @@ EXAMPLES = {
     "13_word_order": {"imdb_lstm", "imdb_bidirectional_lstm", "imdb_cnn_lstm"},
     "14_stories_and_answers": {"babi_rnn", "babi_memnn"},
     "15_letter_by_letter": {"lstm_text_generation"},
+    "16_pictures_and_films": {"cifar10_cnn", "conv_lstm"},
     "17_inventing_digits": {
         "variational_autoencoder",
         "variational_autoencoder_deconv",
         "mnist_acgan",
     },
+    "18_dreams_and_styles": {"deep_dream", "neural_style_transfer"},
 }
 # Rows of the table that the section of an example opens with.
 ABOUT_EXAMPLE = ["2017", "What broke", "Now"]
