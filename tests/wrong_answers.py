@@ -39,6 +39,16 @@ embedding <- matrix(sin(1:32), 8)
 kernel <- c(1, -1, 2, 0.5)
 """
 
+GREY = "grey <- rbind(c(1, 2, 4), c(1, 5, 4), c(0, 5, 9))\n"
+
+HILL = """def top(height, x):
+    for _ in range(200):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = height(x)
+        x = {} (tape.gradient(value, x))
+    return x"""
+
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
     ("00_start_here", 2): [
@@ -546,5 +556,33 @@ moved <- x[c(2, 3, 3), ]""",
     corners = [np.argwhere(frame).min(axis=0) for frame in film]
     return np.roll(film[-1], corners[-1] - corners[0], axis=(0, 1))""",
         "next_frame = 'down'",
+    ],
+    ("18_dreams_and_styles", 1): [
+        "numbers, numbers_when_larger = 256 * 256, 4 * 256 * 256",
+        "numbers = numbers_when_larger = 256",
+        "numbers = numbers_when_larger = 40 * 32",
+        "numbers = numbers_when_larger = 'many'",
+    ],
+    ("18_dreams_and_styles", 2): [
+        # Down the columns only.
+        f"{GREY}rough <- 2 * mean(diff(grey)^2)",
+        # Divided by the number of pixels.
+        f"{GREY}rough <- (sum(diff(grey)^2) + sum(diff(t(grey))^2)) / 9",
+        # The second without its last.
+        f"{GREY}rough <- mean(diff(grey)^2) + mean(diff(t(grey))[, -3]^2)",
+        "rough <- 'very'",
+    ],
+    ("18_dreams_and_styles", 3): [
+        # Down.
+        HILL.format("x - 0.1 *"),
+        # Steps that are always as long.
+        HILL.format("x + 0.1 * tf.sign"),
+        # Never gets far.
+        HILL.format("x + 0.001 *"),
+        # Knows one of the hills.
+        "def top(height, x):\n    return tf.constant([1.0, -2.0])",
+        # Does not watch.
+        HILL.format("x + 0.1 *").replace("tape.watch(x)", "pass"),
+        "top = 30.0",
     ],
 }

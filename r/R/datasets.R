@@ -20,11 +20,7 @@
 #' }
 #' @export
 load_mnist <- function() {
-  loaded <- from_companion("mnist", function(mnist) mnist$load_mnist())
-  list(
-    train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
-    test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])
-  )
+  as_sets(from_companion("mnist", function(mnist) mnist$load_mnist()))
 }
 
 #' Film reviews and news, as whole numbers for words
@@ -236,11 +232,9 @@ painting <- function(seed = 18) {
 #' }
 #' @export
 load_cifar10 <- function(most = NULL) {
-  loaded <- from_companion("pictures", function(pictures) {
+  as_sets(from_companion("pictures", function(pictures) {
     pictures$load_cifar10(as_whole(most))
-  })
-  part <- function(pair) list(x = pair[[1]], y = pair[[2]])
-  list(train = part(loaded[[1]]), test = part(loaded[[2]]))
+  }))
 }
 
 #' @rdname load_cifar10

@@ -182,6 +182,10 @@ load_dataset <- function(row, given, convert) {
   if (!convert) {
     loaded <- lapply(reticulate::iterate(loaded), reticulate::iterate)
   }
+  as_sets(loaded)
+}
+
+as_sets <- function(loaded) {
   pair <- function(set) list(x = set[[1]], y = set[[2]])
   list(train = pair(loaded[[1]]), test = pair(loaded[[2]]))
 }

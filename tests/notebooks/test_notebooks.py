@@ -57,6 +57,7 @@ EXAMPLES = {
     "14_stories_and_answers": {"babi_rnn", "babi_memnn"},
     "15_letter_by_letter": {"lstm_text_generation"},
     "16_pictures_and_films": {"cifar10_cnn", "conv_lstm"},
+    "18_dreams_and_styles": {"deep_dream", "neural_style_transfer"},
 }
 # Rows of the table that the section of an example opens with.
 ABOUT_EXAMPLE = ["2017", "What broke", "Now"]

@@ -19,7 +19,7 @@ COLOURS = (
     *("#f2c53d", "#f7e08a", "#e07b1f", "#fbf6e3"),
 )
 WIDTH, HEIGHT = 320, 400  # in pixels
-WHIRLS, STROKES = 8, 3000
+WHIRLS, STROKES = 12, 2500
 
 
 def photograph() -> str:
@@ -84,7 +84,7 @@ def _paint(seed: int) -> bytes:
                 x + 4 * np.cos(angles[int(y), int(x)]),
                 y + 4 * np.sin(angles[int(y), int(x)]),
             )
-        draw.line(stroke, fill=colour, width=int(random.integers(3, 7)))
+        draw.line(stroke, fill=colour, width=int(random.integers(4, 10)))
     image.save(png := io.BytesIO(), "png")
     return png.getvalue()
 
@@ -100,5 +100,5 @@ def _whirls(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         near = np.exp(-(dx**2 + dy**2) / (2 * radius**2))
         along -= turn * dy / radius * near
         down += turn * dx / radius * near
-        light = np.maximum(light, near**4)
+        light = np.maximum(light, near**2)
     return np.arctan2(down, along), light
