@@ -136,6 +136,11 @@ def test_the_books_cards_have_the_books_anchors(read):
     [
         ("x  3 float32  equal to the last digit\ny  2 text  equal\n", "yes", 2),
         ("x  3 float32  equal within 1e-06\n", "no; `x` within 1e-06", 1),
+        (
+            "x  9 float32  equal to the last digit\ny  3 float64  equal within 1e-06\n",
+            "yes; `y` within 1e-06",
+            2,
+        ),
         ("m  model, 9 parameters  equal within 0.1\n", "no; `m` within 0.1", 1),
     ],
 )
