@@ -48,6 +48,7 @@ SECONDS = {
     "13_word_order.ipynb": 110,
     "14_stories_and_answers.ipynb": 110,
     "15_letter_by_letter.ipynb": 110,
+    "17_inventing_digits.ipynb": 110,
     "test_exercises.py": 90,
     "test_browser.py": 80,
     "05_where_the_time_goes.ipynb": 75,

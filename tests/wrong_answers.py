@@ -25,6 +25,9 @@ u <- rbind(c(0, 1), c(1, 0.5))
 """
 
 # Exercise 2 of 15: what is given.
+CLOUDS = """centre <- rbind(c(0, 1), c(2, -1), c(0.5, 0))
+log_var <- rbind(c(0, 0), c(-1, 1), c(-2, -2))
+"""
 BIGRAMS = """signs <- c("a", "b", "n", " ")
 after <- rbind(
   c(0.0, 0.1, 0.6, 0.3), c(1.0, 0.0, 0.0, 0.0),
@@ -556,6 +559,47 @@ moved <- x[c(2, 3, 3), ]""",
     corners = [np.argwhere(frame).min(axis=0) for frame in film]
     return np.roll(film[-1], corners[-1] - corners[0], axis=(0, 1))""",
         "next_frame = 'down'",
+    ],
+    ("17_inventing_digits", 1): [
+        "price = 2.5",  # the mean
+        "price = 10.0",  # without the half
+        "price = -5.0",
+        "price = 'none'",
+    ],
+    ("17_inventing_digits", 2): [
+        # The mean over the latent numbers.
+        f"""{CLOUDS}divergence <- -0.5 * rowMeans(1 + log_var - centre^2 - exp(log_var))
+deviation <- exp(log_var / 2)""",
+        # The other axis.
+        f"""{CLOUDS}divergence <- -0.5 * colSums(1 + log_var - centre^2 - exp(log_var))
+deviation <- exp(log_var / 2)""",
+        # The variance.
+        f"""{CLOUDS}divergence <- -0.5 * rowSums(1 + log_var - centre^2 - exp(log_var))
+deviation <- exp(log_var)""",
+        "divergence <- 'small'\ndeviation <- 1",
+    ],
+    ("17_inventing_digits", 3): [
+        # Whole numbers of 8 bits.
+        """def closest(drawn, real):
+    gaps = (real[None] - drawn[:, None]) ** 2
+    return np.sqrt(gaps.sum(axis=(2, 3))).min(axis=1)""",
+        # The other way round.
+        """def closest(drawn, real):
+    gaps = (real[None].astype(float) - drawn[:, None]) ** 2
+    return np.sqrt(gaps.sum(axis=(2, 3))).min(axis=0)""",
+        # Without the root.
+        """def closest(drawn, real):
+    gaps = (real[None].astype(float) - drawn[:, None]) ** 2
+    return gaps.sum(axis=(2, 3)).min(axis=1)""",
+        # The mean picture.
+        """def closest(drawn, real):
+    gaps = (real.mean(axis=0) - drawn) ** 2
+    return np.sqrt(gaps.sum(axis=(1, 2)))""",
+        # The largest difference of a pixel.
+        """def closest(drawn, real):
+    gaps = abs(real[None].astype(float) - drawn[:, None])
+    return gaps.max(axis=(2, 3)).min(axis=1)""",
+        "closest = 0",
     ],
     ("18_dreams_and_styles", 1): [
         "numbers, numbers_when_larger = 256 * 256, 4 * 256 * 256",

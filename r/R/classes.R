@@ -84,13 +84,6 @@ new_learning_rate_schedule_class <- family( # nolint: object_length_linter.
   c("call", "initialize", "get_config"), called_itself
 )
 
-# keras3's second names.
-new_callback_class <- Callback
-new_layer_class <- Layer
-new_loss_class <- Loss
-new_metric_class <- Metric
-new_model_class <- Model
-
 #' The old way to a custom model
 #'
 #' `keras_model_custom()` was a function of the R package keras. It is here,
@@ -119,8 +112,6 @@ active_property <- function(fn) {
   }
   decorate(fn, "property")
 }
-
-mark_active <- active_property
 
 # ---- making a class ---------------------------------------------------------
 

@@ -32,7 +32,7 @@ has_whole <- function(x) {
 # Axes count from one in R and from zero in Python; negative ones count from
 # the end in both. So do the other positions (`what`) of a few arguments.
 as_axis <- function(axis, what = "An axis") {
-  if (is.null(axis) || inherits(axis, "python.builtin.object")) {
+  if (is.null(axis) || is_python(axis)) {
     return(axis)
   }
   axis <- as.integer(unlist(axis))
@@ -48,11 +48,11 @@ as_axis <- function(axis, what = "An axis") {
 # A shape is a tuple of whole numbers; NA or NULL stands for "any size". A
 # part that is a shape itself (several inputs) becomes a tuple of its own.
 as_shape <- function(shape) {
-  if (is.null(shape) || inherits(shape, "python.builtin.object")) {
+  if (is.null(shape) || is_python(shape)) {
     return(shape)
   }
   parts <- lapply(as.list(shape), function(part) {
-    if (inherits(part, "python.builtin.object")) {
+    if (is_python(part)) {
       part
     } else if (length(part) > 1) {
       as_shape(part)
@@ -96,7 +96,7 @@ named_function <- function(f, name) {
 
 # callback_lambda()'s functions: epochs and batches count from one.
 as_counted <- function(f) {
-  if (is.null(f) || inherits(f, "python.builtin.object")) {
+  if (is.null(f) || is_python(f)) {
     return(f)
   }
   function(position, logs = NULL) {
@@ -227,7 +227,7 @@ as_argument <- function(value, kind) {
 # the reader's own functions, or a list of any of these. `name` is keras3's for
 # a function without one; the results of metrics stand under it.
 as_measure <- function(x, name) {
-  if (is.null(x) || inherits(x, "python.builtin.object")) {
+  if (is.null(x) || is_python(x)) {
     return(x)
   }
   if (is.character(x)) {
@@ -239,7 +239,7 @@ as_measure <- function(x, name) {
     return(stats::setNames(measures, names(x)))
   }
   known <- as_keras(x, "function")
-  if (is.function(known) && !inherits(known, "python.builtin.object")) {
+  if (is.function(known) && !is_python(known)) {
     named_function(of_data(known), name)
   } else {
     known
@@ -274,7 +274,7 @@ of_data <- function(f) {
 #' objects pass.
 #' @noRd
 as_model_data <- function(x, name = "The data") {
-  if (is.null(x) || inherits(x, "python.builtin.object")) {
+  if (is.null(x) || is_python(x)) {
     return(x)
   }
   if (is.list(x)) {

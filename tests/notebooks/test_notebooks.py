@@ -57,6 +57,11 @@ EXAMPLES = {
     "14_stories_and_answers": {"babi_rnn", "babi_memnn"},
     "15_letter_by_letter": {"lstm_text_generation"},
     "16_pictures_and_films": {"cifar10_cnn", "conv_lstm"},
+    "17_inventing_digits": {
+        "variational_autoencoder",
+        "variational_autoencoder_deconv",
+        "mnist_acgan",
+    },
     "18_dreams_and_styles": {"deep_dream", "neural_style_transfer"},
 }
 # Rows of the table that the section of an example opens with.

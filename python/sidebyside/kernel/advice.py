@@ -30,7 +30,7 @@ _ERRORS = {
 # What the R package keras had before keras3, and what is used now. Of the others,
 # k_*() is op_*() or random_*() by the same name.
 _SUCCESSORS = {
-    r"(fit_)?text_tokenizer|texts_to_\w+|sequences_to_matrix|text_\w+": (
+    r"(fit_|load_|save_)?text_tokenizer|texts_to_\w+|sequences_to_matrix": (
         "layer_text_vectorization(); adapt() gives it the words of your texts"
     ),
     r"(fit|evaluate|predict)_generator": r"\1(), which takes data sets",
@@ -41,6 +41,12 @@ _SUCCESSORS = {
     r"(load|save)_(model|model_weights)_(hdf5|tf)": r"\1_\2()",
     r"layer_cudnn_(gru|lstm)": r"layer_\1()",
     r"reset_states": "reset_state(), of each stateful layer",
+    r"\w+_preprocess_input": "application_preprocess_inputs(model, x)",
+    r"(create_layer|KerasLayer|create_wrapper)": "Layer()",
+    r"model_to_(json|yaml)": "save_model_config()",
+    r"model_from_(json|yaml)": "load_model_config()",
+    r"use_session_with_seed": "set_random_seed()",
+    r"backend": "op_*(), or the module keras$ops",
     r"k_gradients": "with(tf$GradientTape() %as% tape, ...) and tape$gradient()",
     r"k_function": "keras_model(inputs, outputs)",
     r"k_placeholder": "keras_input()",
@@ -55,7 +61,9 @@ _SUCCESSORS = {
     r"k_int_shape": "op_shape()",
     r"k_permute_dimensions": "op_transpose()",
     r"k_pow": "op_power()",
+    r"k_(batch_)?flatten": "op_reshape()",
     r"k_(clear_session)": r"\1()",
+    r"k_(set_)?(epsilon|floatx|image_data_format)": r"config_\1\2()",
 }
 
 

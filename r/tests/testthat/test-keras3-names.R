@@ -29,6 +29,7 @@ functions_of_keras3 <- list(
   clear_session = "free_memory = TRUE",
   Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
+  freeze_weights = "object, from = NULL, to = NULL, which = NULL",
   get_vocabulary = "object, include_special_tokens = TRUE",
   dataset_imdb_word_index = "path = 'imdb_word_index.json'",
   dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
@@ -83,6 +84,9 @@ functions_of_keras3 <- list(
     object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
     data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,
     activation = NULL, use_bias = TRUE",
+  layer_conv_2d_transpose = "
+    object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
+    output_padding = NULL, data_format = NULL",
   layer_conv_3d = "
     object, filters, kernel_size, strides = list(1L, 1L, 1L),
     padding = 'valid', data_format = NULL, dilation_rate = list(1L, 1L, 1L),
@@ -125,6 +129,7 @@ functions_of_keras3 <- list(
   layer_max_pooling_2d = "
     object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
     data_format = NULL",
+  layer_multiply = "inputs, ...",
   layer_permute = "object, dims",
   layer_random_brightness = "
     object, factor, value_range = list(0L, 255L), seed = NULL",
@@ -141,6 +146,7 @@ functions_of_keras3 <- list(
     interpolation = 'bilinear', seed = NULL, fill_value = 0",
   layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
+  layer_reshape = "object, target_shape, ...",
   layer_simple_rnn = "
     object, units, activation = 'tanh', use_bias = TRUE,
     kernel_initializer = 'glorot_uniform',
@@ -155,11 +161,14 @@ functions_of_keras3 <- list(
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
   Loss = "classname, call = NULL, ..., public = list(), private = list()",
+  loss_binary_crossentropy = "
+    y_true, y_pred, from_logits = FALSE, label_smoothing = 0, axis = -1L",
   loss_sparse_categorical_crossentropy = "
     y_true, y_pred, from_logits = FALSE, ignore_class = NULL, axis = -1L",
   Metric = "
     classname, initialize = NULL, update_state = NULL, result = NULL, ...,
     public = list(), private = list(), inherit = NULL",
+  metric_mean = "..., name = 'mean', dtype = NULL",
   Model = "
     classname, initialize = NULL, call = NULL, train_step = NULL,
     predict_step = NULL, test_step = NULL, compute_loss = NULL,
@@ -191,6 +200,7 @@ functions_of_keras3 <- list(
   op_argmax = "x, axis = NULL, keepdims = FALSE, zero_indexed = FALSE",
   op_argsort = "x, axis = -1L, zero_indexed = FALSE",
   op_array = "x, dtype = NULL",
+  op_binary_crossentropy = "target, output, from_logits = FALSE",
   op_cast = "x, dtype",
   op_clip = "x, x_min, x_max",
   op_concatenate = "xs, axis = 1L",
@@ -204,6 +214,7 @@ functions_of_keras3 <- list(
   op_flip = "x, axis = NULL",
   op_image_resize = "
     images, size, interpolation = 'bilinear', antialias = FALSE",
+  op_full_like = "x, fill_value, dtype = NULL",
   op_matmul = "x1, x2",
   op_max = "x, axis = NULL, keepdims = FALSE, initial = NULL",
   op_maximum = "x1, x2",
@@ -217,6 +228,7 @@ functions_of_keras3 <- list(
   op_reshape = "x, newshape",
   op_shape = "x",
   op_softmax = "x, axis = -1L",
+  op_split = "x, indices_or_sections, axis = 1L",
   op_sqrt = "x",
   op_square = "x",
   op_stack = "x, axis = 1L",
@@ -240,6 +252,7 @@ functions_of_keras3 <- list(
     sequences, maxlen = NULL, dtype = 'int32', padding = 'pre',
     truncating = 'pre', value = 0",
   py_to_r = "x",
+  random_seed_generator = "seed = NULL, name = NULL",
   r_to_py = "x, convert = FALSE",
   random_integer = "shape, minval, maxval, dtype = 'int32', seed = NULL",
   random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",
@@ -253,6 +266,8 @@ functions_of_keras3 <- list(
   set_weights = "object, weights",
   shape = "...",
   to_categorical = "x, num_classes = NULL",
+  train_on_batch = "
+    object, x, y = NULL, sample_weight = NULL, class_weight = NULL",
   tuple = "..., convert = FALSE",
   zip_lists = "..."
 )
