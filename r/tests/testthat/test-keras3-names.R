@@ -24,8 +24,15 @@ functions_of_keras3 <- list(
     filepath, monitor = 'val_loss', verbose = 0L, save_best_only = FALSE,
     save_weights_only = FALSE",
   clear_session = "free_memory = TRUE",
+  clone_model = "
+    model, input_tensors = NULL, clone_function = NULL, call_function = NULL,
+    recursive = FALSE, ...",
   Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
+  freeze_weights = "object, from = NULL, to = NULL, which = NULL",
+  from_config = "config, custom_objects = NULL",
+  get_config = "object",
+  get_layer = "object, name = NULL, index = NULL",
   get_vocabulary = "object, include_special_tokens = TRUE",
   dataset_imdb_word_index = "path = 'imdb_word_index.json'",
   dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
@@ -116,6 +123,7 @@ functions_of_keras3 <- list(
   layer_permute = "object, dims",
   layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
+  layer_reshape = "object, target_shape",
   layer_simple_rnn = "
     object, units, activation = 'tanh', use_bias = TRUE,
     kernel_initializer = 'glorot_uniform',
@@ -129,6 +137,7 @@ functions_of_keras3 <- list(
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
+  load_model_weights = "model, filepath, skip_mismatch = FALSE, ...",
   Loss = "classname, call = NULL, ..., public = list(), private = list()",
   loss_sparse_categorical_crossentropy = "
     y_true, y_pred, from_logits = FALSE, ignore_class = NULL, axis = -1L",
@@ -179,6 +188,7 @@ functions_of_keras3 <- list(
   op_mean = "x, axis = NULL, keepdims = FALSE",
   op_min = "x, axis = NULL, keepdims = FALSE, initial = NULL",
   op_multiply = "x1, x2",
+  op_normalize = "x, axis = -1L, order = 2L, epsilon = NULL",
   op_ones = "shape, dtype = NULL",
   op_ones_like = "x, dtype = NULL",
   op_power = "x1, x2",
@@ -198,6 +208,8 @@ functions_of_keras3 <- list(
   op_transpose = "x, axes = NULL",
   op_where = "condition, x1 = NULL, x2 = NULL",
   op_zeros = "shape, dtype = NULL",
+  optimizer_adadelta = "
+    learning_rate = 0.001, rho = 0.95, epsilon = 1e-07, weight_decay = NULL",
   optimizer_adam = "
     learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07",
   optimizer_rmsprop = "
@@ -207,6 +219,7 @@ functions_of_keras3 <- list(
   pad_sequences = "
     sequences, maxlen = NULL, dtype = 'int32', padding = 'pre',
     truncating = 'pre', value = 0",
+  pop_layer = "object, rebuild = TRUE",
   py_to_r = "x",
   r_to_py = "x, convert = FALSE",
   random_integer = "shape, minval, maxval, dtype = 'int32', seed = NULL",
@@ -216,6 +229,8 @@ functions_of_keras3 <- list(
   random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
   reset_state = "object",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
+  save_model_weights = "
+    model, filepath, overwrite = FALSE, max_shard_size = NULL",
   set_random_seed = "seed",
   set_vocabulary = "object, vocabulary, idf_weights = NULL, ...",
   set_weights = "object, weights",
