@@ -82,7 +82,7 @@ bench:  ## measure speed and memory against the limits
 	$(TEXTS)
 	$(IN_ENV) python tools/bench.py $(ARGS)
 
-readme:  ## compute the README's timings, minutes and gallery anew, take its picture
+readme:  ## compute the README and the gallery's index anew, take the README's picture
 	$(IN_ENV) python tools/readme.py $(ARGS)
 	@$(MAKE) --no-print-directory picture ARGS=
 

@@ -8,6 +8,7 @@ notebooks. To execute them again:
 """
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -93,15 +94,17 @@ html_theme_options = {
     "pygments_dark_style": "github-dark-high-contrast",
 }
 
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 FIRST_NOTEBOOK = "notebooks/00_start_here"
 
 
 def contents():
     """The table of contents: notebooks in reading order, then the other pages."""
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    about = sorted((ROOT / "notebooks").glob("*.md"))
+    read = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md")]
+    # The gallery's index comes before its first notebook, 10.
+    read.sort(key=lambda path: path.stem.replace("gallery", "09_gallery"))
     pages = [
-        *(f"notebooks/{path.stem}" for path in [*notebooks, *about]),
+        *(f"notebooks/{path.stem}" for path in read),
         "book/dictionary",
         *ABOUT,
     ]
@@ -112,6 +115,8 @@ def prepare(app, docname, source):
     """Give the front page its contents; leave out what a book has no use for."""
     if docname == root_doc:
         source[0] += contents()
+    elif docname == "notebooks/gallery":  # the anchors are JupyterLab's
+        source[0] = re.sub(r"(\.ipynb)#[^)]*\)", r"\1)", source[0])
     elif is_notebook(app.env, docname):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:

@@ -39,6 +39,9 @@ u <- rbind(c(0, 1), c(1, 0.5))
 """
 
 # Exercise 2 of 15: what is given.
+CLOUDS = """centre <- rbind(c(0, 1), c(2, -1), c(0.5, 0))
+log_var <- rbind(c(0, 0), c(-1, 1), c(-2, -2))
+"""
 BIGRAMS = """signs <- c("a", "b", "n", " ")
 after <- rbind(
   c(0.0, 0.1, 0.6, 0.3), c(1.0, 0.0, 0.0, 0.0),
@@ -52,6 +55,16 @@ SMALL_FASTTEXT = """reviews <- rbind(c(3, 1, 7, 3), c(0, 0, 5, 2), c(0, 0, 0, 6)
 embedding <- matrix(sin(1:32), 8)
 kernel <- c(1, -1, 2, 0.5)
 """
+
+GREY = "grey <- rbind(c(1, 2, 4), c(1, 5, 4), c(0, 5, 9))\n"
+
+HILL = """def top(height, x):
+    for _ in range(200):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = height(x)
+        x = {} (tape.gradient(value, x))
+    return x"""
 
 WRONG_ANSWERS = {
     ("00_start_here", 1): ["index = 4", "index = 5", "index = 'three'"],
@@ -559,5 +572,111 @@ for (u in chosen) {{
         """def sharpen(p, temperature):
     return (p / p.max()) ** (1 / temperature)""",
         "sharpen = 0.5",
+    ],
+    ("16_pictures_and_films", 1): [
+        "pictures = 7 * 7",
+        "pictures = 4 * 4 * 2",
+        "pictures = 6 * 6 * 2",
+        "pictures = 'many'",
+    ],
+    ("16_pictures_and_films", 2): [
+        # Filled by columns.
+        """x <- matrix(0:11, nrow = 3)
+mirrored <- x[, 4:1]
+moved <- x[c(1, 1, 2), ]""",
+        # Row 0 is left out.
+        """x <- matrix(0:11, nrow = 3, byrow = TRUE)
+mirrored <- x[, 4:1]
+moved <- x[1:3 - 1, ]""",
+        # Upside down, and moved up.
+        """x <- matrix(0:11, nrow = 3, byrow = TRUE)
+mirrored <- x[3:1, ]
+moved <- x[c(2, 3, 3), ]""",
+    ],
+    ("16_pictures_and_films", 3): [
+        # A copy.
+        "def next_frame(film):\n    return film[-1]",
+        # Of the middle, in one direction only.
+        """def next_frame(film):
+    step = np.argwhere(film[-1])[0] - np.argwhere(film[-2])[0]
+    return np.roll(film[-1], step[0], axis=0)""",
+        # Back to where it came from.
+        """def next_frame(film):
+    corners = [np.argwhere(frame).min(axis=0) for frame in film]
+    return np.roll(film[-1], corners[-2] - corners[-1], axis=(0, 1))""",
+        # All steps from the first frame to the last.
+        """def next_frame(film):
+    corners = [np.argwhere(frame).min(axis=0) for frame in film]
+    return np.roll(film[-1], corners[-1] - corners[0], axis=(0, 1))""",
+        "next_frame = 'down'",
+    ],
+    ("17_inventing_digits", 1): [
+        "price = 2.5",  # the mean
+        "price = 10.0",  # without the half
+        "price = -5.0",
+        "price = 'none'",
+    ],
+    ("17_inventing_digits", 2): [
+        # The mean over the latent numbers.
+        f"""{CLOUDS}divergence <- -0.5 * rowMeans(1 + log_var - centre^2 - exp(log_var))
+deviation <- exp(log_var / 2)""",
+        # The other axis.
+        f"""{CLOUDS}divergence <- -0.5 * colSums(1 + log_var - centre^2 - exp(log_var))
+deviation <- exp(log_var / 2)""",
+        # The variance.
+        f"""{CLOUDS}divergence <- -0.5 * rowSums(1 + log_var - centre^2 - exp(log_var))
+deviation <- exp(log_var)""",
+        "divergence <- 'small'\ndeviation <- 1",
+    ],
+    ("17_inventing_digits", 3): [
+        # Whole numbers of 8 bits.
+        """def closest(drawn, real):
+    gaps = (real[None] - drawn[:, None]) ** 2
+    return np.sqrt(gaps.sum(axis=(2, 3))).min(axis=1)""",
+        # The other way round.
+        """def closest(drawn, real):
+    gaps = (real[None].astype(float) - drawn[:, None]) ** 2
+    return np.sqrt(gaps.sum(axis=(2, 3))).min(axis=0)""",
+        # Without the root.
+        """def closest(drawn, real):
+    gaps = (real[None].astype(float) - drawn[:, None]) ** 2
+    return gaps.sum(axis=(2, 3)).min(axis=1)""",
+        # The mean picture.
+        """def closest(drawn, real):
+    gaps = (real.mean(axis=0) - drawn) ** 2
+    return np.sqrt(gaps.sum(axis=(1, 2)))""",
+        # The largest difference of a pixel.
+        """def closest(drawn, real):
+    gaps = abs(real[None].astype(float) - drawn[:, None])
+    return gaps.max(axis=(2, 3)).min(axis=1)""",
+        "closest = 0",
+    ],
+    ("18_dreams_and_styles", 1): [
+        "numbers, numbers_when_larger = 256 * 256, 4 * 256 * 256",
+        "numbers = numbers_when_larger = 256",
+        "numbers = numbers_when_larger = 40 * 32",
+        "numbers = numbers_when_larger = 'many'",
+    ],
+    ("18_dreams_and_styles", 2): [
+        # Down the columns only.
+        f"{GREY}rough <- 2 * mean(diff(grey)^2)",
+        # Divided by the number of pixels.
+        f"{GREY}rough <- (sum(diff(grey)^2) + sum(diff(t(grey))^2)) / 9",
+        # The second without its last.
+        f"{GREY}rough <- mean(diff(grey)^2) + mean(diff(t(grey))[, -3]^2)",
+        "rough <- 'very'",
+    ],
+    ("18_dreams_and_styles", 3): [
+        # Down.
+        HILL.format("x - 0.1 *"),
+        # Steps that are always as long.
+        HILL.format("x + 0.1 * tf.sign"),
+        # Never gets far.
+        HILL.format("x + 0.001 *"),
+        # Knows one of the hills.
+        "def top(height, x):\n    return tf.constant([1.0, -2.0])",
+        # Does not watch.
+        HILL.format("x + 0.1 *").replace("tape.watch(x)", "pass"),
+        "top = 30.0",
     ],
 }

@@ -1,4 +1,4 @@
-"""Update the computed parts of README.md (part of `make readme`).
+"""Update the computed parts of README.md and of the gallery's index (`make readme`).
 
 Three regions of the README, each between two HTML comments, are written here:
 
@@ -7,7 +7,9 @@ Three regions of the README, each between two HTML comments, are written here:
     reading order   the last column of the table of the course: the minutes of each
                     notebook's opening table
     gallery         the table of the gallery: each notebook's title, the examples of
-                    2017 that its headings name, its minutes
+                    2017 that its headings name, its minutes; and what its index shows
+
+The index, notebooks/gallery.md, has two: `cards` and `results` (see tools/gallery.py).
 
 tools/screenshot.py takes the picture (book/static/pair.png). Nothing is written if
 something is missing.
@@ -18,11 +20,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import gallery as index
 import pandas as pd
-from run import notebooks_of
+from regions import put
+from run import PARTS, notebooks_of
 from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
@@ -36,9 +40,8 @@ from sidebyside.timing.report import machine_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+INDEX = ROOT / "notebooks" / "gallery.md"
 TIMINGS = ROOT / "data" / "timings"
-
-BEGIN, END = "<!-- {} (written by `make readme`) -->", "<!-- end of {} -->"
 
 ROW = re.compile(
     r"^(\| \[[^]]+\]\(notebooks/([\w-]+)\.ipynb\) \|.*\|)[^|]*\|$", re.MULTILINE
@@ -47,19 +50,6 @@ MINUTES = re.compile(r"^\| Minutes on two cores \| *(\d+)\b", re.MULTILINE)
 TITLE = re.compile(r"^# ([^:\n]+)")
 # In a heading of the gallery: `addition_rnn`, but not `fit()`.
 EXAMPLE = re.compile(r"^## .*`([a-z0-9]+(?:_[a-z0-9]+)+)`", re.MULTILINE)
-
-
-def put(text: str, region: str, make: Callable[[str], str]) -> str:
-    """The text with what is between two comments replaced by what is made of it."""
-    begin, end = BEGIN.format(region), END.format(region)
-    head, found, rest = text.partition(begin)
-    inside, found_end, tail = rest.partition(end)
-    if not found or not found_end:
-        raise Sentence(
-            f"the README has no region '{region}': expected the line {begin} and, "
-            f"below it, the line {end}"
-        )
-    return f"{head}{begin}\n\n{make(inside).strip()}\n\n{end}{tail}"
 
 
 # --- the tables of notebooks
@@ -207,24 +197,38 @@ def campaign_sentences(folder: Path, found: Verdict) -> Iterator[str]:
 # --- the program
 
 
-def renewed(text: str) -> str:
+def renewed(text: str, examples: Sequence[index.Example]) -> str:
     """The README's text with its regions updated."""
     minutes = {path.stem: minutes_of(path) for path in notebooks_of("course")}
     text = put(text, "reading order", lambda table: reading_order(table, minutes))
-    text = put(text, "gallery", lambda _: gallery(notebooks_of("gallery")))
+    table = gallery(notebooks_of("gallery"))
+    said = index.in_one_line(examples)
+    text = put(text, "gallery", lambda _: f"{table}\n\n{said}")
     return put(text, "timings", lambda _: timings(reference_campaigns(TIMINGS)))
 
 
+def examples_2017() -> list[index.Example]:
+    return index.all_examples(path for part in PARTS for path in notebooks_of(part))
+
+
+def renewed_index(text: str, examples: Sequence[index.Example]) -> str:
+    text = put(text, "cards", lambda _: index.cards(examples))
+    return put(text, "results", lambda _: index.results(examples))
+
+
 def main() -> int:
+    renew = {README: renewed, INDEX: renewed_index}
     try:
-        before = README.read_text(encoding="utf-8")
-        after = renewed(before)
+        examples = examples_2017()
+        before = {path: path.read_text(encoding="utf-8") for path in renew}
+        after = {path: make(before[path], examples) for path, make in renew.items()}
     except (Sentence, OSError) as problem:
-        print(f"The README stays as it was: {problem}.", file=sys.stderr)
+        print(f"Nothing was written: {problem}.", file=sys.stderr)
         return 1
-    README.write_text(after, encoding="utf-8")
-    state = "updated" if after != before else "unchanged"
-    print(f"{README.name}: timings and minutes {state}")
+    index.draw_thumbnails(examples)
+    for path, text in after.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"{path.name}: {'updated' if text != before[path] else 'unchanged'}")
     return 0
 
 

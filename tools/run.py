@@ -12,13 +12,16 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
+from gallery import sections
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbclient.util import run_sync
+from sidebyside.common.errors import Sentence
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
@@ -92,18 +95,24 @@ def execute(source: Path, target: Path) -> Outcome:
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         resources={"metadata": {"path": str(target.parent)}},
     )
-    passed, problem, peak = 0, "", 0
+    passed, problem, peak, times = 0, "", 0, {}
     started = time.monotonic()
     # Times of cells change with each run and would fill every diff.
     client.record_timing = False
     try:
+        examples = sections(notebook, source.name)
         with client.setup_kernel():
             for index, cell in enumerate(notebook.cells):
                 show_progress(source.name, index + 1, len(notebook.cells))
+                begun = time.monotonic()
                 client.execute_cell(cell, index)
+                times[cell.id] = time.monotonic() - begun
                 passed += is_check(cell)
             peak = peak_memory(client)
-    except (CellExecutionError, DeadKernelError) as error:
+        if examples:
+            took = {name: seconds(cells, times) for name, cells in examples.items()}
+            notebook.metadata.sidebyside["seconds"] = took
+    except (CellExecutionError, DeadKernelError, Sentence) as error:
         problem = str(error)
     minutes = (time.monotonic() - started) / 60
     show_progress("", 0, 0)
@@ -119,6 +128,17 @@ def execute(source: Path, target: Path) -> Outcome:
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
     return Outcome(source.name, minutes, peak, len(checks), passed, problem)
+
+
+def seconds(cells: list, times: Mapping[str, float]) -> dict[str, float]:
+    """What the halves of pairs took in each language, for the gallery's index."""
+    halves = [(times[cell.id], cell.metadata.get("tags", [])) for cell in cells]
+    return {
+        language: round(
+            sum(t for t, tags in halves if {"pair", language} <= {*tags}), 1
+        )
+        for language in ("r", "python")
+    }
 
 
 def peak_memory(client: NotebookClient) -> int:

@@ -16,7 +16,10 @@ from .common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from .data.fruits import fruits_directory
 from .data.mnist import load_mnist
 from .data.novels import load_novels
+from .data.paintings import painting, photograph
+from .data.pictures import cifar10_classes, load_cifar10
 from .data.stories import load_stories
+from .data.vgg16 import vgg16_weights
 from .data.words import (
     decode_words,
     imdb_word_index,
@@ -39,6 +42,7 @@ __all__ = [
     "R",
     "alt_text",
     "check",
+    "cifar10_classes",
     "colours",
     "compare",
     "decode_words",
@@ -48,14 +52,18 @@ __all__ = [
     "fruits_directory",
     "hashed",
     "imdb_word_index",
+    "load_cifar10",
     "load_imdb",
     "load_mnist",
     "load_novels",
     "load_reuters",
     "load_stories",
+    "painting",
+    "photograph",
     "reuters_topics",
     "reuters_word_index",
     "translation",
+    "vgg16_weights",
 ]
 
 __version__ = "0.1.0"

@@ -126,6 +126,8 @@ attach_dialect <- function() {
   functions <- new.env()
   list2env(generated_functions(), functions)
   list2env(written_functions(), functions)
+  also <- mget(second_names, functions)
+  list2env(stats::setNames(also, names(second_names)), functions)
   list2env(missing_functions(names(functions)), functions)
   list2env(help_functions(), functions)
   register_methods()

@@ -64,6 +64,19 @@ left_sleep <- function(message) {
     !grepl(deparse(call)[1], message, fixed = TRUE)
 }
 
+# The first of the errors of Python that led to its last one. Keras hides that
+# of a lambda layer's function behind one of its own.
+first_error <- function() {
+  error <- attr(reticulate::py_last_error(), "exception")
+  repeat {
+    before <- reticulate::py_get_attr(error, "__context__")
+    if (is.null(reticulate::py_to_r(before))) {
+      return(reticulate::py_str(error))
+    }
+    error <- before
+  }
+}
+
 was_silent <- function() isTRUE(cell$silent)
 
 # The line of the cell that an error of its nth expression comes from.

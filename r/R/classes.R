@@ -20,158 +20,69 @@ callback_methods <- paste0(
   )
 )
 
-Callback <- function(classname, # nolint: object_name_linter.
-                     on_epoch_begin = NULL,
-                     on_epoch_end = NULL,
-                     on_train_begin = NULL,
-                     on_train_end = NULL,
-                     on_train_batch_begin = NULL,
-                     on_train_batch_end = NULL,
-                     on_test_begin = NULL,
-                     on_test_end = NULL,
-                     on_test_batch_begin = NULL,
-                     on_test_batch_end = NULL,
-                     on_predict_begin = NULL,
-                     on_predict_end = NULL,
-                     on_predict_batch_begin = NULL,
-                     on_predict_batch_end = NULL,
-                     ...,
-                     public = list(),
-                     private = list(),
-                     inherit = NULL,
+# A function that makes classes of a family. Its first arguments are the methods
+# that are written most; `prepare` is for all members.
+family <- function(above, methods, prepare = identity, composing = FALSE) {
+  made <- function() NULL
+  formals(made) <- c(
+    formals(function(classname) NULL),
+    stats::setNames(rep(list(NULL), length(methods)), methods),
+    formals(function(..., public = list(), private = list(), inherit = NULL,
                      parent_env = parent.frame()) {
-  # Keras would call a method that is None.
-  others <- Filter(Negate(is.null), listed(...))
-  members <- join_members(mget(callback_methods), others, public)
+    })
+  )
+  body(made) <- quote({
+    members <- join_members(mget(methods), listed(...), public)
+    class_function(
+      classname, prepare(members), private, inherit, above, parent_env,
+      composing
+    )
+  })
+  made
+}
+
+# Epochs and batches count from one in R, and the others get `logs`. Keras would
+# call a method that is None.
+prepare_callback <- function(members) {
+  is_none <- startsWith(names(members), "on_") & vapply(members, is.null, NA)
+  members <- members[!is_none]
   counted <- grepl("^on_(.*_)?(epoch|batch)_(begin|end)$", names(members))
   logged <- names(members) %in% callback_methods & !counted
   members[counted] <- lapply(members[counted], decorate, "counted")
   members[logged] <- lapply(members[logged], decorate, "logged")
-  class_function(
-    classname, members, private, inherit, "callbacks.Callback", parent_env
-  )
+  members
 }
 
-Layer <- function(classname, # nolint: object_name_linter.
-                  initialize = NULL,
-                  call = NULL,
-                  build = NULL,
-                  get_config = NULL,
-                  ...,
-                  public = list(),
-                  private = list(),
-                  inherit = NULL,
-                  parent_env = parent.frame()) {
-  members <- join_members(
-    list(
-      initialize = initialize, call = call, build = build,
-      get_config = get_config
-    ),
-    listed(...), public
-  )
-  class_function(
-    classname, members, private, inherit, "Layer", parent_env,
-    composing = TRUE
-  )
+# Constraints and schedules are called themselves, not their method `call`.
+called_itself <- function(members) {
+  if (!"__call__" %in% names(members)) {
+    names(members)[names(members) == "call"] <- "__call__"
+  }
+  members
 }
 
-Model <- function(classname, # nolint: object_name_linter.
-                  initialize = NULL,
-                  call = NULL,
-                  train_step = NULL,
-                  predict_step = NULL,
-                  test_step = NULL,
-                  compute_loss = NULL,
-                  compute_metrics = NULL,
-                  ...,
-                  public = list(),
-                  private = list(),
-                  inherit = NULL,
-                  parent_env = parent.frame()) {
-  members <- join_members(
-    list(
-      initialize = initialize, call = call, train_step = train_step,
-      predict_step = predict_step, test_step = test_step,
-      compute_loss = compute_loss, compute_metrics = compute_metrics
-    ),
-    listed(...), public
-  )
-  class_function(classname, members, private, inherit, "Model", parent_env)
-}
-
-Metric <- function(classname, # nolint: object_name_linter.
-                   initialize = NULL,
-                   update_state = NULL,
-                   result = NULL,
-                   ...,
-                   public = list(),
-                   private = list(),
-                   inherit = NULL,
-                   parent_env = parent.frame()) {
-  members <- join_members(
-    list(
-      initialize = initialize, update_state = update_state, result = result
-    ),
-    listed(...), public
-  )
-  class_function(classname, members, private, inherit, "Metric", parent_env)
-}
-
-Loss <- function(classname, # nolint: object_name_linter.
-                 call = NULL,
-                 ...,
-                 public = list(),
-                 private = list(),
-                 inherit = NULL,
-                 parent_env = parent.frame()) {
-  members <- join_members(list(call = call), listed(...), public)
-  class_function(classname, members, private, inherit, "Loss", parent_env)
-}
-
-Constraint <- function(classname, # nolint: object_name_linter.
-                       call = NULL,
-                       get_config = NULL,
-                       ...,
-                       public = list(),
-                       private = list(),
-                       inherit = NULL,
-                       parent_env = parent.frame()) {
-  members <- join_members(
-    list(call = call, get_config = get_config), listed(...), public
-  )
-  class_function(
-    classname, called_itself(members), private, inherit,
-    "constraints.Constraint", parent_env
-  )
-}
-
-# nolint start: object_length_linter.
-new_learning_rate_schedule_class <- function(classname,
-                                             # nolint end
-                                             call = NULL,
-                                             initialize = NULL,
-                                             get_config = NULL,
-                                             ...,
-                                             public = list(),
-                                             private = list(),
-                                             inherit = NULL,
-                                             parent_env = parent.frame()) {
-  members <- join_members(
-    list(initialize = initialize, call = call, get_config = get_config),
-    listed(...), public
-  )
-  class_function(
-    classname, called_itself(members), private, inherit,
-    "optimizers.schedules.LearningRateSchedule", parent_env
-  )
-}
-
-# keras3's second names.
-new_callback_class <- Callback
-new_layer_class <- Layer
-new_loss_class <- Loss
-new_metric_class <- Metric
-new_model_class <- Model
+Callback <- family( # nolint: object_name_linter.
+  "callbacks.Callback", callback_methods, prepare_callback
+)
+Layer <- family( # nolint: object_name_linter.
+  "Layer", c("initialize", "call", "build", "get_config"),
+  composing = TRUE
+)
+Model <- family("Model", c( # nolint: object_name_linter.
+  "initialize", "call", "train_step", "predict_step", "test_step",
+  "compute_loss", "compute_metrics"
+))
+Metric <- family( # nolint: object_name_linter.
+  "Metric", c("initialize", "update_state", "result")
+)
+Loss <- family("Loss", "call") # nolint: object_name_linter.
+Constraint <- family( # nolint: object_name_linter.
+  "constraints.Constraint", c("call", "get_config"), called_itself
+)
+new_learning_rate_schedule_class <- family( # nolint: object_length_linter.
+  "optimizers.schedules.LearningRateSchedule",
+  c("call", "initialize", "get_config"), called_itself
+)
 
 #' The old way to a custom model
 #'
@@ -202,8 +113,6 @@ active_property <- function(fn) {
   decorate(fn, "property")
 }
 
-mark_active <- active_property
-
 # ---- making a class ---------------------------------------------------------
 
 # The arguments with names of their own, then `...`, then `public`: who comes
@@ -219,14 +128,6 @@ join_members <- function(named, others, public) {
   }
   for (name in names(more)) {
     members[name] <- more[name]
-  }
-  members
-}
-
-# Constraints and schedules are called themselves, not their method `call`.
-called_itself <- function(members) {
-  if (!"__call__" %in% names(members)) {
-    names(members)[names(members) == "call"] <- "__call__"
   }
   members
 }

@@ -32,7 +32,7 @@ has_whole <- function(x) {
 # Axes count from one in R and from zero in Python; negative ones count from
 # the end in both. So do the other positions (`what`) of a few arguments.
 as_axis <- function(axis, what = "An axis") {
-  if (is.null(axis) || inherits(axis, "python.builtin.object")) {
+  if (is.null(axis) || is_python(axis)) {
     return(axis)
   }
   axis <- as.integer(unlist(axis))
@@ -48,11 +48,11 @@ as_axis <- function(axis, what = "An axis") {
 # A shape is a tuple of whole numbers; NA or NULL stands for "any size". A
 # part that is a shape itself (several inputs) becomes a tuple of its own.
 as_shape <- function(shape) {
-  if (is.null(shape) || inherits(shape, "python.builtin.object")) {
+  if (is.null(shape) || is_python(shape)) {
     return(shape)
   }
   parts <- lapply(as.list(shape), function(part) {
-    if (inherits(part, "python.builtin.object")) {
+    if (is_python(part)) {
       part
     } else if (length(part) > 1) {
       as_shape(part)
@@ -96,7 +96,7 @@ named_function <- function(f, name) {
 
 # callback_lambda()'s functions: epochs and batches count from one.
 as_counted <- function(f) {
-  if (is.null(f) || inherits(f, "python.builtin.object")) {
+  if (is.null(f) || is_python(f)) {
     return(f)
   }
   function(position, logs = NULL) {
@@ -227,7 +227,7 @@ as_argument <- function(value, kind) {
 # the reader's own functions, or a list of any of these. `name` is keras3's for
 # a function without one; the results of metrics stand under it.
 as_measure <- function(x, name) {
-  if (is.null(x) || inherits(x, "python.builtin.object")) {
+  if (is.null(x) || is_python(x)) {
     return(x)
   }
   if (is.character(x)) {
@@ -239,10 +239,27 @@ as_measure <- function(x, name) {
     return(stats::setNames(measures, names(x)))
   }
   known <- as_keras(x, "function")
-  if (is.function(known) && !inherits(known, "python.builtin.object")) {
-    named_function(known, name)
+  if (is.function(known) && !is_python(known)) {
+    named_function(of_data(known), name)
   } else {
     known
+  }
+}
+
+# A loss or metric of the reader's own. It must not compute with a tensor of the
+# network; Keras has a message for it that does not say so.
+of_data <- function(f) {
+  function(y_true, y_pred) {
+    value <- f(y_true, y_pred)
+    if (is_symbolic(value)) {
+      stop("This loss or metric uses a symbolic tensor of the network, as ",
+        "layer_dense(x, 2) returns it. It can only use its arguments, y_true ",
+        "and y_pred. Compute what needs other tensors in a layer of your own, ",
+        "made with Layer(), and pass it to self$add_loss() there.",
+        call. = FALSE
+      )
+    }
+    value
   }
 }
 
@@ -257,7 +274,7 @@ as_measure <- function(x, name) {
 #' objects pass.
 #' @noRd
 as_model_data <- function(x, name = "The data") {
-  if (is.null(x) || inherits(x, "python.builtin.object")) {
+  if (is.null(x) || is_python(x)) {
     return(x)
   }
   if (is.list(x)) {

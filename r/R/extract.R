@@ -6,35 +6,33 @@
 #   `all_dims()`, as many dimensions as there are left;
 # - negative numbers count from the end, as in Python, and are not left out, as
 #   in R; a warning says so once;
-# - a tensor is passed on as it is and counts from zero;
-# - `style = "python"`, or the option tensorflow.extract.style, counts from
-#   zero and leaves the end of `from:to` out.
+# - a tensor is passed on as it is and counts from zero.
 
-tensor_extract <- function(x, ..., drop = TRUE,
-                           style = getOption("tensorflow.extract.style")) {
-  if (!is.null(style) && !style %in% c("R", "python")) {
-    stop("style is \"", style, "\"; \"R\" and \"python\" are possible.",
-      call. = FALSE
-    )
-  }
+tensor_extract <- function(x, ..., drop = TRUE) {
   arguments <- eval(substitute(alist(...)))
   indices <- lapply(unname(arguments), as_index, parent.frame())
-  python_style <- identical(style, "python")
-  extent <- if (is_symbolic(x)) known_sizes(as_r(x$shape)) else dim(x)
+  extent <- dim(x)
   if (length(indices) == 1 && is_all(indices[[1]])) {
     return(x)
   }
   indices <- check_count(indices, length(extent))
-  if (!python_style) {
-    check_range(indices, extent)
-    if (is.null(style)) warn_of_negative(indices)
-  }
-  key <- lapply(indices, as_python_index, drop, if (python_style) 0L else 1L)
+  check_range(indices, extent)
+  warn_of_negative(indices)
+  key <- lapply(indices, as_python_index, drop)
   if (length(key) == 1) {
     x$`__getitem__`(key[[1]])
   } else {
     x$`__getitem__`(reticulate::tuple(key))
   }
+}
+
+# keras3 leaves these brackets to reticulate, for which 1 is the second. What is
+# meant cannot be known, so the dialect does not guess.
+symbolic_extract <- function(x, ...) {
+  stop("A symbolic tensor has no `[` that counts from 1, not with keras3 ",
+    "either. Write op_subset(x, ...), which does.",
+    call. = FALSE
+  )
 }
 
 # Tensors cannot be changed, in no language. R would go on to look for the
@@ -201,10 +199,7 @@ check_range <- function(indices, extent) {
   for (at in seq_along(indices)) {
     numbers <- whole_parts(indices[[at]])
     if (any(numbers == 0)) {
-      stop("Tensors are indexed from 1 in R; found 0. (From 0, as in Python: ",
-        "x[0, style = \"python\"].)",
-        call. = FALSE
-      )
+      stop("Tensors are indexed from 1 in R; found 0.", call. = FALSE)
     }
     beyond <- abs(numbers) > extent[at]
     if (isTRUE(any(beyond, na.rm = TRUE))) {
@@ -221,8 +216,7 @@ warn_of_negative <- function(indices) {
   if (any(numbers < 0) && !isTRUE(state$warned_of_negative)) {
     state$warned_of_negative <- TRUE
     warning("Negative numbers are interpreted python-style when a tensor is ",
-      "indexed: -1 is the last one. options(tensorflow.extract.style = \"R\") ",
-      "turns this warning off.",
+      "indexed: -1 is the last one. This is said once.",
       call. = FALSE
     )
   }
@@ -230,17 +224,17 @@ warn_of_negative <- function(indices) {
 
 # ---- to Python --------------------------------------------------------------
 
-as_python_index <- function(index, drop, first) {
+as_python_index <- function(index, drop) {
   if (is.null(index)) {
     return(NULL)
   }
   if (is_range(index)) {
-    return(as_slice(index, first))
+    return(as_slice(index))
   }
   if (is_python(index)) {
     return(index)
   }
-  at <- if (index > 0) index - first else index
+  at <- if (index > 0) index - 1L else index
   if (drop) {
     at
   } else {
@@ -254,14 +248,11 @@ py_slice <- function(from, to, by) {
 
 # Python leaves the end out, R does not. A range that goes down gets a step
 # that goes down.
-as_slice <- function(index, first) {
+as_slice <- function(index) {
   ends <- Filter(is.numeric, unclass(index)[c("from", "to")])
   if (length(ends) == 2 && is.null(index$by) && ends$from > ends$to &&
         sign(ends$from) == sign(ends$to)) {
     index$by <- -1L
-  }
-  if (first == 0L) {
-    return(py_slice(index$from, index$to, index$by))
   }
   from <- index$from
   if (is.numeric(from) && from > 0) {
@@ -351,7 +342,7 @@ as_subset <- function(index) {
   if (is_range(index)) {
     check_range(list(index), NA)
     if (is_python(index$from)) index$from <- as_position(index$from)
-    return(as_slice(index, 1L))
+    return(as_slice(index))
   }
   if (is_python(index)) {
     return(python_subset(index))

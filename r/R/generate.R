@@ -26,17 +26,8 @@ generated_functions <- function() {
   )
   functions <- Map(generated_function, rows, parsed)
   names(functions) <- vapply(rows, `[[`, "", "name")
-  functions[names(older_names)] <- functions[older_names]
   functions
 }
-
-# What keras3 also has under an older name.
-older_names <- c(
-  application_nasnetlarge = "application_nasnet_large",
-  application_nasnetmobile = "application_nasnet_mobile",
-  bidirectional = "layer_bidirectional",
-  time_distributed = "layer_time_distributed"
-)
 
 bodies <- list(
   call = quote(make_object(.dialect_row, given_arguments())),
@@ -182,6 +173,10 @@ load_dataset <- function(row, given, convert) {
   if (!convert) {
     loaded <- lapply(reticulate::iterate(loaded), reticulate::iterate)
   }
+  as_sets(loaded)
+}
+
+as_sets <- function(loaded) {
   pair <- function(set) list(x = set[[1]], y = set[[2]])
   list(train = pair(loaded[[1]]), test = pair(loaded[[2]]))
 }

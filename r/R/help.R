@@ -26,20 +26,14 @@ keras_sources <- c(
   keras_model_sequential = "keras.Sequential",
   keras_variable = "keras.Variable",
   Layer = "keras.layers.Layer",
-  layer_input = "keras.Input",
   load_model = "keras.saving.load_model",
   load_model_config = "keras.models.model_from_json",
   load_model_weights = "keras.Model.load_weights",
   Loss = "keras.losses.Loss",
   Metric = "keras.metrics.Metric",
   Model = "keras.Model",
-  new_callback_class = "keras.callbacks.Callback",
-  new_layer_class = "keras.layers.Layer",
   new_learning_rate_schedule_class =
     "keras.optimizers.schedules.LearningRateSchedule",
-  new_loss_class = "keras.losses.Loss",
-  new_metric_class = "keras.metrics.Metric",
-  new_model_class = "keras.Model",
   op_convert_to_array = "keras.ops.convert_to_numpy",
   pop_layer = "keras.Sequential.pop",
   predict = "keras.Model.predict",
@@ -158,8 +152,8 @@ docstrings <- function() {
 python_paths <- function() {
   if (is.null(state$paths)) {
     paths <- c(unlist(describer()$python_paths()), keras_sources)
-    paths[names(older_names)] <- paths[older_names]
-    state$paths <- paths
+    paths[names(second_names)] <- paths[second_names]
+    state$paths <- paths[!is.na(paths)]
   }
   state$paths
 }
@@ -173,7 +167,7 @@ has_help <- function(name) {
 
 help_rd <- function(name) {
   paths <- python_paths()
-  path <- if (!name %in% names(own_words)) paths[name]
+  path <- if (!name %in% c(names(own_words), keras3_only)) paths[name]
   parts <- if (is.null(path) || is.na(path)) {
     described_here(name)
   } else {

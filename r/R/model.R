@@ -69,8 +69,6 @@ is_layer <- function(x) {
   inherits(x, "keras.src.layers.layer.Layer")
 }
 
-layer_input <- keras_input
-
 clone_model <- function(model, input_tensors = NULL, clone_function = NULL,
                         call_function = NULL, recursive = FALSE, ...) {
   do.call(keras_module()$models$clone_model, given_arguments())
@@ -104,7 +102,7 @@ as_verbose <- function(verbose) {
 
 as_class_weight <- function(class_weight) {
   if (is.null(class_weight) ||
-        inherits(class_weight, "python.builtin.object")) {
+        is_python(class_weight)) {
     return(class_weight)
   }
   classes <- suppressWarnings(as.integer(names(class_weight)))
@@ -231,25 +229,25 @@ predict_on_batch <- function(object, x) {
 }
 
 # As in keras3, one number (the loss) is not a list of one.
-one_or_list <- function(results) {
+on_batch <- function(method, x, y, sample_weight, ...) {
+  results <- method(
+    as_numpy(x, "x"), as_numpy(y, "y"),
+    as_numpy(sample_weight, "sample_weight"), ...,
+    return_dict = TRUE
+  )
   if (length(results) == 1) results[[1]] else results
 }
 
 train_on_batch <- function(object, x, y = NULL, sample_weight = NULL,
                            class_weight = NULL) {
-  one_or_list(object$train_on_batch(
-    as_numpy(x, "x"), as_numpy(y, "y"),
-    as_numpy(sample_weight, "sample_weight"),
-    class_weight = as_class_weight(class_weight), return_dict = TRUE
-  ))
+  class_weight <- as_class_weight(class_weight)
+  on_batch(
+    object$train_on_batch, x, y, sample_weight, class_weight = class_weight
+  )
 }
 
 test_on_batch <- function(object, x, y = NULL, sample_weight = NULL, ...) {
-  one_or_list(object$test_on_batch(
-    as_numpy(x, "x"), as_numpy(y, "y"),
-    as_numpy(sample_weight, "sample_weight"), ...,
-    return_dict = TRUE
-  ))
+  on_batch(object$test_on_batch, x, y, sample_weight, ...)
 }
 
 custom_metric <- function(name, metric_fn) {

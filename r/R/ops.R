@@ -232,36 +232,8 @@ stacked <- function(name, xs, ...) {
   keras_module()$ops[[name]](lapply(parts, as_array))
 }
 
-op_meshgrid <- function(..., indexing = "xy") {
-  axes <- lapply(unname(listed(...)), function(x) {
-    if (is.double(x)) reticulate::np_array(x, "int64") else as_one_array(x)
-  })
-  do.call(keras_module()$ops$meshgrid, c(axes, indexing = indexing))
-}
-
-op_rearrange <- function(tensor, pattern, ...) {
-  sizes <- lapply(listed(...), as_integers)
-  do.call(keras_module()$ops$rearrange, c(list(tensor, pattern), sizes))
-}
-
-# ---- functions that call R functions ----------------------------------------
-
 op_map <- function(xs, f) {
   keras_module()$ops$map(f, xs)
-}
-
-op_vectorized_map <- function(elements, f) {
-  keras_module()$ops$vectorized_map(f, elements)
-}
-
-op_vectorize <- function(func, ..., excluded = NULL, signature = NULL) {
-  keras_module()$ops$vectorize(
-    func, ..., excluded = excluded, signature = signature
-  )
-}
-
-op_switch <- function(index, branches, ...) {
-  keras_module()$ops$switch(as_position(index), branches, ...)
 }
 
 # ---- positions --------------------------------------------------------------
@@ -271,13 +243,6 @@ op_nonzero <- function(x) {
   ops <- keras_module()$ops
   found <- lapply(as_r(ops$nonzero(x)), ops$add, 1L)
   ops$stack(found, axis = -1L)
-}
-
-op_searchsorted <- function(sorted_sequence, values, side = "left",
-                            zero_indexed = FALSE) {
-  ops <- keras_module()$ops
-  found <- ops$searchsorted(as_numpy(sorted_sequence), as_numpy(values), side)
-  if (zero_indexed) found else ops$add(found, 1L)
 }
 
 op_top_k <- function(x, k, sorted = TRUE, zero_indexed = FALSE) {

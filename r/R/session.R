@@ -97,7 +97,7 @@ describe <- function(x) {
   x <- metrics_of(x)
   if (is.null(x)) {
     list(kind = "null")
-  } else if (inherits(x, "python.builtin.object")) {
+  } else if (is_python(x)) {
     list(kind = "python", values = x)
   } else if (inherits(x, c("integer64", "difftime"))) {
     # Their numbers say nothing without the class.

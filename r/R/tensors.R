@@ -110,24 +110,13 @@ tensor_as_character <- function(x, ...) {
   }
 }
 
-tensor_as_matrix <- function(x, ...) {
-  as.matrix(as.array(x))
+through_array <- function(convert) {
+  force(convert)
+  function(x, ...) convert(as.array(x))
 }
 
 tensor_as_vector <- function(x, mode = "any") {
   as.vector(as.array(x), mode)
-}
-
-tensor_as_double <- function(x, ...) {
-  as.double(as.array(x))
-}
-
-tensor_as_integer <- function(x, ...) {
-  as.integer(as.array(x))
-}
-
-tensor_as_logical <- function(x, ...) {
-  as.logical(as.array(x))
 }
 
 # Whole numbers are colours up to the largest of their type, others up to one.
@@ -309,13 +298,6 @@ tensor_log <- function(x, base) {
   tf$truediv(tf$math$log(x), tf$math$log(as_operand(base, x)))
 }
 
-tensor_complex <- function(z) {
-  name <- switch(.Generic,
-    Re = "real", Im = "imag", Mod = "abs", Arg = "angle", Conj = "conj"
-  )
-  tensor_function(paste0("math$", name))(z)
-}
-
 tensor_test <- function(name) {
   force(name)
   function(x) tensor_function(paste0("math$", name))(x)
@@ -403,25 +385,6 @@ tensor_bind <- function(axis) {
   }
 }
 
-tensor_sort <- function(x, decreasing = FALSE, ..., axis = -1L) {
-  tensorflow_module()$sort(
-    x,
-    axis = as_axis(axis),
-    direction = if (decreasing) "DESCENDING" else "ASCENDING"
-  )
-}
-
-tensor_rep <- function(x, times, ...) {
-  if (length(dim(x)) > 1) {
-    stop("rep() is for vectors; this tensor has ", length(dim(x)),
-      " dimensions. tf$tile() repeats those.",
-      call. = FALSE
-    )
-  }
-  tf <- tensorflow_module()
-  tf$tile(tf$reshape(x, list(-1L)), list(as.integer(times)))
-}
-
 # ---- registration -----------------------------------------------------------
 
 register_tensor_methods <- function() {
@@ -429,17 +392,17 @@ register_tensor_methods <- function() {
     Ops = tensor_ops, Math = tensor_math, Summary = tensor_summary,
     `[` = tensor_extract, `[<-` = tensor_assign,
     aperm = tensor_aperm, as.array = tensor_as_array,
-    as.character = tensor_as_character, as.double = tensor_as_double,
-    as.integer = tensor_as_integer, as.logical = tensor_as_logical,
-    as.matrix = tensor_as_matrix, as.vector = tensor_as_vector,
+    as.character = tensor_as_character, as.double = through_array(as.double),
+    as.integer = through_array(as.integer),
+    as.logical = through_array(as.logical),
+    as.matrix = through_array(as.matrix),
+    as.vector = tensor_as_vector,
     cbind = tensor_bind(1L), dim = tensor_dim,
     is.finite = tensor_test("is_finite"), is.infinite = tensor_test("is_inf"),
     is.nan = tensor_test("is_nan"), length = tensor_length,
     mean = tensor_mean, print = tensor_print, rbind = tensor_bind(0L),
-    rep = tensor_rep, sort = tensor_sort, t = tensor_t
+    t = tensor_t
   )
-  complex <- c("Arg", "Conj", "Im", "Mod", "Re")
-  base[complex] <- list(tensor_complex)
   if (getRversion() >= "4.3.0") {
     base$`%*%` <- tensor_matmul
     registerS3method("%*%", symbolic_class, tensor_matmul, baseenv())
@@ -452,6 +415,7 @@ register_tensor_methods <- function() {
     "as.raster", tensor_class, tensor_as_raster, asNamespace("grDevices")
   )
   registerS3method("Ops", symbolic_class, tensor_ops, baseenv())
+  registerS3method("[", symbolic_class, symbolic_extract, baseenv())
   # R asks for lengths in many places, and this one is not known.
   registerS3method(
     "length", symbolic_class, function(x) NA_integer_, baseenv()

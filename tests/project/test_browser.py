@@ -442,6 +442,7 @@ def test_book_has_pairs_side_by_side(shown):
 OTHER_PAGES = [
     "index",
     DICTIONARY,
+    "notebooks/gallery",
     "notebooks/teaching",
     "CONTRIBUTING",
     "data/README",
@@ -670,8 +671,11 @@ def test_one_can_leaf_through_the_book(book):
     while link := parsed(page).find("a", class_="right-next"):
         page = (page.parent / link["href"]).resolve()
         order.append(page.stem)
-    about = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
-    expected = [*(path.stem for path in NOTEBOOKS), *about, "dictionary"]
+    course, gallery = (
+        [path.stem for path in sorted((ROOT / "notebooks").glob(f"{number}*.ipynb"))]
+        for number in (0, 1)
+    )
+    expected = [*course, "gallery", *gallery, "teaching", "dictionary"]
     assert order[: len(expected)] == expected
 
 

@@ -16,9 +16,11 @@ from sidebyside.timing import load_campaigns
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import readme  # noqa: E402
+from regions import BEGIN, END  # noqa: E402
 from setup_decisions import FIRST_SET_UP  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INDEX = (ROOT / "notebooks" / "gallery.md").read_text(encoding="utf-8")
 
 
 def reference(folder, name="one", **truth):
@@ -42,7 +44,8 @@ def table_of(text):
 
 
 def test_the_readme_is_what_its_sources_make_today():
-    assert readme.renewed(README) == README, "run `make readme`"
+    renewed = readme.renewed(README, readme.examples_2017())
+    assert renewed == README, "run `make readme`"
 
 
 def test_the_table_is_what_the_rows_of_the_campaigns_give():
@@ -216,8 +219,11 @@ def write_readme(monkeypatch, capsys, tmp_path):
 
     def run(text, campaigns):
         monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+        monkeypatch.setattr(readme, "INDEX", tmp_path / "gallery.md")
+        monkeypatch.setattr(readme.index, "THUMBNAILS", tmp_path)
         monkeypatch.setattr(readme, "TIMINGS", campaigns)
         readme.README.write_text(text, encoding="utf-8")
+        readme.INDEX.write_text(INDEX, encoding="utf-8")
         status = readme.main()
         after = readme.README.read_text(encoding="utf-8")
         return status, after, capsys.readouterr()
@@ -229,12 +235,12 @@ def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
     place = tmp_path / "campaigns"
     reference(place, ratio=1.5)
     status, text, said = write_readme(README, place)
-    assert (status, said) == (0, ("README.md: timings and minutes updated\n", ""))
+    assert (status, said) == (0, ("README.md: updated\ngallery.md: unchanged\n", ""))
     assert "| 1.500 (" in text
     for before, after in zip(around(README), around(text), strict=True):
         assert before == after
     status, again, said = write_readme(text, place)
-    assert (status, said) == (0, ("README.md: timings and minutes unchanged\n", ""))
+    assert (status, said) == (0, ("README.md: unchanged\ngallery.md: unchanged\n", ""))
     assert again == text
 
 
@@ -246,14 +252,14 @@ def around(text):
 @pytest.mark.parametrize(
     "broken",
     [
-        README.replace(readme.BEGIN.format("timings"), ""),
-        README.replace(readme.END.format("reading order"), ""),
+        README.replace(BEGIN.format("timings"), ""),
+        README.replace(END.format("reading order"), ""),
     ],
 )
 def test_without_its_regions_it_stays_as_it_was(write_readme, broken):
     status, after, said = write_readme(broken, readme.TIMINGS)
     assert (status, after) == (1, broken)
-    assert said.err.startswith("The README stays as it was: the README has no region")
+    assert said.err.startswith("Nothing was written: there is no region")
 
 
 def test_without_good_campaigns_it_stays_as_it_was(tmp_path, write_readme):
@@ -268,5 +274,5 @@ def test_without_good_campaigns_it_stays_as_it_was(tmp_path, write_readme):
     ):
         status, after, said = write_readme(README, tmp_path / place)
         assert (status, after) == (1, README)
-        assert said.err.startswith("The README stays as it was: ")
+        assert said.err.startswith("Nothing was written: ")
         assert words in said.err

@@ -150,6 +150,25 @@ def test_in_place_replaces_what_works_and_never_what_fails(tmp_path):
     assert sorted(x.name for x in tmp_path.iterdir()) == [good.name, bad.name]
 
 
+def test_the_seconds_of_an_example_are_kept(tmp_path):
+    path = write(
+        tmp_path / "10_a.ipynb", "1", ("import time\ntime.sleep(0.3)", "pair", "python")
+    )
+    notebook = nbformat.read(path, 4)
+    notebook.cells.insert(1, new_markdown_cell("## The `a_cnn`", id="a"))
+    notebook.metadata.sidebyside = {"examples": {"a_cnn": {"result": "cell-1"}}}
+    nbformat.write(notebook, path)
+    assert run("--in-place", path).returncode == 0
+    took = nbformat.read(path, 4).metadata.sidebyside.seconds.a_cnn
+    assert took["r"] == 0 and 0.3 <= took["python"] < 1
+    # Told before anything is executed.
+    notebook.metadata.sidebyside.examples.a_cnn.result = "cell-9"
+    nbformat.write(notebook, path)
+    done = run("--in-place", path)
+    assert row(done, path.name)[4] == "failed"
+    assert "10_a.ipynb, example a_cnn: expected the cell that 'result'" in done.stdout
+
+
 def test_a_kernel_that_dies_is_a_failure_and_not_a_wait(tmp_path):
     dead = write(tmp_path / "00_dead.ipynb", "import os; os._exit(139)", "1")
     done = run(dead, "--output", tmp_path / "executed")

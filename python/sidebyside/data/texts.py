@@ -1,7 +1,7 @@
-"""`python -m sidebyside.data.texts`: get the texts of the gallery that are missing.
+"""`python -m sidebyside.data.texts`: get the missing data of the gallery.
 
-Afterwards no network is needed. Each is kept as one file in the folder `texts`
-of the data folder.
+Afterwards no network is needed. Each text is kept as one file in the folder `texts`
+of the data folder, the weights of VGG16 in `weights` or in Keras's cache.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import sys
 
 from ..common.errors import Sentence
 from .novels import novels
+from .pictures import cifar10
 from .stories import stories
+from .vgg16 import vgg16_weights
 from .words import imdb, reuters
 
 
 def main() -> int:
     """Exit status 0 if all data sets are there, 1 if not, 130 if stopped."""
     missing = 0
-    for get in (imdb, reuters, novels, stories):
+    for get in (imdb, reuters, novels, stories, cifar10, vgg16_weights):
         try:
             get()
         except Sentence as problem:

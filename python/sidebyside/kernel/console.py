@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import figures, rsession
+from .advice import advice
 from .interrupts import attention
 from .turns import turn
 
@@ -51,6 +52,7 @@ class Console:
         "keep_last_value",
         "left_sleep",
         "error_line",
+        "first_error",
         "was_silent",
         "drawn_pages",
         "prepare_pictures",
@@ -172,7 +174,11 @@ class Console:
             return RInterrupted()
         if self._companion["was_silent"]()[0]:
             message = "Error: see R's message above."
-        return RError(with_line(message, line) if located else message)
+        elif "infer the shape of the Lambda's output" in message:
+            message = f"Error: {self._companion['first_error']()[0]}"
+        if located:
+            message = with_line(message, line)
+        return RError("\n".join(filter(None, [message, advice(message)])))
 
     def stop(self) -> None:
         """Stop R, at the next moment when it looks whether it should."""

@@ -1,10 +1,13 @@
-"""Alternative text for the figures of a cell, in both languages."""
+"""Alternative text for the figures of a cell, in both languages; and their size."""
 
 from __future__ import annotations
 
 import base64
 import io
 from typing import Any
+
+# Letters of base64. A plot has fewer; photographs have more.
+LARGE = 80_000
 
 _pending: list[str] = []
 
@@ -42,11 +45,12 @@ def forget_pending(info: Any = None) -> None:
 
 
 def add_alt_text(message: dict) -> dict:
-    """Give the next picture among the kernel's messages its text."""
+    """Give the next picture among the kernel's messages its text, and keep it small."""
     content = message.get("content", {})
     pictures = [m for m in content.get("data", {}) if m.startswith("image/")]
     if not pictures:
         return message
+    in_fewer_colours(content["data"])
     name = content.get("transient", {}).get("display_id", "")
     text = None
     if message.get("msg_type") == "update_display_data":  # R has added to it.
@@ -57,6 +61,23 @@ def add_alt_text(message: dict) -> dict:
         for mime in pictures:
             content["metadata"].setdefault(mime, {})["alt"] = text
     return message
+
+
+def in_fewer_colours(data: dict[str, str]) -> None:
+    """Store a large picture with 256 colours: in a third of the bytes.
+
+    So a notebook with photographs stays small. A transparent picture is left alone.
+    """
+    from PIL import Image
+
+    if len(data.get("image/png", "")) < LARGE:
+        return
+    with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
+        if picture.convert("RGBA").getextrema()[3] != (255, 255):
+            return
+        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(stored := io.BytesIO(), "png", optimize=True)
+    data["image/png"] = base64.b64encode(stored.getvalue()).decode()
 
 
 def show_live(figure: Any, still: Any) -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from itertools import takewhile
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
@@ -18,6 +19,9 @@ DROPPED = ("inspect", f"{__package__}.console")
 # Its functions hold what is not yet, or no longer, protected.
 INTERNAL = "rpy2.rinterface_lib._rinterface_capi"
 OUTPUT = "ipykernel.iostream"
+# Call Python from C code that drops what it raises, such as a KeyboardInterrupt
+# while TensorFlow asks a shape for its length.
+DROPPING = ("keras.", "tensorflow.")
 
 
 class Interrupts:
@@ -32,7 +36,7 @@ class Interrupts:
 
     Twice a second reticulate stops the Python code that R has called, looks for R's
     events and flushes Python's output. An interrupt at that moment is lost, too, so it
-    is repeated while that code goes on.
+    is repeated while that code goes on; and so is one that TensorFlow has dropped.
     """
 
     # Seconds after which an interrupt comes again.
@@ -85,6 +89,8 @@ class Interrupts:
             self._orders.put((self.SOON, None))
         elif into_r and (called or not frames):
             self._orders.put((self.PATIENCE, called[-1] if called else None))
+        elif into_r is None and (call := call_of_keras(frames)):
+            self._orders.put((self.PATIENCE, call))
         if not tell_r:
             self._since = None
             raise KeyboardInterrupt
@@ -141,14 +147,25 @@ class Interrupts:
                 return
 
 
+def is_readers(frame: FrameType) -> bool:
+    """Whether it is of a cell, or of a function that a cell defines."""
+    return frame.f_globals is vars(sys.modules["__main__"])
+
+
+def call_of_keras(frames: list[FrameType]) -> FrameType | None:
+    """What the reader's code, the innermost, has called of Keras or TensorFlow."""
+    library = list(takewhile(lambda each: not is_readers(each), frames))
+    called = [each for each in library if module(each).startswith(DROPPING)]
+    return called[-1] if called else None
+
+
 def _frames_of_the_cell() -> list[FrameType]:
     """Where the main thread is; nowhere if IPython has taken over."""
     frames, frame = [], sys._current_frames().get(MAIN)
     while frame is not None:
         frames.append(frame)
         frame = frame.f_back
-    names = vars(sys.modules["__main__"])
-    return frames if any(each.f_globals is names for each in frames) else []
+    return frames if any(map(is_readers, frames)) else []
 
 
 attention = Interrupts()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import TracebackType
 
 import psutil
 
 from . import console, rsession
 from .console import RError, RInterrupted
+from .interrupts import call_of_keras
 
 # Growth of the process, in bytes, that is worth a collection (30 ms).
 COLLECT_AFTER = 64_000_000
@@ -81,7 +84,7 @@ def register(shell) -> None:
                 return lambda value: function(value, args)
 
     shell.register_magics(SideBySideMagics)
-    shell.set_custom_exc((RError, RInterrupted), _show_r_error)
+    shell.set_custom_exc((RError, KeyboardInterrupt), _show_error)
 
 
 def _in_a_sentence(magic: Callable) -> Callable:
@@ -173,10 +176,36 @@ def _decode(characters, size: int, encoding: str) -> str:
     return openrlib.ffi.string(characters, size).decode(encoding, "replace")
 
 
-def _show_r_error(shell, kind, error, traceback, tb_offset=None):
-    """In place of a traceback through rpy2, which says nothing of R."""
+def _show_error(shell, kind, error, traceback, tb_offset=None):
+    """Of an error in R its message; of an interrupt where the reader's code was.
+
+    rpy2's frames say nothing of R. To format TensorFlow's can take ten seconds, and
+    IPython does it once more for its history.
+    """
+    if kind not in (RError, RInterrupted):
+        error.with_traceback(_before_keras(traceback))
+        shell.showtraceback((kind, error, error.__traceback__), tb_offset)
+        sys.last_traceback = traceback  # for %debug
+        return None
     if kind is RInterrupted:
         kind, error = KeyboardInterrupt, KeyboardInterrupt("R was stopped.")
     shown = [str(error)]
     shell._showtraceback(kind, error, shown)
     return shown
+
+
+def _before_keras(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback down to where the reader's code called Keras or TensorFlow."""
+    places = []
+    while traceback is not None:
+        places.append(traceback)
+        traceback = traceback.tb_next
+    call = call_of_keras([each.tb_frame for each in reversed(places)])
+    for each in reversed(places):
+        if call is None:
+            traceback = TracebackType(
+                traceback, each.tb_frame, each.tb_lasti, each.tb_lineno
+            )
+        elif each.tb_frame is call:
+            call = None
+    return traceback

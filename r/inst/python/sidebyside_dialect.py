@@ -406,8 +406,7 @@ def _measures(family: str, module_name: str):
         function_name, function = functions[r_name]
         defaults = {row[0]: row for row in own if row[2]}
         arguments = [
-            row if row[2] else defaults.get(row[0], row)
-            for row in _arguments(function)
+            row if row[2] else defaults.get(row[0], row) for row in _arguments(function)
         ]
         known = {row[0] for row in arguments}
         extra = [row for row in own if row[0] not in known]
@@ -527,9 +526,7 @@ _TENSOR_KINDS = {
         predictions targets""",
 }
 _KIND_OF = {
-    name: kind
-    for kind, names in _TENSOR_KINDS.items()
-    for name in names.split()
+    name: kind for kind, names in _TENSOR_KINDS.items() for name in names.split()
 }
 
 # The same, where a function has an argument of a common name.
@@ -548,6 +545,8 @@ _KIND_IN = {
     ("op_argmax", "x"): "array",
     ("op_argmin", "x"): "array",
     ("op_argpartition", "x"): "array",
+    ("op_searchsorted", "sorted_sequence"): "rows",
+    ("op_searchsorted", "values"): "rows",
     ("op_top_k", "x"): "array",
     ("op_slice", "inputs"): "array",
     ("op_slice_update", "inputs"): "array",

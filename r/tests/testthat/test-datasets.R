@@ -117,7 +117,13 @@ small = words._packed(
     ['caf\u00e9', \"don't\", 'film'], ['earn', 'acq', 'wheat'])
 small['source'] = kept.letters('here')
 texts = novels._as_novels({'One': 'a\\n\u00e9', 'Two & Three': ' b'}, 'here')
-for name, arrays in dict(imdb=small, reuters=small, novels=texts).items():
+x, y = np.arange(6 * 3072).reshape(6, 32, 32, 3) % 256, [[0], [1], [1]]
+parts = {'x_train': x[:5], 'y_train': (y + y)[:5]}
+parts |= {'x_test': x[5:], 'y_test': y[:1]}
+parts = {name: np.array(part, 'uint8') for name, part in parts.items()}
+parts |= {'classes': kept.letters('cat\\ndog'), 'source': kept.letters('here')}
+made = dict(imdb=small, reuters=small, novels=texts, cifar10=parts)
+for name, arrays in made.items():
     arrays |= {'format': np.array(kept.FORMAT), 'origin': kept.letters('')}
     np.savez(Path(folder) / 'texts' / f'{name}.npz', **arrays)
 result = 0
@@ -179,4 +185,34 @@ result = [story._asdict() for story in (*train[:20], *test[-20:])]
   expect_named(stories, c("train", "test"))
   expect_identical(lengths(stories), c(train = 10000L, test = 1000L))
   expect_identical(c(head(stories$train, 20), tail(stories$test, 20)), known)
+})
+
+test_that("photograph and painting are the same files in R and in Python", {
+  with_texts({
+    output <- reticulate::py_capture_output({
+      found <- c(photograph(), painting(), painting(seed = 3))
+    })
+    known <- python("
+with contextlib.redirect_stdout(io.StringIO()):
+    result = [sidebyside.photograph(), *map(sidebyside.painting, (18, 3))]
+")
+    expect_identical(found, known)
+    expect_true(all(file.exists(found)))
+  })
+  expect_match(output, "Photograph from .*Painting by a program, seed 3")
+})
+
+test_that("pictures are the same in R and in Python", {
+  with_texts({
+    reticulate::py_capture_output(pictures <- load_cifar10())
+    reticulate::py_capture_output(few <- load_cifar10(most = 3))
+    classes <- cifar10_classes()
+  })
+  x <- aperm(array(seq_len(6 * 3072) - 1, c(3, 32, 32, 6)), 4:1) %% 256
+  expect_equal(pictures$train$x, x[1:5, , , ])
+  expect_identical(pictures$train$y, matrix(c(0L, 1L, 1L, 0L, 1L)))
+  expect_equal(pictures$test$x, x[6, , , , drop = FALSE])
+  expect_identical(dim(few$train$x), c(3L, 32L, 32L, 3L))
+  expect_length(few$test$y, 0)
+  expect_identical(classes, c("cat", "dog"))
 })

@@ -10,6 +10,9 @@ functions_of_keras3 <- list(
   active_property = "fn",
   adapt = "object, data, ..., batch_size = NULL, steps = NULL",
   application_preprocess_inputs = "model, x, ..., data_format = NULL",
+  application_vgg16 = "
+    include_top = TRUE, weights = 'imagenet', input_tensor = NULL,
+    input_shape = NULL, pooling = NULL, classes = 1000L",
   all_dims = "",
   array_reshape = "x, dim, order = c('C', 'F')",
   as_iterator = "x",
@@ -36,6 +39,7 @@ functions_of_keras3 <- list(
   get_vocabulary = "object, include_special_tokens = TRUE",
   dataset_imdb_word_index = "path = 'imdb_word_index.json'",
   dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
+  get_layer = "object, name = NULL, index = NULL",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
     directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
@@ -86,6 +90,17 @@ functions_of_keras3 <- list(
     object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
     data_format = NULL, dilation_rate = list(1L, 1L), groups = 1L,
     activation = NULL, use_bias = TRUE",
+  layer_conv_2d_transpose = "
+    object, filters, kernel_size, strides = list(1L, 1L), padding = 'valid',
+    output_padding = NULL, data_format = NULL",
+  layer_conv_3d = "
+    object, filters, kernel_size, strides = list(1L, 1L, 1L),
+    padding = 'valid', data_format = NULL, dilation_rate = list(1L, 1L, 1L),
+    groups = 1L, activation = NULL, use_bias = TRUE",
+  layer_conv_lstm_2d = "
+    object, filters, kernel_size, strides = 1L, padding = 'valid',
+    data_format = NULL, dilation_rate = 1L, activation = 'tanh',
+    recurrent_activation = 'sigmoid', use_bias = TRUE",
   layer_dense = "
     object, units, activation = NULL, use_bias = TRUE,
     kernel_initializer = 'glorot_uniform', bias_initializer = 'zeros'",
@@ -120,10 +135,24 @@ functions_of_keras3 <- list(
   layer_max_pooling_2d = "
     object, pool_size = list(2L, 2L), strides = NULL, padding = 'valid',
     data_format = NULL",
+  layer_multiply = "inputs, ...",
   layer_permute = "object, dims",
+  layer_random_brightness = "
+    object, factor, value_range = list(0L, 255L), seed = NULL",
+  layer_random_flip = "
+    object, mode = 'horizontal_and_vertical', seed = NULL, data_format = NULL",
+  layer_random_rotation = "
+    object, factor, fill_mode = 'reflect', interpolation = 'bilinear',
+    seed = NULL, fill_value = 0, data_format = NULL",
+  layer_random_translation = "
+    object, height_factor, width_factor, fill_mode = 'reflect',
+    interpolation = 'bilinear', seed = NULL, fill_value = 0",
+  layer_random_zoom = "
+    object, height_factor, width_factor = NULL, fill_mode = 'reflect',
+    interpolation = 'bilinear', seed = NULL, fill_value = 0",
   layer_repeat_vector = "object, n",
   layer_rescaling = "object, scale, offset = 0",
-  layer_reshape = "object, target_shape",
+  layer_reshape = "object, target_shape, ...",
   layer_simple_rnn = "
     object, units, activation = 'tanh', use_bias = TRUE,
     kernel_initializer = 'glorot_uniform',
@@ -139,11 +168,14 @@ functions_of_keras3 <- list(
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
   load_model_weights = "model, filepath, skip_mismatch = FALSE, ...",
   Loss = "classname, call = NULL, ..., public = list(), private = list()",
+  loss_binary_crossentropy = "
+    y_true, y_pred, from_logits = FALSE, label_smoothing = 0, axis = -1L",
   loss_sparse_categorical_crossentropy = "
     y_true, y_pred, from_logits = FALSE, ignore_class = NULL, axis = -1L",
   Metric = "
     classname, initialize = NULL, update_state = NULL, result = NULL, ...,
     public = list(), private = list(), inherit = NULL",
+  metric_mean = "..., name = 'mean', dtype = NULL",
   Model = "
     classname, initialize = NULL, call = NULL, train_step = NULL,
     predict_step = NULL, test_step = NULL, compute_loss = NULL,
@@ -169,11 +201,15 @@ functions_of_keras3 <- list(
     compute_metrics = NULL, ..., public = list(), private = list(),
     inherit = NULL",
   np_array = "data, dtype = NULL, order = 'C'",
+  op_abs = "x",
   op_add = "x1, x2",
   op_arange = "start, end, step = 1L, dtype = NULL",
   op_argmax = "x, axis = NULL, keepdims = FALSE, zero_indexed = FALSE",
   op_argsort = "x, axis = -1L, zero_indexed = FALSE",
+  op_array = "x, dtype = NULL",
+  op_binary_crossentropy = "target, output, from_logits = FALSE",
   op_cast = "x, dtype",
+  op_clip = "x, x_min, x_max",
   op_concatenate = "xs, axis = 1L",
   op_convert_to_array = "x",
   op_convert_to_numpy = "x",
@@ -182,6 +218,10 @@ functions_of_keras3 <- list(
   op_equal = "x1, x2",
   op_exp = "x",
   op_expand_dims = "x, axis",
+  op_flip = "x, axis = NULL",
+  op_image_resize = "
+    images, size, interpolation = 'bilinear', antialias = FALSE",
+  op_full_like = "x, fill_value, dtype = NULL",
   op_matmul = "x1, x2",
   op_max = "x, axis = NULL, keepdims = FALSE, initial = NULL",
   op_maximum = "x1, x2",
@@ -196,6 +236,7 @@ functions_of_keras3 <- list(
   op_reshape = "x, newshape",
   op_shape = "x",
   op_softmax = "x, axis = -1L",
+  op_split = "x, indices_or_sections, axis = 1L",
   op_sqrt = "x",
   op_square = "x",
   op_stack = "x, axis = 1L",
@@ -208,8 +249,7 @@ functions_of_keras3 <- list(
   op_transpose = "x, axes = NULL",
   op_where = "condition, x1 = NULL, x2 = NULL",
   op_zeros = "shape, dtype = NULL",
-  optimizer_adadelta = "
-    learning_rate = 0.001, rho = 0.95, epsilon = 1e-07, weight_decay = NULL",
+  optimizer_adadelta = "learning_rate = 0.001, rho = 0.95, epsilon = 1e-07",
   optimizer_adam = "
     learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07",
   optimizer_rmsprop = "
@@ -221,6 +261,7 @@ functions_of_keras3 <- list(
     truncating = 'pre', value = 0",
   pop_layer = "object, rebuild = TRUE",
   py_to_r = "x",
+  random_seed_generator = "seed = NULL, name = NULL",
   r_to_py = "x, convert = FALSE",
   random_integer = "shape, minval, maxval, dtype = 'int32', seed = NULL",
   random_normal = "shape, mean = 0, stddev = 1, dtype = NULL, seed = NULL",
@@ -236,6 +277,8 @@ functions_of_keras3 <- list(
   set_weights = "object, weights",
   shape = "...",
   to_categorical = "x, num_classes = NULL",
+  train_on_batch = "
+    object, x, y = NULL, sample_weight = NULL, class_weight = NULL",
   tuple = "..., convert = FALSE",
   zip_lists = "..."
 )
