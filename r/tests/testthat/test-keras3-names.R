@@ -39,7 +39,6 @@ functions_of_keras3 <- list(
   get_vocabulary = "object, include_special_tokens = TRUE",
   dataset_imdb_word_index = "path = 'imdb_word_index.json'",
   dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
-  get_layer = "object, name = NULL, index = NULL",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
     directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
