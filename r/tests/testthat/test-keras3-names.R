@@ -402,7 +402,7 @@ foreign_calls <- function(code) {
   used <- tokens$text[(is_call | is_value) & !is_member & !is_elsewhere]
   defined <- tokens$text[
     tokens$token == "SYMBOL_FORMALS" |
-      tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN")
+      tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN", "IN")
   ]
   at_library <- which(tokens$text %in% c("library", "requireNamespace"))
   attached <- gsub("[\"']", "", tokens$text[at_library + 2])
