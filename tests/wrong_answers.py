@@ -18,6 +18,20 @@ RUNS = """runs = pd.DataFrame({
     "fit": [6.6, 6.4, 7.8, 7.9, 9.2, 9.0, 6.5, 6.5, 8.0, 7.7],
 })"""
 
+# Exercise 2 of 10: the chain, of which the first layer is frozen.
+SECOND = """chain |> layer_dense(3, name = "second")
+"""
+POPPED = f"""set_random_seed(3)
+chain <- keras_model_sequential(6)
+chain |> layer_dense(4, name = "first")
+{SECOND}freeze_weights(chain, to = "first")
+"""
+
+# Exercise 3 of 10: a chain of one layer that does this.
+MAXOUT = """layer_maxout <- Layer("Maxout", call = function(x) %s)
+network <- keras_model_sequential(6)
+network |> layer_maxout()"""
+
 # Exercise 2 of 11: the layer that is given.
 LAYER = """x <- rbind(c(1, 0), c(0, 2), c(1, 1))
 w <- rbind(c(0.5, -1), c(1, 0.25))
@@ -318,6 +332,42 @@ deviation = d.std()""",
 d <- log(in_r / in_python)
 p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
         "p_value <- 1 / 64",
+    ],
+    ("10_digits", 1): [
+        "parameters = 16 * 5 * 5 * 3",
+        "parameters = 16 * (5 * 5 + 1)",
+        "parameters = 16 * 3 * (5 * 5 + 1)",
+        "parameters = 320 * 3",
+    ],
+    ("10_digits", 2): [
+        # The layer that goes is not made.
+        f"""{POPPED.replace(SECOND, "")}chain |> layer_dense(2, name = "third")
+names <- c("first", "third")
+start <- get_weights(chain)[[3]]
+learning <- 2""",
+        # Nothing is popped.
+        f"""{POPPED}chain |> layer_dense(2, name = "third")
+names <- sapply(chain$layers, function(layer) layer$name)
+start <- get_weights(get_layer(chain, "third"))[[1]]
+learning <- length(get_weights(chain, trainable = TRUE))""",
+        # Python's index.
+        f"""{POPPED}old <- pop_layer(chain)
+chain |> layer_dense(2, name = "third")
+names <- sapply(chain$layers, function(layer) layer$name)
+start <- get_weights(get_layer(chain, index = 1))[[1]]
+learning <- length(get_weights(chain, trainable = TRUE))""",
+    ],
+    ("10_digits", 3): [
+        # The first half with the second.
+        f"""{MAXOUT % "op_max(op_reshape(x, c(-1, 2, 3)), axis = 2)"}""",
+        # For six numbers only.
+        f"""{MAXOUT % "op_max(op_reshape(x, c(-1, 3, 2)), axis = 3)"}""",
+        # The smaller one.
+        f"""{MAXOUT % "op_min(op_reshape(x, c(-1, 3, 2)), axis = 3)"}""",
+        # The first of each pair.
+        f"""{MAXOUT % "op_reshape(x, c(-1, 3, 2))[, , 1]"}""",
+        "network <- keras_model_sequential(6)",
+        "network <- function(x) pmax(x[, c(1, 3, 5)], x[, c(2, 4, 6)])",
     ],
     ("11_sequences_and_memory", 1): [
         "parameters = 50 * (14 + 50 + 1)",

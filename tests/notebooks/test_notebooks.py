@@ -46,6 +46,12 @@ OPENING_OF_GALLERY = ("After this you can", *REST)
 
 # The notebooks of the gallery, and the examples of 2017 that each one has.
 EXAMPLES = {
+    "10_digits": {
+        "mnist_mlp",
+        "mnist_cnn",
+        "mnist_transfer_cnn",
+        "mnist_antirectifier",
+    },
     "11_sequences_and_memory": {
         "mnist_irnn",
         "mnist_hierarchical_rnn",

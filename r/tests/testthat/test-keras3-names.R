@@ -27,13 +27,18 @@ functions_of_keras3 <- list(
     filepath, monitor = 'val_loss', verbose = 0L, save_best_only = FALSE,
     save_weights_only = FALSE",
   clear_session = "free_memory = TRUE",
+  clone_model = "
+    model, input_tensors = NULL, clone_function = NULL, call_function = NULL,
+    recursive = FALSE, ...",
   Constraint = "classname, call = NULL, get_config = NULL, ...",
   count_params = "object",
   freeze_weights = "object, from = NULL, to = NULL, which = NULL",
+  from_config = "config, custom_objects = NULL",
+  get_config = "object",
+  get_layer = "object, name = NULL, index = NULL",
   get_vocabulary = "object, include_special_tokens = TRUE",
   dataset_imdb_word_index = "path = 'imdb_word_index.json'",
   dataset_reuters_word_index = "path = 'reuters_word_index.pkl'",
-  get_layer = "object, name = NULL, index = NULL",
   get_weights = "object, trainable = NA",
   image_dataset_from_directory = "
     directory, labels = 'inferred', label_mode = 'int', class_names = NULL,
@@ -160,6 +165,7 @@ functions_of_keras3 <- list(
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
+  load_model_weights = "model, filepath, skip_mismatch = FALSE, ...",
   Loss = "classname, call = NULL, ..., public = list(), private = list()",
   loss_binary_crossentropy = "
     y_true, y_pred, from_logits = FALSE, label_smoothing = 0, axis = -1L",
@@ -221,6 +227,7 @@ functions_of_keras3 <- list(
   op_mean = "x, axis = NULL, keepdims = FALSE",
   op_min = "x, axis = NULL, keepdims = FALSE, initial = NULL",
   op_multiply = "x1, x2",
+  op_normalize = "x, axis = -1L, order = 2L, epsilon = NULL",
   op_ones = "shape, dtype = NULL",
   op_ones_like = "x, dtype = NULL",
   op_power = "x1, x2",
@@ -251,6 +258,7 @@ functions_of_keras3 <- list(
   pad_sequences = "
     sequences, maxlen = NULL, dtype = 'int32', padding = 'pre',
     truncating = 'pre', value = 0",
+  pop_layer = "object, rebuild = TRUE",
   py_to_r = "x",
   random_seed_generator = "seed = NULL, name = NULL",
   r_to_py = "x, convert = FALSE",
@@ -261,6 +269,8 @@ functions_of_keras3 <- list(
   random_uniform = "shape, minval = 0, maxval = 1, dtype = NULL, seed = NULL",
   reset_state = "object",
   save_model = "model, filepath = NULL, overwrite = FALSE, zipped = NULL",
+  save_model_weights = "
+    model, filepath, overwrite = FALSE, max_shard_size = NULL",
   set_random_seed = "seed",
   set_vocabulary = "object, vocabulary, idf_weights = NULL, ...",
   set_weights = "object, weights",
@@ -392,7 +402,7 @@ foreign_calls <- function(code) {
   used <- tokens$text[(is_call | is_value) & !is_member & !is_elsewhere]
   defined <- tokens$text[
     tokens$token == "SYMBOL_FORMALS" |
-      tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN")
+      tokens$token == "SYMBOL" & after %in% c("LEFT_ASSIGN", "EQ_ASSIGN", "IN")
   ]
   at_library <- which(tokens$text %in% c("library", "requireNamespace"))
   attached <- gsub("[\"']", "", tokens$text[at_library + 2])
