@@ -38,7 +38,7 @@ run:  ## the course (00 to 09) executed, a table of the results, and the book
 	$(IN_ENV) $(BOOK)
 	$(BOOK_IS_READY)
 
-gallery:  ## the same for the gallery (10 and up); first gets its texts, once
+gallery:  ## the same for the gallery (10 and up); first gets its data, once
 	$(TEXTS)
 	$(IN_ENV) python tools/run.py --part gallery $(ARGS)
 	$(IN_ENV) $(BOOK)
