@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextvars import ContextVar
+from itertools import takewhile
 from types import TracebackType
 
 import psutil
@@ -14,6 +15,7 @@ import psutil
 from . import console, rsession
 from .console import RError, RInterrupted
 from .interrupts import call_of_keras
+from .turns import module
 
 # Growth of the process, in bytes, that is worth a collection (30 ms).
 COLLECT_AFTER = 64_000_000
@@ -195,17 +197,19 @@ def _show_error(shell, kind, error, traceback, tb_offset=None):
 
 
 def _before_keras(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback down to where the reader's code called Keras or TensorFlow."""
+    """A traceback down to where the reader's code called Keras or TensorFlow.
+
+    Without frames of this package, which hears of the interrupt.
+    """
     places = []
     while traceback is not None:
         places.append(traceback)
         traceback = traceback.tb_next
     call = call_of_keras([each.tb_frame for each in reversed(places)])
-    for each in reversed(places):
-        if call is None:
+    before = takewhile(lambda each: each.tb_frame is not call, places)
+    for each in reversed(list(before)):
+        if not module(each.tb_frame).startswith(f"{__package__}."):
             traceback = TracebackType(
                 traceback, each.tb_frame, each.tb_lasti, each.tb_lineno
             )
-        elif each.tb_frame is call:
-            call = None
     return traceback
