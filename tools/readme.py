@@ -47,7 +47,6 @@ ROW = re.compile(
     r"^(\| \[[^]]+\]\(notebooks/([\w-]+)\.ipynb\) \|.*\|)[^|]*\|$", re.MULTILINE
 )
 MINUTES = re.compile(r"^\| Minutes on two cores \| *(\d+)\b", re.MULTILINE)
-TITLE = re.compile(r"^# ([^:\n]+)")
 # In a heading of the gallery: `addition_rnn`, but not `fit()`.
 EXAMPLE = re.compile(r"^## .*`([a-z0-9]+(?:_[a-z0-9]+)+)`", re.MULTILINE)
 
@@ -80,7 +79,7 @@ def gallery(notebooks: Iterable[Path]) -> str:
     for path in notebooks:
         text = text_of(path)
         examples = ", ".join(f"`{name}`" for name in EXAMPLE.findall(text))
-        title = f"[{path.stem[:2]} {TITLE.match(text)[1]}](notebooks/{path.name})"
+        title = f"[{path.stem[:2]} {index.TITLE.match(text)[1]}](notebooks/{path.name})"
         rows.append(f"| {title} | {examples} | {minutes_of(path)} |")
     if not rows:
         return "There are none yet."

@@ -184,12 +184,12 @@ def _show_error(shell, kind, error, traceback, tb_offset=None):
     rpy2's frames say nothing of R. To format TensorFlow's can take ten seconds, and
     IPython does it once more for its history.
     """
-    if kind not in (RError, RInterrupted):
+    if not issubclass(kind, (RError, RInterrupted)):
         error.with_traceback(_before_keras(traceback))
         shell.showtraceback((kind, error, error.__traceback__), tb_offset)
         sys.last_traceback = traceback  # for %debug
         return None
-    if kind is RInterrupted:
+    if issubclass(kind, RInterrupted):
         kind, error = KeyboardInterrupt, KeyboardInterrupt("R was stopped.")
     shown = [str(error)]
     shell._showtraceback(kind, error, shown)
