@@ -405,7 +405,7 @@ def test_nothing_that_came_in_is_silently_dropped(room, whatever, capsys):
         assert f" {whatever[x.path.name][1]}" in line
         assert str(x.path.relative_to(room)) in line
     assert "(1 more of that kind)" in text
-    counts = "3 good, 2 handed in twice, 1 not finished, 1 of other work, 5 wrong, "
+    counts = "3 good, 2 handed in twice, 1 unfinished, 1 of other work, 5 wrong, "
     counts += "1 not a hand-in"
     assert f"13 in {room}: {counts}." in text
     assert f"SIDEBYSIDE_TIMINGS='{collected.target}' make lab" in text

@@ -31,7 +31,7 @@ LIST = "collected.csv"
 STATES = {
     "ok": "good",
     "twice": "handed in twice",
-    "unfinished": "not finished",
+    "unfinished": "unfinished",
     "other-work": "of other work",
     "wrong": "wrong",
     "no-hand-in": "not a hand-in",
@@ -355,7 +355,7 @@ def collected_text(collected: Collected) -> str:
     told = [f"{counts[x]} {words}" for x, words in STATES.items() if counts[x]]
     lines += ["", f"{len(found)} in {printable(collected.source)}: {', '.join(told)}."]
     for x in filter(counts.get, ON_REQUEST):
-        lines.append(f"`--also {x}` takes in those {STATES[x]}, too.")
+        lines.append(f"`--also {x}` takes in what is {STATES[x]}, too.")
     if not good:
         return "\n".join([*lines, "None of them can be pooled."])
     machines = len({x.machine for x in good})
