@@ -3,8 +3,8 @@
 #' @description
 #' The same table as `sidebyside.timing.load_campaigns()` gives in Python,
 #' checked row by row. `main_campaigns()` names, for each device, the campaign
-#' with the most complete pairs of runs of R and Python; Python warns of one that
-#' is not finished.
+#' with the most complete pairs of runs of R and Python; Python warns of one
+#' that is not finished.
 #'
 #' @param ... Folders: campaigns, or folders that hold some, as folders or as
 #'   zip files that were handed in. Without any, the folders that
@@ -75,8 +75,8 @@ as_runs <- function(columns) {
 # The other way: what Python's from_columns() makes a table of.
 as_columns <- function(runs) {
   if (!is.data.frame(runs)) {
-    stop("The runs are of class ", class(runs)[1], ", expected a data frame such ",
-      "as load_campaigns() gives.",
+    stop("The runs are of class ", class(runs)[1], ", expected a data frame ",
+      "such as load_campaigns() gives.",
       call. = FALSE
     )
   }

@@ -157,6 +157,7 @@ SPOILT = {
     "yes as seconds": (put(process_seconds=True), "True as its process_seconds"),
     "percent": (put(val_accuracy=(0.5, 97.0)), "97.0. as its val_accuracy"),
     "text as accuracy": (put(val_accuracy="0.5;0.6"), "'0.5;0.6' as its val_accuracy"),
+    "end": (put(ended="happily"), "'happily' as its ended, expected one of planned"),
     "plan": (lambda runs: runs.assign(planned="ten"), "'ten' as its planned"),
 }
 

@@ -19,7 +19,7 @@ from ..timing.format import (
     FIRST_ARM,
     STATES,
 )
-from ..timing.loader import shared_runs
+from ..timing.loader import ENDS, shared_runs
 from .estimates import CannotSay
 
 REFERENCE = FIRST_ARM
@@ -80,7 +80,7 @@ _RULES = {
 # The same for columns that a reader's own table may lack.
 _OPTIONAL = {
     "planned": (lambda value: value is None or _is_block(value), "a whole number"),
-    "ended": (lambda value: value is None or isinstance(value, str), "a text"),
+    "ended": (lambda value: value in (None, "", *ENDS), f"one of {', '.join(ENDS)}"),
 }
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..timing.format import LEAST_BLOCKS, MORE_BLOCKS
 from .estimates import (
     LEVEL,
     SAME,
@@ -29,7 +28,7 @@ ALPHA = 1 - LEVEL
 MARGIN_LEVEL = 1 - 2 * ALPHA
 """What lies in the margin, or beyond it, is decided by this interval: 90 %."""
 
-NEVER_EARLY = LEAST_BLOCKS + MORE_BLOCKS
+NEVER_EARLY = 30
 EARLY_COVERAGE = 0.93
 """Of a 95 % interval at which a campaign stopped before `NEVER_EARLY` blocks."""
 
@@ -203,8 +202,10 @@ class TimeRatio(Statement):
         return f"R is probably {side}: by {span}{of_p}. {unsettled}"
 
     def _p(self, p: float) -> str:
-        """As in "p = 0.0123, corrected for 3 comparisons"."""
-        text = f"p = {p:.3g}" if p >= 0.001 else "p below 0.001"
+        """As in "p = 0.012, corrected for 3 comparisons"."""
+        # 0.049 and 0.051 are on two sides of 0.05.
+        digits = 3 if 0.04 < p < 0.06 else 2
+        text = f"p = {p:.{digits}g}" if p >= 0.001 else "p below 0.001"
         many = self.compared > 1
         return text + f", corrected for {self.compared} comparisons" * many
 
@@ -216,8 +217,8 @@ class TimeRatio(Statement):
         """What would make an unclear result clear."""
         if self.p_alike < ALPHA:
             return (
-                "The campaigns differ from each other: more campaigns would narrow this "
-                "down, more blocks in each would not."
+                "The campaigns differ from each other: more campaigns would narrow "
+                "this down, more blocks in each would not."
             )
         if len(self.parts) > 1:
             return "More campaigns would narrow this down."
