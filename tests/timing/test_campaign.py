@@ -25,6 +25,7 @@ from sidebyside.timing import (
     Epochs,
     Interrupted,
     NotClean,
+    NoTimings,
     Stopped,
     WrongPlan,
     campaign,
@@ -116,7 +117,8 @@ def test_blocks_are_randomised_and_complete(fakes):
         ({"epochs": -1}, "epochs is -1"),
         ({"precision": 0.0}, "precision is 0"),
         ({"precision": 0.1, "arms": ("r",)}, "two arms"),
-        ({"budget": math.nan}, "budget is nan"),
+        *(({x: math.nan}, f"{x} is nan") for x in ("precision", "budget")),
+        *(({x: math.inf}, f"{x} is inf") for x in ("precision", "budget", "timeout")),
         ({"timeout": 0}, "timeout is 0"),
     ],
 )
@@ -161,7 +163,7 @@ def test_a_campaign_of_all_arms(fakes, run):
         assert set(rows["seed"]) == {seed}
         # R and Python said the same number to the last bit.
         assert set(rows["loss"]) == {(seed / 3, seed / 4, seed / 5)}
-    assert (table["epoch_seconds"] == (0.25, 0.25, 0.25)).all()
+    assert (table["epoch_seconds"] == (0.015625,) * 3).all()
     assert (table["start_seconds"] > 0).all()
     assert (table["peak_memory_mb"] > 5).all()
     end = read(folder, "end.json")
@@ -712,10 +714,10 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     with (folder / "runs.csv").open("a") as file:
         file.write("one,3,1,1,pyth")
     assert main(["status", "--directory", str(fakes.campaigns)]) == 0
-    assert "not finished, 2 of 4 runs" in capfd.readouterr().out
+    assert "the last line is cut off: 0 of 1 blocks" in capfd.readouterr().out
     assert main(["resume", str(folder), "--progress", "lines"]) == 0
     shown = capfd.readouterr().out
-    assert "14 bytes are cut off" in shown
+    assert "was not written completely and is removed" in shown
     assert "Run 3 (" in shown and "run again" in shown
     table = load_campaigns(folder)
     assert table["state"].tolist() == ["ok", "ok", "interrupted", "ok", "ok"]
@@ -746,10 +748,10 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
     with pytest.raises(Stopped, match="keras: none then, 9 now"):
         resume_campaign(folder, progress="none")
     programs = folder / "programs.json"
-    programs.write_text(programs.read_text().replace("0.25", "0.26"))
+    programs.write_text(programs.read_text().replace("0.015625", "0.26"))
     with pytest.raises(Stopped, match="not what the campaign began with"):
         resume_campaign(folder, progress="none")
-    with pytest.raises(WrongPlan, match="is no campaign"):
+    with pytest.raises(NoTimings, match="expected a campaign"):
         resume_campaign(fakes.folder)
 
 
@@ -1335,7 +1337,15 @@ def test_the_command_shows_and_contributes(fakes, run, capfd):
     assert main(["contribute", str(folder), "--to", str(fakes.folder / "to")]) == 0
     assert "git add data/timings/contributed-one-" in capfd.readouterr().out
     assert main(["show", str(fakes.folder)]) == 1
-    assert "plan.json: " in capfd.readouterr().err
+    assert "without runs.csv, expected a campaign" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("digits", ["\uff11", "\u0663", "\u00b2", "x"])
+@pytest.mark.parametrize("name", ["blocks", "seed", "precision", "timeout"])
+def test_numbers_have_the_digits_of_files(capfd, name, digits):
+    with pytest.raises(SystemExit):
+        main(["run", f"--{name}", digits])
+    assert f"--{name}: invalid" in capfd.readouterr().err
 
 
 def test_a_campaign_began_when_its_process_did():
