@@ -18,6 +18,7 @@ from sidebyside.statistics.estimates import (
     Mean,
     blocks_needed,
     blocks_range,
+    holm,
     outcome_of,
     pool,
     power_tost,
@@ -25,6 +26,7 @@ from sidebyside.statistics.estimates import (
     sign_flips,
     standard_normals,
 )
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.oneway import anova_oneway
 from statsmodels.stats.weightstats import ttost_paired
 from statsmodels.tsa.stattools import acf
@@ -170,6 +172,14 @@ def test_blocks_that_resemble_their_neighbours_widen_the_interval():
     # Campaigns have no order, and few blocks show no correlation.
     for mean in (Mean.of(slow, "campaign"), Mean.of(slow[:5])):
         assert math.isnan(mean.correlation) and not mean.widened
+
+
+def test_holm_is_statsmodels():
+    rng = np.random.default_rng(2)
+    for n in (1, 2, 7):
+        p = rng.choice([0.001, 0.01, 0.03, 0.2, 0.9], n)
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm([]).size == 0
 
 
 # --- how many blocks
