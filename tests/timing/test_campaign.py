@@ -1,5 +1,6 @@
 """The experiment with programs that do next to nothing: design and safety."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -1028,27 +1029,47 @@ def made_up(monkeypatch, fakes):
     return use
 
 
-def test_a_precision_is_reached(run, made_up):
-    """The ratio of block n is 1 + or - 5 %, so its interval narrows."""
+@pytest.mark.parametrize("noise", [0.5, 1.2, 0.0])
+def test_a_precision_is_reached(run, made_up, noise):
+    """Ten blocks after the first at which the interval is narrow, at least 30.
+
+    The ratio of every other block is larger, so the interval narrows.
+    """
     pair = ("python-again", "python")
-    made_up(lambda block, arm: 11.0 if block % 2 and arm == pair[0] else 10.0)
+    made_up(lambda block, arm: 10 + noise * (block % 2 and arm == pair[0]))
     folder = run(precision=0.02, blocks=None)
     plan = layout.read_plan(folder)
     assert "fixed-width sequential design" in plan.design
     assert plan.blocks == 200
     rows = layout.read_rows(folder)
-    blocks = max(x["block"] for x in rows)
-    assert ratio.paired_ratio(rows, pair).half_width <= 0.02
-    before = ratio.paired_ratio([x for x in rows if x["block"] < blocks], pair)
-    assert before.half_width > 0.02
+
+    def half_width(blocks):
+        counted = [x for x in rows if x["block"] <= blocks]
+        return ratio.paired_ratio(counted, pair).half_width
+
+    first = next(x for x in range(20, 200) if half_width(x) <= 0.02)
+    assert (first > 20) is (noise == 1.2)
+    assert max(x["block"] for x in rows) == first + 10
     reason = read(folder, "end.json")["reason"]
-    assert f"after {blocks} blocks the interval's half-width is" in reason
+    assert f"after {first} blocks the interval's half-width was" in reason
+    assert set(load_campaigns(folder)["ended"]) == {"precision"}
 
 
-def test_a_precision_is_not_looked_at_before_ten_blocks(run, made_up):
-    made_up(lambda *_: 10.0)
-    rows = layout.read_rows(run(precision=0.02, blocks=None))
-    assert max(x["block"] for x in rows) == layout.LEAST_BLOCKS
+def test_a_campaign_goes_on_by_the_rule_that_it_began_with(fakes):
+    """Before there was `more_blocks`, and ten blocks were enough."""
+    plan = make_plan(fakes, precision=0.02)
+    old = layout.Precision(0.02, "q")
+    rows = rows_of(*[(10, 10), (10.1, 10)] * 15)
+    for blocks, enough in (
+        (9, (False, False)),
+        (10, (True, False)),
+        (30, (True, True)),
+    ):
+        for rule, is_enough in zip((old, plan.precision), enough, strict=True):
+            reason = plan_module.why_enough(
+                dataclasses.replace(plan, precision=rule), rows[: 2 * blocks], 0.0
+            )
+            assert bool(reason) is is_enough, (blocks, rule)
 
 
 def test_a_budget_is_in_minutes_and_of_all_sessions(fakes):

@@ -353,6 +353,8 @@ def test_the_same_campaign_twice_is_refused(tmp_path, name, same, left_out):
 
 
 PRECISE = {"precision": {"half_width": 0.02, "quantity": "q", "least_blocks": 10}}
+RULE = {"half_width": 0.02, "quantity": "q", "least_blocks": 6, "more_blocks": 4}
+NEW = {"precision": RULE}
 
 
 @pytest.mark.parametrize(
@@ -368,6 +370,8 @@ PRECISE = {"precision": {"half_width": 0.02, "quantity": "q", "least_blocks": 10
         (9, PRECISE, True, "unfinished"),
         (10, PRECISE, None, "unfinished"),
         (10, PRECISE, True, "precision"),
+        (10, NEW, True, "precision"),
+        (9, NEW, True, "unfinished"),
         (9, PRECISE | {"budget_minutes": 5}, True, "budget"),
         (10, PRECISE | {"budget_minutes": 5}, True, "precision"),
         (4, {"budget_minutes": 5}, True, "budget"),

@@ -18,7 +18,7 @@ from ..common.errors import Sentence, printable
 from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
-from .format import ARMS, DEVICES
+from .format import ARMS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS
 from .loader import NoTimings
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
 from .report import show_text, status_text
@@ -48,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="begin a campaign")
     short = f"{SHORT.blocks} blocks of {', '.join(SHORT.arms)}"
-    narrow = "continue until the 95 %% interval of the ratio is this narrow (0.02)"
+    narrow = (
+        "continue until the 95 %% interval of the ratio is this narrow (0.02), at "
+        f"least {LEAST_BLOCKS} blocks, and {MORE_BLOCKS} more after that"
+    )
     add = run.add_argument
     add("--short", action="store_true", help=f"for a class, a few minutes: {short}")
     add("--name", help="of the campaign (default: device, date and time)")

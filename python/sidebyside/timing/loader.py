@@ -211,7 +211,7 @@ def as_path(given: object) -> Path:
         what = "an empty text"
     if what:
         raise NoTimings(
-            f"found {what}, expected the path of a folder, such as 'data/timings/mine'; "
+            f"found {what}, expected the path of a folder, such as 'data/timings/me'; "
             "several are given one by one"
         )
     try:

@@ -14,7 +14,7 @@ from ..common.errors import Sentence
 from ..common.files import project_directory
 from . import format as layout
 from .cells import TimedProgram
-from .format import SEQUENTIAL, Block, Plan, Precision
+from .format import LEAST_BLOCKS, MORE_BLOCKS, SEQUENTIAL, Block, Plan, Precision
 from .ratio import Ratio, paired_ratio
 
 BLOCKS = 10
@@ -54,8 +54,9 @@ class Settings:
         Of the order of the arms and the seeds of the blocks.
     precision
         Continue until the 95 % interval of the ratio of the fit stages is this
-        narrow (0.02: its upper limit is 2 % above the estimate or less). A
-        fixed-width sequential design.
+        narrow (0.02: its upper limit is 2 % above the estimate or less) after at
+        least `LEAST_BLOCKS` blocks, and then for `MORE_BLOCKS` more. A fixed-width
+        sequential design.
     budget
         Minutes after which no new block begins.
     timeout
@@ -152,7 +153,8 @@ def make_plan(
     if rule is None:
         return plan
     quantity = "fit_seconds, {} over {}".format(*plan.pair())
-    return replace(plan, precision=Precision(rule, quantity))
+    counts = {"least_blocks": LEAST_BLOCKS, "more_blocks": MORE_BLOCKS}
+    return replace(plan, precision=Precision(rule, quantity, **counts))
 
 
 def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
@@ -196,10 +198,14 @@ def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> s
         Seconds that the campaign has taken, in all its sessions.
     """
     if ratio := precise_enough(plan, rows):
-        return (
-            f"after {ratio.blocks} blocks the interval's half-width is "
-            f"{ratio.half_width:.4f}, at most {plan.precision.half_width:g}"
+        rule = plan.precision
+        reason = (
+            f"after {ratio.blocks} blocks the interval's half-width was "
+            f"{ratio.half_width:.4f}, at most {rule.half_width:g}"
         )
+        if rule.more_blocks:
+            reason += f"; {rule.more_blocks} more were run, as planned"
+        return reason
     budget = plan.budget_minutes
     if budget is not None and spent >= budget * 60:
         return f"the budget of {budget:g} minutes is spent"
@@ -207,9 +213,11 @@ def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> s
 
 
 def precise_enough(plan: Plan, rows: Iterable[Mapping[str, Any]]) -> Ratio | None:
-    """The ratio, if its interval is as narrow as the plan wants it."""
+    """The ratio, if its interval was narrow and the blocks after that were run."""
     rule, pair = plan.precision, plan.pair()
-    ratio = paired_ratio(rows, pair) if rule and pair else None
+    if rule is None or pair is None:
+        return None
+    ratio = paired_ratio(rows, pair, without_last=rule.more_blocks)
     if ratio is None or ratio.blocks < rule.least_blocks:
         return None
     return ratio if ratio.half_width <= rule.half_width else None
