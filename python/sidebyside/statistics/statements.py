@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..timing.format import LEAST_BLOCKS, MORE_BLOCKS
 from .estimates import (
     LEVEL,
     SAME,
@@ -28,7 +29,7 @@ ALPHA = 1 - LEVEL
 MARGIN_LEVEL = 1 - 2 * ALPHA
 """What lies in the margin, or beyond it, is decided by this interval: 90 %."""
 
-NEVER_EARLY = 30
+NEVER_EARLY = LEAST_BLOCKS + MORE_BLOCKS
 EARLY_COVERAGE = 0.93
 """Of a 95 % interval at which a campaign stopped before `NEVER_EARLY` blocks."""
 
