@@ -28,9 +28,8 @@ from sidebyside.statistics.estimates import (
     pool,
     power_tost,
 )
+from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS
 from sidebyside.timing.plan import MOST_BLOCKS
-
-LEAST_BLOCKS, MORE_BLOCKS = 20, 10
 
 EDGE = math.log1p(MARGIN)
 ALPHA = 1 - LEVEL

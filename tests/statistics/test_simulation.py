@@ -9,6 +9,8 @@ import pytest
 import simulation
 from scipy import special
 from sidebyside.statistics.estimates import Interval, Mean
+from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS, Plan, Precision
+from sidebyside.timing.plan import why_enough
 
 
 def missed(part, campaigns):
@@ -25,6 +27,34 @@ def missed(part, campaigns):
 @pytest.mark.parametrize("part", simulation.PARTS, ids=lambda part: part.__name__)
 def test_shares_are_what_they_should_be(part):
     assert not missed(part, 600)
+
+
+def test_sequential_campaigns_end_as_the_projects_own():
+    """Block by block, by `why_enough()`."""
+    logs = simulation.log_ratios(np.random.default_rng(1), 20, 120, scatter=0.06)
+    plan = Plan(
+        campaign="made-up",
+        device="cpu",
+        arms=("python", "r"),
+        epochs=1,
+        blocks=120,
+        order=(),
+        precision=Precision(
+            0.02, "", least_blocks=LEAST_BLOCKS, more_blocks=MORE_BLOCKS
+        ),
+    )
+    ends = simulation.ends_at(logs, 0.02)
+    assert ends.min() < 40 < ends.max()
+    for of_campaign, end in zip(logs, ends, strict=True):
+        rows = []
+        for block, log in enumerate(of_campaign, 1):
+            for arm, seconds in (("python", 20.0), ("r", 20 * np.exp(log))):
+                rows.append(
+                    {"block": block, "arm": arm, "state": "ok", "fit_seconds": seconds}
+                )
+            if why_enough(plan, rows, 0):
+                break
+        assert block == end
 
 
 def test_a_wrong_interval_is_found(monkeypatch):
