@@ -68,7 +68,7 @@ SECONDS = {
     "test_verdict.py": 15,
     "test_run.py": 15,
     "test_lint.py": 15,
-    "test_estimates.py": 15,
+    "test_simulation.py": 15,
     "test_github.py": 15,
     "00_start_here.ipynb": 10,
     "test_completion.py": 10,

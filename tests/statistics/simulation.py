@@ -1,0 +1,289 @@
+"""How often intervals hold the truth, and how often claims are wrong.
+
+Simulates campaigns whose true ratio is known, judges them with the project's
+own code, and prints how often (in %) each thing happened, the Monte Carlo
+error of that share, and between what it should be:
+
+    python tests/statistics/simulation.py [--campaigns 20000]
+
+`test_simulation.py` does the same with few campaigns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+from sidebyside.statistics.estimates import (
+    LEVEL,
+    MARGIN,
+    Mean,
+    blocks_needed,
+    blocks_range,
+    pool,
+    power_tost,
+)
+from sidebyside.timing.plan import MOST_BLOCKS
+
+LEAST_BLOCKS, MORE_BLOCKS = 20, 10
+
+EDGE = math.log1p(MARGIN)
+ALPHA = 1 - LEVEL
+SCATTER = 0.03
+"""Standard deviation of a block's log ratio, where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """How often something happened, and between what that should be."""
+
+    share: float
+    campaigns: int
+    low: float = 0.0
+    high: float = 1.0
+
+    @classmethod
+    def of(cls, happened: Iterable[bool], low: float = 0.0, high: float = 1.0) -> Share:
+        happened = list(happened)
+        return cls(float(np.mean(happened)), len(happened), low, high)
+
+    @property
+    def error(self) -> float:
+        """The Monte Carlo error, as if the share were not quite 0 or 1."""
+        share = (self.share * self.campaigns + 1) / (self.campaigns + 2)
+        return (share * (1 - share) / self.campaigns) ** 0.5
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is where it should be, or within three errors of that."""
+        reach = 3 * self.error
+        return self.low - reach <= self.share <= self.high + reach
+
+    def __str__(self) -> str:
+        found = f"{100 * self.share:5.2f} +- {100 * self.error:.2f}"
+        if (self.low, self.high) == (0, 1):
+            return found
+        missed = "" if self.holds else " MISSED"
+        return f"{found} ({100 * self.low:.4g} to {100 * self.high:.4g}){missed}"
+
+
+Shares = Iterator[tuple[str, dict[str, Share]]]
+"""A setting, and what happened in it how often."""
+
+
+def covered(means: Iterable[Mean], low: float = 0.945, high: float = 0.97) -> Share:
+    """How often the 95 % interval holds the true log ratio, which is 0."""
+    ends = (mean.interval() for mean in means)
+    return Share.of((end.low <= 0 <= end.high for end in ends), low, high)
+
+
+def judged(
+    means: list[Mean], low: float = 0.945, high: float = 0.055
+) -> dict[str, Share]:
+    """How often intervals hold the truth, and claims at the margin are wrong.
+
+    The means are those of a true ratio of 1. They are moved to the margin.
+    `low` and `high` are the limits for the interval and the claims.
+    """
+    edges = EDGE * np.resize([1, -1], len(means))
+    moved = [
+        Mean(mean.value + edge, mean.error, mean.df)
+        for mean, edge in zip(means, edges, strict=True)
+    ]
+    return {
+        "interval holds": covered(means, low),
+        '"within" margin': Share.of((m.p_apart(EDGE) < ALPHA for m in moved), 0, high),
+        '"beyond" margin': Share.of((m.p_beyond(EDGE) < ALPHA for m in moved), 0, high),
+    }
+
+
+# --- one campaign
+
+
+def log_ratios(
+    rng: np.random.Generator,
+    *shape: int,
+    scatter: float = SCATTER,
+    drift: float = 0.0,
+    outliers: float = 0.0,
+) -> np.ndarray:
+    """Log ratios of R to Python of equal speed; the last axis is blocks.
+
+    Both runs of a block are in random order on a machine that becomes slower by
+    `drift` from the first run to the last. A share of `outliers` takes up to
+    half as long again.
+    """
+    blocks = shape[-1]
+    runs = rng.normal(0, scatter / 2**0.5, (*shape, 2))
+    runs += np.log1p(drift * np.linspace(0, 1, 2 * blocks)).reshape(blocks, 2)
+    disturbed = rng.random(runs.shape) < outliers
+    runs += np.where(disturbed, np.log1p(0.5 * rng.random(runs.shape)), 0)
+    return (runs[..., 0] - runs[..., 1]) * rng.choice([-1, 1], shape)
+
+
+def fixed(rng: np.random.Generator, campaigns: int) -> Shares:
+    """Campaigns with a fixed number of blocks."""
+    for setting, blocks, options in (
+        ("3 blocks", 3, {}),
+        ("10 blocks", 10, {}),
+        ("10 blocks, scatter of 1 %", 10, {"scatter": 0.01}),
+        ("10 blocks, 20 % slower at the end", 10, {"drift": 0.2}),
+        ("10 blocks, 1 run in 20 disturbed", 10, {"outliers": 0.05}),
+        ("50 blocks", 50, {}),
+    ):
+        means = [Mean.of(x) for x in log_ratios(rng, campaigns, blocks, **options)]
+        yield setting, judged(means)
+
+
+def ends_at(logs: np.ndarray, half_width: float) -> np.ndarray:
+    """After how many blocks `why_enough()` ends each campaign."""
+    n = np.arange(1, logs.shape[1] + 1)
+    mean = logs.cumsum(1) / n
+    squares = (logs**2).cumsum(1) - n * mean**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = (squares / (n - 1) / n) ** 0.5
+        narrow = np.expm1(special.stdtrit(n - 1, 0.975) * error) <= half_width
+    narrow &= n >= LEAST_BLOCKS
+    first = np.where(narrow.any(1), narrow.argmax(1) + 1, n[-1])
+    return np.minimum(first + MORE_BLOCKS, n[-1])
+
+
+def sequential(rng: np.random.Generator, campaigns: int) -> Shares:
+    """Campaigns that end when the interval is narrow enough (`--precision`)."""
+    for half_width, scatter, correlation in (
+        *((0.01, scatter, 0) for scatter in (0.02, 0.025, 0.03, 0.04, 0.06)),
+        *((0.02, 0.06, correlation) for correlation in (0, 0.2, 0.4)),
+        (0.03, 0.09, 0),
+    ):
+        logs = log_ratios(rng, campaigns, MOST_BLOCKS, scatter=scatter)
+        logs = with_memory(logs, correlation)
+        ends = ends_at(logs, half_width)
+        means = [Mean.of(x[:n]) for x, n in zip(logs, ends, strict=True)]
+        setting = f"{half_width:.0%}, scatter {scatter:.1%}"
+        setting += f", correlation {correlation}" if correlation else ""
+        limits = (0.90 if correlation < 0.3 else 0.87, 0.1) if correlation else ()
+        yield f"{setting}: {ends.mean():.0f} blocks", judged(means, *limits)
+
+
+def with_memory(logs: np.ndarray, correlation: float) -> np.ndarray:
+    """Each block resembles the one before: autoregression of order one."""
+    logs = logs.copy()
+    for i in range(1, logs.shape[1]):
+        fresh = (1 - correlation**2) ** 0.5 * logs[:, i]
+        logs[:, i] = correlation * logs[:, i - 1] + fresh
+    return logs
+
+
+def correlated(rng: np.random.Generator, campaigns: int) -> Shares:
+    """Campaigns in which each block resembles the one before.
+
+    Few blocks do not show that they do. The limits are what widening can
+    reach, not what an interval should hold.
+    """
+    for correlation, limits in (
+        (0, (0.945, 0.055)),
+        (0.2, (0.91, 0.09)),
+        (0.4, (0.86, 0.12)),
+    ):
+        for blocks in (10, 20, 50):
+            logs = with_memory(log_ratios(rng, campaigns, blocks), correlation)
+            means = [Mean.of(x) for x in logs]
+            plain = [
+                Mean(x.mean(), x.std(ddof=1) / blocks**0.5, blocks - 1) for x in logs
+            ]
+            shares = judged(means, *limits) | {
+                "holds, not widened": covered(plain, 0, 1),
+                "widened": Share.of(
+                    (mean.widened for mean in means), 0, 1 if correlation else 0.115
+                ),
+            }
+            yield f"correlation {correlation}, {blocks} blocks", shares
+
+
+# --- several campaigns
+
+
+def pools(rng: np.random.Generator, campaigns: int) -> Shares:
+    """Pools of campaigns of machines whose true ratios scatter by tau."""
+    for count, blocks, setting, unlike, outliers in (
+        (2, 3, "", 0, 0),
+        (2, 10, "", 0, 0),
+        (3, 10, "", 0, 0),
+        (5, 10, ", scatter unlike", 0.5, 0),
+        (10, 10, ", scatter unlike, outliers", 0.5, 0.05),
+        (30, 3, "", 0, 0),
+        (30, 3, ", scatter unlike", 0.5, 0),
+        (30, 10, ", scatter unlike", 0.5, 0),
+    ):
+        for tau in (0, 0.02):
+            # One machine more than the pool has.
+            size = campaigns, count + 1
+            logs = log_ratios(rng, *size, blocks, outliers=outliers)
+            logs *= np.exp(rng.normal(0, unlike, (*size, 1)))
+            truth = rng.normal(0, tau, size)
+            logs += truth[..., None]
+            found = [pool(x[:-1]) for x in logs]
+            differ = (p.p < ALPHA for p in found)
+            shares = {
+                "interval holds": covered(found, high=0.98),
+                '"campaigns differ"': Share.of(differ, high=1 if tau else 0.06),
+                '"narrow"': Share.of((p.narrow for p in found), high=0.11),
+            }
+            new = {"measured": logs[:, -1].mean(1), "true": truth[:, -1]}
+            for of, ratios in new.items() if count > 2 else ():
+                inside = (
+                    p.predicted.low <= x <= p.predicted.high
+                    for p, x in zip(found, ratios, strict=True)
+                )
+                shares[f"new machine, {of}"] = Share.of(inside, 0.94)
+            yield f"tau {tau:.0%}, {count} x {blocks} blocks{setting}", shares
+
+
+# --- how many blocks
+
+
+def how_many(rng: np.random.Generator, campaigns: int) -> Shares:
+    """The number of blocks that would show equality, from a first campaign."""
+    needed = blocks_needed(SCATTER)
+    for blocks in (3, 10, 20):
+        scatter = log_ratios(rng, campaigns, blocks).std(1, ddof=1)
+        ranges = (blocks_range(sd, blocks - 1) for sd in scatter)
+        numbers = map(blocks_needed, scatter)
+        power = [power_tost(EDGE, SCATTER / n**0.5, n - 1) for n in numbers]
+        yield (
+            f"first campaign of {blocks} blocks",
+            {
+                "range holds": Share.of((a <= needed <= b for a, b in ranges), 0.94),
+                "power of one number": Share(float(np.mean(power)), campaigns),
+            },
+        )
+
+
+# Some take long, and are done with fewer campaigns.
+PARTS: dict[Callable[[np.random.Generator, int], Shares], int] = {
+    fixed: 1,
+    sequential: 1,
+    correlated: 1,
+    pools: 4,
+    how_many: 4,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--campaigns", type=int, default=20_000)
+    campaigns = parser.parse_args().campaigns
+    for part, fewer in PARTS.items():
+        count = max(1, campaigns // fewer)
+        found = pd.DataFrame(dict(part(np.random.default_rng(2018), count))).T
+        print(f"{part.__doc__.splitlines()[0]} {count} simulated.")
+        print(found.fillna("").to_string(), flush=True, end="\n\n")
+
+
+if __name__ == "__main__":
+    main()
