@@ -443,6 +443,10 @@ def test_the_readers_own_finished_campaigns_come_first(places):
     assert names() == ["mine"]
     write(project / "contributed-x", rows("contributed-x"))
     assert names() == ["mine", "contributed-x"]
+    # What the reader has contributed is not counted twice.
+    copy = [x | {"campaign": "contributed-mine"} for x in rows("mine")[:3]]
+    write(project / "contributed-mine", copy)
+    assert names() == ["mine", "contributed-x"]
 
 
 def test_the_environment_names_folders(places, tmp_path, monkeypatch):

@@ -45,7 +45,8 @@ CONTRIBUTED = "contributed-"
 # How a campaign may have ended: all blocks were run; the interval was narrow
 # enough; the minutes were spent; it was not carried out, or runs are missing; the
 # last line of runs.csv is incomplete, so that run is missing.
-ENDS = ("planned", "precision", "budget", "unfinished", "cut off")
+UNFINISHED = ("unfinished", "cut off")
+ENDS = ("planned", "precision", "budget", *UNFINISHED)
 
 
 class CutOff(UserWarning):
@@ -127,7 +128,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
 
 def _cut_off(folder: Path) -> str:
     rest = "get the file again, if it is whole elsewhere"
-    if (folder / PROGRAMS).is_file() and not is_finished(folder):
+    if (folder / PROGRAMS).is_file():
         rest = f"`python -m sidebyside.timing resume {folder}` measures that run again"
     what = f"{folder / RUNS}: the last line is incomplete and is left out; {rest}"
     return printable(what, 1000)
@@ -146,6 +147,10 @@ def campaign_folders(*folders: str | Path) -> list[Path]:
     reference = [x for x in found if x.name.startswith(REFERENCE)]
     contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
     own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
+    # What the reader has contributed is a copy of the reader's own.
+    mine = {run for x in own for run in runs_of(read_table(x))}
+    if mine:
+        contributed = [x for x in contributed if not mine & runs_of(read_table(x))]
     if not (chosen := own or reference):
         where = " or ".join(map(str, places))
         raise NoTimings(f"no measurements in {where}; `make timings` makes some")
