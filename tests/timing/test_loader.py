@@ -490,8 +490,7 @@ ODD = [
     ("/dev/zero", "is a file, expected"),
     ("empty", "is an empty folder, expected"),
     ("both", "runs.csv: is a folder"),
-    ("link", "is a link that leads nowhere, expected"),
-    ("loop", "loop cannot be read"),
+    *((x, "is a link that leads nowhere, expected") for x in ("link", "loop")),
     ("x" * 300, "x cannot be read"),
     *(
         (x, "is not there, expected")
