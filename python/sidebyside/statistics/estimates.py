@@ -132,10 +132,6 @@ class Mean:
             + special.stdtr(self.df, -far / self.error)
         )
 
-    def outcome(self, margin: float) -> str:
-        """`outcome_of()` by the mean's own p values."""
-        return outcome_of(self.value, self.p_different, self.p_apart(margin))
-
 
 def _correlation(values: np.ndarray) -> tuple[float, bool]:
     """Correlation of neighbours, without its bias, and whether it is convincing.
