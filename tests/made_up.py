@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,9 @@ def made_up_campaign(
     `accuracy_gap` is R's true test accuracy minus Python's; with
     `accuracy_sd` 0 and no gap, the same seed gives the same accuracy.
     """
+    # A copy of a campaign began at the same moments, whatever it is called.
+    options = (ratio, again, sd, seed, device, machine, start_r, epochs, fit)
+    moment = zlib.crc32(repr(options).encode()) % 10**9
     rng = np.random.default_rng(seed)
     true = {"python": 1.0, "r": ratio, "python-again": again, "rpy2": ratio}
     scatter = _centred(rng, sd, blocks, len(arms))
@@ -72,7 +76,7 @@ def made_up_campaign(
                     "epochs": epochs,
                     "state": "ok",
                     "exit_code": 0,
-                    "started": f"2026-11-22T06:{len(rows) % 60:02d}:00Z",
+                    "started": f"2026-11-22T06:{len(rows) % 60:02d}:00.{moment:09}Z",
                     "process_seconds": start + 3.2 + seconds + rest,
                     "start_seconds": start * np.exp(rng.normal(0, 0.02)),
                     "import_seconds": 2.5 * np.exp(rng.normal(0, 0.02)),
@@ -90,6 +94,8 @@ def made_up_campaign(
                     "message": "",
                     "work": f"{epochs} epochs",
                     "machine": machine,
+                    "planned": blocks,
+                    "ended": "planned",
                 }
             )
     return pd.DataFrame(rows)

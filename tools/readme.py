@@ -24,13 +24,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gallery as index
+import numpy as np
 import pandas as pd
 from regions import put
 from run import PARTS, notebooks_of
 from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
-from sidebyside.statistics.pairs import measured
+from sidebyside.statistics.pairs import complete_pairs, measured
 from sidebyside.statistics.statements import AccuracyGap
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import load_campaigns
@@ -118,30 +119,31 @@ def timings(folders: Sequence[Path]) -> str:
         ("what", "R", "Python", "R / Python", "Python / Python", "blocks"),
         ("---", "---:", "---:", "---:", "---:", "---:"),
     ]
-    said, machines = [], {}
+    took, machines = [], {}
     for folder in folders:
         name = folder.name.removeprefix(REFERENCE)
         found = verdict(load_campaigns(folder))
         rows += campaign_rows(name, found)
-        said.append(f"- {' '.join(campaign_sentences(folder, found))}")
+        took.append(f"{name}: {', '.join(how_long(folder, found))}")
         link = f"[{name}](data/timings/{folder.name}/runs.csv)"
         day = found.runs["started"].min()
         machine = ", ".join(machine_lines(read_machine(folder)))
         measured_on = f"{machine}, {day.day} {day:%B %Y}"
         machines.setdefault(measured_on, []).append(link)
-    said += [f"- {s.words()}" for s in together.statements if type(s) is AccuracyGap]
     note = (
-        "R, Python: median seconds. The ratios are means over the blocks, in each of "
-        "which every program ran once, with their 95 % intervals. Python / Python is "
-        "the control: the same program measured against itself, which shows how small "
-        "a difference the experiment can see. A difference of up to "
-        f"{100 * together.margin:g} % is taken not to matter."
+        "R, Python: geometric means of the seconds of the blocks, in each of which "
+        "every program ran once. The one divided by the other is the ratio R / Python, "
+        "with its 95 % interval. Python / Python is the control: the same program "
+        "measured against itself, which shows how small a difference the experiment "
+        f"can see. A difference of up to {100 * together.margin:g} % is taken not to "
+        "matter."
     )
     if "gpu" not in {f.device for f in together.findings}:
         note += " **CPU only:** nothing was measured on a GPU."
+    said = [f"- {words}" for words in conclusions(together)]
     sources = [f"{' and '.join(links)}: {on}." for on, links in machines.items()]
     source = "Measured by `make timings`, computed by `make readme` from "
-    source += " ".join(sources)
+    source += f"{' '.join(sources)} How much: {'; '.join(took)}."
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([*lines, "", note, "", *said, "", source])
 
@@ -151,46 +153,44 @@ def campaign_rows(name: str, found: Verdict) -> Iterator[tuple[str, ...]]:
     ratios = {(f.arm, f.column): ratio(f.interval) for f in found.findings}
     for f in found.findings:
         if f.arm == "r":
+            of_device = found.runs[found.runs["device"] == f.device]
+            pairs = complete_pairs(measured(of_device), f.column).table
             yield (
                 f"{name}: {f.phase}",
-                seconds(found.runs, "r", f.column),
-                seconds(found.runs, "python", f.column),
+                *(seconds(pairs[column]) for column in ("value", "against")),
                 ratio(f.interval),
                 ratios.get(("python-again", f.column), "not measured"),
                 str(f.blocks),
             )
 
 
-def seconds(runs: pd.DataFrame, arm: str, column: str) -> str:
-    """The median of the completed runs of a column.
-
-    The column "rest" is what of the process is not training.
-    """
-    rows = measured(runs)
-    rows = rows[(rows["arm"] == arm) & (rows["state"] == "ok")]
-    rows = rows.assign(rest=rows["process_seconds"] - rows["fit_seconds"])
-    return f"{rows[column].median():.1f}"
+def seconds(values: pd.Series) -> str:
+    """The geometric mean, with four digits: ratios have as many."""
+    mean = np.exp(np.log(values).mean())
+    return f"{mean:.{max(0, 3 - int(np.floor(np.log10(mean))))}f}"
 
 
 def ratio(interval: Interval) -> str:
     return f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def campaign_sentences(folder: Path, found: Verdict) -> Iterator[str]:
-    """What R's ratios mean, without the numbers of the table."""
-    name = folder.name.removeprefix(REFERENCE).capitalize()
-    took = (read_end(folder) or {}).get("overhead")
-    took = f" (all runs together: {took['seconds'] / 60:.0f} minutes)" if took else ""
-    yield f"**{name}**, {found.runs['epochs'].max()} epochs{took}."
-    yield from (s.words() for s in found.statements if s.warning)
+def conclusions(found: Verdict) -> Iterator[str]:
+    """Warnings, what R's ratios mean, and the accuracies."""
+    yield from (s.words() for s in found.warnings_first if s.warning)
     for f in found.findings:
         if f.arm == "r":
-            yield f"{f.phase[0].upper()}{f.phase[1:]}. {f.meaning()}"
-    yield (
-        "What comes before and after training took "
-        f"{seconds(found.runs, 'r', 'rest')} s in R, "
-        f"{seconds(found.runs, 'python', 'rest')} s in Python."
-    )
+            of = f.of.replace(REFERENCE, "")
+            what = f"{of}: {f.phase}" if of else f.phase
+            question = " (the primary question)" if f.primary else ""
+            yield f"**{what[0].upper()}{what[1:]}**{question}. {f.meaning()}"
+    yield from (s.words() for s in found.statements if isinstance(s, AccuracyGap))
+
+
+def how_long(folder: Path, found: Verdict) -> Iterator[str]:
+    """Such as "10 epochs", "all runs together took 11 minutes"."""
+    yield f"{found.runs['epochs'].max()} epochs"
+    if took := (read_end(folder) or {}).get("overhead"):
+        yield f"all runs together took {took['seconds'] / 60:.0f} minutes"
 
 
 # --- the program

@@ -3,7 +3,8 @@
 #' @description
 #' The same table as `sidebyside.timing.load_campaigns()` gives in Python,
 #' checked row by row. `main_campaigns()` names, for each device, the campaign
-#' with the most complete pairs of runs of R and Python.
+#' with the most complete pairs of runs of R and Python; Python warns of one
+#' that is not finished.
 #'
 #' @param ... Folders: campaigns, or folders that hold some, as folders or as
 #'   zip files that were handed in. Without any, the folders that
@@ -39,12 +40,12 @@ load_campaigns <- function(...) {
 #' @rdname load_campaigns
 #' @export
 main_campaigns <- function(runs) {
-  pairs <- companion("sidebyside.statistics.pairs")
+  statistics <- companion("sidebyside.statistics")
   # Converted once only: a table of Python's is not turned into one of R's.
   table <- companion("sidebyside.statistics.pairs", FALSE)$from_columns(
     as_columns(runs)
   )
-  unlist(in_one_sentence(pairs$main_campaigns(table)))
+  unlist(in_one_sentence(statistics$main_campaigns(table)))
 }
 
 epoch_columns <- c(
@@ -73,8 +74,21 @@ as_runs <- function(columns) {
 
 # The other way: what Python's from_columns() makes a table of.
 as_columns <- function(runs) {
+  if (!is.data.frame(runs)) {
+    stop("The runs are of class ", class(runs)[1], ", expected a data frame ",
+      "such as load_campaigns() gives.",
+      call. = FALSE
+    )
+  }
+  # A list by names has room for one of two.
+  if (any(twice <- duplicated(names(runs)))) {
+    stop("The table of runs has several columns called ",
+      names(runs)[twice][1], ", expected one.",
+      call. = FALSE
+    )
+  }
   columns <- lapply(as.list(runs), function(values) {
-    if (is.factor(values)) values <- as.character(values)
+    if (inherits(values, c("factor", "POSIXt"))) values <- as.character(values)
     as.list(if (is.list(values)) lapply(values, as.list) else values)
   })
   # reticulate makes NA_character_ a text; there are none but empty ones.
@@ -170,10 +184,14 @@ multiply <- function(a, b, m) {
 #' @param ... Not used.
 #' @return A list of class `sidebyside_verdict`: `text`, one paragraph;
 #'   `sentences`; `biased`, whether Python differs from itself; `findings`, a
-#'   data frame of ratios with their 95 % intervals and the `campaigns` that
-#'   they come from.
+#'   data frame of ratios with their 95 % intervals, the `campaigns` that
+#'   they come from, whether a ratio is the `primary` question, and the p values
+#'   of "the ratio is 1" (`p_different`), "it is beyond the margin" (`p_apart`)
+#'   and "it is within the margin" (`p_beyond`). Those of all but the primary
+#'   question are corrected for their number by Holm's method.
 #' @section Errors:
-#' If there are no pairs of runs to compare: one sentence that says why.
+#' If there are no pairs of runs to compare, or the runs or a margin are not
+#' what they should be: one sentence that says why.
 #' @examples
 #' \dontrun{
 #' verdict(load_campaigns())
@@ -183,11 +201,22 @@ verdict <- function(runs, margin = 0.03, accuracy_margin = 0.005) {
   found <- in_one_sentence(
     companion("sidebyside.statistics.verdict")$from_r(
       as_columns(runs),
-      margin = margin, accuracy_margin = accuracy_margin
+      margin = a_share(margin), accuracy_margin = a_share(accuracy_margin)
     )
   )
   found$findings <- do.call(rbind, lapply(found$findings, as.data.frame))
   structure(found, class = "sidebyside_verdict")
+}
+
+# Python would name what it got in words of its own.
+a_share <- function(x) {
+  if (!is.numeric(x) || length(x) != 1 || !isTRUE(x > 0 && x < 1)) {
+    stop("The ", deparse(substitute(x)), " is ", deparse(x, nlines = 1),
+      ", expected a share between 0 and 1, such as 0.03 for 3 %.",
+      call. = FALSE
+    )
+  }
+  x
 }
 
 #' @rdname verdict

@@ -25,7 +25,7 @@ def at(runs, arm, *blocks):
 def test_pairs_are_those_of_the_rows():
     runs = measured(made_up_campaign())
     # Rows come in any order.
-    pairs, tried = complete_pairs(runs[::-1])
+    pairs, tried, _ = complete_pairs(runs[::-1])
     assert pairs["block"].tolist() == list(range(1, 11)) and tried == 10
     for column, arm in (("value", "r"), ("against", "python")):
         own = runs[runs["arm"] == arm].sort_values("block")
@@ -40,7 +40,8 @@ def test_only_ok_runs_count_whatever_their_clocks(arm, state):
     runs = measured(made_up_campaign())
     runs.loc[at(runs, arm, 2, 5), "state"] = state
     assert runs["fit_seconds"].notna().all()
-    pairs, tried = complete_pairs(runs)
+    pairs, tried, unusable = complete_pairs(runs)
+    assert not unusable
     assert pairs["block"].tolist() == [1, 3, 4, 6, 7, 8, 9, 10] and tried == 10
 
 
@@ -50,24 +51,57 @@ def test_an_interrupted_run_is_replaced_by_the_one_after_it():
     with pytest.raises(CannotSay, match="two completed runs of the same arm"):
         complete_pairs(pd.concat([runs, again]))
     runs.loc[at(runs, "r", 3), "state"] = "interrupted"
-    pairs, tried = complete_pairs(pd.concat([runs, again]))
+    pairs, tried, _ = complete_pairs(pd.concat([runs, again]))
     assert pairs["value"][2] == 99.0 and len(pairs) == tried == 10
 
 
 def test_test_accuracy_is_that_of_the_last_epoch():
     runs = measured(made_up_campaign(accuracy_gap=0.02))
-    pairs, _ = complete_pairs(runs, TEST_ACCURACY)
+    pairs = complete_pairs(runs, TEST_ACCURACY).table
     gaps = pairs["value"] - pairs["against"]
     assert gaps.tolist() == pytest.approx([0.02] * 10)
     assert pairs["value"][0] == runs[at(runs, "r", 1)]["val_accuracy"].iloc[0][-1]
     # Unlike a time it may be 0.
     runs["val_accuracy"] = [(0.5, 0.0)] * len(runs)
-    assert not complete_pairs(runs, TEST_ACCURACY)[0]["value"].any()
+    assert not complete_pairs(measured(runs), TEST_ACCURACY).table["value"].any()
+
+
+@pytest.mark.parametrize("arm", ["r", "python-again"])
+def test_of_what_trained_something_else_the_accuracy_counts(arm):
+    runs = measured(made_up_campaign())
+    runs.loc[at(runs, arm, 2, 5), "state"] = "wrong-loss"
+    runs.loc[at(runs, arm, 7), "state"] = "crashed"
+    assert len(complete_pairs(runs, arm=arm).table) == 7
+    assert len(complete_pairs(runs, TEST_ACCURACY, arm).table) == 9
+
+
+def test_a_time_that_cannot_be_is_named():
+    runs = measured(made_up_campaign())
+    for block, seconds in ((2, 0), (3, -1.0), (5, np.inf), (8, np.nan)):
+        runs.loc[at(runs, "r", block), "fit_seconds"] = seconds
+    runs.loc[at(runs, "python", 9), "state"] = "crashed"
+    pairs, tried, unusable = complete_pairs(runs)
+    assert pairs["block"].tolist() == [1, 4, 6, 7, 10] and tried == 10
+    assert list(unusable) == [("made-up", block) for block in (2, 3, 5, 8)]
+    # The other clock is as it was.
+    assert len(complete_pairs(runs, "process_seconds").table) == 9
 
 
 def no_partner(runs):
     odd = runs["block"] % 2 == 1
     return runs[((runs["arm"] == "r") & odd) | ((runs["arm"] != "r") & ~odd)]
+
+
+def put(**value):
+    """Gives one run this value, whatever the type of the column."""
+    ((name, x),) = value.items()
+
+    def spoil(runs):
+        column = runs[name].astype(object)
+        column.iloc[5] = x
+        return runs.assign(**{name: column})
+
+    return spoil
 
 
 SPOILT = {
@@ -76,14 +110,55 @@ SPOILT = {
     "none done": (lambda runs: runs.assign(state="timeout"), "'r' .*10 timeout"),
     "python only": (lambda runs: runs[runs["arm"] == "python"], "'r' .*0 runs"),
     "no python": (lambda runs: runs[runs["arm"] != "python"], "'python'"),
+    "something else": (
+        lambda runs: with_state(runs, "r", range(11), "wrong-loss"),
+        "R trained something else in all 10 blocks",
+    ),
+    "something else, or nothing": (
+        lambda runs: with_state(
+            with_state(runs, "r", range(11), "wrong-loss"), "r", [3], "crashed"
+        ),
+        "R trained something else in 9 blocks.*1 crashed",
+    ),
     "no partner": (no_partner, "No block"),
-    "no column": (lambda runs: runs.drop(columns="fit_seconds"), "fit_seconds"),
-    "no state": (lambda runs: runs.drop(columns="state"), "state"),
     "missing": (lambda runs: runs.assign(fit_seconds=np.nan), "fit_seconds"),
     "negative": (lambda runs: runs.assign(fit_seconds=-1.0), "above zero"),
     "zero": (lambda runs: runs.assign(fit_seconds=0.0), "above zero"),
+    "infinite": (lambda runs: runs.assign(fit_seconds=np.inf), "finite"),
     "one block": (lambda runs: runs[runs["block"] <= 1], "There is 1 block"),
     "no scatter": (lambda runs: runs.assign(fit_seconds=10.0), "same in all 10 blocks"),
+    # No table of runs.
+    "a list": (lambda runs: [runs], "type list, expected a pandas.DataFrame"),
+    "a dict": (lambda runs: runs.to_dict("list"), "type dict"),
+    "a column": (lambda runs: runs["arm"], "type pandas.core.series.Series"),
+    "nothing": (lambda runs: None, "type NoneType"),
+    "no column": (lambda runs: runs.drop(columns="fit_seconds"), "lacks .*fit_seconds"),
+    "no state": (lambda runs: runs.drop(columns="state"), "lacks the column state"),
+    "in the index": (lambda runs: runs.set_index("block"), "lacks the column block"),
+    "twice": (
+        lambda runs: pd.concat([runs, runs[["block"]]], axis=1),
+        "several columns called block",
+    ),
+    "blocks as text": (
+        lambda runs: runs.astype({"block": str}),
+        "Row 1 .* '0' as its block, expected a whole number",
+    ),
+    "half a block": (put(block=1.5), "Row 6 .* 1.5 as its block"),
+    "block below 0": (put(block=-1), "Row 6 .* -1 as its block"),
+    "no block": (put(block=None), "Row 6 .* nothing as its block"),
+    "endless block": (put(block=np.inf), "Row 6 .* inf as its block"),
+    "another arm": (put(arm="julia"), "Row 6 .* 'julia' as its arm, expected one of"),
+    "no arm": (put(arm=np.nan), "Row 6 .* nothing as its arm"),
+    "another device": (put(device="tpu"), "'tpu' as its device, expected one of cpu"),
+    "another state": (put(state="done"), "'done' as its state, expected one of ok"),
+    "a missing state": (put(state=None), "nothing as its state"),
+    "no name": (put(campaign=""), "'' as its campaign"),
+    "text as seconds": (put(fit_seconds="3,6"), "'3,6' as its fit_seconds"),
+    "yes as seconds": (put(process_seconds=True), "True as its process_seconds"),
+    "percent": (put(val_accuracy=(0.5, 97.0)), "97.0. as its val_accuracy"),
+    "text as accuracy": (put(val_accuracy="0.5;0.6"), "'0.5;0.6' as its val_accuracy"),
+    "end": (put(ended="happily"), "'happily' as its ended, expected one of planned"),
+    "plan": (lambda runs: runs.assign(planned="ten"), "'ten' as its planned"),
 }
 
 
@@ -100,12 +175,30 @@ def test_main_campaigns_have_the_most_pairs():
     small = made_up_campaign(blocks=4, campaign="z-small")
     # As many blocks, but not as many pairs.
     broken = with_state(made_up_campaign(campaign="y"), "r", [2], "crashed")
-    large = [made_up_campaign(campaign=name) for name in ("b-large", "a-large")]
-    other = made_up_campaign(campaign="other", device="gpu")
+    large = [
+        made_up_campaign(campaign=name, seed=len(name)) for name in ("b-large", "a-lrg")
+    ]
+    other = made_up_campaign(campaign="other", device="GPU", seed=2)
     both = pd.concat([small, broken, *large, other])
     assert main_campaigns(both) == {"cpu": "b-large", "gpu": "other"}
     alone = other[other["arm"] == "python"]
     assert main_campaigns(pd.concat([small, alone])) == {"cpu": "z-small"}
+
+
+def test_what_a_table_may_be():
+    """The reader's own: names as numbers, capital letters, other types."""
+    runs = made_up_campaign(1.1)
+    plain = complete_pairs(measured(runs)).table
+    for own in (
+        runs.assign(campaign=7, device="CPU").astype({"block": float}),
+        runs.convert_dtypes(),
+        runs.astype({"arm": "category", "state": "category"}),
+        runs.set_index("arm", drop=False).assign(val_accuracy=None),
+        runs.assign(planned=np.nan, ended=None),
+    ):
+        found = complete_pairs(measured(own)).table
+        assert found["value"].tolist() == plain["value"].tolist()
+    assert set(measured(runs.assign(device="Gpu"))["device"]) == {"gpu"}
 
 
 def test_a_table_goes_to_r_and_back(tmp_path):
@@ -118,6 +211,7 @@ def test_a_table_goes_to_r_and_back(tmp_path):
     back = from_columns(columns_of(loaded))
     for name in ("campaign", "run", "block", "arm", "state"):
         assert back[name].tolist() == made[name].tolist(), name
-    assert back["block"].dtype.kind == "i"
+    # Numbers are floats in R.
+    assert measured(back)["block"].dtype.kind == "i"
     assert back["fit_seconds"].equals(loaded["fit_seconds"])
     assert back["fit_seconds"].isna().sum() == 1

@@ -5,10 +5,16 @@ each of which has to be within its limits or three Monte Carlo errors of them.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 import simulation
+from made_up import ARMS, made_up_campaign
 from scipy import special
+from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval, Mean
+from sidebyside.statistics.pairs import CONTROL, PHASES
+from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS, Plan, Precision
+from sidebyside.timing.plan import why_enough
 
 
 def missed(part, campaigns):
@@ -25,6 +31,64 @@ def missed(part, campaigns):
 @pytest.mark.parametrize("part", simulation.PARTS, ids=lambda part: part.__name__)
 def test_shares_are_what_they_should_be(part):
     assert not missed(part, 600)
+
+
+def test_sequential_campaigns_end_as_the_projects_own():
+    """Block by block, by `why_enough()`."""
+    logs = simulation.log_ratios(np.random.default_rng(1), 20, 120, scatter=0.06)
+    plan = Plan(
+        campaign="made-up",
+        device="cpu",
+        arms=("python", "r"),
+        epochs=1,
+        blocks=120,
+        order=(),
+        precision=Precision(
+            0.02, "", least_blocks=LEAST_BLOCKS, more_blocks=MORE_BLOCKS
+        ),
+    )
+    ends = simulation.ends_at(logs, 0.02)
+    assert ends.min() < 40 < ends.max()
+    for of_campaign, end in zip(logs, ends, strict=True):
+        rows = []
+        for block, log in enumerate(of_campaign, 1):
+            for arm, seconds in (("python", 20.0), ("r", 20 * np.exp(log))):
+                rows.append(
+                    {"block": block, "arm": arm, "state": "ok", "fit_seconds": seconds}
+                )
+            if why_enough(plan, rows, 0):
+                break
+        assert block == end
+
+
+def test_simulated_verdicts_are_the_projects_own():
+    # Where all else is equal, `verdict()` begins with the last name.
+    works = ["two", "one"]
+    rng = np.random.default_rng(1)
+    for logs in simulation.times(rng, 3, 2, 1, 10, scatter=0.03):
+        campaigns = []
+        for epochs, (name, of_work) in enumerate(zip(works, logs, strict=True), 1):
+            runs = made_up_campaign(arms=ARMS[:3], campaign=name, epochs=epochs)
+            runs[list(PHASES)] = 30.0
+            for arm, of_arm in zip(("r", CONTROL), of_work, strict=True):
+                warm_up = np.zeros((2, 1))
+                ratios = np.exp(np.hstack([warm_up, of_arm[:, 0]]))
+                runs.loc[runs["arm"] == arm, list(PHASES)] *= ratios.T
+            campaigns.append(runs)
+        own, simulated = (
+            {(s.of, s.arm, s.column): s for s in findings}
+            for findings in (
+                verdict(pd.concat(campaigns)).findings,
+                simulation.statements(logs, works),
+            )
+        )
+        assert own.keys() == simulated.keys() and len(own) == 8
+        for key, a in own.items():
+            b = simulated[key]
+            assert (a.primary, a.outcome, a.surely) == (b.primary, b.outcome, b.surely)
+            assert a.warning == b.warning
+            for name in ("p_different", "p_apart", "p_beyond"):
+                assert getattr(a, name) == pytest.approx(getattr(b, name), rel=1e-6)
 
 
 def test_a_wrong_interval_is_found(monkeypatch):

@@ -1,5 +1,6 @@
 """The experiment with programs that do next to nothing: design and safety."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -25,6 +26,7 @@ from sidebyside.timing import (
     Epochs,
     Interrupted,
     NotClean,
+    NoTimings,
     Stopped,
     WrongPlan,
     campaign,
@@ -116,7 +118,8 @@ def test_blocks_are_randomised_and_complete(fakes):
         ({"epochs": -1}, "epochs is -1"),
         ({"precision": 0.0}, "precision is 0"),
         ({"precision": 0.1, "arms": ("r",)}, "two arms"),
-        ({"budget": math.nan}, "budget is nan"),
+        *(({x: math.nan}, f"{x} is nan") for x in ("precision", "budget")),
+        *(({x: math.inf}, f"{x} is inf") for x in ("precision", "budget", "timeout")),
         ({"timeout": 0}, "timeout is 0"),
     ],
 )
@@ -131,8 +134,9 @@ def test_a_notebook_that_cannot_be_timed_gets_a_sentence(fakes, run):
         run()
     with pytest.raises(NoProgram, match="sets seed, not epochs"):
         run(epochs=2)
-    with pytest.raises(WrongPlan, match="becomes a folder"):
-        run("../one")
+    for name in ("../one", "日本", "\ud800", "", None, 1):
+        with pytest.raises(WrongPlan, match="becomes a folder"):
+            run(name)
     with pytest.raises(NoProgram, match="is not there"):
         run(notebook=fakes.folder / "none.ipynb")
     assert not fakes.campaigns.exists()
@@ -161,7 +165,7 @@ def test_a_campaign_of_all_arms(fakes, run):
         assert set(rows["seed"]) == {seed}
         # R and Python said the same number to the last bit.
         assert set(rows["loss"]) == {(seed / 3, seed / 4, seed / 5)}
-    assert (table["epoch_seconds"] == (0.25, 0.25, 0.25)).all()
+    assert (table["epoch_seconds"] == (0.015625,) * 3).all()
     assert (table["start_seconds"] > 0).all()
     assert (table["peak_memory_mb"] > 5).all()
     end = read(folder, "end.json")
@@ -712,10 +716,10 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     with (folder / "runs.csv").open("a") as file:
         file.write("one,3,1,1,pyth")
     assert main(["status", "--directory", str(fakes.campaigns)]) == 0
-    assert "not finished, 2 of 4 runs" in capfd.readouterr().out
+    assert "the last line is cut off: 0 of 1 blocks" in capfd.readouterr().out
     assert main(["resume", str(folder), "--progress", "lines"]) == 0
     shown = capfd.readouterr().out
-    assert "14 bytes are cut off" in shown
+    assert "was not written completely and is removed" in shown
     assert "Run 3 (" in shown and "run again" in shown
     table = load_campaigns(folder)
     assert table["state"].tolist() == ["ok", "ok", "interrupted", "ok", "ok"]
@@ -746,10 +750,13 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
     with pytest.raises(Stopped, match="keras: none then, 9 now"):
         resume_campaign(folder, progress="none")
     programs = folder / "programs.json"
-    programs.write_text(programs.read_text().replace("0.25", "0.26"))
+    programs.write_text(programs.read_text().replace("0.015625", "0.26"))
     with pytest.raises(Stopped, match="not what the campaign began with"):
         resume_campaign(folder, progress="none")
-    with pytest.raises(WrongPlan, match="is no campaign"):
+    programs.unlink()
+    with pytest.raises(Stopped, match="missing, as in every copy"):
+        resume_campaign(folder)
+    with pytest.raises(NoTimings, match="expected a campaign"):
         resume_campaign(fakes.folder)
 
 
@@ -885,6 +892,37 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
     before = (folder / "runs.csv").read_bytes()
     resume_campaign(folder, progress="none")
     assert (folder / "runs.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("cut", "left", "told"),
+    [
+        # The end of the last line, and nothing of what was measured.
+        (lambda x: x[:-1], 4, False),
+        (lambda x: x + b"\n\n", 4, False),
+        (lambda x: b"\n".join(x.splitlines()[:4]), 3, False),
+        (lambda x: x[:-12], 3, True),
+        (lambda x: b"\n".join(x.splitlines()[:3]) + b"\n\0\0", 2, True),
+    ],
+)
+@pytest.mark.parametrize("end", [True, False])
+def test_only_what_is_missing_is_measured_again(run, capfd, cut, left, told, end):
+    """Whatever its end says."""
+    folder = run()
+    path = folder / layout.RUNS
+    before = path.read_bytes()
+    path.write_bytes(cut(before))
+    if not end:
+        (folder / layout.END).unlink()
+    capfd.readouterr()
+    resume_campaign(folder)
+    assert ("is removed" in capfd.readouterr().out) is told
+    table = load_campaigns(folder)
+    assert set(table["ended"]) == {"planned"}
+    assert table["run"].tolist() == [1, 2, 3, 4]
+    after = path.read_bytes().rstrip().splitlines()
+    assert after[: left + 1] == before.splitlines()[: left + 1]
+    assert (after == before.splitlines()) is (left == 4)
 
 
 # --- disks that are full
@@ -1026,27 +1064,47 @@ def made_up(monkeypatch, fakes):
     return use
 
 
-def test_a_precision_is_reached(run, made_up):
-    """The ratio of block n is 1 + or - 5 %, so its interval narrows."""
+@pytest.mark.parametrize("noise", [0.5, 1.2, 0.0])
+def test_a_precision_is_reached(run, made_up, noise):
+    """Ten blocks after the first at which the interval is narrow, at least 30.
+
+    The ratio of every other block is larger, so the interval narrows.
+    """
     pair = ("python-again", "python")
-    made_up(lambda block, arm: 11.0 if block % 2 and arm == pair[0] else 10.0)
+    made_up(lambda block, arm: 10 + noise * (block % 2 and arm == pair[0]))
     folder = run(precision=0.02, blocks=None)
     plan = layout.read_plan(folder)
     assert "fixed-width sequential design" in plan.design
     assert plan.blocks == 200
     rows = layout.read_rows(folder)
-    blocks = max(x["block"] for x in rows)
-    assert ratio.paired_ratio(rows, pair).half_width <= 0.02
-    before = ratio.paired_ratio([x for x in rows if x["block"] < blocks], pair)
-    assert before.half_width > 0.02
+
+    def half_width(blocks):
+        counted = [x for x in rows if x["block"] <= blocks]
+        return ratio.paired_ratio(counted, pair).half_width
+
+    first = next(x for x in range(20, 200) if half_width(x) <= 0.02)
+    assert (first > 20) is (noise == 1.2)
+    assert max(x["block"] for x in rows) == first + 10
     reason = read(folder, "end.json")["reason"]
-    assert f"after {blocks} blocks the interval's half-width is" in reason
+    assert f"after {first} blocks the interval's half-width was" in reason
+    assert set(load_campaigns(folder)["ended"]) == {"precision"}
 
 
-def test_a_precision_is_not_looked_at_before_ten_blocks(run, made_up):
-    made_up(lambda *_: 10.0)
-    rows = layout.read_rows(run(precision=0.02, blocks=None))
-    assert max(x["block"] for x in rows) == layout.LEAST_BLOCKS
+def test_a_campaign_goes_on_by_the_rule_that_it_began_with(fakes):
+    """Before there was `more_blocks`, and ten blocks were enough."""
+    plan = make_plan(fakes, precision=0.02)
+    old = layout.Precision(0.02, "q")
+    rows = rows_of(*[(10, 10), (10.1, 10)] * 15)
+    for blocks, enough in (
+        (9, (False, False)),
+        (10, (True, False)),
+        (30, (True, True)),
+    ):
+        for rule, is_enough in zip((old, plan.precision), enough, strict=True):
+            reason = plan_module.why_enough(
+                dataclasses.replace(plan, precision=rule), rows[: 2 * blocks], 0.0
+            )
+            assert bool(reason) is is_enough, (blocks, rule)
 
 
 def test_a_budget_is_in_minutes_and_of_all_sessions(fakes):
@@ -1335,7 +1393,15 @@ def test_the_command_shows_and_contributes(fakes, run, capfd):
     assert main(["contribute", str(folder), "--to", str(fakes.folder / "to")]) == 0
     assert "git add data/timings/contributed-one-" in capfd.readouterr().out
     assert main(["show", str(fakes.folder)]) == 1
-    assert "plan.json: " in capfd.readouterr().err
+    assert "without runs.csv, expected a campaign" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("digits", ["\uff11", "\u0663", "\u00b2", "x"])
+@pytest.mark.parametrize("name", ["blocks", "seed", "precision", "timeout"])
+def test_numbers_have_the_digits_of_files(capfd, name, digits):
+    with pytest.raises(SystemExit):
+        main(["run", f"--{name}", digits])
+    assert f"--{name}: invalid" in capfd.readouterr().err
 
 
 def test_a_campaign_began_when_its_process_did():

@@ -19,7 +19,7 @@ def folder(tmp_path):
     own = tmp_path / "own"
     own.mkdir()
     layout.write_plan(own, plan)
-    layout.write_machine(own, {"id": "m1"})
+    layout.write_json(own, layout.MACHINE, {"id": "m1"})
     layout.write_rows(own, rows)
     return own
 
@@ -36,8 +36,8 @@ def test_what_is_read_and_written_again_is_the_same(folder, tmp_path):
     again = tmp_path / "again"
     again.mkdir()
     layout.write_plan(again, layout.read_plan(folder))
-    layout.write_machine(again, layout.read_machine(folder))
-    layout.start_rows(again)
+    layout.write_json(again, layout.MACHINE, layout.read_machine(folder))
+    layout.write_rows(again, ())
     for row in layout.read_rows(folder):
         layout.append_row(again, row)
     assert {x.name: x.read_bytes() for x in again.iterdir()} == before
@@ -60,18 +60,6 @@ def test_a_message_is_on_one_line_and_commands_no_terminal(folder):
     assert len((folder / "runs.csv").read_bytes().splitlines()) == 8
 
 
-def test_a_folder_becomes_a_campaign_last(folder):
-    """Killed at any moment, what has rows can be resumed."""
-    for name in ("machine.json", "plan.json"):
-        whole = (folder / name).read_bytes()
-        (folder / "runs.csv").unlink(missing_ok=True)
-        (folder / name).unlink()
-        with pytest.raises(FileNotFoundError):
-            layout.start_rows(folder)
-        assert not (folder / "runs.csv").exists()
-        (folder / name).write_bytes(whole)
-
-
 def test_a_row_is_on_the_disk_before_anything_goes_on(folder, monkeypatch):
     calls = []
     write, fsync = os.write, os.fsync
@@ -88,16 +76,22 @@ def test_a_row_is_on_the_disk_before_anything_goes_on(folder, monkeypatch):
 
 def test_a_last_line_that_was_cut_off_is_repaired(folder, recwarn):
     whole = (folder / "runs.csv").read_bytes()
-    assert layout.repair(folder) == 0
-    for rest in (b"own,7,1", b"\0\0\0", b"own\0"):
+    assert not layout.repair(folder)
+    for rest in (b"own,7,1", b"\0\0\0", b"own\0", whole.splitlines()[1][:-9]):
         (folder / "runs.csv").write_bytes(whole + rest)
         assert len(layout.read_rows(folder)) == 6
-        assert layout.repair(folder) == len(rest)
+        assert layout.repair(folder)
         assert (folder / "runs.csv").read_bytes() == whole
     assert not recwarn  # resume says it itself
+    # All that was measured is kept.
+    for same in (whole[:-1], whole + b"\n\r\n", whole.replace(b"\n", b"\r\n")[:-1]):
+        (folder / "runs.csv").write_bytes(same)
+        assert not layout.repair(folder)
+        assert (folder / "runs.csv").read_bytes() == whole
     # What has no line of ours is not emptied.
     (folder / "runs.csv").write_bytes(b"a thesis")
-    assert layout.repair(folder) == 0
+    with pytest.raises(WrongRuns):
+        layout.repair(folder)
     assert (folder / "runs.csv").read_bytes() == b"a thesis"
 
 
@@ -114,7 +108,7 @@ def test_the_log_survives_a_line_that_was_cut_off(folder):
 
 def test_what_is_written_of_a_machine_can_be_read(folder):
     odd = {"id": "m1", "data": "Fruits:\x1b[1m \ud800x", "arms": {"r": {"r": "\x07"}}}
-    layout.write_machine(folder, odd)
+    layout.write_json(folder, layout.MACHINE, odd)
     found = layout.read_machine(folder)
     assert found["data"] == "Fruits:[1m x"
     assert found["arms"] == {"r": {"r": ""}}
@@ -239,7 +233,7 @@ def test_one_arm_has_no_ratio(tmp_path, arms):
     ],
 )
 def test_every_key_is_checked(folder, file, name, value):
-    layout.write_end(folder, {"complete": True})
+    layout.write_json(folder, layout.END, {"complete": True})
     change(folder, file, **{name: value})
     with pytest.raises(WrongRuns) as caught:
         load_campaigns(folder)
@@ -275,7 +269,9 @@ def test_every_arm_is_planned_once(folder):
     assert problem_of(folder).column == "arms"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "", '{"id": 1', None])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "", '{"id": 1', '{"id": "a", "id": "b"}', None]
+)
 def test_a_file_that_is_no_object_or_not_there(folder, text):
     (folder / "machine.json").unlink()
     if text is not None:
@@ -297,7 +293,7 @@ def test_a_campaign_is_finished_when_its_end_says_so(folder):
     assert layout.read_end(folder) is None
     assert not layout.is_finished(folder)
     for complete in (False, True):
-        layout.write_end(folder, {"complete": complete, "reason": "x"})
+        layout.write_json(folder, layout.END, {"complete": complete, "reason": "x"})
         assert layout.is_finished(folder) is complete
 
 

@@ -2,6 +2,7 @@
 
 import bz2
 import copy
+import io
 import json
 import os
 import random
@@ -11,9 +12,11 @@ import sys
 import time
 import zipfile
 
+import pytest
 from made_up import campaign_files, made_up_campaign
-from sidebyside.timing import WrongRuns, collect, load_campaigns
+from sidebyside.timing import NoTimings, WrongRuns, collect, load_campaigns
 from sidebyside.timing import format as layout
+from sidebyside.timing.__main__ import main
 from sidebyside.timing.collecting import MOST_FILES, collected_text
 from sidebyside.timing.report import describe_machines, show_text, status_text
 
@@ -130,7 +133,7 @@ def fuzz(place, first, count, seed):
     for folder in place.glob("folder-*"):
         try:
             text = show_text(folder)
-        except WrongRuns as problem:
+        except (NoTimings, WrongRuns) as problem:
             text = str(problem)
         assert text.replace("\n", "").isprintable()
     assert status_text(place).replace("\n", "").isprintable()
@@ -141,6 +144,39 @@ def test_whatever_a_file_holds_is_a_line_of_the_table(tmp_path):
     collected = fuzz(tmp_path / "class", 0, 150, seed=7)
     states = [x.state for x in collected.found]
     assert states.count("wrong") > 60
+
+
+@pytest.mark.parametrize(
+    "name", ["日本 語", "🍎", "e\u0301", "\u202e", "\x1b[31m\n", os.fsdecode(b"\xff")]
+)
+def test_names_of_all_scripts_are_printed_everywhere(tmp_path, monkeypatch, name):
+    """Even where the terminal knows nothing but ASCII."""
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / name
+    place.mkdir()
+    files = hand_in(1)
+    told = {"id": "m1", "data": "Fruits: 🍎", "busy": ["日本\u202e"]}
+    files["machine.json"] = json.dumps(told)
+    files["end.json"] = json.dumps({"complete": True, "reason": "\u2028🍎"})
+    folder = put(place / name, {k: v.encode() for k, v in files.items()})
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    lost = str(place / "lost")
+    for status, *arguments in (
+        *((0, x, str(folder)) for x in ("show", "hand-in")),
+        (0, "contribute", str(folder), "--to", str(place / "to")),
+        (0, "status", "--directory", str(place)),
+        (1, "collect", str(folder)),
+        (0, "collect", str(place), "--to", str(tmp_path / f"{name}-good")),
+        *((1, x, lost) for x in ("show", "contribute", "hand-in", "collect", "resume")),
+        (1, "run", "--name", name),
+        (1, "run", "--notebook", lost),
+    ):
+        assert main(arguments) == status, arguments
+    print(describe_machines(folder))
+    print(load_campaigns(folder)["work"][0])
+    sys.stdout.flush()
+    shown = sys.stdout.buffer.getvalue().decode("ascii")
+    assert shown.replace("\n", "").isprintable()
 
 
 # --- what takes too much, or never ends

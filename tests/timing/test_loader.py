@@ -2,21 +2,35 @@
 
 import json
 import math
+import os
 
 import pandas as pd
 import pytest
-from made_up import problem_of
-from sidebyside.timing import NoTimings, WrongRuns, load_campaigns, loader
+from made_up import made_up_campaign, problem_of, write_campaign
+from sidebyside.timing import (
+    NoTimings,
+    WrongRuns,
+    collect,
+    contribute,
+    describe_machines,
+    hand_in,
+    load_campaigns,
+    loader,
+    report,
+    resume_campaign,
+)
 from sidebyside.timing import format as layout
+from sidebyside.timing.__main__ import main
 
 ORDER = [
     {"block": 0, "seed": 11, "arms": ["r", "python"]},
     {"block": 1, "seed": 22, "arms": ["python", "r"]},
 ]
+ADDED = ("work", "machine", "planned", "ended")
 LOSSES = {11: "0.5;nan", 22: "0.1;0.30000000000000004"}
 ROW = (
     "{name},{run},{block},{position},{arm},cpu,{seed},2,ok,0,"
-    "2026-11-22T09:30:0{position}.250Z,10.{measured},0.25,2.0,0.5,0.125,7.0,"
+    "2026-11-22T09:30:0{run}.250Z,10.{measured},0.25,2.0,0.5,0.125,7.0,"
     "4.0;3.0,{loss},,,,12.0,800.0,0.1,,"
 )
 
@@ -62,7 +76,7 @@ def write(folder, rows, *, columns=layout.COLUMNS, end="\n", plan=None, machine=
 
 def test_a_campaign_is_read_with_its_types(tmp_path):
     table = load_campaigns(write(tmp_path / "one", rows()))
-    assert list(table.columns) == [*layout.COLUMNS, "work", "machine"]
+    assert list(table.columns) == [*layout.COLUMNS, *ADDED]
     assert table["run"].tolist() == [1, 2, 3, 4]
     assert table["epoch_seconds"].tolist() == [(4.0, 3.0)] * 4
     assert table["loss"][2] == (0.1, 0.30000000000000004)
@@ -76,7 +90,7 @@ def test_a_campaign_is_read_with_its_types(tmp_path):
     assert table.attrs["folders"] == {"one": str(tmp_path / "one")}
     place = loader.read_campaign(tmp_path / "one").attrs["place"]
     assert place.start == table["started"].min()
-    assert place.end == pd.Timestamp("2026-11-22T09:30:12.572Z")
+    assert place.end == pd.Timestamp("2026-11-22T09:30:14.572Z")
 
 
 def test_several_campaigns_become_one_table(tmp_path):
@@ -99,7 +113,7 @@ def test_several_campaigns_become_one_table(tmp_path):
 def test_a_campaign_without_runs_is_an_empty_table(tmp_path):
     table = load_campaigns(write(tmp_path / "one", []))
     assert len(table) == 0
-    assert list(table.columns) == [*layout.COLUMNS, "work", "machine"]
+    assert list(table.columns) == [*layout.COLUMNS, *ADDED]
 
 
 def test_the_table_of_another_system_or_version_is_read(tmp_path):
@@ -132,16 +146,36 @@ def test_an_interrupted_place_may_be_run_again_and_lacks_its_numbers(tmp_path):
     assert table["fit_seconds"].isna().tolist() == [False] * 3 + [True, False]
 
 
-@pytest.mark.parametrize(("end", "left"), [("", 3), ("\n\0\0\0", 4)])
-def test_a_line_that_was_cut_off_is_left_out_and_told(tmp_path, end, left):
-    folder = write(tmp_path / "one", rows(), end=end)
-    with pytest.warns(layout.CutOff, match="incomplete"):
-        assert len(load_campaigns(folder)) == left
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        # Whole, but for its end; and with nothing more than blank lines.
+        *((x, 4) for x in ("", "\r", "\n\n", "\r\n \r\n", "\n  ", "\n\t\n")),
+        *((x, 3) for x in (slice(-1), slice(-9), slice(-100))),
+        *((x, 4) for x in ("\n\0\0\0", "\none,5", '\n"', "\n\xc3")),
+    ],
+)
+@pytest.mark.parametrize("columns", [layout.COLUMNS, layout.REQUIRED])
+def test_the_last_line_counts_if_it_is_whole(tmp_path, end, left, columns, recwarn):
+    folder = write(tmp_path / "one", rows(), columns=columns, end="")
+    path = folder / layout.RUNS
+    data = path.read_bytes()
+    data = data[end] if isinstance(end, slice) else data + end.encode("latin-1")
+    path.write_bytes(data)
+    table = load_campaigns(folder)
+    cut_off = left == 3 or len(end.strip()) > 0
+    assert len(table) == left
+    assert set(table["ended"]) == {"cut off" if cut_off else "unfinished"}
+    assert [x.category for x in recwarn] == [loader.CutOff] * cut_off
+    layout.repair(folder)
+    assert len(load_campaigns(folder)) == left
+    assert path.read_bytes().count(b"\n") == left + 1
 
 
 def test_the_sum_of_the_stages_may_differ_by_what_clocks_drift(tmp_path):
     written = rows()
     written[3]["process_seconds"] = "9.81"  # the sum is 9.875
+    written[2] |= {"epoch_seconds": "4.0;3.06"}  # fit is 7
     assert len(load_campaigns(write(tmp_path / "one", written))) == 4
 
 
@@ -175,6 +209,13 @@ def test_the_sum_of_the_stages_may_differ_by_what_clocks_drift(tmp_path):
         ("val_loss", "0.1;0.3", "state"),
         *(("accuracy", x, "accuracy") for x in ("0.5;1.01", "0.5")),
         ("val_accuracy", "-0.1;1", "val_accuracy"),
+        # Less than the sum of the epochs, or than a clock counts.
+        *(("fit_seconds", x, "fit_seconds") for x in ("6.93", "1e-300", "0")),
+        *((x, "1e-7", x) for x in ("start_seconds", "cpu_seconds")),
+        # The digits of other scripts.
+        *((x, "\uff11", x) for x in ("run", "seed", "loss", "load_before")),
+        ("started", "202\uff16-11-22T09:30:02Z", "started"),
+        ("epoch_seconds", "4.0;\u0663.0", "epoch_seconds"),
         # Python's float() takes all of these.
         *(("fit_seconds", x, "fit_seconds") for x in ("1_0", " 8", "\u0661", "+inf")),
         *((x, "1_0", x) for x in ("run", "exit_code", "loss", "cpu_seconds")),
@@ -216,28 +257,146 @@ def test_a_place_is_run_once(tmp_path):
     assert (problem.line, problem.column) == (6, "position")
 
 
-@pytest.mark.parametrize("header", ["a,b\n", "\n", ""])
-def test_a_file_that_is_none_of_ours(tmp_path, header):
-    folder = write(tmp_path / "one", rows())
-    (folder / layout.RUNS).write_text(header)
-    assert problem_of(folder).line == 1
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: "a,b\n", "line 1: found 'a,b', expected campaign,run"),
+        *(
+            (lambda x, y=y: y, "empty, or has only zeros")
+            for y in ("", " \n", "\0" * 9)
+        ),
+        *(
+            (lambda x, y=y: x.encode(y), "UTF-16, expected UTF-8")
+            for y in ("utf-16", "utf-16-le", "utf-16-be")
+        ),
+        (lambda x: x.replace("\n", "\r"), "line 1: the line ends with CR, expected LF"),
+        (lambda x: x.replace("\n", "\r", 3).replace("\r", "\n", 2), "line 3: .* CR"),
+        (
+            lambda x: x.replace(",,\n", ",\xe4,\n", 1).encode("latin-1"),
+            "line 2: .*0xe4",
+        ),
+        (
+            lambda x: x.replace(",", "\t"),
+            r"separated by '\\t', expected ','.*spreadsheet",
+        ),
+        (lambda x: x.replace(",", ";"), "separated by ';', expected ','.*spreadsheet"),
+        (
+            lambda x: x.replace("arm", "run", 1),
+            "the column 'run' twice, expected it once",
+        ),
+        (lambda x: x.replace("message", "message,new,new"), "the column 'new' twice"),
+        (
+            lambda x: x.replace("seed,", "", 1),
+            "line 1: found .*, expected campaign,run",
+        ),
+        (lambda x: x.replace(",7.0,", ",'7,0',"), "line 2: found .*expected 27 fields"),
+        (lambda x: x.replace(",7.0,", ',"7,0",'), "found '7,0', expected a number"),
+    ],
+)
+def test_a_file_that_another_program_wrote(tmp_path, change, words):
+    path = write(tmp_path / "one", rows()) / layout.RUNS
+    changed = change(path.read_text())
+    path.write_bytes(changed.encode() if isinstance(changed, str) else changed)
+    with pytest.raises(WrongRuns, match=f"{layout.RUNS}.*{words}") as caught:
+        load_campaigns(path.parent)
+    assert "resume" not in str(caught.value)
 
 
-def test_the_columns_are_all_there_and_once(tmp_path):
-    columns = [x for x in layout.COLUMNS if x != "seed"]
-    assert problem_of(write(tmp_path / "one", rows(), columns=columns)).line == 1
-    columns = (*layout.COLUMNS, "run")
-    assert problem_of(write(tmp_path / "one", rows(), columns=columns)).line == 1
+def test_a_file_that_was_only_read_by_another_program(tmp_path):
+    path = write(tmp_path / "one", rows()) / layout.RUNS
+    as_it_is = load_campaigns(path.parent)
+    lines = path.read_text().splitlines()
+    quoted = ",".join(f'"{x}"' for x in lines[0].split(","))
+    text = "\r\n".join([quoted, *lines[1:3]]) + "\n" + "\n".join(lines[3:]) + "\r\n\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    pd.testing.assert_frame_equal(load_campaigns(path.parent), as_it_is)
+
+
+# --- copies
+
+
+@pytest.mark.parametrize(
+    ("change", "shared"),
+    [
+        (lambda x: x, 12),
+        (lambda x: x[x["block"] < 2], 6),
+        (lambda x: x[x["arm"] != "python-again"], 8),
+        (lambda x: x[x["run"] == 5], 1),
+        (lambda x: x.assign(state="wrong-loss", fit_seconds=9.0, machine="m"), 12),
+        (lambda x: x.iloc[::-1].assign(run=range(12)), 12),
+        (lambda x: x.assign(process_seconds=x["process_seconds"] + 1e-6), 0),
+        (lambda x: x.assign(process_seconds=float("nan")), 0),
+        (lambda x: x.assign(started="2026-11-23T06:00:00Z"), 0),
+        (lambda x: x.drop(columns="started"), 0),
+    ],
+)
+def test_campaigns_that_share_runs_are_copies(change, shared):
+    runs = made_up_campaign(arms=("python", "r", "python-again"), blocks=3)
+    both = [runs, change(runs).assign(campaign="copy")]
+    found = loader.shared_runs(pd.concat(both, join="inner"))
+    assert found == ({("made-up", "copy"): shared} if shared else {})
 
 
 @pytest.mark.parametrize(("name", "same"), [("one", "campaign"), ("two", "")])
-def test_the_same_campaign_twice_is_refused(tmp_path, name, same):
+@pytest.mark.parametrize("left_out", [0, 1, 3])
+def test_the_same_campaign_twice_is_refused(tmp_path, name, same, left_out):
     write(tmp_path / "a", rows())
     copy = [x | {"campaign": name} for x in rows()]
-    write(tmp_path / "b", copy)
+    write(tmp_path / "b", copy[: 4 - left_out])
     problem = problem_of(tmp_path)
     assert (problem.column, problem.file.parent.name) == (same, "b")
     assert f"{tmp_path / 'a'} too" in problem.what
+    assert same or problem.what.startswith(f"{4 - left_out} of these runs")
+
+
+# --- how a campaign ended
+
+
+PRECISE = {"precision": {"half_width": 0.02, "quantity": "q", "least_blocks": 10}}
+RULE = {"half_width": 0.02, "quantity": "q", "least_blocks": 6, "more_blocks": 4}
+NEW = {"precision": RULE}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "plan", "end", "ended"),
+    [
+        (12, {}, True, "planned"),
+        (12, PRECISE, True, "planned"),
+        (4, {}, None, "unfinished"),
+        (4, {}, False, "unfinished"),
+        (12, {}, None, "unfinished"),
+        # Whatever its end says, rows are missing.
+        (4, {}, True, "unfinished"),
+        (9, PRECISE, True, "unfinished"),
+        (10, PRECISE, None, "unfinished"),
+        (10, PRECISE, True, "precision"),
+        (10, NEW, True, "precision"),
+        (9, NEW, True, "unfinished"),
+        (9, PRECISE | {"budget_minutes": 5}, True, "budget"),
+        (10, PRECISE | {"budget_minutes": 5}, True, "precision"),
+        (4, {"budget_minutes": 5}, True, "budget"),
+        (4, {"budget_minutes": 5}, None, "unfinished"),
+    ],
+)
+def test_how_a_campaign_ended(tmp_path, blocks, plan, end, ended):
+    runs = made_up_campaign(blocks=12, arms=("python", "r"), sd=0.001)
+    folder = write_campaign(runs, tmp_path / "room" / "made-up")
+    planned = json.loads((folder / layout.PLAN).read_text())
+    (folder / layout.PLAN).write_text(json.dumps(planned | plan))
+    lines = (folder / layout.RUNS).read_text().splitlines()[: 1 + 2 * (blocks + 1)]
+    (folder / layout.RUNS).write_text("\n".join(lines) + "\n")
+    (folder / layout.END).unlink()
+    if end is not None:
+        (folder / layout.END).write_text(json.dumps({"complete": end}))
+    table = load_campaigns(folder)
+    assert (set(table["ended"]), set(table["planned"])) == ({ended}, {12})
+    collected = collect(folder.parent, also=()).found[0]
+    told = [report.status_text(folder.parent), report.show_text(folder), collected.what]
+    most = "at most " if "precision" in plan else ""
+    for text in told:
+        words = f"unfinished: {blocks} of {most}12 blocks"
+        assert (words in text) is (ended == "unfinished"), text
+    assert collected.state == ("unfinished" if ended == "unfinished" else "ok")
 
 
 @pytest.mark.parametrize(
@@ -284,6 +443,10 @@ def test_the_readers_own_finished_campaigns_come_first(places):
     assert names() == ["mine"]
     write(project / "contributed-x", rows("contributed-x"))
     assert names() == ["mine", "contributed-x"]
+    # What the reader has contributed is not counted twice.
+    copy = [x | {"campaign": "contributed-mine"} for x in rows("mine")[:3]]
+    write(project / "contributed-mine", copy)
+    assert names() == ["mine", "contributed-x"]
 
 
 def test_the_environment_names_folders(places, tmp_path, monkeypatch):
@@ -295,3 +458,79 @@ def test_the_environment_names_folders(places, tmp_path, monkeypatch):
     monkeypatch.setenv(loader.ENVIRONMENT, str(tmp_path / "nowhere"))
     with pytest.raises(NoTimings, match="not there"):
         load_campaigns()
+
+
+# --- what is given instead of a campaign
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch):
+    """A folder of all that is no campaign, and one that is."""
+    monkeypatch.chdir(tmp_path)
+    folder = write_campaign(made_up_campaign(blocks=2), tmp_path / "good")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "x.tar.gz").write_bytes(b"x")
+    (tmp_path / "both").mkdir()
+    for name in (layout.PLAN, layout.MACHINE):
+        (tmp_path / "both" / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "both" / layout.RUNS).mkdir()
+    return tmp_path
+
+
+ODD = [
+    *((x, "expected the path of a folder") for x in (1, 1.5, True, ["good"], b"good")),
+    *(
+        (x, "expected the path of a folder")
+        for x in ("", {}, made_up_campaign(blocks=1))
+    ),
+    *((f"good/{x}", "one file of the campaign .*good") for x in layout.SHARED),
+    ("x.tar.gz", "is a file, expected"),
+    ("/dev/zero", "is a file, expected"),
+    ("empty", "is an empty folder, expected"),
+    ("both", "runs.csv: is a folder"),
+    *((x, "is a link that leads nowhere, expected") for x in ("link", "loop")),
+    ("x" * 300, "x cannot be read"),
+    *(
+        (x, "is not there, expected")
+        for x in ("nowhere", "good/runs.csv/x", "~/nowhere")
+    ),
+    # Names in all scripts, and what no file can be called.
+    *((x, "is not there, expected") for x in ("日本", "🍎", "a\x1b[1m\nb", "\udcff")),
+    *(
+        (x, "which no folder can be called")
+        for x in ("a\0b", "\ud800", "~no-such-user")
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), ODD)
+def test_what_is_no_campaign_gets_a_sentence(odd, given, words):
+    functions = (load_campaigns, describe_machines, report.show_text)
+    for function in (*functions, contribute, hand_in, resume_campaign):
+        if str(given) == "both" and function in (describe_machines, resume_campaign):
+            continue  # which do not read its rows
+        with pytest.raises((NoTimings, WrongRuns), match=words) as caught:
+            function(given)
+        assert str(caught.value).isprintable()
+        str(caught.value).encode()
+    if isinstance(given, str):
+        for name in ("show", "contribute", "hand-in", "collect", "resume"):
+            assert main([name, given]) == 1
+
+
+@pytest.mark.parametrize("function", [load_campaigns, collect])
+def test_what_is_given_may_lie_in_a_folder_that_is_locked(odd, monkeypatch, function):
+    """The tests may run as root, who may read everything."""
+    whole = os.listdir
+
+    def listdir(path="."):
+        if str(path).endswith("empty"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    for given in ("empty", ".")[: 1 + (function is load_campaigns)]:
+        with pytest.raises(NoTimings, match=r"empty cannot be read .Permission denied"):
+            function(given)

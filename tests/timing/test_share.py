@@ -279,7 +279,7 @@ def test_a_folder_may_hold_both(own, room, monkeypatch):
 def test_the_same_runs_under_two_names_are_not_counted_twice(room):
     put(room, 1)
     put(room, 1, "z.zip", campaign="another")
-    with pytest.raises(WrongRuns, match="under another name"):
+    with pytest.raises(WrongRuns, match=r"12 of these runs are in .*load one"):
         load_campaigns(room)
 
 
@@ -386,7 +386,7 @@ def whatever(room):
         "renamed.zip": ("twice", "left out: the same runs as 2.zip"),
         "thesis.docx": ("no-hand-in", "LEFT OUT: neither a .zip nor a campaign"),
         "two-epochs.zip": ("other-work", "left out: epochs 2, most have 4"),
-        "unfinished": ("unfinished", "left out: not finished"),
+        "unfinished": ("unfinished", "left out: unfinished: 3 of 3 blocks"),
     }
 
 
@@ -405,7 +405,7 @@ def test_nothing_that_came_in_is_silently_dropped(room, whatever, capsys):
         assert f" {whatever[x.path.name][1]}" in line
         assert str(x.path.relative_to(room)) in line
     assert "(1 more of that kind)" in text
-    counts = "3 good, 2 handed in twice, 1 not finished, 1 of other work, 5 wrong, "
+    counts = "3 good, 2 handed in twice, 1 unfinished, 1 of other work, 5 wrong, "
     counts += "1 not a hand-in"
     assert f"13 in {room}: {counts}." in text
     assert f"SIDEBYSIDE_TIMINGS='{collected.target}' make lab" in text
@@ -635,7 +635,7 @@ def test_runs_that_were_lost_are_told(room):
     (folder / layout.RUNS).write_text("\n".join([*rows, "c1,9,4"]))
     (x,) = collect(room).found
     assert (x.state, x.blocks) == ("ok", 2)
-    assert x.what == "the last line was cut off; 1 of 8 runs are not ok"
+    assert x.what == "the last line is cut off: 3 of 3 blocks; 1 of 8 runs are not ok"
 
 
 def test_folders_are_looked_into_so_deep(room):
@@ -699,13 +699,15 @@ def test_a_campaign_is_told_in_words(own):
     end = {"complete": False, "reason": "done", "disturbed": ["it was hot"]}
     end["overhead"] = {"seconds": 60, "share": 0.0123}
     (folder / layout.END).write_text(json.dumps(end))
-    assert "not finished, 11 of 12 runs" in report.status_text(own)
-    assert report.show_text(folder).endswith("Not finished.")
+    assert "unfinished: 2 of 3 blocks" in report.status_text(own)
+    assert report.show_text(folder).endswith("unfinished: 2 of 3 blocks.")
     rule = {"precision": {"half_width": 0.02, "quantity": "q"}}
     as_planned = json.loads((folder / layout.PLAN).read_text())
     (folder / layout.PLAN).write_text(json.dumps(as_planned | rule))
-    assert "not finished, 11 runs so far" in report.status_text(own)
+    assert "unfinished: 2 of at most 3 blocks" in report.status_text(own)
     (folder / layout.END).write_text(json.dumps(end | {"complete": True}))
+    budget = {"budget_minutes": 1}
+    (folder / layout.PLAN).write_text(json.dumps(as_planned | budget))
     assert "finished: done" in report.status_text(own)
     for words in ("Of 12 runs: 1 interrupted.", "took 1.23%.", "Meanwhile it was hot."):
         assert words in report.show_text(folder)

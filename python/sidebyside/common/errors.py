@@ -10,8 +10,12 @@ from typing import Any
 class Sentence(Exception):
     """What went wrong, in words that need no traceback.
 
-    The command line prints the message, and a notebook shows it alone.
+    The command line prints the message, and a notebook shows it alone. Whatever a
+    file, or a name in it, has put into the message is safe to print.
     """
+
+    def __str__(self) -> str:
+        return "\n".join(printable(x, 10_000) for x in super().__str__().split("\n"))
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]

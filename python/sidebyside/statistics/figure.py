@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from ..common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
-from .estimates import Interval
-from .pairs import PHASES, measured
-from .statements import CONTROL, NAMES, TimeRatio
+from ..common.errors import printable
+from .estimates import Mean
+from .pairs import CONTROL, NAMES, PHASES
+from .statements import MARGIN_LEVEL, TimeRatio
 
 TITLE = "R and Python: does the language change the time?"
 
@@ -19,6 +21,10 @@ MARKERS = {"cpu": "o", "gpu": "^"}
 
 # With more campaigns than this they cannot be told apart on a page.
 _MOST_PARTS = 8
+_LONGEST_NAME = 40
+
+# Has a box for every letter.
+_BOXES = "Last Resort High-Efficiency"
 
 
 def draw(
@@ -37,26 +43,60 @@ def draw(
     """
     import matplotlib.pyplot as plt
 
-    figure, (intervals, every_run) = plt.subplots(
-        2, figsize=(width, height), height_ratios=[3, 2], layout="constrained"
-    )
-    # 15 letters of this size are an inch wide.
-    answer = textwrap.fill(answer, int((width - 0.4) * 15), break_on_hyphens=False)
-    figure.suptitle(f"{TITLE}\n\n{answer}", x=0.02, ha="left", fontsize=8.5)
-    _draw_intervals(findings, margin, intervals)
-    _draw_runs(runs, every_run)
+    names = {name for f in findings for name in (f.of, *(x.campaign for x in f.parts))}
+    family, escapes = _fonts_for({*answer, *"".join(names)})
+    # A name may have dollars in it, which mark formulas.
+    with plt.rc_context({"font.family": family, "text.parse_math": False}):
+        figure, (intervals, every_run) = plt.subplots(
+            2, figsize=(width, height), height_ratios=[3, 2], layout="constrained"
+        )
+        # 15 letters of this size are an inch wide.
+        lines = textwrap.fill(
+            answer.translate(escapes), int((width - 0.4) * 15), break_on_hyphens=False
+        )
+        figure.suptitle(f"{TITLE}\n\n{lines}", x=0.02, ha="left", fontsize=8.5)
+        shown = {x: printable(x, _LONGEST_NAME).translate(escapes) for x in names}
+        _draw_intervals(findings, margin, intervals, shown)
+        _draw_runs(runs, every_run)
     return figure
 
 
-def _draw_intervals(findings: Sequence[TimeRatio], margin: float, axes) -> None:
+def _fonts_for(letters: set[str]) -> tuple[list[str], dict[int, str]]:
+    """The usual font and those that have what it lacks; escapes for the rest."""
+    import matplotlib
+    from matplotlib import font_manager as fonts
+
+    def has(path: str) -> set[int]:
+        font = fonts.get_font(path)
+        # The others are pictures of one size.
+        return set(font.get_charmap()) if font.scalable else set()
+
+    family = list(matplotlib.rcParams["font.family"])
+    missing = set(map(ord, letters)) - has(fonts.findfont(fonts.FontProperties()))
+    for font in fonts.fontManager.ttflist if missing else ():
+        if font.name == _BOXES or not missing & has(font.fname):
+            continue
+        # By its name matplotlib may find another file, such as a bold one.
+        by_name = fonts.findfont(fonts.FontProperties(family=[font.name]))
+        if found := missing & has(by_name):
+            family.append(font.name)
+            missing -= found
+    return family, {x: chr(x).encode("unicode_escape").decode() for x in missing}
+
+
+def _draw_intervals(
+    findings: Sequence[TimeRatio], margin: float, axes, names: Mapping[str, str]
+) -> None:
     axes.axvspan(1 / (1 + margin), 1 + margin, color="0.9", label="does not matter")
     axes.axvline(1, color="black", linewidth=0.8)
     labels: list[str] = []
 
-    def add(label: str, interval: Interval, **style) -> None:
-        estimate, low, high = interval
+    def add(label: str, mean: Mean, **style) -> None:
+        estimate, low, high = mean.ratio()
         ends = [[estimate - low], [high - estimate]]
-        axes.errorbar(estimate, len(labels), xerr=ends, **style)
+        bars = axes.errorbar(estimate, len(labels), xerr=ends, **style)
+        _, *thick = mean.ratio(MARGIN_LEVEL)
+        axes.plot(thick, [len(labels)] * 2, color=bars[0].get_color(), linewidth=3)
         labels.append(label)
 
     of = ""
@@ -65,20 +105,24 @@ def _draw_intervals(findings: Sequence[TimeRatio], margin: float, axes) -> None:
             # A line of its own, above what is of this kind of work.
             of = found.of
             axes.axhline(len(labels), color="0.8", linewidth=0.8)
-            labels.append(f"{of}:" if of else "")
+            labels.append(f"{names[of]}:" if of else "")
         name = "rpy2" if found.arm == "rpy2" else NAMES[found.arm]
         colour = COLOURS[found.arm]
         many = len(found.parts) > 1
         style = {"color": colour, "fmt": "D" if many else "o", "capsize": 3}
-        add(f"{name}, {found.phase}", found.interval, **style)
+        add(f"{name}, {found.phase}", found.pool, **style)
         for campaign, mean in found.parts if many else ():
             if len(found.parts) <= _MOST_PARTS:
                 style = {"color": colour, "fmt": "o", "alpha": 0.5, "markersize": 4}
-                add(campaign, mean.ratio(), **style)
-    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+                add(names[campaign], mean, **style)
+    # 30 lines of this size are as high as the axes are.
+    size = min(8, 240 / len(labels))
+    axes.set_yticks(range(len(labels)), labels, fontsize=size)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     _logarithmic(axes.set_xscale, axes.xaxis)
-    axes.set_xlabel("time / time of Python, with 95 % interval (log scale)")
+    axes.set_xlabel(
+        "time / time of Python, with 95 % interval (thick: 90 %; log scale)"
+    )
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
 
 
@@ -93,7 +137,9 @@ def _logarithmic(set_scale, axis) -> None:
 
 
 def _draw_runs(runs: pd.DataFrame, axes) -> None:
-    done = measured(runs).query("state == 'ok'").reset_index(drop=True)
+    seconds = runs["fit_seconds"]
+    good = (runs["state"] == "ok") & (seconds > 0) & np.isfinite(seconds)
+    done = runs[good & (runs["block"] > 0)].reset_index(drop=True)
     place = done.groupby(["campaign", "device", "block"]).ngroup()
     for (arm, device), part in done.groupby(["arm", "device"]):
         style = {"color": COLOURS[arm], "marker": MARKERS[device], "markersize": 4}

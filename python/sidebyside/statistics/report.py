@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..common.errors import printable
 from ..common.files import write_whole
 from ..timing.format import read_machine
 from .estimates import LEVEL
 from .figure import TITLE
-from .pairs import PHASES, REFERENCE
-from .statements import CONTROL, NAMES
+from .pairs import CONTROL, NAMES, PHASES, REFERENCE
 from .verdict import Verdict
 
 _STYLE = """
@@ -54,7 +54,7 @@ def write_report(verdict: Verdict, folder: str | os.PathLike) -> tuple[Path, Pat
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
-        folder / "report.html": "\n".join(_page(verdict)),
+        folder / "report.html": "\n".join(_page(verdict)).encode(),
         folder / "report.pdf": _drawn(verdict, "pdf"),
     }
     for path, content in contents.items():
@@ -97,7 +97,7 @@ def _page(verdict: Verdict) -> Iterator[str]:
         try:
             machine = read_machine(folders[campaign])
         except (KeyError, OSError, ValueError) as problem:
-            machine = {"machine.json": f"not readable: {problem}"}
+            machine = {"machine.json": printable(f"not readable: {problem}")}
         rows = pd.json_normalize(machine).T
         yield rows.to_html(header=False, border=0)
     yield f"<h2>How this was found</h2><p>{_method(verdict)}</p>"
@@ -108,20 +108,25 @@ def _page(verdict: Verdict) -> Iterator[str]:
 def _ratios(verdict: Verdict) -> Iterator[dict[str, object]]:
     for f in verdict.findings:
         ratio, low, high = f.interval
+        question = "primary" if f.primary else "secondary"
         yield {
             "arm / Python": NAMES[f.arm],
             "phase": f.phase,
+            "question": question if f.arm != CONTROL else "control",
             "campaigns": ", ".join(part.campaign for part in f.parts),
             "pairs": f.blocks,
             "ratio": f"{ratio:.4f}",
             "95 % interval": f"{low:.4f} to {high:.4f}",
-            "p (ratio is 1)": f"{f.pool.p_different:.2g}",
+            "90 % interval": f"{f.narrower.low:.4f} to {f.narrower.high:.4f}",
+            "p (ratio is 1)": f"{f.p_different:.2g}",
             "p (beyond the margin)": f"{f.p_apart:.2g}",
-            "outcome": f.outcome if f.arm != CONTROL else "control",
+            "p (within the margin)": f"{f.p_beyond:.2g}",
+            "outcome": f.outcome if f.arm != CONTROL else "",
         }
 
 
 def _method(verdict: Verdict) -> str:
+    primary = verdict.primary
     return (
         "Each run is a separate process; the runs of a block share a seed. The "
         "warm-up block is left out. A ratio is the geometric mean of the ratios of "
@@ -130,8 +135,13 @@ def _method(verdict: Verdict) -> str:
         "as the mean of their log ratios, with the interval of a t-test of these "
         "means; campaigns of different work are not pooled. Equally fast means that "
         "two one-sided t-tests at 5 % reject a difference beyond the margin of "
-        f"{100 * verdict.margin:g} % (test accuracy: "
-        f"{100 * verdict.accuracy_margin:g} points). The reference is "
+        f"{100 * verdict.margin:g} %, which is that the 90 % interval lies within it "
+        f"(test accuracy: {100 * verdict.accuracy_margin:g} points). The primary "
+        f"question is {PHASES[primary.column]} {primary.where}, by a rule that does "
+        "not look at the results: R's training, the CPU before the GPU, photographs "
+        "before anything else, then what most machines did. The p values of all "
+        "other ratios are corrected for their number by Holm's method, those of each "
+        "arm together. The reference is "
         f"{NAMES[REFERENCE]}; {NAMES[CONTROL]} is the same program once more, as a "
         f"control. {PHASES['fit_seconds'].capitalize()} is the call of fit()."
     )

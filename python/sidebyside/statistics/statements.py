@@ -19,16 +19,18 @@ from .estimates import (
     Mean,
     Pool,
     blocks_needed,
+    blocks_range,
+    outcome_of,
 )
-from .pairs import PHASES, REFERENCE
+from .pairs import NAMES, PHASES, REFERENCE
 
-CONTROL = "python-again"
-NAMES = {
-    "python": "Python",
-    "r": "R",
-    CONTROL: "Python again",
-    "rpy2": "R inside Python (rpy2)",
-}
+ALPHA = 1 - LEVEL
+MARGIN_LEVEL = 1 - 2 * ALPHA
+"""What lies in the margin, or beyond it, is decided by this interval: 90 %."""
+
+NEVER_EARLY = 30
+EARLY_COVERAGE = 0.93
+"""Of a 95 % interval at which a campaign stopped before `NEVER_EARLY` blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,11 @@ class TimeRatio(Statement):
     """One arm's time over Python's, on one device, by one clock, for one work.
 
     `pool` is the mean log ratio, `parts` has one for each campaign, and
-    `left_out` says what was not used.
+    `left_out` says what was not used. One of R's ratios is the `primary`
+    question. The p values of the others are corrected for the `compared`
+    ratios that the same arm has, by Holm's method: of "the ratio is 1", "the
+    ratio is beyond the margin" (TOST), "the ratio is within the margin" and
+    "all campaigns have the same ratio" (for all of R's ratios).
     """
 
     arm: str
@@ -78,6 +84,12 @@ class TimeRatio(Statement):
     margin: float
     parts: tuple[Part, ...]
     left_out: tuple[str, ...]
+    primary: bool = False
+    compared: int = 1
+    p_different: float
+    p_apart: float
+    p_beyond: float
+    p_alike: float
 
     @property
     def interval(self) -> Interval:
@@ -85,25 +97,25 @@ class TimeRatio(Statement):
         return self.pool.ratio()
 
     @property
+    def narrower(self) -> Interval:
+        """The ratio and its 90 % interval."""
+        return self.pool.ratio(MARGIN_LEVEL)
+
+    @property
     def ratios(self) -> list[float]:
         """The ratio of each campaign."""
         return [math.exp(part.mean.value) for part in self.parts]
 
     @property
-    def p_apart(self) -> float:
-        """P value of "the ratio is beyond the margin" (TOST)."""
-        return self.pool.p_apart(math.log1p(self.margin))
-
-    @property
     def outcome(self) -> str:
         """SAME, SMALL, SLOWER, FASTER or UNCLEAR."""
-        return self.pool.outcome(math.log1p(self.margin))
+        return outcome_of(self.pool.value, self.p_different, self.p_apart)
 
     @property
     def surely(self) -> bool:
-        """Whether the whole interval is beyond the margin."""
-        _, low, high = self.interval
-        return low > 1 + self.margin or high < 1 / (1 + self.margin)
+        """Whether R is slower, or faster, by more than the margin."""
+        different = self.outcome not in (SAME, SMALL, UNCLEAR)
+        return different and self.p_beyond < ALPHA
 
     @property
     def blocks(self) -> int:
@@ -116,58 +128,107 @@ class TimeRatio(Statement):
         return f"{clock}, {self.device.upper()}"
 
     def words(self) -> str:
-        text = (
-            f"For {PHASES[self.column]} {self.where} {NAMES[self.arm]} takes "
-            f"{as_ratio(self.interval)} times as long as Python, from {self.blocks} "
-            "pairs of runs."
+        about = f"{PHASES[self.column]} {self.where}"
+        # The one interval that decides is the other one.
+        same = self.arm == "r" and self.outcome == SAME
+        found = f"{self.interval.estimate:.3f}" if same else as_ratio(self.interval)
+        found += f" times as long as Python, from {self.blocks} pairs of runs."
+        if self.arm != "r":
+            return f"For {about} {NAMES[self.arm]} takes {found}"
+        question = (
+            f"The primary question is {about}"
+            if self.primary
+            else f"A secondary question is {about}"
         )
-        return f"{text} {self.meaning()}" if self.arm == "r" else text
+        text = f"{question}. R takes {found} {self.meaning()}"
+        if self.pool.predicted is not None:
+            _, low, high = map(math.exp, self.pool.predicted)
+            text += (
+                f" On another machine R would probably take between {low:.3f} and "
+                f"{high:.3f} times as long as Python (95 % prediction interval)."
+            )
+        return text
 
     def meaning(self) -> str:
         """What R's ratio means."""
         ratio, low, high = self.interval
+        side = "slower" if ratio > 1 else "faster"
         # Being faster by this much is the mirror image of the margin.
         matters = self.margin if ratio > 1 else self.margin / (1 + self.margin)
-        side = "slower" if ratio > 1 else "faster"
         limit = f"{100 * matters:.2g} %"
-        p = f"{self.p_apart:.2g}"
-        test = f"(TOST, p {'= ' + p if self.p_apart >= 0.001 else 'below 0.001'})"
+        edge = math.log1p(self.margin)
+        within = (
+            f"the 90 % interval, {self.narrower.low:.3f} to {self.narrower.high:.3f}, "
+            f"lies within the {100 * self.margin:g} % that do not matter"
+        )
+        test = f"TOST, {self._p(self.p_apart)}"
         if self.outcome == SAME:
-            return (
-                "R and Python are equally fast: a difference of more than "
-                f"{100 * self.margin:g} % is excluded {test}."
-            )
+            return f"R and Python are equally fast: {within} ({test})."
+        span, p = _span(self.interval), self._p(self.p_different)
+        of_p = "" if self.primary else f" ({p})"
         if self.outcome == SMALL:
             return (
-                f"R is {side} by {_percent(ratio - 1)}, which is certain, but less "
-                f"than the {limit} that matter {test}."
+                f"R is {side} by {_percent(ratio - 1)}{of_p}, but that is too little "
+                f"to matter: {within} ({test})."
             )
         if self.outcome == UNCLEAR:
-            return (
+            if self.pool.p_different < ALPHA:
+                return f"Inconclusive: R seems {side}, by {span}, {self._lost(p)}."
+            if self.pool.p_apart(edge) < ALPHA:
+                return f"Inconclusive: {within}, {self._lost(test)}."
+            text = (
                 f"Inconclusive: R could be up to {_percent(low - 1)} faster or "
-                f"{_percent(high - 1)} slower. {self._wish()}"
+                f"{_percent(high - 1)} slower."
             )
-        least, most = sorted([abs(low - 1), abs(high - 1)])
-        span = f"by {_percent(least).removesuffix(' %')} to {_percent(most)}"
+            return f"{text} {self._wish()}" if self.primary else text
         if self.surely:
-            return f"R is {side}: {span}, more than the {limit} that matter."
-        return (
-            f"R is probably {side}: {span}. Whether it is more than {limit} {side} "
-            "is not settled."
-        )
+            beyond = self._p(self.p_beyond)
+            if low > 1 + self.margin or high < 1 / (1 + self.margin):
+                of_p = "" if self.primary else f" ({beyond})"
+                return (
+                    f"R is {side}: by {span}, more than the {limit} that matter{of_p}."
+                )
+            return (
+                f"R is {side}: by {span}{of_p}, and by more than the {limit} that "
+                f"matter (90 % interval {_span(self.narrower)}, {beyond})."
+            )
+        unsettled = f"Whether it is more than {limit} {side} is not settled."
+        suggested = f"The 90 % interval, {_span(self.narrower)}, suggests"
+        if self.pool.p_beyond(edge) < ALPHA:
+            lost = self._lost(self._p(self.p_beyond))
+            unsettled = f"{suggested} more than {limit}, {lost}."
+        elif self.pool.p_apart(edge) < ALPHA:
+            unsettled = f"{suggested} less than {limit}, {self._lost(test)}."
+        return f"R is probably {side}: by {span}{of_p}. {unsettled}"
+
+    def _p(self, p: float) -> str:
+        """As in "p = 0.012, corrected for 3 comparisons"."""
+        # 0.049 and 0.051 are on two sides of 0.05.
+        digits = 3 if 0.04 < p < 0.06 else 2
+        text = f"p = {p:.{digits}g}" if p >= 0.001 else "p below 0.001"
+        many = self.compared > 1
+        return text + f", corrected for {self.compared} comparisons" * many
+
+    def _lost(self, p: str) -> str:
+        """Of what an interval says, but not the corrected p value."""
+        return f"but among several questions that is not certain ({p})"
 
     def _wish(self) -> str:
         """What would make an unclear result clear."""
-        if len(self.parts) > 1:
+        if self.p_alike < ALPHA:
             return (
-                f"The ratios of the {len(self.parts)} campaigns range from "
-                f"{min(self.ratios):.3f} to {max(self.ratios):.3f}; more campaigns "
-                "would narrow this down."
+                "The campaigns differ from each other: more campaigns would narrow "
+                "this down, more blocks in each would not."
             )
-        n = blocks_needed(self.pool.error * self.blocks**0.5, self.margin)
+        if len(self.parts) > 1:
+            return "More campaigns would narrow this down."
+        sd = self.pool.error * self.blocks**0.5
+        low, high = blocks_range(sd, self.pool.df, self.margin)
         return (
-            f"With this scatter it would take {n} blocks to show that there is no "
-            "difference, if there is none (power 80 %)."
+            f"It would take about {blocks_needed(sd, self.margin)} blocks to show that "
+            "there is no difference, if there is none (power 80 %). It could be "
+            f"{low} to {high}, because {self.blocks} blocks tell the scatter only "
+            "roughly."
         )
 
 
@@ -177,7 +238,7 @@ class Control(TimeRatio):
 
     @property
     def biased(self) -> bool:
-        return not self.interval.low <= 1 <= self.interval.high
+        return self.p_different < ALPHA
 
     @property
     def deviating(self) -> tuple[str, ...]:
@@ -185,7 +246,7 @@ class Control(TimeRatio):
 
         Campaigns that are biased in opposite directions would hide in a mean.
         """
-        limit = (1 - LEVEL) / len(self.parts)
+        limit = ALPHA / (len(self.parts) * self.compared)
         return tuple(x.campaign for x in self.parts if x.mean.p_different < limit)
 
     @property
@@ -197,11 +258,12 @@ class Control(TimeRatio):
             f"Python against itself gives {as_ratio(self.interval)} for "
             f"{PHASES[self.column]} {self.where}"
         )
+        p = self._p(self.p_different)
         if self.biased:
             return (
-                f"Warning: the control failed. {found}, which does not include 1. "
-                "Either this is the one time in twenty when chance does that, or "
-                "the two arms are not treated alike. Do not trust a difference "
+                f"Warning: the control failed. {found}, which does not include 1 "
+                f"({p}). Either this is the one time in twenty when chance does that, "
+                "or the two arms are not treated alike. Do not trust a difference "
                 "between the languages of about "
                 f"{_percent(self.interval.estimate - 1)}."
             )
@@ -210,6 +272,11 @@ class Control(TimeRatio):
                 f"Warning: the control failed in {', '.join(self.deviating)} by more "
                 f"than chance explains. {found}, over all campaigns."
             )
+        if self.pool.p_different < ALPHA:
+            return (
+                f"Control: {found}. It does not include 1, but among several controls "
+                f"that can be chance ({p})."
+            )
         return f"Control: {found}, which includes 1, as it should."
 
 
@@ -217,13 +284,17 @@ class Control(TimeRatio):
 class AccuracyGap(Statement):
     """R's test accuracy minus Python's, as a share from -1 to 1.
 
-    `gap` is None if every pair has the same accuracy to the last digit; then
-    there is no interval, and none is needed.
+    It is of all runs that ended properly, whatever they trained. `gap` is None
+    if every pair has the same accuracy to the last digit; then there is no
+    interval, and none is needed. `p_apart` is the p value of "the difference
+    is beyond the margin" (TOST), corrected for the `compared` gaps.
     """
 
     blocks: int
     margin: float
     gap: Mean | None
+    p_apart: float = 0.0
+    compared: int = 1
 
     def words(self) -> str:
         start = f"Test accuracy {self.where}:"
@@ -232,12 +303,13 @@ class AccuracyGap(Statement):
                 f"{start} the same to the last digit in all {self.blocks} pairs, "
                 "because the same seed gives the same numbers in both languages."
             )
-        gap, low, high = (f"{100 * share:.2f}" for share in self.gap.interval())
-        excluded = self.gap.p_apart(self.margin) < 1 - LEVEL
+        gap, low, high = (f"{100 * x:.2f}" for x in self.gap.interval(MARGIN_LEVEL))
+        excluded = self.p_apart < ALPHA
+        many = f" by {self.compared} comparisons" if self.compared > 1 else ""
         return (
-            f"{start} R minus Python is {gap} points (95 % interval {low} to {high}, "
+            f"{start} R minus Python is {gap} points (90 % interval {low} to {high}, "
             f"{self.blocks} pairs). A difference of {100 * self.margin:g} points or "
-            f"more {'is' if excluded else 'cannot be'} excluded."
+            f"more {'is' if excluded else 'cannot be'} excluded{many}."
         )
 
 
@@ -347,8 +419,90 @@ class KindsOfWork(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherTraining(Statement):
+    """Runs of an arm that ended properly, but with other losses than Python's."""
+
+    arm: str
+    count: int
+    runs: int
+
+    @property
+    def warning(self) -> bool:
+        return True
+
+    def words(self) -> str:
+        return (
+            f"Warning: {NAMES[self.arm]} trained something else in {self.count} of "
+            f"{self.runs} runs {self.where}: with the same seed the losses are not "
+            f"those of {NAMES[REFERENCE]}. The times of these runs are not compared."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended(Statement):
+    """How a campaign ended, if not with the last block of its plan.
+
+    `how` is "unfinished", "cut off" (of the last run only a part is left) or
+    "precision" (the interval was narrow enough); `planned` is 0 if it is not
+    known.
+    """
+
+    campaign: str
+    how: str
+    blocks: int
+    planned: int
+
+    @property
+    def warning(self) -> bool:
+        return self.how != "precision" or self.blocks < NEVER_EARLY
+
+    def words(self) -> str:
+        of = f" of {self.planned}" if self.planned else ""
+        if self.how == "precision":
+            text = (
+                f"ampaign {self.campaign} ended after {self.blocks} blocks, because "
+                "its interval was narrow enough."
+            )
+            if not self.warning:
+                return f"C{text} This does not make the interval less certain."
+            return (
+                f"Warning: c{text} With fewer than {NEVER_EARLY} blocks, an interval "
+                f"that was chosen so holds the true ratio in about "
+                f"{100 * EARLY_COVERAGE:g} % of all cases, not {100 * LEVEL:g} %."
+            )
+        if self.how == "cut off":
+            return (
+                f"Warning: the last line of campaign {self.campaign} is cut off, so "
+                f"that a run is missing. It has {self.blocks}{of} blocks. `python -m "
+                "sidebyside.timing resume` measures the run again."
+            )
+        return (
+            f"Warning: campaign {self.campaign} is unfinished: {self.blocks}{of} "
+            "blocks. `python -m sidebyside.timing resume` measures the others. If it "
+            "was stopped because of what it showed, do not trust its intervals."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours(Statement):
+    """Ratios of a block and of the next are alike: arm, column, correlation."""
+
+    found: tuple[tuple[str, str, float], ...]
+
+    def words(self) -> str:
+        told = "; ".join(f"{NAMES[a]}, {PHASES[c]}: {x:.2f}" for a, c, x in self.found)
+        return (
+            f"Blocks resemble their neighbours {self.where} (correlation of the ratios "
+            f"of one block and the next: {told}). These intervals are wider therefore."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failures(Statement):
-    """Runs that do not count, by (arm, state, number), of all `runs`."""
+    """Runs that do not count, by (arm, state, number), of all `runs`.
+
+    Those that trained something else are not among them.
+    """
 
     counts: tuple[tuple[str, str, int], ...]
     runs: int
@@ -398,6 +552,12 @@ def listed(names: Sequence[str]) -> str:
     if len(names) > 2:
         names = [names[0], f"{len(names) - 1} others"]
     return " and ".join(names)
+
+
+def _span(interval: Interval) -> str:
+    """As in "3.6 to 17 %", for a ratio with an interval without 1."""
+    least, most = sorted(abs(end - 1) for end in interval[1:])
+    return f"{_percent(least).removesuffix(' %')} to {_percent(most)}"
 
 
 def _percent(share: float) -> str:

@@ -5,34 +5,44 @@ R's `verdict()` calls this one, so that both languages say the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from .estimates import ACCURACY_MARGIN, LEVEL, MARGIN, CannotSay, Mean, pool
+from ..common.errors import printable
+from ..timing.format import COMPLETE, DEVICES
+from .estimates import ACCURACY_MARGIN, MARGIN, CannotSay, Mean, pool
 from .figure import draw
 from .pairs import (
+    CONTROL,
+    NAMES,
     PHASES,
     TEST_ACCURACY,
+    checked,
     complete_pairs,
     from_columns,
     log_ratios,
     measured,
-    plain_words,
 )
 from .statements import (
-    CONTROL,
-    NAMES,
+    ALPHA,
     AccuracyGap,
     Agreement,
     Campaigns,
     Control,
+    Ended,
     Failures,
     KindsOfWork,
     LeftOut,
+    Neighbours,
     NotMeasured,
+    OtherTraining,
     Part,
     Statement,
     TimeRatio,
@@ -46,10 +56,11 @@ from .statements import (
 class Verdict:
     """The answer, statement by statement.
 
-    Devices are in order, and on each device the kinds of work: first the one
-    of most machines, or else of most blocks. `print(verdict)` shows all of it
-    as a paragraph, `figure()` draws it on a page, and `write_report()` makes
-    a report of it.
+    Devices are in order, and on each device the kinds of work: photographs
+    first, then what most machines did, or else what has most blocks. The first
+    ratio of R's training is the primary question, whatever the results are.
+    `print(verdict)` shows all of it as a paragraph, `figure()` draws it on a
+    page, and `write_report()` makes a report of it.
     """
 
     statements: tuple[Statement, ...]
@@ -80,6 +91,11 @@ class Verdict:
         return tuple(s for s in self.statements if isinstance(s, TimeRatio))
 
     @property
+    def primary(self) -> TimeRatio:
+        """The ratio that answers the primary question."""
+        return next(f for f in self.findings if f.primary)
+
+    @property
     def biased(self) -> bool:
         """Whether Python differs from itself."""
         return any(f.biased for f in self.findings if isinstance(f, Control))
@@ -93,6 +109,8 @@ class Verdict:
     ) -> TimeRatio:
         """One of the findings: the first, or the one with that campaign.
 
+        `device` is "cpu" or "gpu", in small or in capital letters.
+
         Raises
         ------
         CannotSay
@@ -100,7 +118,11 @@ class Verdict:
         """
         for found in self.findings:
             campaigns = [None, *(part.campaign for part in found.parts)]
-            wanted = (found.arm, found.column, found.device) == (arm, column, device)
+            wanted = (found.arm, found.column, found.device) == (
+                arm,
+                column,
+                device.lower(),
+            )
             if wanted and campaign in campaigns:
                 return found
         raise CannotSay(
@@ -168,37 +190,39 @@ def verdict(
     CannotSay
         If no device has pairs of runs of R and Python to compare.
     """
-    if not 0 < margin < 1 or not 0 < accuracy_margin < 1:
-        raise ValueError(
-            f"margin is {margin}, accuracy_margin {accuracy_margin}; both are "
-            "shares, between 0 and 1 (0.03 is 3 %)."
-        )
-    runs = plain_words(runs)
+    for name, share in (("margin", margin), ("accuracy_margin", accuracy_margin)):
+        if not isinstance(share, Real) or not 0 < share < 1:
+            raise CannotSay(
+                f"The {name} is {printable(repr(share), 60)}, expected a share between "
+                "0 and 1, such as 0.03 for 3 %."
+            )
+    runs = checked(runs)
     rows = measured(runs)
     found: list[Statement] = []
-    for device in ("cpu", "gpu"):
-        if device in set(rows["device"]):
-            of_device = rows[rows["device"] == device]
+    for device in DEVICES:
+        of_device = rows[rows["device"] == device]
+        if len(of_device):
             found += _of_device(of_device, device, margin, accuracy_margin)
         elif device == "gpu":
             found.append(NotMeasured(device=device))
+    found = _corrected(found)
     times = [s for s in found if isinstance(s, TimeRatio)]
     if not times:
         problems = [s.problem for s in found if isinstance(s, Unknown)]
-        raise CannotSay(" ".join(problems))
-    found += _on_campaigns([f for f in times if f.arm == "r"], rows)
+        raise CannotSay(" ".join(dict.fromkeys(problems)))
+    found += _on_campaigns(times, rows)
     # A crash is a crash, in the warm-up block too.
-    lost = runs[runs["state"] != "ok"].groupby(["arm", "state"]).size()
-    if len(lost):
-        counts = tuple((arm, state, int(n)) for (arm, state), n in lost.items())
+    bad = runs[~runs["state"].isin(COMPLETE)].groupby(["arm", "state"]).size()
+    if len(bad):
+        counts = tuple((arm, state, int(n)) for (arm, state), n in bad.items())
         found.append(Failures(counts=counts, runs=len(runs)))
     left_out = [
         LeftOut(device=f.device, of=f.of, what=what)
         for f in times
         for what in f.left_out
     ]
-    found += dict.fromkeys(left_out)
-    return Verdict(tuple(found), margin, accuracy_margin, runs)
+    found += [*_endings(runs), *dict.fromkeys(left_out)]
+    return Verdict((*_other_training(runs), *found), margin, accuracy_margin, runs)
 
 
 def _of_device(
@@ -211,8 +235,10 @@ def _of_device(
         about = {"device": device, "of": of}
         times = list(_times(part, margin, about))
         yield from times
-        if isinstance(times[0], TimeRatio):
-            accuracies.append(_accuracy(part, accuracy_margin, about))
+        accuracy = _accuracy(part, accuracy_margin, about)
+        # What it lacks, the times lack too.
+        if isinstance(accuracy, AccuracyGap) or isinstance(times[0], TimeRatio):
+            accuracies.append(accuracy)
     same = [a for a in accuracies if isinstance(a, AccuracyGap) and a.gap is None]
     if len(same) == len(kinds):
         # What is true of each kind of work is said once.
@@ -223,15 +249,15 @@ def _of_device(
 def _kinds(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The runs of each kind of work, with the names of its campaigns.
 
-    The names are "" if there is only one kind. First comes the work of most
-    machines; if level, that of most blocks.
+    The names are "" if there is only one kind. First come photographs, then
+    the work of most machines; if level, that of most blocks.
     """
     kinds = []
-    for _, part in rows.groupby("work"):
+    for work, part in rows.groupby("work"):
         names = sorted(set(part["campaign"]))
-        done = (part["state"] == "ok") & (part["arm"] == "r")
-        size = (part["machine"].nunique(), done.sum(), names[-1])
-        kinds.append((size, listed(names), part))
+        blocks = len(part[["campaign", "block"]].drop_duplicates())
+        size = (part["machine"].nunique(), blocks, names[-1])
+        kinds.append((("photographs" in work, *size), listed(names), part))
     kinds.sort(key=lambda kind: kind[0], reverse=True)
     return [(names if len(kinds) > 1 else "", part) for _, names, part in kinds]
 
@@ -262,9 +288,9 @@ def _times(
 def _time_ratio(
     rows: pd.DataFrame, arm: str, column: str, margin: float, about: Mapping[str, str]
 ) -> TimeRatio:
-    pairs, tried = complete_pairs(rows, column, arm)
-    samples, parts, problems, left_out = [], [], [], []
-    if lost := tried - len(pairs):
+    pairs, tried, unusable = complete_pairs(rows, column, arm)
+    samples, parts, problems, left_out = [], [], [], [*unusable.values()]
+    if lost := tried - len(pairs) - len(unusable):
         left_out.append(
             f"{lost} of {tried} blocks without a complete pair of {arm} and python"
         )
@@ -279,23 +305,67 @@ def _time_ratio(
             samples.append(logs)
     if not samples:
         raise problems[0]
+    machine = rows.drop_duplicates("campaign").set_index("campaign")["machine"]
+    pooled = pool(samples, [machine[part.campaign] for part in parts])
+    edge = math.log1p(margin)
     kind = Control if arm == CONTROL else TimeRatio
     return kind(
         arm=arm,
         column=column,
-        pool=pool(samples),
+        pool=pooled,
         margin=margin,
         parts=tuple(parts),
         left_out=tuple(left_out),
+        p_different=pooled.p_different,
+        p_apart=pooled.p_apart(edge),
+        p_beyond=pooled.p_beyond(edge),
+        p_alike=pooled.p,
         **about,
     )
+
+
+def _corrected(found: Sequence[Statement]) -> list[Statement]:
+    """The same with R's first ratio as the primary question, all else corrected.
+
+    By Holm's method, in families: the ratios of one arm; whether the campaigns
+    agree, for all of R's ratios; the accuracies.
+    """
+    found = list(found)
+    ratios = [i for i, s in enumerate(found) if isinstance(s, TimeRatio)]
+    of_r = [i for i in ratios if found[i].arm == "r"]
+    for i in of_r[:1]:
+        found[i] = replace(found[i], primary=True)
+    gaps = [i for i, s in enumerate(found) if isinstance(s, AccuracyGap) and s.gap]
+    families = [
+        (["p_alike"], [i for i in of_r if len(found[i].parts) > 1]),
+        (["p_apart"], gaps),
+    ]
+    for arm in NAMES:
+        others = [i for i in ratios if found[i].arm == arm and not found[i].primary]
+        families.append((["p_different", "p_apart", "p_beyond"], others))
+    for names, family in families:
+        for name in names:
+            raw = [getattr(found[i], name) for i in family]
+            count = {"compared": len(raw)} if name == "p_apart" else {}
+            for i, p in zip(family, _holm(raw), strict=True):
+                found[i] = replace(found[i], **{name: p}, **count)
+    return found
+
+
+def _holm(p: Sequence[float]) -> list[float]:
+    """P values corrected by Holm's method (Scandinavian Journal of Statistics 6,
+    1979, 65-70). That of statsmodels collects garbage each time, for a second.
+    """
+    order = np.argsort(p)
+    steps = np.maximum.accumulate(np.arange(len(p), 0, -1) * np.take(p, order))
+    return np.minimum(steps, 1)[np.argsort(order)].tolist()
 
 
 def _accuracy(
     rows: pd.DataFrame, margin: float, about: Mapping[str, str]
 ) -> AccuracyGap | Unknown:
     try:
-        pairs, _ = complete_pairs(rows, TEST_ACCURACY)
+        pairs = complete_pairs(rows, TEST_ACCURACY).table
         gaps = pairs["value"] - pairs["against"]
         gap = None
         if gaps.any():
@@ -305,11 +375,15 @@ def _accuracy(
             gap = Mean.of(means, "campaign") if many else Mean.of(gaps)
     except CannotSay as problem:
         return Unknown(what=TEST_ACCURACY, problem=str(problem), **about)
-    return AccuracyGap(blocks=len(gaps), margin=margin, gap=gap, **about)
+    p_apart = gap.p_apart(margin) if gap else 0.0
+    return AccuracyGap(
+        blocks=len(gaps), margin=margin, gap=gap, p_apart=p_apart, **about
+    )
 
 
-def _on_campaigns(of_r: list[TimeRatio], rows: pd.DataFrame) -> Iterator[Statement]:
+def _on_campaigns(times: list[TimeRatio], rows: pd.DataFrame) -> Iterator[Statement]:
     """How many campaigns and machines there are, and whether they agree."""
+    of_r = [f for f in times if f.arm == "r"]
     heads = [f for f in of_r if f.column == "fit_seconds"]
     if any(f.of for f in heads):
         yield KindsOfWork(kinds=tuple(_works(heads, rows)))
@@ -318,7 +392,7 @@ def _on_campaigns(of_r: list[TimeRatio], rows: pd.DataFrame) -> Iterator[Stateme
         machines = rows.loc[rows["campaign"].isin(names), "machine"].nunique()
         yield Campaigns(device=f.device, of=f.of, names=names, machines=machines)
     for f in of_r:
-        differ = f.pool.p < 1 - LEVEL
+        differ = f.p_alike < ALPHA
         if differ or f.pool.narrow:
             yield Agreement(
                 device=f.device,
@@ -329,6 +403,42 @@ def _on_campaigns(of_r: list[TimeRatio], rows: pd.DataFrame) -> Iterator[Stateme
                 high=max(f.ratios),
                 differ=differ,
             )
+    alike: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
+    for f in times:
+        # A pool's interval is not that of its blocks.
+        if len(f.parts) == 1 and f.pool.widened:
+            found = (f.arm, f.column, f.pool.correlation)
+            alike.setdefault((f.device, f.of), []).append(found)
+    for (device, of), found in alike.items():
+        yield Neighbours(device=device, of=of, found=tuple(found))
+
+
+def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
+    """Campaigns that did not end with the last block of their plan."""
+    if "ended" not in runs:
+        return
+    for campaign, part in runs.groupby("campaign", sort=False):
+        how = part["ended"].iloc[-1]
+        if how in ("unfinished", "cut off", "precision"):
+            done = part[(part["block"] > 0) & (part["state"] != "interrupted")]
+            arms = done.groupby("block")["arm"].nunique()
+            yield Ended(
+                campaign=campaign,
+                how=how,
+                blocks=int((arms == part["arm"].nunique()).sum()),
+                planned=int(part["planned"].max()) if _known(part, "planned") else 0,
+            )
+
+
+def _known(part: pd.DataFrame, column: str) -> bool:
+    return column in part and bool(part[column].notna().any())
+
+
+def _other_training(runs: pd.DataFrame) -> Iterator[OtherTraining]:
+    for (device, arm), part in runs.groupby(["device", "arm"]):
+        count = int((part["state"] == "wrong-loss").sum())
+        if count:
+            yield OtherTraining(device=device, arm=arm, count=count, runs=len(part))
 
 
 def _works(heads: list[TimeRatio], rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -341,6 +451,39 @@ def _works(heads: list[TimeRatio], rows: pd.DataFrame) -> Iterator[tuple[str, st
     shared = set.intersection(*(set(work.split("; ")) for work in found))
     for work, names in found.items():
         yield names, ", ".join(x for x in work.split("; ") if x not in shared)
+
+
+def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
+    """Device to the campaign with the most complete pairs of R and Python.
+
+    The sections of notebook 06 that look at one campaign look at these. Of
+    campaigns with as many pairs it is the last in name.
+
+    Of a campaign that is not finished a warning says so.
+
+    Raises
+    ------
+    CannotSay
+        If no campaign has two pairs.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    problems = []
+    rows = measured(runs)
+    for (device, name), part in rows.groupby(["device", "campaign"]):
+        try:
+            pairs = complete_pairs(part).table
+            Mean.of(log_ratios(pairs))
+        except CannotSay as problem:
+            problems.append(problem)
+            continue
+        found[device] = max(found.get(device, (0, "")), (len(pairs), name))
+    if not found:
+        raise problems[0]
+    names = {device: name for device, (_, name) in found.items()}
+    for ended in _endings(rows[rows["campaign"].isin(names.values())]):
+        if ended.warning:
+            warnings.warn(ended.words().removeprefix("Warning: "), stacklevel=2)
+    return names
 
 
 def from_r(columns: Mapping[str, Any], **margins: float) -> dict[str, Any]:
@@ -360,6 +503,10 @@ def from_r(columns: Mapping[str, Any], **margins: float) -> dict[str, Any]:
                 "ratio": f.interval.estimate,
                 "low": f.interval.low,
                 "high": f.interval.high,
+                "primary": f.primary,
+                "p_different": f.p_different,
+                "p_apart": f.p_apart,
+                "p_beyond": f.p_beyond,
                 "outcome": f.outcome,
             }
             for f in found.findings

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from pathlib import Path
 from typing import NoReturn
 
 import psutil
@@ -19,11 +18,20 @@ from ..common.errors import Sentence, printable
 from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
-from .format import ARMS, DEVICES
-from .loader import NoTimings, timings_directory
+from .format import ARMS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS
+from .loader import NoTimings
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
 from .report import show_text, status_text
 from .sharing import contribute, hand_in, hand_in_instructions, instructions
+
+
+# int() and float() take the digits of all scripts, but of bytes only these ten.
+def whole_number(text: str) -> int:
+    return int(text.encode("ascii"))
+
+
+def number(text: str) -> float:
+    return float(text.encode("ascii"))
 
 
 def _arms(text: str) -> tuple[str, ...]:
@@ -40,51 +48,54 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="begin a campaign")
     short = f"{SHORT.blocks} blocks of {', '.join(SHORT.arms)}"
-    narrow = "continue until the 95 %% interval of the ratio is this narrow (0.02)"
+    narrow = (
+        "continue until the 95 %% interval of the ratio is this narrow (0.02), at "
+        f"least {LEAST_BLOCKS} blocks, and {MORE_BLOCKS} more after that"
+    )
     add = run.add_argument
     add("--short", action="store_true", help=f"for a class, a few minutes: {short}")
     add("--name", help="of the campaign (default: device, date and time)")
-    add("--notebook", type=Path, help="default: notebook 03")
-    add("--blocks", type=int, help=f"default: {BLOCKS}")
-    add("--epochs", type=int, help="default: what the notebook says")
+    add("--notebook", help="default: notebook 03")
+    add("--blocks", type=whole_number, help=f"default: {BLOCKS}")
+    add("--epochs", type=whole_number, help="default: what the notebook says")
     add("--arms", type=_arms, help=f"joined by commas (default: {','.join(ARMS)})")
     add("--device", choices=DEVICES, default="cpu")
-    add("--seed", type=int, default=SEED)
-    add("--precision", type=float, metavar="SHARE", help=narrow)
-    add("--budget", type=float, metavar="MINUTES")
+    add("--seed", type=whole_number, default=SEED)
+    add("--precision", type=number, metavar="SHARE", help=narrow)
+    add("--budget", type=number, metavar="MINUTES")
     most = f"for one run (default: {TIMEOUT:g})"
-    add("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help=most)
-    add("--directory", type=Path, help="where campaigns go")
+    add("--timeout", type=number, default=TIMEOUT, metavar="SECONDS", help=most)
+    add("--directory", help="where campaigns go")
     resume = commands.add_parser(
         "resume", help="continue a campaign that was interrupted"
     )
-    resume.add_argument("campaign", type=Path, help="its folder")
+    resume.add_argument("campaign", help="its folder")
     for command in (run, resume):
         command.add_argument("--progress", choices=progress.KINDS)
     status = commands.add_parser("status", help="which campaigns there are")
-    status.add_argument("--directory", type=Path)
+    status.add_argument("--directory")
     show = commands.add_parser("show", help="one campaign in numbers")
-    show.add_argument("campaign", type=Path, help="its folder")
+    show.add_argument("campaign", help="its folder")
     share = commands.add_parser(
         "contribute", help="a cleaned copy, ready for a pull request"
     )
-    share.add_argument("campaign", type=Path, help="its folder")
-    share.add_argument("--to", type=Path, help="default: data/timings")
+    share.add_argument("campaign", help="its folder")
+    share.add_argument("--to", help="default: data/timings")
     share.add_argument("--name", help="of the copy (default: contributed-...)")
     hand = commands.add_parser(
         "hand-in", help="a cleaned copy as one zip file, for a class"
     )
     add = hand.add_argument
     last = "its folder (default: your finished one that ended last)"
-    add("campaign", type=Path, nargs="?", help=last)
-    add("--to", type=Path, default=Path(), help="default: this folder")
+    add("campaign", nargs="?", help=last)
+    add("--to", default=".", help="default: this folder")
     add("--name", help="how the file's name begins")
     gather = commands.add_parser(
         "collect", help="check what a class handed in, and copy what is good"
     )
     add = gather.add_argument
-    add("folder", type=Path, help="with everybody's zip file")
-    add("--to", type=Path, help="for the good ones (default: FOLDER-good)")
+    add("folder", help="with everybody's zip file")
+    add("--to", help="for the good ones (default: FOLDER-good)")
     also = "take these in, too"
     add("--also", action="append", choices=ON_REQUEST, default=[], help=also)
     return top
@@ -96,6 +107,10 @@ def _stop(*_: object) -> NoReturn:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 if all went well, 1 with a sentence, 130 if stopped."""
+    # Whatever a file is called, and whatever a terminal can show.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     # As Ctrl-C: the run that is under way is ended and recorded.
     for name in (signal.SIGTERM, signal.SIGHUP):
@@ -144,7 +159,7 @@ def _do(options: argparse.Namespace) -> None:
         case "resume":
             resume_campaign(options.campaign, progress=options.progress, began=_began())
         case "status":
-            print(status_text(options.directory or timings_directory()))
+            print(status_text(options.directory))
         case "show":
             print(show_text(options.campaign))
         case "contribute":

@@ -20,7 +20,13 @@ from . import format as layout
 from . import machine as machine_module
 from .cells import TimedProgram, read_programs
 from .format import Block, Plan
-from .loader import timings_directory
+from .loader import (
+    UNFINISHED,
+    as_path,
+    campaign_at,
+    read_campaign,
+    timings_directory,
+)
 from .locks import machine_lock
 from .outcome import finished, judge
 from .plan import Settings, WrongPlan, default_notebook, make_plan, why_enough
@@ -35,7 +41,6 @@ MOST_ATTEMPTS = 3
 # R's and TensorFlow's temporary files.
 LEAST_FREE = 50_000_000
 
-PROGRAMS = "programs.json"
 CURRENT = "current"
 
 
@@ -88,10 +93,10 @@ def run_campaign(
     shown = choose(progress)
     if "arms" in settings:
         settings["arms"] = tuple(settings["arms"])
-    path = default_notebook() if notebook is None else Path(notebook)
+    path = default_notebook() if notebook is None else as_path(notebook)
     programs = read_programs(path)
     plan = make_plan(name, path, programs, Settings(**settings))
-    place = timings_directory() if directory is None else Path(directory)
+    place = timings_directory() if directory is None else as_path(directory)
     # The programs run in their notebook's folder, and write into this one.
     folder = place.resolve() / name
     if (folder / layout.RUNS).exists():
@@ -129,23 +134,22 @@ def resume_campaign(
     Says which run was lost, and removes a line that was not written completely.
     The programs are those that it began with, whatever the notebook says now.
 
-    Raises as `run_campaign()` does, and `WrongRuns` if a file is damaged.
+    Raises as `run_campaign()` does, `NoTimings` if there is no campaign, and
+    `WrongRuns` if a file is damaged.
     """
     began = time.monotonic() if began is None else began
-    folder = Path(path).resolve()
+    folder = campaign_at(path).resolve()
     shown = choose(progress)
-    if not (folder / layout.RUNS).is_file():
-        raise WrongPlan(f"{folder} is no campaign: there is no {layout.RUNS} in it")
     plan = layout.read_plan(folder)
-    if layout.is_finished(folder):
+    if read_campaign(folder).attrs["ended"] not in UNFINISHED:
         shown.say(f"{plan.campaign} is finished; there is nothing to do.")
         return folder
     programs, directory = _read_programs(folder, plan)
     with machine_lock(plan.campaign), _said_if_full(folder):
-        if lost := layout.repair(folder):
+        if layout.repair(folder):
             shown.say(
-                f"The last line of {layout.RUNS} was not written completely; "
-                f"{lost} bytes are cut off."
+                f"The last line of {layout.RUNS} was not written completely and is "
+                "removed."
             )
         rows = layout.read_rows(folder)
         campaign = Campaign(folder, plan, programs, directory, rows, shown, began)
@@ -179,7 +183,7 @@ def _check_room(folder: Path) -> None:
 
 def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], Path]:
     """The programs that a campaign began with, and where they run."""
-    path = folder / PROGRAMS
+    path = folder / layout.PROGRAMS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         programs = {
@@ -190,6 +194,8 @@ def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], P
         if found == plan.programs:
             return programs, Path(content["directory"])
         problem = f"its programs' SHA-256 are not those in {layout.PLAN}"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "it is missing, as in every copy; resume the folder itself"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"it cannot be read: {error}"
     raise Stopped(
@@ -250,11 +256,11 @@ class Campaign:
         programs = {name: x.stages for name, x in self.programs.items()}
         programs |= {"directory": str(self.directory)}
         text = json.dumps(programs, indent=1) + "\n"
-        files.write_whole(self.folder / PROGRAMS, text)
-        layout.write_machine(self.folder, machine)
+        files.write_whole(self.folder / layout.PROGRAMS, text)
+        layout.write_json(self.folder, layout.MACHINE, machine)
         layout.write_plan(self.folder, self.plan)
         # Last: it is this file that makes the folder a campaign.
-        layout.start_rows(self.folder)
+        layout.write_rows(self.folder, ())
         self._note("began")
 
     def prepare_again(self) -> None:
@@ -486,7 +492,7 @@ class Campaign:
             },
             "disturbed": disturbed,
         }
-        layout.write_end(self.folder, end)
+        layout.write_json(self.folder, layout.END, end)
         for finding in disturbed:
             self.progress.say(f"Meanwhile {finding}.")
         # As one would write it from here, if that is shorter.

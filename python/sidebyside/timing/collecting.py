@@ -7,7 +7,6 @@ import csv
 import os
 import shlex
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from . import loader
 from .format import WrongRuns
 from .loader import NoTimings
 from .plan import WrongPlan
-from .report import machine_lines
+from .report import machine_lines, missing_text
 from .sharing import copy_campaign, pack
 
 LIST = "collected.csv"
@@ -32,7 +31,7 @@ LIST = "collected.csv"
 STATES = {
     "ok": "good",
     "twice": "handed in twice",
-    "unfinished": "not finished",
+    "unfinished": "unfinished",
     "other-work": "of other work",
     "wrong": "wrong",
     "no-hand-in": "not a hand-in",
@@ -64,6 +63,7 @@ class HandIn:
     blocks: int = 0
     versions: str = ""
     fingerprint: str = ""
+    runs: set = field(default_factory=set)
     work: loader.Work = ()
     place: loader.Seen | None = None
 
@@ -119,21 +119,20 @@ def collect(
     WrongPlan
         If the folder for the good ones holds something else, or cannot be written.
     """
-    source = Path(folder)
+    source = loader.as_path(folder)
     whole = source.absolute()
-    target = whole.with_name(f"{whole.name}-good") if to is None else Path(to)
-    if target.resolve() == source.resolve():
+    target = whole.with_name(f"{whole.name}-good") if to is None else loader.as_path(to)
+    if os.path.realpath(target) == os.path.realpath(source):
         raise WrongPlan(f"{target} is where they were handed in; name another")
     try:
         found = [x for path in _listed_in(source) for x in _below(path, target)]
     except OSError as problem:
         raise NoTimings(
-            f"{printable(whole)} cannot be read ({problem.strerror})"
+            f"{whole} cannot be read ({problem.strerror}), expected a folder with "
+            "everybody's zip files"
         ) from problem
     if not found:
-        raise NoTimings(
-            f"{printable(whole)} is empty; put the files that were handed in into it"
-        )
+        raise NoTimings(f"{whole} is empty; put the files that were handed in into it")
     _compare(found, also)
     try:
         _write(target, found)
@@ -197,27 +196,25 @@ def _look(path: Path) -> HandIn:
 
 def _read(path: Path) -> HandIn:
     _check_sizes(path)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        table = loader.read_campaign(path)
+    table = loader.read_campaign(path)
     plan, machine = layout.read_plan(path), layout.read_machine(path)
-    end = layout.read_end(path)
+    end, ended = layout.read_end(path), table.attrs["ended"]
     found = HandIn(
         path,
-        "ok" if end and end["complete"] else "unfinished",
+        "ok" if end and end["complete"] and ended != "unfinished" else "unfinished",
         campaign=plan.campaign,
         blocks=_blocks(table),
         machine=machine["id"],
         fingerprint=loader.fingerprint(table),
+        runs=loader.runs_of(table),
         work=loader.work_of(plan, machine),
         versions=", ".join(machine_lines(machine)[1:]),
         place=table.attrs["place"],
     )
     lost = int((table["state"] != "ok").sum())
-    cut_off = any(issubclass(x.category, layout.CutOff) for x in told)
+    missing = missing_text(plan, table)
     notes = {
-        "not finished": found.state != "ok",
-        "the last line was cut off": cut_off,
+        missing: missing,
         f"{lost} of {len(table)} runs are not ok": lost,
         "the machine was busy": machine.get("busy"),
     }
@@ -251,13 +248,16 @@ def _blocks(table: pd.DataFrame) -> int:
 
 def _compare(found: list[HandIn], also: Collection[str]) -> None:
     """Leave out copies and other work; give what is left its names."""
-    first: dict[str, HandIn] = {}
+    first: dict[tuple, HandIn] = {}
     usable = [x for x in found if x.state in ("ok", "unfinished")]
-    # A finished copy is used before one that is not.
-    for x in sorted(usable, key=lambda x: x.state != "ok"):
-        other = first.setdefault(x.fingerprint, x)
-        if other is not x:
-            x.state, x.notes = "twice", [f"the same runs as {other.path.name}"]
+    # Of copies, a finished one is used, and the one with most in it.
+    for x in sorted(usable, key=lambda x: (x.state != "ok", -x.blocks, -len(x.runs))):
+        if both := [run for run in x.runs if run in first]:
+            some = "the same" if len(both) == len(x.runs) else f"{len(both)} of the"
+            x.notes = [f"{some} runs as {first[both[0]].path.name}"]
+            x.state = "twice"
+        else:
+            first |= dict.fromkeys(x.runs, x)
     usable = [x for x in usable if x.state != "twice"]
     counts = Counter(x.work for x in usable)
     for x in usable:
@@ -355,7 +355,7 @@ def collected_text(collected: Collected) -> str:
     told = [f"{counts[x]} {words}" for x, words in STATES.items() if counts[x]]
     lines += ["", f"{len(found)} in {printable(collected.source)}: {', '.join(told)}."]
     for x in filter(counts.get, ON_REQUEST):
-        lines.append(f"`--also {x}` takes in those {STATES[x]}, too.")
+        lines.append(f"`--also {x}` takes in what is {STATES[x]}, too.")
     if not good:
         return "\n".join([*lines, "None of them can be pooled."])
     machines = len({x.machine for x in good})
@@ -365,10 +365,10 @@ def collected_text(collected: Collected) -> str:
             f"{'s' * (machines > 1)}, as far as can be known; campaigns of one machine "
             "are not independent."
         )
-    target = collected.target.absolute()
+    target = printable(collected.target.absolute(), 4096)
     lines += [
         f"The good ones are in {target}. To pool them, open notebook 06 with",
-        f"  SIDEBYSIDE_TIMINGS={shlex.quote(str(target))} make lab",
+        f"  SIDEBYSIDE_TIMINGS={shlex.quote(target)} make lab",
         "or put this line into its first cell and run all cells:",
         f"  %env SIDEBYSIDE_TIMINGS={target}",
     ]

@@ -7,6 +7,7 @@ that reads checks what it reads: files may come from a stranger.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import errno
@@ -16,7 +17,7 @@ import json
 import math
 import os
 import re
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ MACHINE = "machine.json"
 RUNS = "runs.csv"
 END = "end.json"
 EVENTS = "events.jsonl"
+PROGRAMS = "programs.json"
 
 SHARED = (PLAN, MACHINE, RUNS, END)
 """What an analysis needs, and all that is shared."""
@@ -102,6 +104,7 @@ REQUIRED = COLUMNS[: COLUMNS.index("message") + 1]
 # The least and the most that a number may be, alone or in a list. A loss may be
 # anything, NaN included.
 MOST_SECONDS = 30 * 86400.0  # 30 days: a column in milliseconds is noticed
+RESOLUTION = 1e-6  # what the clocks count
 LIMITS = {
     "run": (1, 2**31),
     "block": (0, 2**31),
@@ -120,17 +123,20 @@ LIMITS = {
     "accuracy": (0.0, 1.0),
     "val_accuracy": (0.0, 1.0),
 }
-WHOLE = ("run", "block", "position", "seed", "epochs", "exit_code")
 # Any other number may be missing.
 NEVER_MISSING = ("run", "block", "position", "seed", "epochs")
+WHOLE = (*NEVER_MISSING, "exit_code")
 STARTED = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)"
 )
 
 INTERVAL = "95 % interval of the mean log ratio of the blocks (paired log-t)"
 SEQUENTIAL = "fixed-width sequential design"
-LEAST_BLOCKS = 10
+LEAST_BLOCKS = 20
 """How many blocks a sequential campaign has before it looks at its interval."""
+MORE_BLOCKS = 10
+"""How many blocks it adds when the interval is narrow enough: without them its
+intervals would be a little too narrow (tests/statistics/simulation.py)."""
 
 # Bytes of a file that somebody hands in: 3,500 rows of ten epochs, 10,000
 # blocks. A small zip file could promise a thousand times as much.
@@ -162,18 +168,20 @@ class Precision:
     Attributes
     ----------
     half_width
-        The campaign ends after the first block at which the interval's upper
-        limit is at most this much above its estimate, relatively: for 0.02
-        and a ratio of 1.10, at 1.122.
+        The interval is narrow enough when its upper limit is at most this much
+        above its estimate, relatively: for 0.02 and a ratio of 1.10, at 1.122.
     quantity
         What the interval is about.
+    least_blocks, more_blocks
+        `LEAST_BLOCKS` and `MORE_BLOCKS`; in older files as they were then.
     """
 
     half_width: float
     quantity: str
     interval: str = INTERVAL
     rule: str = SEQUENTIAL
-    least_blocks: int = LEAST_BLOCKS
+    least_blocks: int = 10
+    more_blocks: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,14 +218,6 @@ class Plan:
         if "r" in self.arms and "python" in self.arms:
             return "r", "python"
         return (self.arms[-1], self.arms[0]) if len(self.arms) > 1 else None
-
-    def as_text(self) -> str:
-        """JSON, with a line for each block."""
-        content = asdict(self)
-        order = content.pop("order")
-        head = json.dumps(content, indent=1, ensure_ascii=False)
-        blocks = ",\n  ".join(json.dumps(block) for block in order)
-        return head[:-2] + f',\n "order": [\n  {blocks}\n ]\n}}\n'
 
 
 @dataclass(frozen=True)
@@ -258,10 +258,6 @@ class WrongRuns(Sentence, ValueError):
 
 class _Missing(WrongRuns):
     """The file is not there."""
-
-
-class CutOff(UserWarning):
-    """The last line of a file is incomplete; it is left out."""
 
 
 def now() -> str:
@@ -314,8 +310,10 @@ def _unpacked(path: Path) -> bytes:
         return archive.read(str(campaigns[0] / path.name), MOST_SHARED[path.name])
 
 
-def _wrong(path: Path, what: str, column: str = "") -> WrongRuns:
-    return WrongRuns([Problem(path, None, column, what)])
+def _wrong(
+    path: Path, what: str, column: str = "", line: int | None = None
+) -> WrongRuns:
+    return WrongRuns([Problem(path, line, column, what)])
 
 
 # --- plan.json, machine.json, end.json
@@ -361,6 +359,7 @@ _SCHEMAS = {
             half_width=_number(1e-9, 1e3),
             **dict.fromkeys(("quantity", "interval", "rule"), _TEXT),
             least_blocks=_number(1, 10**6, "integer"),
+            more_blocks=_number(0, 10**6, "integer"),
         )
         | {"type": ["object", "null"]},
         budget_minutes=_number(1e-9, 1e9, ["number", "null"]),
@@ -412,7 +411,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     """An object that follows its schema, all of which can be written again."""
     data = _read_bytes(path)
     try:
-        found = json.loads(data)
+        found = json.loads(data, object_pairs_hook=_object_of)
         _check_usable(found)
     except (ValueError, RecursionError) as problem:
         what = f"the file cannot be read as JSON ({problem})"
@@ -426,6 +425,14 @@ def _read_json(path: Path) -> dict[str, Any]:
         what = f"found {ascii(problem.value)[:60]}, which{rule}"
         column = problem.name.removeprefix("data").lstrip(".")
         raise _wrong(path, what, column[:100]) from problem
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"the key {names.most_common(1)[0][0]!r} is in it twice")
+    return found
 
 
 def _check_usable(value: Any, depth: int = MOST_DEPTH) -> None:
@@ -454,9 +461,10 @@ def _tidy(value: Any) -> Any:
     return _FORBIDDEN.sub("", value) if isinstance(value, str) else value
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
+    """Write `machine.json`, or `end.json`, without which nothing is finished."""
     text = json.dumps(_tidy(content), indent=1, ensure_ascii=False)
-    files.write_whole(path, text + "\n")
+    files.write_whole(folder / name, text + "\n")
 
 
 def _made(kind: type, content: Mapping[str, Any]) -> Any:
@@ -488,8 +496,12 @@ def read_plan(folder: str | Path) -> Plan:
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Write `plan.json`."""
-    files.write_whole(folder / PLAN, plan.as_text())
+    """Write `plan.json`, with a line for each block."""
+    content = asdict(plan)
+    blocks = ",\n  ".join(json.dumps(block) for block in content.pop("order"))
+    head = json.dumps(content, indent=1, ensure_ascii=False).removesuffix("\n}")
+    text = head + f',\n "order": [\n  {blocks}\n ]\n}}\n'
+    files.write_whole(folder / PLAN, text)
 
 
 def read_machine(folder: str | Path) -> dict[str, Any]:
@@ -501,11 +513,6 @@ def read_machine(folder: str | Path) -> dict[str, Any]:
     return _read_json(Path(folder) / MACHINE)
 
 
-def write_machine(folder: Path, machine: Mapping[str, Any]) -> None:
-    """Write `machine.json`."""
-    _write_json(folder / MACHINE, machine)
-
-
 def read_end(folder: str | Path) -> dict[str, Any] | None:
     """`end.json`; None if it is not there, `WrongRuns` if it is no end.
 
@@ -515,11 +522,6 @@ def read_end(folder: str | Path) -> dict[str, Any] | None:
         return _read_json(Path(folder) / END)
     except _Missing:
         return None
-
-
-def write_end(folder: Path, end: Mapping[str, Any]) -> None:
-    """Write `end.json`, without which a campaign is not finished."""
-    _write_json(folder / END, end)
 
 
 def is_finished(folder: str | Path) -> bool:
@@ -550,20 +552,12 @@ def row_text(row: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def start_rows(folder: Path) -> None:
-    """Write a `runs.csv` without rows, which makes the folder a campaign.
-
-    `plan.json` and `machine.json` have to be there already: whenever a
-    campaign is killed, what has a `runs.csv` can be resumed.
-    """
-    for name in (PLAN, MACHINE):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(errno.ENOENT, "has to be written first", name)
-    write_rows(folder, ())
-
-
 def write_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Replace `runs.csv`, which is always either the old or the new one."""
+    """Replace `runs.csv`, which is always either the old or the new one.
+
+    It makes the folder a campaign, so it comes after `plan.json` and `machine.json`:
+    whenever a campaign is killed, what has a `runs.csv` can be resumed.
+    """
     text = ",".join(COLUMNS) + "\n" + "".join(map(row_text, rows))
     files.write_whole(folder / RUNS, text)
 
@@ -594,24 +588,17 @@ def _append(path: Path, line: str) -> None:
         os.close(handle)
 
 
-def repair(folder: Path) -> int:
-    """Cut `runs.csv` back to its last whole line; how many bytes were lost.
+def repair(folder: Path) -> bool:
+    """Make `runs.csv` end with a whole line; whether an incomplete one is removed.
 
-    An incomplete line was being written when the process was killed or the
-    power went off.
+    Such a line was being written when the process was killed or the power went
+    off. `WrongRuns` if the file is none of ours.
     """
-    data = (folder / RUNS).read_bytes()
-    whole = _whole_lines(data)
-    # Without any whole line it is not ours; reading says so.
-    if not whole or whole == data:
-        return 0
-    files.write_whole(folder / RUNS, whole)
-    return len(data) - len(whole)
-
-
-def _whole_lines(data: bytes) -> bytes:
-    # After a power cut a file may also end in zeros.
-    return data[: data.rfind(b"\n") + 1]
+    runs = _Runs(folder)
+    whole = "".join(f"{line}\n" for line in runs.lines).encode()
+    if whole != (folder / RUNS).read_bytes():
+        files.write_whole(folder / RUNS, whole)
+    return runs.cut_off
 
 
 # --- events.jsonl
@@ -651,37 +638,38 @@ def read_table(folder: str | Path) -> pd.DataFrame:
     `()` where nothing was measured; numbers that were not measured are NaN,
     `exit_code` is Int64; `started` is a time in UTC; campaign, arm, device and
     state are categories. `WrongRuns` has file, line and column of everything that
-    the first check to fail has found; `CutOff` warns of an incomplete last line,
-    which is left out.
+    the first check to fail has found. An incomplete last line is left out, and
+    `attrs["cut_off"]` is true then.
     """
-    return _Runs(Path(folder)).table()
+    runs = _Runs(Path(folder))
+    table = runs.table()
+    table.attrs["cut_off"] = runs.cut_off
+    return table
 
 
 def read_rows(folder: str | Path) -> list[dict[str, Any]]:
     """The same as dictionaries, as they were written; None: not measured."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CutOff)
-        runs = _Runs(Path(folder))
+    runs = _Runs(Path(folder))
     table = runs.table().astype(object)
     table["started"] = runs.text["started"]
     return table.where(table.notna(), None).to_dict("records")
 
 
 class _Runs:
-    """The rows of one file; the first check that fails ends it."""
+    """The rows of one file; the first check that fails ends it.
+
+    `lines` are those that count; `cut_off` is true if one more was incomplete.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / RUNS
         self.plan = read_plan(folder)
-        data = _read_bytes(self.path)
-        whole = _whole_lines(data)
-        if len(whole) < len(data):
-            what = (
-                f"{self.path}: the last line is incomplete and is left out; "
-                "`python -m sidebyside.timing resume` removes it"
-            )
-            warnings.warn(printable(what, 1000), CutOff, stacklevel=4)
-        self._read(whole)
+        self.lines, ended = _lines(self.path, _read_bytes(self.path))
+        self.names = self._header(self.lines[0])
+        self.cut_off = not ended and not self._can_be_read(self.lines[1:][-1:])
+        if self.cut_off:
+            self.lines.pop()
+        self._read(self.lines[1:])
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame({name: self._column(name) for name in COLUMNS})
@@ -703,20 +691,40 @@ class _Runs:
 
     # --- the columns
 
-    def _read(self, data: bytes) -> None:
+    def _header(self, line: str) -> list[str]:
+        """The names of the columns."""
+        names = _fields(line) or [line]
+        if twice := [x for x in names if names.count(x) > 1]:
+            what = f"found the column {twice[0]!r} twice, expected it once"
+        elif tuple(names[: len(REQUIRED)]) == REQUIRED:
+            return names
+        else:
+            what = f"found {line[:100]!r}, expected {','.join(REQUIRED)}"
+            if separators := {";", "\t"} & set(line):
+                what = f"the fields are separated by {separators.pop()!r}, expected ','"
+                what += "; use the file as it was before a spreadsheet saved it"
+        raise _wrong(self.path, what, line=1)
+
+    def _read(self, lines: Sequence[str]) -> None:
         """The fields of each column."""
-        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        header, *lines = text.removeprefix("\ufeff").split("\n")[:-1] or [""]
-        names = header.split(",")
-        if tuple(names[: len(REQUIRED)]) != REQUIRED or len(set(names)) < len(names):
-            what = f"found {header[:100]!r}, expected {','.join(REQUIRED)}"
-            raise WrongRuns([Problem(self.path, 1, "", what)])
         # By the name "", a row as it is in the file.
         self.text: dict[str, Sequence[str]] = {"": lines}
-        rows = [_fields(line, len(names)) for line in lines]
-        self._check([x is not None for x in rows], "", f"{len(names)} fields")
-        columns = zip(*rows, strict=True) if rows else [()] * len(names)
-        self.text |= dict(zip(names, columns, strict=True))
+        count = len(self.names)
+        rows = [_fields(line) for line in lines]
+        good = [x is not None and len(x) == count for x in rows]
+        self._check(good, "", f"{count} fields")
+        columns = zip(*rows, strict=True) if rows else [()] * count
+        self.text |= dict(zip(self.names, columns, strict=True))
+
+    def _can_be_read(self, lines: Sequence[str]) -> bool:
+        """Whether all fields are there, and each is what its column holds."""
+        try:
+            self._read(lines)
+            for name in COLUMNS:
+                self._column(name)
+        except WrongRuns:
+            return False
+        return True
 
     def _column(self, name: str) -> Any:
         if name not in self.text:
@@ -737,12 +745,12 @@ class _Runs:
 
     def _numbers(self, name: str) -> Any:
         low, high = LIMITS[name]
-        texts = [x or "nan" for x in self.text[name]]
-        # One by one only if one of them is no number.
-        found = _floats(texts) or [(_floats([x]) or [math.nan])[0] for x in texts]
-        values = np.array(found, dtype=float)
+        values = np.array([_number_in(x) for x in self.text[name]], dtype=float)
         good = (values >= low) & (values <= high)
         expected = f"a number from {low:g} to {high:g}"
+        if name.endswith("_seconds"):
+            good &= (values == 0) | (abs(values) >= RESOLUTION)
+            expected += f", 0 or at least {RESOLUTION:g}"
         if name in WHOLE:
             good &= np.floor(values) == values
             expected = f"a whole number from {low} to {high}"
@@ -819,6 +827,9 @@ class _Runs:
         most = table["process_seconds"] * 1.001 + 0.06
         good = incomplete | (table[[*STAGE_COLUMNS]].sum(axis=1) <= most)
         self._check(good, "process_seconds", "at least the sum of the stages")
+        most = table["fit_seconds"] * 1.001 + 0.06
+        good = incomplete | (table["epoch_seconds"].map(sum) <= most)
+        self._check(good, "fit_seconds", "at least the sum of the epochs")
 
     def _check_losses(self, table: pd.DataFrame) -> None:
         """Whether the state of each run is what its losses say."""
@@ -838,36 +849,53 @@ class _Runs:
         self._check(good, "state", what)
 
 
-def _fields(line: str, count: int) -> list[str] | None:
-    """The fields of a line, None if there are not so many."""
+def _lines(path: Path, data: bytes) -> tuple[list[str], bool]:
+    """The lines up to the last that is not blank, and whether that has its end."""
+    body = data.rstrip()
+    ended = b"\n" in data[len(body) :]
+    body = body.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
+    if not body.strip(b"\0"):
+        raise _wrong(path, "the file is empty, or has only zeros in it")
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 0 in body[:2]:
+        raise _wrong(path, "the file is in UTF-16, expected UTF-8; save it as UTF-8")
+    what, place = "", body.find(b"\r")
+    if place >= 0:
+        what = "the line ends with CR, expected LF or CR LF; save it with those"
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as problem:
+        # The last line may be cut off within a character.
+        text = body.decode(errors="replace")
+        if ended or b"\n" in body[problem.start :]:
+            place = problem.start
+            what = f"found the byte 0x{body[place]:x}, expected UTF-8; save it as UTF-8"
+    if what:
+        raise _wrong(path, what, line=body.count(b"\n", 0, place) + 1)
+    return text.split("\n"), ended
+
+
+def _fields(line: str) -> list[str] | None:
+    """The fields of a line, None if a quote is wrong."""
     try:
         # Most lines have no quotes, and a split takes a third of the time.
-        row = next(csv.reader([line], strict=True)) if '"' in line else line.split(",")
+        return next(csv.reader([line], strict=True)) if '"' in line else line.split(",")
     except csv.Error:
         return None
-    return row if len(row) == count else None
 
 
 # Python's float() takes much more: "1_000", "infinity", " 1", digits of other
 # scripts.
-_NUMBERS = re.compile(r"[0-9eE+.nainf-]*")
+_NUMBERS = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf)|nan", re.ASCII | re.I)
 
 
-def _floats(texts: Sequence[str]) -> list[float] | None:
-    """All as numbers, None if one is none."""
-    if not _NUMBERS.fullmatch("".join(texts)):
-        return None
-    try:
-        return list(map(float, texts))
-    except ValueError:
-        return None
+def _number_in(text: str) -> float | None:
+    return float(text) if _NUMBERS.fullmatch(text) else None
 
 
 def _list(text: str, limits: tuple[float, float] | None) -> tuple[float, ...] | None:
     """Numbers joined by ";", None if they are none or beyond the limits."""
-    found = _floats(text.split(";")) if text else []
-    if found is None or (
-        limits and not all(limits[0] <= x <= limits[1] for x in found)
-    ):
-        return None
-    return tuple(found)
+    found = [_number_in(x) for x in text.split(";")] if text else []
+    low, high = limits or (-math.inf, math.inf)
+    # A loss may be NaN, which is between no limits.
+    good = all(x is not None and (low <= x <= high or not limits) for x in found)
+    return tuple(found) if good else None

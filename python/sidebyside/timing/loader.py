@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import reprlib
+import stat
+import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,25 +19,39 @@ import pandas as pd
 
 from ..common.archives import is_archive
 from ..common.collector import paused
-from ..common.errors import Sentence
+from ..common.errors import Sentence, printable
 from ..common.files import data_directory, project_directory
 from .format import (
     PLAN,
+    PROGRAMS,
     RUNS,
     Plan,
     Problem,
     WrongRuns,
     is_finished,
+    read_end,
     read_machine,
     read_plan,
     read_table,
 )
+from .plan import precise_enough
 
 ENVIRONMENT = "SIDEBYSIDE_TIMINGS"
 # How a folder is named whose measurements everybody has, and one that a
 # reader sent in.
 REFERENCE = "reference-"
 CONTRIBUTED = "contributed-"
+
+
+# How a campaign may have ended: all blocks were run; the interval was narrow
+# enough; the minutes were spent; it was not carried out, or runs are missing; the
+# last line of runs.csv is incomplete, so that run is missing.
+UNFINISHED = ("unfinished", "cut off")
+ENDS = ("planned", "precision", "budget", *UNFINISHED)
+
+
+class CutOff(UserWarning):
+    """The last line of a file is incomplete; it is left out."""
 
 
 class NoTimings(Sentence, RuntimeError):
@@ -57,52 +76,70 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row per run, in the order in which they ran, with the columns of
-        `runs.csv` (data/timings/README.md) and two more: `work`, what was
+        `runs.csv` (data/timings/README.md) and four more: `work`, what was
         trained, in words, so that campaigns with other words are another
-        question; and `machine`, the anonymous name of the machine
+        question; `machine`, the anonymous name of the machine
         (containers of one server are one machine, as far as can be known:
-        `machine_names()` says how). `format.read_table()` describes the
-        types. `attrs["folders"]` says where each campaign is.
+        `machine_names()` says how); `planned`, how many blocks the plan has
+        after the warm-up; and `ended`, one of `ENDS`. `format.read_table()`
+        describes the types. `attrs["folders"]` says where each campaign is.
 
     Raises
     ------
     WrongRuns
         With file, line and column of what is not as it should be; the first
-        check to fail ends it.
+        check to fail ends it. Also if two campaigns share runs.
     NoTimings
-        If nothing was found, with what to do.
+        If nothing was found, or something else, with what to do.
     """
     found = campaign_folders(*folders)
     with paused():  # a million numbers stay
         tables = [read_campaign(folder) for folder in found]
-    names, runs = {}, {}
+    names = {}
     for folder, table in zip(found, tables, strict=True):
         name = table.attrs["campaign"]
         other = names.setdefault(name, folder)
         if other is not folder:
             what = f"campaign {name!r} is in {other} too; load one of the two"
             raise WrongRuns([Problem(folder / PLAN, None, "campaign", what)])
-        other = runs.setdefault(fingerprint(table), folder)
-        if other is not folder and len(table):
-            what = f"these runs are in {other} too, under another name; load one"
-            raise WrongRuns([Problem(folder / RUNS, None, "", what)])
+        if table.attrs["ended"] == "cut off":
+            warnings.warn(_cut_off(folder), CutOff, stacklevel=2)
     machines = machine_names([x.attrs["place"] for x in tables])
     for table, machine in zip(tables, machines, strict=True):
         table["machine"] = machine
         table.attrs = {}
     whole = pd.concat(tables, ignore_index=True)
-    for name in ("campaign", "work", "machine"):
+    _refuse_copies(whole, names)
+    for name in ("campaign", "work", "machine", "ended"):
         whole[name] = pd.Categorical(whole[name], whole[name].unique())
     whole.attrs = {"folders": {name: str(folder) for name, folder in names.items()}}
     return whole
 
 
+def _refuse_copies(runs: pd.DataFrame, folders: Mapping[str, Path]) -> None:
+    problems = []
+    for (other, copy), shared in shared_runs(runs).items():
+        what = f"{shared} of these runs are in {folders[other]} too, so one is a copy "
+        what += "of the other; load one of the two"
+        problems.append(Problem(folders[copy] / RUNS, None, "", what))
+    if problems:
+        raise WrongRuns(problems)
+
+
+def _cut_off(folder: Path) -> str:
+    rest = "get the file again, if it is whole elsewhere"
+    if (folder / PROGRAMS).is_file():
+        rest = f"`python -m sidebyside.timing resume {folder}` measures that run again"
+    what = f"{folder / RUNS}: the last line is incomplete and is left out; {rest}"
+    return printable(what, 1000)
+
+
 def campaign_folders(*folders: str | Path) -> list[Path]:
     """The campaigns that `load_campaigns()` would load, in its order."""
     if not folders and (named := os.environ.get(ENVIRONMENT)):
-        folders = tuple(Path(x).expanduser() for x in named.split(os.pathsep))
+        folders = tuple(filter(None, named.split(os.pathsep)))
     if folders:
-        return [x for folder in folders for x in _campaigns_in(Path(folder))]
+        return [x for folder in folders for x in _campaigns_in(as_path(folder))]
     places = [timings_directory()]
     if (project := project_directory()) is not None:
         places.append(project / "data" / "timings")
@@ -110,17 +147,47 @@ def campaign_folders(*folders: str | Path) -> list[Path]:
     reference = [x for x in found if x.name.startswith(REFERENCE)]
     contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
     own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
+    # What the reader has contributed is a copy of the reader's own.
+    mine = {run for x in own for run in runs_of(read_table(x))}
+    if mine:
+        contributed = [x for x in contributed if not mine & runs_of(read_table(x))]
     if not (chosen := own or reference):
         where = " or ".join(map(str, places))
         raise NoTimings(f"no measurements in {where}; `make timings` makes some")
     return chosen + contributed
 
 
+def runs_of(table: pd.DataFrame) -> set[tuple[Any, float]]:
+    """What tells runs from each other: when each began, and how long it took.
+
+    Clocks count microseconds: two runs that agree in both are one run. Those that
+    have no `process_seconds` are left out.
+    """
+    known = table[table["process_seconds"].notna()]
+    return set(zip(known["started"], known["process_seconds"], strict=True))
+
+
+def shared_runs(runs: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Campaigns that are copies of each other, whatever their names.
+
+    For each pair (the first, a later one) how many runs both have. Parts of a copy
+    may be missing: one run in common is enough. Nothing can be said of a table
+    without the columns `started` and `process_seconds`.
+    """
+    if not {"started", "process_seconds"} <= set(runs):
+        return {}
+    first: dict[tuple[Any, float], str] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, part in runs.groupby("campaign", sort=False, observed=True):
+        others = [first.setdefault(run, name) for run in runs_of(part)]
+        counts.update((other, name) for other in others if other != name)
+    return dict(counts)
+
+
 def fingerprint(table: pd.DataFrame) -> str:
-    """Of what was measured: the same for a copy, whatever its name.
+    """For the names of files, which have to differ: depends on what was measured.
 
     Eight hexadecimal digits of a SHA-256 of the runs' seconds and states.
-    Clocks count microseconds, so no two measurements agree in all of them.
     """
     digest = hashlib.sha256()
     for name in ("block", "position", "process_seconds", "fit_seconds"):
@@ -140,18 +207,72 @@ def _below(place: Path) -> list[Path]:
     return sorted(x.parent for x in place.glob(f"*/{RUNS}"))
 
 
-def _campaigns_in(folder: Path) -> list[Path]:
-    if is_archive(folder) or (folder / RUNS).is_file():
-        return [folder]
-    found, what = _below(folder), "not there"
-    if folder.is_dir():
-        found, what = [*found, *filter(is_archive, folder.iterdir())], "a folder"
-    if found:
-        return sorted(found)
+def as_path(given: object) -> Path:
+    """A path that somebody named; `NoTimings` says what it is instead."""
+    what = ""
+    if not isinstance(given, str | os.PathLike):
+        what = f"{printable(reprlib.repr(given))} ({type(given).__name__})"
+    elif not os.fspath(given):
+        what = "an empty text"
+    if what:
+        raise NoTimings(
+            f"found {what}, expected the path of a folder, such as 'data/timings/me'; "
+            "several are given one by one"
+        )
+    try:
+        os.stat(path := Path(given).expanduser())
+    except OSError:
+        pass
+    except (ValueError, RuntimeError):  # no name of a file, or of a user
+        raise NoTimings(f"found {given!r}, which no folder can be called") from None
+    return path
+
+
+def campaign_at(given: object) -> Path:
+    """A campaign's folder or zip file; `NoTimings` says what is there instead."""
+    path = as_path(given)
+    if what := _instead(path):
+        raise NoTimings(f"{_shown(path)} is {what}, expected a campaign: {_CAMPAIGN}")
+    return path
+
+
+def _shown(path: Path) -> str:
     # Whoever named it from elsewhere sees where it was looked for.
+    return printable(path.absolute(), 4096)
+
+
+_CAMPAIGN = f"a folder with {RUNS}, or such a folder as a .zip file"
+
+
+def _instead(path: Path) -> str:
+    """What is at a path instead of a campaign; "" if one is."""
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            names = os.listdir(path)
+            kind = f"a folder without {RUNS}" if names else "an empty folder"
+            return "" if RUNS in names else kind
+    except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return "a link that leads nowhere" if path.is_symlink() else "not there"
+        raise NoTimings(
+            f"{_shown(path)} cannot be read ({problem.strerror})"
+        ) from problem
+    if is_archive(path):
+        return ""
+    if (path.parent / RUNS).exists():
+        return f"one file of the campaign {_shown(path.parent)}"
+    return "a file"
+
+
+def _campaigns_in(folder: Path) -> list[Path]:
+    if not (what := _instead(folder)):
+        return [folder]
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    if found := [x for x in inside if not _instead(x)]:
+        return found
     raise NoTimings(
-        f"{folder.absolute()} is {what}, expected a campaign (a folder with {RUNS}, "
-        "or such a folder as a zip file) or a folder of campaigns"
+        f"{_shown(folder)} is {what}, expected a campaign ({_CAMPAIGN}) or a folder "
+        "of campaigns"
     )
 
 
@@ -162,17 +283,34 @@ def read_campaign(folder: str | Path) -> pd.DataFrame:
     """One campaign, checked; as `load_campaigns()`.
 
     `attrs["campaign"]` is its name, `attrs["place"]` where and when it was
-    measured.
+    measured, `attrs["ended"]` one of `ENDS`.
     """
     plan, described = read_plan(folder), read_machine(folder)
     table = read_table(folder)
     table["work"] = work_in_words(work_of(plan, described))
     table["machine"] = described["id"]
+    table["planned"] = plan.blocks
+    table["ended"] = ended = _ended(folder, plan, table)
     ends = table["started"] + pd.to_timedelta(table["process_seconds"], unit="s")
     ids = described["id"], described.get("boot", "")
     place = Seen(*ids, table["started"].min(), ends.max())
-    table.attrs = {"campaign": plan.campaign, "place": place}
+    table.attrs = {"campaign": plan.campaign, "place": place, "ended": ended}
     return table
+
+
+def _ended(folder: str | Path, plan: Plan, table: pd.DataFrame) -> str:
+    """One of `ENDS`, which the rows have to confirm."""
+    if table.attrs["cut_off"]:
+        return "cut off"
+    end = read_end(folder)
+    if end is None or not end["complete"]:
+        return "unfinished"
+    if (table["state"] != "interrupted").sum() == len(plan.places()):
+        return "planned"
+    columns = ["block", "arm", "state", "fit_seconds"]
+    if precise_enough(plan, table[columns].to_dict("records")):
+        return "precision"
+    return "unfinished" if plan.budget_minutes is None else "budget"
 
 
 # --- one machine, the same work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ from ..common.errors import Sentence
 from ..common.files import project_directory
 from . import format as layout
 from .cells import TimedProgram
-from .format import SEQUENTIAL, Block, Plan, Precision
-from .ratio import paired_ratio
+from .format import LEAST_BLOCKS, MORE_BLOCKS, SEQUENTIAL, Block, Plan, Precision
+from .ratio import Ratio, paired_ratio
 
 BLOCKS = 10
 # With a precision instead of a number: how many blocks there are at most.
@@ -53,8 +54,9 @@ class Settings:
         Of the order of the arms and the seeds of the blocks.
     precision
         Continue until the 95 % interval of the ratio of the fit stages is this
-        narrow (0.02: its upper limit is 2 % above the estimate or less). A
-        fixed-width sequential design.
+        narrow (0.02: its upper limit is 2 % above the estimate or less) after at
+        least `LEAST_BLOCKS` blocks, and then for `MORE_BLOCKS` more. A fixed-width
+        sequential design.
     budget
         Minutes after which no new block begins.
     timeout
@@ -88,8 +90,8 @@ class Settings:
                 raise WrongPlan(f"{name} is {value}; expected at least 1")
         for name in ("precision", "budget", "timeout"):
             value = getattr(self, name)
-            # Not `<= 0`, because of NaN.
-            if value is not None and not value > 0:
+            # NaN is in no range.
+            if value is not None and not 0 < value < math.inf:
                 raise WrongPlan(f"{name} is {value}; expected more than 0")
         if self.precision is not None and len(arms) < 2:
             raise WrongPlan("a precision is that of a ratio, which needs two arms")
@@ -118,7 +120,7 @@ def make_plan(
     Raises `WrongPlan` if it makes no sense, and `NoProgram` if the notebook does
     not let the epochs and the seed be chosen.
     """
-    if not layout.NAME.fullmatch(name):
+    if not (isinstance(name, str) and layout.NAME.fullmatch(name)):
         raise WrongPlan(
             f"the campaign's name {name!r} becomes a folder: letters, "
             "digits, '.', '_' and '-', please"
@@ -151,7 +153,8 @@ def make_plan(
     if rule is None:
         return plan
     quantity = "fit_seconds, {} over {}".format(*plan.pair())
-    return replace(plan, precision=Precision(rule, quantity))
+    counts = {"least_blocks": LEAST_BLOCKS, "more_blocks": MORE_BLOCKS}
+    return replace(plan, precision=Precision(rule, quantity, **counts))
 
 
 def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
@@ -167,7 +170,7 @@ def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
 def _own_epochs(program: TimedProgram) -> int:
     """What the notebook's parameters cell sets."""
     epochs = program.parameters().get("epochs", "")
-    if not epochs.isdecimal():
+    if not (epochs.isascii() and epochs.isdecimal()):
         raise WrongPlan(
             f"{program.notebook.name}: the parameters cell sets no whole number "
             "`epochs`; choose the number of epochs"
@@ -194,17 +197,27 @@ def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> s
     spent
         Seconds that the campaign has taken, in all its sessions.
     """
-    rule, pair, budget = plan.precision, plan.pair(), plan.budget_minutes
-    ratio = paired_ratio(rows, pair) if rule and pair else None
-    if (
-        ratio is not None
-        and ratio.blocks >= rule.least_blocks
-        and ratio.half_width <= rule.half_width
-    ):
-        return (
-            f"after {ratio.blocks} blocks the interval's half-width is "
+    if ratio := precise_enough(plan, rows):
+        rule = plan.precision
+        reason = (
+            f"after {ratio.blocks} blocks the interval's half-width was "
             f"{ratio.half_width:.4f}, at most {rule.half_width:g}"
         )
+        if rule.more_blocks:
+            reason += f"; {rule.more_blocks} more were run, as planned"
+        return reason
+    budget = plan.budget_minutes
     if budget is not None and spent >= budget * 60:
         return f"the budget of {budget:g} minutes is spent"
     return ""
+
+
+def precise_enough(plan: Plan, rows: Iterable[Mapping[str, Any]]) -> Ratio | None:
+    """The ratio, if its interval was narrow and the blocks after that were run."""
+    rule, pair = plan.precision, plan.pair()
+    if rule is None or pair is None:
+        return None
+    ratio = paired_ratio(rows, pair, without_last=rule.more_blocks)
+    if ratio is None or ratio.blocks < rule.least_blocks:
+        return None
+    return ratio if ratio.half_width <= rule.half_width else None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..common import running
+from ..common.errors import printable
 from ..common.running import duration
 from .format import COMPLETE, Plan
 from .ratio import paired_ratio
@@ -19,7 +20,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A sentence for the reader."""
-        print(text, flush=True)
+        print(printable(text, 10_000), flush=True)
 
     def begin(
         self, plan: Plan, rows: Sequence[Mapping[str, Any]], spent: float = 0.0

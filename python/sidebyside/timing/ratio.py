@@ -36,13 +36,14 @@ def paired_ratio(
     rows: Iterable[Mapping[str, Any]],
     pair: tuple[str, str],
     column: str = "fit_seconds",
+    without_last: int = 0,
 ) -> Ratio | None:
     """The first arm's time over the second's, from blocks with both.
 
     In every block the log of the ratio; its mean over the blocks, plus and
     minus the t quantile times the standard error, and back from the log.
-    The warm-up and runs that are not "ok" do not count. None if no block has
-    both.
+    The warm-up and runs that are not "ok" do not count, nor do so many of the last
+    blocks. None if no block has both.
     """
     times: dict[int, dict[str, float]] = {}
     for row in rows:
@@ -55,6 +56,7 @@ def paired_ratio(
         for block in times.values()
         if first in block and second in block
     ]
+    logs = logs[: len(logs) - without_last]
     if not logs:
         return None
     mean = statistics.fmean(logs)

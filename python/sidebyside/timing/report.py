@@ -11,7 +11,15 @@ import pandas as pd
 
 from ..common.errors import printable
 from . import format as layout
-from .loader import campaign_folders
+from .loader import (
+    UNFINISHED,
+    NoTimings,
+    as_path,
+    campaign_at,
+    campaign_folders,
+    read_campaign,
+    timings_directory,
+)
 from .locks import holder
 from .progress import duration
 from .ratio import paired_ratio
@@ -19,39 +27,51 @@ from .ratio import paired_ratio
 CLOCKS = ("process_seconds", *layout.STAGE_COLUMNS)
 
 
-def status_text(place: Path) -> str:
-    """Which campaigns a folder has, and how far each is."""
+def status_text(given: str | Path | None = None) -> str:
+    """Which campaigns a folder has, by default the reader's, and how far each is."""
+    place = timings_directory() if given is None else as_path(given)
+    if place.exists() and not place.is_dir():
+        raise NoTimings(f"{place} is a file, expected the folder of your campaigns")
     folders = sorted(x.parent for x in place.glob(f"*/{layout.RUNS}"))
     lines = []
     now = holder()
     if now is not None:
         who = f": {now['campaign']}, process {now['pid']}" if now else ""
-        lines.append(f"A campaign is under way on this machine{who}.")
+        lines.append(printable(f"A campaign is under way on this machine{who}."))
     for folder in folders:
         try:
             plan = layout.read_plan(folder)
-            rows = layout.read_rows(folder)
-            end = layout.read_end(folder) or {}
+            missing = missing_text(plan, read_campaign(folder))
+            state = missing or f"finished: {_reason(layout.read_end(folder))}"
         except layout.WrongRuns as problem:
             damaged = f"{folder.name}: damaged: {problem.problems[0]}"
             lines.append(printable(damaged, 500))
             continue
-        done = len([x for x in rows if x["state"] != "interrupted"])
-        if end.get("complete"):
-            state = f"finished: {end.get('reason', 'nothing is said why')}"
-        elif plan.precision is not None:
-            state = f"not finished, {done} runs so far"
-        else:
-            state = f"not finished, {done} of {len(plan.places())} runs"
         lines.append(
-            f"{folder.name}: {plan.device}, {', '.join(plan.arms)}, "
+            f"{printable(folder.name)}: {plan.device}, {', '.join(plan.arms)}, "
             f"{plan.epochs} epochs; {state}"
         )
-    return "\n".join(lines or [f"There is no campaign in {place}."])
+    return "\n".join(lines or [f"There is no campaign in {printable(place)}."])
 
 
-def show_text(folder: Path) -> str:
+def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
+    """Such as "unfinished: 4 of 10 blocks"; "" if nothing is missing.
+
+    `runs` is what `read_campaign()` gives.
+    """
+    ended = runs.attrs["ended"]
+    if ended not in UNFINISHED:
+        return ""
+    counted = runs[(runs["state"] != "interrupted") & (runs["block"] > 0)]
+    done = (counted.groupby("block").size() == len(plan.arms)).sum()
+    most = "at most " if plan.precision else ""
+    what = "the last line is " if ended == "cut off" else ""
+    return f"{what}{ended}: {done} of {most}{plan.blocks} blocks"
+
+
+def show_text(given: str | Path) -> str:
     """One campaign: clocks by arm, ratios, and whatever went wrong."""
+    folder = campaign_at(given)
     plan = layout.read_plan(folder)
     rows = layout.read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
@@ -61,7 +81,7 @@ def show_text(folder: Path) -> str:
     shown = shown.rename_axis(None).rename(columns=lambda x: x.removesuffix("_seconds"))
     lines = [
         f"{plan.campaign}: {plan.device}, {plan.epochs} epochs, "
-        f"{plan.notebook}; medians in seconds, warm-up left out",
+        f"{printable(plan.notebook)}; medians in seconds, warm-up left out",
         "",
         shown.to_string(float_format="{:.3f}".format, na_rep="-", col_space=9),
         "",
@@ -75,7 +95,9 @@ def show_text(folder: Path) -> str:
                     f"{pair[0]} over {pair[1]}, {what}: {ratio} "
                     f"({ratio.blocks} blocks, 95 % interval)"
                 )
-    lines += ["", *_went_wrong(rows), *_end_lines(folder)]
+    missing = missing_text(plan, read_campaign(folder))
+    lines += ["", *_went_wrong(rows), *([f"{missing}."] if missing else [])]
+    lines += _end_lines(layout.read_end(folder))
     return "\n".join(lines).rstrip()
 
 
@@ -93,17 +115,23 @@ def _went_wrong(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _end_lines(folder: Path) -> list[str]:
-    end = layout.read_end(folder)
+def _reason(end: Mapping[str, Any]) -> str:
+    return printable(end.get("reason", "nothing is said why"), 500)
+
+
+def _end_lines(end: Mapping[str, Any] | None) -> list[str]:
     if not end or not end["complete"]:
-        return ["Not finished."]
-    line = f"Ended: {end.get('reason', 'nothing is said why')}"
+        return []
+    line = f"Ended: {_reason(end)}"
     if overhead := end.get("overhead"):
         line += (
             f"; {duration(overhead['seconds'])}, of which the experiment itself "
             f"took {overhead['share']:.2%}"
         )
-    return [f"{line}.", *(f"Meanwhile {x}." for x in end.get("disturbed", []))]
+    return [
+        f"{line}.",
+        *(f"Meanwhile {printable(x)}." for x in end.get("disturbed", [])),
+    ]
 
 
 def describe_machines(*folders: str | Path) -> str:

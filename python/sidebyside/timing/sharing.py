@@ -17,12 +17,15 @@ from typing import Any
 
 import pandas as pd
 
-from ..common.errors import Sentence
+from ..common.errors import Sentence, printable
 from ..common.files import project_directory, written_whole
 from . import format as layout
 from .loader import (
     CONTRIBUTED,
     REFERENCE,
+    UNFINISHED,
+    as_path,
+    campaign_at,
     fingerprint,
     read_campaign,
     timings_directory,
@@ -66,12 +69,12 @@ def contribute(
     ------
     WrongPlan
         If the campaign is not finished, or there cannot be a copy of that name.
-    WrongRuns
-        If a file of the campaign is not as it should be.
+    NoTimings, WrongRuns
+        If there is no campaign, or a file of it is not as it should be.
     NotClean
         If a name is left; nothing is written then.
     """
-    source = Path(path)
+    source = campaign_at(path)
     table, secrets = _finished(source)
     if to is None:
         project = project_directory()
@@ -80,7 +83,7 @@ def contribute(
         to = project / "data" / "timings"
     if name is None:
         name = _name(table.attrs["campaign"], table.attrs["place"].id, secrets)
-    target = Path(to) / name
+    target = as_path(to) / name
     with _cleaned_copy(source, name, secrets) as copy:
         try:
             shutil.copytree(copy, target)
@@ -92,7 +95,7 @@ def contribute(
 def _finished(source: Path) -> tuple[pd.DataFrame, list[str]]:
     """The runs of a finished campaign, and what must not be shared of it."""
     table = read_campaign(source)
-    if not layout.is_finished(source):
+    if table.attrs["ended"] in UNFINISHED:
         raise WrongPlan(
             f"{source} is not finished; `python -m sidebyside.timing resume "
             f"{source}` does the rest"
@@ -130,10 +133,10 @@ def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) ->
     plan = replace(plan, campaign=copy.name, design=_cleaned(plan.design, secrets))
     copy.mkdir(parents=True)
     layout.write_plan(copy, plan)
-    layout.write_machine(copy, _cleaned(machine, secrets))
+    layout.write_json(copy, layout.MACHINE, _cleaned(machine, secrets))
     layout.write_rows(copy, rows)
     if end is not None:
-        layout.write_end(copy, _cleaned(end, secrets))
+        layout.write_json(copy, layout.END, _cleaned(end, secrets))
 
 
 def pack(folder: Path, file: Path) -> None:
@@ -177,14 +180,14 @@ def hand_in(
 
     Raises
     ------
-    WrongPlan, WrongRuns, NotClean
+    WrongPlan, NoTimings, WrongRuns, NotClean
         As `contribute()`; `WrongPlan` also if there is no finished campaign.
     """
-    source = last_finished() if path is None else Path(path)
+    source = last_finished() if path is None else campaign_at(path)
     table, secrets = _finished(source)
     whole = f"{name or 'hand-in'}-{fingerprint(table)}"
     with _cleaned_copy(source, whole, secrets) as copy:
-        folder = Path(to)
+        folder = as_path(to)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{whole}.zip"
         pack(copy, target)
@@ -209,8 +212,9 @@ def last_finished() -> Path:
 
 def hand_in_instructions(target: Path) -> str:
     """What to do with the file, in words."""
+    place = printable(target.absolute(), 4096)
     return (
-        f"{target.absolute()}\nis what you measured, without user names, host names "
+        f"{place}\nis what you measured, without user names, host names "
         "and paths. Give this one file to\nyour teacher. (In JupyterLab: right click "
         f"on it in the list of files, Download.) In the\nclass's picture your line is "
         f"called {target.stem}."
@@ -219,9 +223,9 @@ def hand_in_instructions(target: Path) -> str:
 
 def instructions(target: Path) -> str:
     """What to do with the copy, in words."""
-    name = target.name
+    name, place = target.name, printable(target, 4096)
     return (
-        f"{target} is a copy without user names, host names and paths. Look through "
+        f"{place} is a copy without user names, host names and paths. Look through "
         "its files;\nthen, in your fork of the project,\n"
         f"  git add data/timings/{name}\n"
         f'  git commit -m "Timings: {name}"\n'

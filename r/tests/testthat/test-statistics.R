@@ -72,6 +72,10 @@ test_that("verdict() says in R what it says in Python", {
   expect_false(found$biased)
   expect_identical(found$findings$outcome[1], "slower")
   expect_equal(found$findings$ratio[1], 1.15)
+  expect_identical(which(found$findings$primary), 1L)
+  of_r <- subset(found$findings, arm == "r")
+  expect_true(all(of_r$p_different < 0.05 & of_r$p_beyond < 0.05))
+  expect_true(all(of_r$p_apart > 0.05))
   expect_output(print(found), "R is slower")
 })
 
@@ -83,6 +87,45 @@ test_that("verdict() goes by the rows and the margins it is given", {
   found <- verdict(runs)
   expect_identical(found$findings$blocks[1], 9L)
   expect_match(found$text, "R 1 crashed")
+})
+
+test_that("a table may be of the reader's own making", {
+  runs <- load_campaigns(made_up(ratio = 1.15))
+  own <- runs
+  own$arm <- factor(own$arm)
+  own$device <- "CPU"
+  own$started <- as.POSIXct(own$started, tz = "UTC")
+  class(own) <- c("tbl_df", "tbl", "data.frame")
+  expect_identical(verdict(own)$text, verdict(runs)$text)
+})
+
+test_that("a table that is none is an error in a sentence", {
+  runs <- load_campaigns(made_up(blocks = 3L))
+  for (none in list(as.list(runs), NULL, "runs", runs$arm, mean)) {
+    expect_error(verdict(none), "^The runs are of class .* a data frame")
+    expect_error(main_campaigns(none), "^The runs are of class ")
+  }
+  for (share in list(NULL, "x", c(0.1, 0.2), NA, 0, 1L, TRUE, list(0.1), mean)) {
+    expect_error(verdict(runs, share), "^The margin is .*between 0 and 1")
+    expect_error(verdict(runs, 0.03, share), "^The accuracy_margin is")
+  }
+  spoilt <- list(
+    list("block", factor(runs$block), "Row 1 .* '0' as its block, expected"),
+    list("block", replace(runs$block, 5, -1), "Row 5 .* -1.0 as its block"),
+    list("block", replace(runs$block, 5, NA), "Row 5 .* nothing as its block"),
+    list("arm", replace(runs$arm, 5, NA), "Row 5 .* as its arm, expected one"),
+    list("arm", replace(runs$arm, 5, "julia"), "'julia' as its arm"),
+    list("state", replace(runs$state, 5, "done"), "'done' as its state"),
+    list("device", "tpu", "'tpu' as its device, expected one of cpu"),
+    list("fit_seconds", paste(runs$fit_seconds), "as its fit_seconds")
+  )
+  for (case in spoilt) {
+    expect_error(verdict(replace(runs, case[[1]], case[[2]])), case[[3]])
+  }
+  expect_error(verdict(cbind(runs, runs["block"])), "several columns")
+  expect_error(verdict(runs[names(runs) != "arm"]), "lacks the column arm")
+  copy <- transform(runs, campaign = "renamed")
+  expect_error(verdict(rbind(runs, copy)), "made-up and renamed have 16 runs")
 })
 
 test_that("what cannot be said is an error in a sentence", {
