@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -108,22 +109,21 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         table["machine"] = machine
         table.attrs = {}
     whole = pd.concat(tables, ignore_index=True)
-    copies = [
-        Problem(
-            names[copy] / RUNS,
-            None,
-            "",
-            f"{shared} of these runs are in {names[other]} too, so one is a copy of "
-            "the other; load one of the two",
-        )
-        for (other, copy), shared in shared_runs(whole).items()
-    ]
-    if copies:
-        raise WrongRuns(copies)
+    _refuse_copies(whole, names)
     for name in ("campaign", "work", "machine", "ended"):
         whole[name] = pd.Categorical(whole[name], whole[name].unique())
     whole.attrs = {"folders": {name: str(folder) for name, folder in names.items()}}
     return whole
+
+
+def _refuse_copies(runs: pd.DataFrame, folders: Mapping[str, Path]) -> None:
+    problems = []
+    for (other, copy), shared in shared_runs(runs).items():
+        what = f"{shared} of these runs are in {folders[other]} too, so one is a copy "
+        what += "of the other; load one of the two"
+        problems.append(Problem(folders[copy] / RUNS, None, "", what))
+    if problems:
+        raise WrongRuns(problems)
 
 
 def _cut_off(folder: Path) -> str:
@@ -251,9 +251,9 @@ def _instead(path: Path) -> str:
             names = os.listdir(path)
             kind = f"a folder without {RUNS}" if names else "an empty folder"
             return "" if RUNS in names else kind
-    except (FileNotFoundError, NotADirectoryError):
-        return "a link that leads nowhere" if path.is_symlink() else "not there"
     except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return "a link that leads nowhere" if path.is_symlink() else "not there"
         raise NoTimings(
             f"{_shown(path)} cannot be read ({problem.strerror})"
         ) from problem
