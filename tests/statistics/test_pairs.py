@@ -122,9 +122,9 @@ SPOILT = {
     ),
     "no partner": (no_partner, "No block"),
     "missing": (lambda runs: runs.assign(fit_seconds=np.nan), "fit_seconds"),
-    "negative": (lambda runs: runs.assign(fit_seconds=-1.0), "above zero"),
-    "zero": (lambda runs: runs.assign(fit_seconds=0.0), "above zero"),
-    "infinite": (lambda runs: runs.assign(fit_seconds=np.inf), "finite"),
+    "negative": (lambda runs: runs.assign(fit_seconds=-1.0), "microsecond"),
+    "zero": (lambda runs: runs.assign(fit_seconds=0.0), "microsecond"),
+    "infinite": (lambda runs: runs.assign(fit_seconds=np.inf), "to 30 days"),
     "one block": (lambda runs: runs[runs["block"] <= 1], "There is 1 block"),
     "no scatter": (lambda runs: runs.assign(fit_seconds=10.0), "same in all 10 blocks"),
     # No table of runs.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from ..common.colours import PYTHON, PYTHON_LIGHT, R_LIGHT, R
 from ..common.errors import printable
 from .estimates import Mean
-from .pairs import CONTROL, NAMES, PHASES
+from .pairs import CONTROL, NAMES, PHASES, POSSIBLE
 from .statements import MARGIN_LEVEL, TimeRatio
 
 TITLE = "R and Python: does the language change the time?"
@@ -138,7 +137,7 @@ def _logarithmic(set_scale, axis) -> None:
 
 def _draw_runs(runs: pd.DataFrame, axes) -> None:
     seconds = runs["fit_seconds"]
-    good = (runs["state"] == "ok") & (seconds > 0) & np.isfinite(seconds)
+    good = (runs["state"] == "ok") & seconds.between(*POSSIBLE)
     done = runs[good & (runs["block"] > 0)].reset_index(drop=True)
     place = done.groupby(["campaign", "device", "block"]).ngroup()
     for (arm, device), part in done.groupby(["arm", "device"]):

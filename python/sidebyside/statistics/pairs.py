@@ -17,6 +17,7 @@ from ..timing.format import (
     DEVICES,
     EPOCH_COLUMNS,
     FIRST_ARM,
+    MOST_SECONDS,
     STATES,
 )
 from ..timing.loader import ENDS, shared_runs
@@ -33,6 +34,9 @@ NAMES = {
 PHASES = {"fit_seconds": "training", "process_seconds": "the whole process"}
 TEST_ACCURACY = "test accuracy"
 """The last value of `val_accuracy`, a share from 0 to 1: a column of `checked()`."""
+
+POSSIBLE = 1e-6, MOST_SECONDS
+"""No other time is compared. With these, no ratio is too large for a float."""
 
 
 # --- the table, whoever made it
@@ -183,7 +187,7 @@ class Pairs(NamedTuple):
     `table` has a row for each that can be compared, with the columns
     `campaign`, `block`, `value` (of the arm) and `against` (of Python).
     `tried` is the number of blocks, complete or not. `unusable` has those with
-    a time that is not above zero and finite, and says so.
+    an impossible time, and says so.
     """
 
     table: pd.DataFrame
@@ -210,7 +214,7 @@ def complete_pairs(
     ------
     CannotSay
         If there is nothing to compare: an arm without a completed run, no
-        block with both, no time that is above zero.
+        block with both, no time that is possible.
     """
     rows = rows[rows["arm"].isin([arm, REFERENCE])]
     is_time = column != TEST_ACCURACY
@@ -225,7 +229,7 @@ def complete_pairs(
         )
     if is_time:
         # Missing is a run, not its time.
-        values = done[column].where(np.isfinite(done[column]), 0)
+        values = done[column].where(done[column].between(*POSSIBLE), 0)
         done = done.assign(**{column: values})
     table = done.pivot(index=place, columns="arm", values=column)
     table = table.rename(columns={arm: "value", REFERENCE: "against"}).dropna()
@@ -237,17 +241,11 @@ def complete_pairs(
     usable = (table > 0).all(axis=1) | (not is_time)
     if not usable.any():
         raise CannotSay(
-            f"No block has two times that can be compared: {column} has to be above "
-            "zero and finite."
+            f"No block has two times that can be compared: {column} has to be from a "
+            "microsecond to 30 days."
         )
-    unusable = {
-        (
-            campaign,
-            block,
-        ): f"block {block} of {campaign}, because {column} is not above "
-        "zero and finite in both runs"
-        for campaign, block in table.index[~usable]
-    }
+    why = f"because {column} is not from a microsecond to 30 days in both runs"
+    unusable = {x: f"block {x[1]} of {x[0]}, {why}" for x in table.index[~usable]}
     return Pairs(table[usable].reset_index(), rows.groupby(place).ngroups, unusable)
 
 

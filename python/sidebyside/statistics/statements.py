@@ -134,7 +134,7 @@ class TimeRatio(Statement):
         about = f"{PHASES[self.column]} {self.where}"
         # The one interval that decides is the other one.
         same = self.arm == "r" and self.outcome == SAME
-        found = f"{self.interval.estimate:.3f}" if same else as_ratio(self.interval)
+        found = _number(self.interval.estimate) if same else as_ratio(self.interval)
         found += f" times as long as Python, from {self.blocks} pairs of runs."
         if self.arm != "r":
             return f"For {about} {NAMES[self.arm]} takes {found}"
@@ -541,10 +541,12 @@ class LeftOut(Statement):
 
 
 def as_ratio(interval: Interval) -> str:
-    return (
-        f"{interval.estimate:.3f} (95 % interval {interval.low:.3f} to "
-        f"{interval.high:.3f})"
-    )
+    ratio, low, high = map(_number, interval)
+    return f"{ratio} (95 % interval {low} to {high})"
+
+
+def _number(ratio: float) -> str:
+    return f"{ratio:.3f}" if ratio < 1000 else f"{ratio:.1e}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -563,6 +565,8 @@ def _span(interval: Interval) -> str:
 def _percent(share: float) -> str:
     """With two digits that count: 12 %, 1.2 %, 0.12 %."""
     percent = abs(share) * 100
+    if percent >= 10_000:
+        return f"{percent:.0e} %"
     if percent >= 9.95:
         return f"{percent:.0f} %"
     return f"{percent:.1f} %" if percent >= 0.095 else f"{percent:.2f} %"

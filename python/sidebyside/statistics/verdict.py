@@ -51,6 +51,9 @@ from .statements import (
     listed,
 )
 
+LEAST_MARGIN = 1e-4
+"""Nobody can show that a difference is smaller."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -191,10 +194,10 @@ def verdict(
         If no device has pairs of runs of R and Python to compare.
     """
     for name, share in (("margin", margin), ("accuracy_margin", accuracy_margin)):
-        if not isinstance(share, Real) or not 0 < share < 1:
+        if not isinstance(share, Real) or not LEAST_MARGIN <= share < 1:
             raise CannotSay(
                 f"The {name} is {printable(repr(share), 60)}, expected a share between "
-                "0 and 1, such as 0.03 for 3 %."
+                f"0 and 1 (and at least {LEAST_MARGIN:g}), such as 0.03 for 3 %."
             )
     runs = checked(runs)
     rows = measured(runs)
