@@ -864,7 +864,7 @@ def test_any_name_can_be_drawn_and_written(case, tmp_path):
     assert all(len(label) <= 80 for label in labels)
 
 
-def test_a_letter_is_drawn_by_whatever_font_has_it():
+def test_a_letter_is_drawn_by_whatever_font_has_it(monkeypatch):
     """Some font here has a letter that the usual one lacks."""
     from matplotlib import font_manager as fonts
 
@@ -872,6 +872,9 @@ def test_a_letter_is_drawn_by_whatever_font_has_it():
         path = fonts.findfont(fonts.FontProperties(family=[name]))
         return set(fonts.get_font(path).get_charmap())
 
+    deleted = fonts.FontEntry(fname="/nowhere/font.ttf", name="Deleted")
+    known = [deleted, *fonts.fontManager.ttflist]
+    monkeypatch.setattr(fonts.fontManager, "ttflist", known)
     usual = letters("DejaVu Sans")
     rare = max(x for x in letters("STIXGeneral") - usual if chr(x).isprintable())
     runs = made_up_campaign(campaign=f"rare {chr(rare)}").assign(work="other")

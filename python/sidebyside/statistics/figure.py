@@ -66,7 +66,10 @@ def _fonts_for(letters: set[str]) -> tuple[list[str], dict[int, str]]:
     from matplotlib import font_manager as fonts
 
     def has(path: str) -> set[int]:
-        font = fonts.get_font(path)
+        try:
+            font = fonts.get_font(path)
+        except (OSError, RuntimeError):  # deleted since the list was made, or damaged
+            return set()
         # The others are pictures of one size.
         return set(font.get_charmap()) if font.scalable else set()
 

@@ -473,8 +473,8 @@ class Ended(Statement):
         if self.how == "cut off":
             return (
                 f"Warning: the last line of campaign {self.campaign} is cut off, so "
-                f"that a run is missing. It has {self.blocks}{of} blocks. `python -m "
-                "sidebyside.timing resume` measures the run again."
+                f"that a run is missing; it has {self.blocks}{of} blocks. Get the file "
+                "again, or measure the rest by `python -m sidebyside.timing resume`."
             )
         return (
             f"Warning: campaign {self.campaign} is unfinished: {self.blocks}{of} "
