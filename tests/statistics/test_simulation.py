@@ -5,10 +5,14 @@ each of which has to be within its limits or three Monte Carlo errors of them.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 import simulation
+from made_up import ARMS, made_up_campaign
 from scipy import special
+from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval, Mean
+from sidebyside.statistics.pairs import CONTROL, PHASES
 from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS, Plan, Precision
 from sidebyside.timing.plan import why_enough
 
@@ -55,6 +59,36 @@ def test_sequential_campaigns_end_as_the_projects_own():
             if why_enough(plan, rows, 0):
                 break
         assert block == end
+
+
+def test_simulated_verdicts_are_the_projects_own():
+    # Where all else is equal, `verdict()` begins with the last name.
+    works = ["two", "one"]
+    rng = np.random.default_rng(1)
+    for logs in simulation.times(rng, 3, 2, 1, 10, scatter=0.03):
+        campaigns = []
+        for epochs, (name, of_work) in enumerate(zip(works, logs, strict=True), 1):
+            runs = made_up_campaign(arms=ARMS[:3], campaign=name, epochs=epochs)
+            runs[list(PHASES)] = 30.0
+            for arm, of_arm in zip(("r", CONTROL), of_work, strict=True):
+                warm_up = np.zeros((2, 1))
+                ratios = np.exp(np.hstack([warm_up, of_arm[:, 0]]))
+                runs.loc[runs["arm"] == arm, list(PHASES)] *= ratios.T
+            campaigns.append(runs)
+        own, simulated = (
+            {(s.of, s.arm, s.column): s for s in findings}
+            for findings in (
+                verdict(pd.concat(campaigns)).findings,
+                simulation.statements(logs, works),
+            )
+        )
+        assert own.keys() == simulated.keys() and len(own) == 8
+        for key, a in own.items():
+            b = simulated[key]
+            assert (a.primary, a.outcome, a.surely) == (b.primary, b.outcome, b.surely)
+            assert a.warning == b.warning
+            for name in ("p_different", "p_apart", "p_beyond"):
+                assert getattr(a, name) == pytest.approx(getattr(b, name), rel=1e-6)
 
 
 def test_a_wrong_interval_is_found(monkeypatch):

@@ -134,8 +134,9 @@ def test_a_notebook_that_cannot_be_timed_gets_a_sentence(fakes, run):
         run()
     with pytest.raises(NoProgram, match="sets seed, not epochs"):
         run(epochs=2)
-    with pytest.raises(WrongPlan, match="becomes a folder"):
-        run("../one")
+    for name in ("../one", "日本", "\ud800", "", None, 1):
+        with pytest.raises(WrongPlan, match="becomes a folder"):
+            run(name)
     with pytest.raises(NoProgram, match="is not there"):
         run(notebook=fakes.folder / "none.ipynb")
     assert not fakes.campaigns.exists()
@@ -752,6 +753,9 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
     programs.write_text(programs.read_text().replace("0.015625", "0.26"))
     with pytest.raises(Stopped, match="not what the campaign began with"):
         resume_campaign(folder, progress="none")
+    programs.unlink()
+    with pytest.raises(Stopped, match="missing, as in every copy"):
+        resume_campaign(folder)
     with pytest.raises(NoTimings, match="expected a campaign"):
         resume_campaign(fakes.folder)
 
@@ -888,6 +892,37 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
     before = (folder / "runs.csv").read_bytes()
     resume_campaign(folder, progress="none")
     assert (folder / "runs.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("cut", "left", "told"),
+    [
+        # The end of the last line, and nothing of what was measured.
+        (lambda x: x[:-1], 4, False),
+        (lambda x: x + b"\n\n", 4, False),
+        (lambda x: b"\n".join(x.splitlines()[:4]), 3, False),
+        (lambda x: x[:-12], 3, True),
+        (lambda x: b"\n".join(x.splitlines()[:3]) + b"\n\0\0", 2, True),
+    ],
+)
+@pytest.mark.parametrize("end", [True, False])
+def test_only_what_is_missing_is_measured_again(run, capfd, cut, left, told, end):
+    """Whatever its end says."""
+    folder = run()
+    path = folder / layout.RUNS
+    before = path.read_bytes()
+    path.write_bytes(cut(before))
+    if not end:
+        (folder / layout.END).unlink()
+    capfd.readouterr()
+    resume_campaign(folder)
+    assert ("is removed" in capfd.readouterr().out) is told
+    table = load_campaigns(folder)
+    assert set(table["ended"]) == {"planned"}
+    assert table["run"].tolist() == [1, 2, 3, 4]
+    after = path.read_bytes().rstrip().splitlines()
+    assert after[: left + 1] == before.splitlines()[: left + 1]
+    assert (after == before.splitlines()) is (left == 4)
 
 
 # --- disks that are full

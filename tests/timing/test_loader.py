@@ -179,6 +179,13 @@ def test_the_sum_of_the_stages_may_differ_by_what_clocks_drift(tmp_path):
     assert len(load_campaigns(write(tmp_path / "one", written))) == 4
 
 
+@pytest.mark.parametrize("column", ["fit_seconds", "process_seconds"])
+def test_a_clock_that_did_not_run_is_left_to_the_verdict(tmp_path, column):
+    written = rows()
+    written[3][column] = "0.0"
+    assert (load_campaigns(write(tmp_path / "one", written))[column] == 0).sum() == 1
+
+
 # --- what is wrong
 
 
@@ -210,7 +217,7 @@ def test_the_sum_of_the_stages_may_differ_by_what_clocks_drift(tmp_path):
         *(("accuracy", x, "accuracy") for x in ("0.5;1.01", "0.5")),
         ("val_accuracy", "-0.1;1", "val_accuracy"),
         # Less than the sum of the epochs, or than a clock counts.
-        *(("fit_seconds", x, "fit_seconds") for x in ("6.93", "1e-300", "0")),
+        *(("fit_seconds", x, "fit_seconds") for x in ("6.93", "1e-300")),
         *((x, "1e-7", x) for x in ("start_seconds", "cpu_seconds")),
         # The digits of other scripts.
         *((x, "\uff11", x) for x in ("run", "seed", "loss", "load_before")),
@@ -443,6 +450,10 @@ def test_the_readers_own_finished_campaigns_come_first(places):
     assert names() == ["mine"]
     write(project / "contributed-x", rows("contributed-x"))
     assert names() == ["mine", "contributed-x"]
+    # What the reader has contributed is not counted twice.
+    copy = [x | {"campaign": "contributed-mine"} for x in rows("mine")[:3]]
+    write(project / "contributed-mine", copy)
+    assert names() == ["mine", "contributed-x"]
 
 
 def test_the_environment_names_folders(places, tmp_path, monkeypatch):
@@ -486,8 +497,7 @@ ODD = [
     ("/dev/zero", "is a file, expected"),
     ("empty", "is an empty folder, expected"),
     ("both", "runs.csv: is a folder"),
-    ("link", "is a link that leads nowhere, expected"),
-    ("loop", "loop cannot be read"),
+    *((x, "is a link that leads nowhere, expected") for x in ("link", "loop")),
     ("x" * 300, "x cannot be read"),
     *(
         (x, "is not there, expected")

@@ -20,7 +20,13 @@ from . import format as layout
 from . import machine as machine_module
 from .cells import TimedProgram, read_programs
 from .format import Block, Plan
-from .loader import as_path, campaign_at, timings_directory
+from .loader import (
+    UNFINISHED,
+    as_path,
+    campaign_at,
+    read_campaign,
+    timings_directory,
+)
 from .locks import machine_lock
 from .outcome import finished, judge
 from .plan import Settings, WrongPlan, default_notebook, make_plan, why_enough
@@ -135,7 +141,7 @@ def resume_campaign(
     folder = campaign_at(path).resolve()
     shown = choose(progress)
     plan = layout.read_plan(folder)
-    if layout.is_finished(folder):
+    if read_campaign(folder).attrs["ended"] not in UNFINISHED:
         shown.say(f"{plan.campaign} is finished; there is nothing to do.")
         return folder
     programs, directory = _read_programs(folder, plan)
@@ -188,6 +194,8 @@ def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], P
         if found == plan.programs:
             return programs, Path(content["directory"])
         problem = f"its programs' SHA-256 are not those in {layout.PLAN}"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "it is missing, as in every copy; resume the folder itself"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"it cannot be read: {error}"
     raise Stopped(

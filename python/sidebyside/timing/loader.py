@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -45,7 +46,8 @@ CONTRIBUTED = "contributed-"
 # How a campaign may have ended: all blocks were run; the interval was narrow
 # enough; the minutes were spent; it was not carried out, or runs are missing; the
 # last line of runs.csv is incomplete, so that run is missing.
-ENDS = ("planned", "precision", "budget", "unfinished", "cut off")
+UNFINISHED = ("unfinished", "cut off")
+ENDS = ("planned", "precision", "budget", *UNFINISHED)
 
 
 class CutOff(UserWarning):
@@ -107,27 +109,26 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         table["machine"] = machine
         table.attrs = {}
     whole = pd.concat(tables, ignore_index=True)
-    copies = [
-        Problem(
-            names[copy] / RUNS,
-            None,
-            "",
-            f"{shared} of these runs are in {names[other]} too, so one is a copy of "
-            "the other; load one of the two",
-        )
-        for (other, copy), shared in shared_runs(whole).items()
-    ]
-    if copies:
-        raise WrongRuns(copies)
+    _refuse_copies(whole, names)
     for name in ("campaign", "work", "machine", "ended"):
         whole[name] = pd.Categorical(whole[name], whole[name].unique())
     whole.attrs = {"folders": {name: str(folder) for name, folder in names.items()}}
     return whole
 
 
+def _refuse_copies(runs: pd.DataFrame, folders: Mapping[str, Path]) -> None:
+    problems = []
+    for (other, copy), shared in shared_runs(runs).items():
+        what = f"{shared} of these runs are in {folders[other]} too, so one is a copy "
+        what += "of the other; load one of the two"
+        problems.append(Problem(folders[copy] / RUNS, None, "", what))
+    if problems:
+        raise WrongRuns(problems)
+
+
 def _cut_off(folder: Path) -> str:
     rest = "get the file again, if it is whole elsewhere"
-    if (folder / PROGRAMS).is_file() and not is_finished(folder):
+    if (folder / PROGRAMS).is_file():
         rest = f"`python -m sidebyside.timing resume {folder}` measures that run again"
     what = f"{folder / RUNS}: the last line is incomplete and is left out; {rest}"
     return printable(what, 1000)
@@ -146,6 +147,10 @@ def campaign_folders(*folders: str | Path) -> list[Path]:
     reference = [x for x in found if x.name.startswith(REFERENCE)]
     contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
     own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
+    # What the reader has contributed is a copy of the reader's own.
+    mine = {run for x in own for run in runs_of(read_table(x))}
+    if mine:
+        contributed = [x for x in contributed if not mine & runs_of(read_table(x))]
     if not (chosen := own or reference):
         where = " or ".join(map(str, places))
         raise NoTimings(f"no measurements in {where}; `make timings` makes some")
@@ -246,9 +251,9 @@ def _instead(path: Path) -> str:
             names = os.listdir(path)
             kind = f"a folder without {RUNS}" if names else "an empty folder"
             return "" if RUNS in names else kind
-    except (FileNotFoundError, NotADirectoryError):
-        return "a link that leads nowhere" if path.is_symlink() else "not there"
     except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return "a link that leads nowhere" if path.is_symlink() else "not there"
         raise NoTimings(
             f"{_shown(path)} cannot be read ({problem.strerror})"
         ) from problem

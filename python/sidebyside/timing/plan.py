@@ -120,7 +120,7 @@ def make_plan(
     Raises `WrongPlan` if it makes no sense, and `NoProgram` if the notebook does
     not let the epochs and the seed be chosen.
     """
-    if not layout.NAME.fullmatch(name):
+    if not (isinstance(name, str) and layout.NAME.fullmatch(name)):
         raise WrongPlan(
             f"the campaign's name {name!r} becomes a folder: letters, "
             "digits, '.', '_' and '-', please"

@@ -12,6 +12,7 @@ import pandas as pd
 from ..common.errors import printable
 from . import format as layout
 from .loader import (
+    UNFINISHED,
     NoTimings,
     as_path,
     campaign_at,
@@ -58,14 +59,14 @@ def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
 
     `runs` is what `read_campaign()` gives.
     """
-    words = {"unfinished": "unfinished", "cut off": "the last line is cut off"}
-    ended = words.get(runs.attrs["ended"])
-    if ended is None:
+    ended = runs.attrs["ended"]
+    if ended not in UNFINISHED:
         return ""
     counted = runs[(runs["state"] != "interrupted") & (runs["block"] > 0)]
     done = (counted.groupby("block").size() == len(plan.arms)).sum()
     most = "at most " if plan.precision else ""
-    return f"{ended}: {done} of {most}{plan.blocks} blocks"
+    what = "the last line is " if ended == "cut off" else ""
+    return f"{what}{ended}: {done} of {most}{plan.blocks} blocks"
 
 
 def show_text(given: str | Path) -> str:

@@ -23,6 +23,7 @@ from . import format as layout
 from .loader import (
     CONTRIBUTED,
     REFERENCE,
+    UNFINISHED,
     as_path,
     campaign_at,
     fingerprint,
@@ -94,7 +95,7 @@ def contribute(
 def _finished(source: Path) -> tuple[pd.DataFrame, list[str]]:
     """The runs of a finished campaign, and what must not be shared of it."""
     table = read_campaign(source)
-    if not layout.is_finished(source):
+    if table.attrs["ended"] in UNFINISHED:
         raise WrongPlan(
             f"{source} is not finished; `python -m sidebyside.timing resume "
             f"{source}` does the rest"
