@@ -144,7 +144,8 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
             runs[TEST_ACCURACY] = last
         else:
             runs[name] = values.infer_objects()
-    runs = runs.astype({"block": int, **dict.fromkeys(PHASES, float)})
+    numbers = [*PHASES, *known.keys() & {"planned"}]
+    runs = runs.astype({"block": int, **dict.fromkeys(numbers, float)})
     for (first, later), count in shared_runs(runs).items():
         raise CannotSay(
             f"Campaigns {first} and {later} have {count} runs in common, with the same "

@@ -121,7 +121,7 @@ class Verdict:
             wanted = (found.arm, found.column, found.device) == (
                 arm,
                 column,
-                device.lower(),
+                str(device).lower(),
             )
             if wanted and campaign in campaigns:
                 return found
@@ -417,6 +417,7 @@ def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
     """Campaigns that did not end with the last block of their plan."""
     if "ended" not in runs:
         return
+    known = "planned" in runs
     for campaign, part in runs.groupby("campaign", sort=False):
         how = part["ended"].iloc[-1]
         if how in ("unfinished", "cut off", "precision"):
@@ -426,12 +427,8 @@ def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
                 campaign=campaign,
                 how=how,
                 blocks=int((arms == part["arm"].nunique()).sum()),
-                planned=int(part["planned"].max()) if _known(part, "planned") else 0,
+                planned=int(np.nan_to_num(part["planned"].max())) if known else 0,
             )
-
-
-def _known(part: pd.DataFrame, column: str) -> bool:
-    return column in part and bool(part[column].notna().any())
 
 
 def _other_training(runs: pd.DataFrame) -> Iterator[OtherTraining]:

@@ -105,9 +105,9 @@ test_that("a table that is none is an error in a sentence", {
     expect_error(verdict(none), "^The runs are of class .* a data frame")
     expect_error(main_campaigns(none), "^The runs are of class ")
   }
-  for (share in list(NULL, "x", c(0.1, 0.2), NA, 0, 1L, TRUE, list(0.1), mean)) {
-    expect_error(verdict(runs, share), "^The margin is .*between 0 and 1")
-    expect_error(verdict(runs, 0.03, share), "^The accuracy_margin is")
+  for (x in list(NULL, "x", c(0.1, 0.2), NA, 0, 1L, TRUE, list(0.1), mean)) {
+    expect_error(verdict(runs, x), "^The margin is .*between 0 and 1")
+    expect_error(verdict(runs, 0.03, x), "^The accuracy_margin is")
   }
   spoilt <- list(
     list("block", factor(runs$block), "Row 1 .* '0' as its block, expected"),
