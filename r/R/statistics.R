@@ -188,7 +188,8 @@ multiply <- function(a, b, m) {
 #'   they come from, whether a ratio is the `primary` question, and the p values
 #'   of "the ratio is 1" (`p_different`), "it is beyond the margin" (`p_apart`)
 #'   and "it is within the margin" (`p_beyond`). Those of all but the primary
-#'   question are corrected for their number by Holm's method.
+#'   question are corrected for their number by Holm's method; `p` is
+#'   `p_different` without the correction.
 #' @section Errors:
 #' If there are no pairs of runs to compare, or the runs or a margin are not
 #' what they should be: one sentence that says why.

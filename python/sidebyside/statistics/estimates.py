@@ -252,7 +252,7 @@ def power_tost(margin: float, error: float, df: int) -> float:
     `error` is the standard error at the true scatter: sd / sqrt(n) for n
     pairs, with df = n - 1. That both tests fail at once is counted twice:
     from a power of 0.8 on this hardly ever happens, a smaller one comes out
-    too small. Notebook 06 has the exact integral.
+    too small.
     """
     one = stats.nct.sf(stats.t.ppf(LEVEL, df), df, margin / error)
     return max(0.0, 2 * float(one) - 1)

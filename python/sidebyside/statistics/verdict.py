@@ -504,6 +504,7 @@ def from_r(columns: Mapping[str, Any], **margins: float) -> dict[str, Any]:
                 "low": f.interval.low,
                 "high": f.interval.high,
                 "primary": f.primary,
+                "p": f.pool.p_different,
                 "p_different": f.p_different,
                 "p_apart": f.p_apart,
                 "p_beyond": f.p_beyond,
