@@ -311,7 +311,6 @@ def statements(logs: np.ndarray, works: Sequence[str]) -> list[TimeRatio]:
                         pool=pooled,
                         margin=MARGIN,
                         parts=tuple(parts),
-                        left_out=(),
                         p_different=pooled.p_different,
                         p_apart=pooled.p_apart(EDGE),
                         p_beyond=pooled.p_beyond(EDGE),
