@@ -301,7 +301,9 @@ def statements(logs: np.ndarray, works: Sequence[str]) -> list[TimeRatio]:
         ):
             for column, samples in zip(PHASES, of_arm, strict=True):
                 pooled = pool(samples)
-                parts = [Part(f"{of}-{i}", Mean.of(x)) for i, x in enumerate(samples)]
+                parts = [
+                    Part(f"{of}-{i}", Mean.of(x), len(x)) for i, x in enumerate(samples)
+                ]
                 found.append(
                     kind(
                         device="cpu",

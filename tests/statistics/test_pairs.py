@@ -152,6 +152,8 @@ SPOILT = {
     "percent": (put(val_accuracy=(0.5, 97.0)), "97.0. as its val_accuracy"),
     "text as accuracy": (put(val_accuracy="0.5;0.6"), "'0.5;0.6' as its val_accuracy"),
     "end": (put(ended="happily"), "'happily' as its ended, expected one of planned"),
+    "two machines": (put(machine="other"), "made-up has 2 values in the column machin"),
+    "two kinds of work": (put(work="other"), "2 values in the column work"),
     "plan": (lambda runs: runs.assign(planned="ten"), "'ten' as its planned"),
 }
 

@@ -67,9 +67,10 @@ class Mean:
         """The mean of values, one for each `what`; blocks are in their order.
 
         Values are taken as independent, unless blocks that follow one another are
-        alike (`_correlation()`): then the error is that of fewer values. Ten blocks
-        show a correlation of 0.4 only 4 times in ten. Their intervals cover the
-        truth 87 times in a hundred, and would 82 times without this.
+        alike (`_correlation()`). Ten blocks show a correlation of 0.4 only 4 times
+        in ten. Their intervals cover the truth 87 times in a hundred, and would 82
+        times without this. With fewer degrees of freedom, too, they would cover it
+        hardly more often, and be useless where chance looks like a correlation.
 
         Raises
         ------

@@ -136,6 +136,13 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
             f"A run of the arm {REFERENCE!r} has the state 'wrong-loss'. That cannot "
             "be: its losses are those that the others are compared with."
         )
+    for name in ("device", "machine", "work"):
+        for campaign, count in runs.groupby("campaign")[name].nunique().items():
+            if count > 1:
+                raise CannotSay(
+                    f"Campaign {campaign} has {count} values in the column {name}, "
+                    "expected one. Give each part a name of its own."
+                )
     for (first, later), count in shared_runs(runs).items():
         raise CannotSay(
             f"Campaigns {first} and {later} have {count} runs in common, with the same "
@@ -144,9 +151,8 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
         )
     if not (runs["block"] > 0).any():
         raise CannotSay(
-            f"All {len(runs)} runs belong to the warm-up block, which is not "
-            "judged. Let the campaign continue: it needs at least 2 blocks, and "
-            "10 are usual."
+            "There is no run but those of the warm-up block, which is not judged. Let "
+            "the campaign continue: it needs at least 2 blocks, and 10 are usual."
         )
     return runs
 

@@ -63,6 +63,7 @@ class Part(NamedTuple):
 
     campaign: str
     mean: Mean
+    blocks: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +71,10 @@ class TimeRatio(Statement):
     """One arm's time over Python's, on one device, by one clock, for one work.
 
     `pool` is the mean log ratio, `parts` has one for each campaign. One of R's
-    ratios is the `primary` question. The p values of the others are corrected for the `compared`
-    ratios that the same arm has, by Holm's method: of "the ratio is 1", "the
-    ratio is beyond the margin" (TOST), "the ratio is within the margin" and
-    "all campaigns have the same ratio" (for all of R's ratios).
+    ratios is the `primary` question. The p values of the others are corrected
+    for the `compared` ratios that the same arm has, by Holm's method: of "the
+    ratio is 1", "the ratio is beyond the margin" (TOST), "the ratio is within the
+    margin" and "all campaigns have the same ratio" (for all of R's ratios).
     """
 
     arm: str
@@ -110,7 +111,7 @@ class TimeRatio(Statement):
 
     @property
     def blocks(self) -> int:
-        return sum(part.mean.df + 1 for part in self.parts)
+        return sum(part.blocks for part in self.parts)
 
     @property
     def phase(self) -> str:
@@ -175,7 +176,8 @@ class TimeRatio(Statement):
             start = "R and Python are equally fast:"
             if self.outcome == SMALL:
                 start = f"{by} That is too little to matter:"
-            _, low, high = map(_number, self.narrower)
+            edge = 1 + self.margin
+            _, low, high = _shown(self.narrower, 1 / edge, edge)
             return (
                 f"{start} the 90 % interval, {low} to {high}, lies within the margin "
                 f"of {100 * self.margin:g} % (TOST, {apart})."
@@ -214,7 +216,8 @@ class TimeRatio(Statement):
             return ""
         return (
             " Blocks seem to resemble their neighbours (correlation "
-            f"{self.pool.correlation:.2f}), so the interval was widened."
+            f"{self.pool.correlation:.2f}), or the ratio changed with time. The "
+            "interval was widened for that."
         )
 
 
@@ -490,15 +493,19 @@ class LeftOut(Statement):
 
 
 def as_ratio(interval: Interval) -> str:
+    ratio, low, high = _shown(interval)
+    return f"{ratio} (95 % interval {low} to {high})"
+
+
+def _shown(interval: Interval, least: float = 1.0, most: float = 1.0) -> list[str]:
+    """With enough digits: an interval above `least`, or below `most`, looks so."""
     _, low, high = interval
     digits = 3
-    # An interval without 1 is shown without 1.
     while digits < 9 and (
-        low > 1 >= round(low, digits) or high < 1 <= round(high, digits)
+        low > least >= round(low, digits) or high < most <= round(high, digits)
     ):
         digits += 1
-    ratio, low, high = (_number(x, digits) for x in interval)
-    return f"{ratio} (95 % interval {low} to {high})"
+    return [_number(x, digits) for x in interval]
 
 
 def _number(ratio: float, digits: int = 3) -> str:

@@ -305,7 +305,7 @@ def _time_ratio(
     for campaign, table in pairs.groupby("campaign"):
         logs = log_ratios(table)
         try:
-            parts.append(Part(campaign, Mean.of(logs)))
+            parts.append(Part(campaign, Mean.of(logs), len(logs)))
             samples.append(logs)
         except CannotSay as problem:
             problems.setdefault(str(problem), []).append(campaign)
@@ -375,7 +375,12 @@ def _accuracy(
             return AccuracyGap(gap=None, **known)
         # As with times: blocks of one campaign, or campaigns that count once.
         means = gaps.groupby(pairs["campaign"]).mean()
-        gap = Mean.of(means, "campaign") if len(means) > 1 else Mean.of(gaps)
+        gaps, what = (means, "campaign") if len(means) > 1 else (gaps, "block")
+        if len(gaps) > 1 and np.ptp(gaps) < 1e-12:
+            # They count pictures, and can differ by as many each time.
+            gap = Mean(float(gaps.mean()), 1e-12, len(gaps) - 1)
+        else:
+            gap = Mean.of(gaps, what)
     except CannotSay as problem:
         return Unknown(what=TEST_ACCURACY, problem=str(problem), **about)
     p_values = {"p_apart": gap.p_apart(margin), "p_beyond": gap.p_beyond(margin)}
@@ -405,6 +410,7 @@ def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
         arms = done.groupby("block")["arm"].nunique()
         blocks = int((arms == part["arm"].nunique()).sum())
         planned = int(np.nan_to_num(part["planned"].max()))
+        planned = planned if planned >= blocks else 0
         told.setdefault(part["ended"].iloc[-1], []).append((campaign, blocks, planned))
     for how, campaigns in told.items():
         if how and how != "planned":
