@@ -236,8 +236,13 @@ class Control(TimeRatio):
     """Python against itself: the ratio is 1 if the experiment is fair."""
 
     @property
+    def _limit(self) -> float:
+        """Of several campaigns the mean and each by itself are tested."""
+        return ALPHA / 2 if len(self.parts) > 1 else ALPHA
+
+    @property
     def biased(self) -> bool:
-        return self.p_different < ALPHA
+        return self.p_different < self._limit
 
     @property
     def deviating(self) -> tuple[str, ...]:
@@ -245,7 +250,7 @@ class Control(TimeRatio):
 
         Campaigns that are biased in opposite directions would hide in a mean.
         """
-        limit = ALPHA / (len(self.parts) * self.compared)
+        limit = self._limit / (len(self.parts) * self.compared)
         return tuple(x.campaign for x in self.parts if x.mean.p_different < limit)
 
     @property
