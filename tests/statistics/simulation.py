@@ -396,10 +396,10 @@ PARTS: dict[Callable[[np.random.Generator, int], Shares], int] = {
     fixed: 1,
     sequential: 1,
     correlated: 1,
-    pools: 4,
-    how_many: 4,
-    verdicts: 4,
-    verdicts_at_the_margin: 4,
+    pools: 5,
+    how_many: 5,
+    verdicts: 5,
+    verdicts_at_the_margin: 5,
 }
 
 
