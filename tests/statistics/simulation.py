@@ -20,8 +20,12 @@ import numpy as np
 import pandas as pd
 from scipy import special
 from sidebyside.statistics.estimates import (
+    FASTER,
     LEVEL,
     MARGIN,
+    SAME,
+    SLOWER,
+    SMALL,
     Mean,
     blocks_needed,
     blocks_range,
@@ -36,6 +40,7 @@ from sidebyside.timing.plan import MOST_BLOCKS
 
 EDGE = math.log1p(MARGIN)
 ALPHA = 1 - LEVEL
+DIFFERENT = SMALL, SLOWER, FASTER
 SCATTER = 0.03
 """Standard deviation of a block's log ratio, where nothing else is said."""
 
@@ -334,51 +339,57 @@ def times(rng: np.random.Generator, *shape: int, scatter: float) -> np.ndarray:
     return np.moveaxis(runs[:, 1:] - runs[:, :1], (1, 0), (2, 3))
 
 
-def verdicts(rng: np.random.Generator, campaigns: int) -> Shares:
-    """False claims of a whole verdict, two phases of each kind of work.
-
-    The primary question is tested at 5 %, all secondary ones together at 5 %,
-    and so are all controls.
-    """
+def designs(
+    rng: np.random.Generator, campaigns: int
+) -> Iterator[tuple[str, list[str], np.ndarray]]:
+    """Setting, names of the kinds of work, and log ratios as `times()` has them."""
     for works, count, blocks, scatter in (
         (1, 1, 10, SCATTER),
         (2, 1, 10, SCATTER),
         (2, 1, 20, 0.01),
         (1, 30, 3, SCATTER),
+        (2, 5, 10, SCATTER),
     ):
-        size = campaigns, works, count, blocks
-        logs = times(rng, *size, scatter=scatter)
-        names = [f"work-{i}" for i in range(works)]
-        about = f"{works} x {count} campaigns of {blocks} blocks, scatter {scatter:.0%}"
-        found = [statements(x, names) for x in logs]
+        setting = (
+            f"{works} x {count} campaigns of {blocks} blocks, scatter {scatter:.0%}"
+        )
+        logs = times(rng, campaigns, works, count, blocks, scatter=scatter)
+        yield setting, [f"work-{i}" for i in range(works)], logs
+
+
+def verdicts(rng: np.random.Generator, campaigns: int) -> Shares:
+    """False claims of a whole verdict, kinds of work x campaigns, true ratio 1.
+
+    Each kind of work has two phases. The primary question is tested at 5 %, all
+    secondary ones together at 5 %, and so are all controls.
+    """
+    for setting, works, logs in designs(rng, campaigns):
+        found = [statements(x, works) for x in logs]
         of_r = [[s for s in said if s.arm == "r"] for said in found]
         controls = [[s for s in said if s.arm == CONTROL] for said in found]
-        wrong = ("small", "slower", "faster")
-        shares = {
-            "primary": Share.of((s[0].outcome in wrong for s in of_r), high=0.055),
-            "any secondary": Share.of(
-                (any(x.outcome in wrong for x in s[1:]) for s in of_r), high=0.055
-            ),
-            "any control": Share.of(
-                (any(x.warning for x in s) for s in controls), high=0.055
-            ),
+        happened = {
+            "primary": (s[0].outcome in DIFFERENT for s in of_r),
+            "any secondary": (any(x.outcome in DIFFERENT for x in s[1:]) for s in of_r),
+            "any control": (any(x.warning for x in s) for s in controls),
+            '"campaigns differ"': (any(x.p_alike < ALPHA for x in s) for s in of_r),
         }
-        if count > 1:
-            alike = (any(x.p_alike < ALPHA for x in s) for s in of_r)
-            shares["campaigns differ"] = Share.of(alike, high=0.055)
-        yield f"ratio 1, {about}", shares
+        yield setting, {what: Share.of(x, 0, 0.055) for what, x in happened.items()}
 
+
+def verdicts_at_the_margin(rng: np.random.Generator, campaigns: int) -> Shares:
+    """False claims of the same verdicts where the true ratio is at the margin."""
+    for setting, works, logs in designs(rng, campaigns):
         logs[:, :, 0] += EDGE
-        found = [[s for s in statements(x, names) if s.arm == "r"] for x in logs]
+        found = [[s for s in statements(x, works) if s.arm == "r"] for x in logs]
+        within = [[s.outcome in (SAME, SMALL) for s in said] for said in found]
+        beyond = [[s.surely for s in said] for said in found]
         shares = {}
-        for name, part in (("primary", slice(1)), ("any secondary", slice(1, None))):
-            for claim, wrong in (
-                ("within", lambda s: s.outcome in ("same", "small")),
-                ("beyond", lambda s: s.surely),
-            ):
-                happened = (any(map(wrong, said[part])) for said in found)
-                shares[f'{name} "{claim}"'] = Share.of(happened, high=0.055)
-        yield f"ratio {1 + MARGIN}, {about}", shares
+        for claim, happened in (('"within"', within), ('"beyond"', beyond)):
+            first = (said[0] for said in happened)
+            others = (any(said[1:]) for said in happened)
+            shares[f"primary {claim}"] = Share.of(first, 0, 0.055)
+            shares[f"any secondary {claim}"] = Share.of(others, 0, 0.055)
+        yield setting, shares
 
 
 # Some take long, and are done with fewer campaigns.
@@ -386,9 +397,10 @@ PARTS: dict[Callable[[np.random.Generator, int], Shares], int] = {
     fixed: 1,
     sequential: 1,
     correlated: 1,
-    pools: 4,
-    how_many: 4,
-    verdicts: 4,
+    pools: 5,
+    how_many: 5,
+    verdicts: 5,
+    verdicts_at_the_margin: 5,
 }
 
 
