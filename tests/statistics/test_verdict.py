@@ -756,6 +756,10 @@ def test_the_figure_has_a_heading_for_each_kind_of_work():
     labels = [t.get_text() for t in intervals.get_yticklabels()]
     assert labels[:2] == ["photos:", "R, training, CPU"]
     assert labels.index("painted:") == len(labels) / 2
+    # A page has no room for the answers to many questions.
+    runs = [made_up_campaign(campaign=x, seed=ord(x)).assign(work=x) for x in "abcde"]
+    found = together(*runs)
+    assert found.answer == found.primary.words()
 
 
 def test_report(judged, tmp_path):
