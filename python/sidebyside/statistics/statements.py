@@ -326,7 +326,10 @@ class AccuracyGap(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Statement):
-    """Something that was not measured, or that the data do not tell, and why."""
+    """Something that was not measured, or that the data do not tell, and why.
+
+    If it is the `primary` question, it has no `parts`, unlike a `TimeRatio`.
+    """
 
     what: str
     problem: str

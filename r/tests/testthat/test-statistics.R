@@ -123,7 +123,7 @@ test_that("a table that is none is an error in a sentence", {
     expect_error(verdict(replace(runs, case[[1]], case[[2]])), case[[3]])
   }
   expect_error(verdict(cbind(runs, runs["block"])), "several columns")
-  expect_error(verdict(runs[names(runs) != "arm"]), "lacks the column arm")
+  expect_error(verdict(runs[names(runs) != "arm"]), "no columns called arm")
   copy <- transform(runs, campaign = "renamed")
   expect_error(verdict(rbind(runs, copy)), "made-up and renamed have 16 runs")
 })
