@@ -31,7 +31,7 @@ from run import PARTS, notebooks_of
 from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
-from sidebyside.statistics.pairs import complete_pairs, measured
+from sidebyside.statistics.pairs import complete_pairs
 from sidebyside.statistics.statements import AccuracyGap
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import load_campaigns
@@ -155,7 +155,7 @@ def campaign_rows(name: str, found: Verdict) -> Iterator[tuple[str, ...]]:
     for f in found.findings:
         if f.arm == "r":
             of_device = found.runs[found.runs["device"] == f.device]
-            pairs = complete_pairs(measured(of_device), f.column).table
+            pairs = complete_pairs(of_device, f.column).table
             yield (
                 f"{name}: {f.phase}",
                 *(seconds(pairs[column]) for column in ("value", "against")),

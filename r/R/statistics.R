@@ -16,7 +16,8 @@
 #'   in which they ran; times in seconds; `epoch_seconds`, `loss`, `accuracy`,
 #'   `val_loss` and `val_accuracy` are lists with one vector per run, one
 #'   number per epoch. What the columns are: `data/timings/README.md`; and
-#'   `work`, what was trained, and `machine`, the machine's anonymous name.
+#'   `work`, what was trained; `machine`, the machine's anonymous name;
+#'   `planned`, the blocks of the plan; `ended`, how the campaign ended.
 #'   `main_campaigns()`: a vector of text with the devices as names.
 #' @section Errors:
 #' If a row is not what it should be: file, line and column. If there is
@@ -184,12 +185,13 @@ multiply <- function(a, b, m) {
 #' @param ... Not used.
 #' @return A list of class `sidebyside_verdict`: `text`, one paragraph;
 #'   `sentences`; `biased`, whether Python differs from itself; `findings`, a
-#'   data frame of ratios with their 95 % intervals, the `campaigns` that
-#'   they come from, whether a ratio is the `primary` question, and the p values
-#'   of "the ratio is 1" (`p_different`), "it is beyond the margin" (`p_apart`)
-#'   and "it is within the margin" (`p_beyond`). Those of all but the primary
-#'   question are corrected for their number by Holm's method; `p` is
-#'   `p_different` without the correction.
+#'   data frame of ratios with their 95 % intervals (`low`, `high`) and 90 %
+#'   intervals (`low_90`, `high_90`), the `campaigns` that they come from,
+#'   whether a ratio is the `primary` question, and the p values of "the ratio
+#'   is 1" (`p_different`), "it is beyond the margin" (`p_apart`) and "it is
+#'   within the margin" (`p_beyond`). Those of all but the primary question are
+#'   corrected for their number by Holm's method; `p` is `p_different` without
+#'   the correction.
 #' @section Errors:
 #' If there are no pairs of runs to compare, or the runs or a margin are not
 #' what they should be: one sentence that says why.
@@ -205,7 +207,7 @@ verdict <- function(runs, margin = 0.03, accuracy_margin = 0.005) {
       margin = a_share(margin), accuracy_margin = a_share(accuracy_margin)
     )
   )
-  found$findings <- do.call(rbind, lapply(found$findings, as.data.frame))
+  found$findings <- as.data.frame(found$findings)
   structure(found, class = "sidebyside_verdict")
 }
 

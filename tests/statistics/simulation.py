@@ -306,7 +306,9 @@ def statements(logs: np.ndarray, works: Sequence[str]) -> list[TimeRatio]:
         ):
             for column, samples in zip(PHASES, of_arm, strict=True):
                 pooled = pool(samples)
-                parts = [Part(f"{of}-{i}", Mean.of(x)) for i, x in enumerate(samples)]
+                parts = [
+                    Part(f"{of}-{i}", Mean.of(x), len(x)) for i, x in enumerate(samples)
+                ]
                 found.append(
                     kind(
                         device="cpu",
@@ -316,7 +318,6 @@ def statements(logs: np.ndarray, works: Sequence[str]) -> list[TimeRatio]:
                         pool=pooled,
                         margin=MARGIN,
                         parts=tuple(parts),
-                        left_out=(),
                         p_different=pooled.p_different,
                         p_apart=pooled.p_apart(EDGE),
                         p_beyond=pooled.p_beyond(EDGE),
@@ -396,10 +397,10 @@ PARTS: dict[Callable[[np.random.Generator, int], Shares], int] = {
     fixed: 1,
     sequential: 1,
     correlated: 1,
-    pools: 4,
-    how_many: 4,
-    verdicts: 4,
-    verdicts_at_the_margin: 4,
+    pools: 5,
+    how_many: 5,
+    verdicts: 5,
+    verdicts_at_the_margin: 5,
 }
 
 

@@ -399,7 +399,7 @@ def test_nothing_that_came_in_is_silently_dropped(room, whatever, capsys):
     assert paths == sorted(paths)
     assert collected.target == room.with_name("my class-good")
     assert copied(collected) == [named(1), named(2), named(3)]
-    assert "of 3 machines" in verdict(load_campaigns(collected.target)).text
+    assert "on 3 machines" in verdict(load_campaigns(collected.target)).text
     text = collecting.collected_text(collected)
     for x, line in zip(collected.found, text.splitlines()[1:], strict=False):
         assert f" {whatever[x.path.name][1]}" in line
@@ -441,7 +441,7 @@ def test_a_teacher_may_take_more_in(room, whatever):
     assert states(collected)["two-epochs.zip"] == "ok"
     assert len(copied(collected)) == 4
     text = verdict(load_campaigns(collected.target)).text
-    assert "are of 2 kinds of work, which are judged separately" in text
+    assert "Campaigns of other work are judged separately" in text
     # What is not asked for again goes again.
     assert len(copied(collect(room))) == 3
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import special, stats
 from statsmodels.stats.oneway import anova_oneway
 
@@ -65,11 +66,11 @@ class Mean:
     def of(cls, values: Any, what: str = "block") -> Mean:
         """The mean of values, one for each `what`; blocks are in their order.
 
-        Values are taken as independent. Only if blocks that follow one another
-        are alike, the mean gets the error of fewer independent ones, see
-        `_correlation()`. Ten blocks show a correlation of 0.4 only 4 times in
-        ten, so that their intervals still cover the truth 87 times in a hundred
-        rather than 95. (Without the correction it would be 82 times.)
+        Values are taken as independent, unless blocks that follow one another are
+        alike (`_correlation()`). Ten blocks show a correlation of 0.4 only 4 times
+        in ten. Their intervals cover the truth 87 times in a hundred, and would 82
+        times without this. With fewer degrees of freedom, too, they would cover it
+        hardly more often, and be useless where chance looks like a correlation.
 
         Raises
         ------
@@ -88,13 +89,13 @@ class Mean:
                 f"The difference is the same in all {n} {what}s. Measured values "
                 "scatter: this was not measured, or too coarsely."
             )
-        value, scatter, independent = float(values.mean()), float(values.std(ddof=1)), n
-        correlation, widened = math.nan, False
+        correlation, widened, independent = math.nan, False, n
         if what == "block" and n >= FEW_BLOCKS:
             correlation, widened = _correlation(values)
         if widened:
             independent = max(2.0, n * (1 - correlation) / (1 + correlation))
-        return cls(value, scatter / independent**0.5, n - 1, correlation, widened)
+        error = float(values.std(ddof=1)) / independent**0.5
+        return cls(float(values.mean()), error, n - 1, correlation, widened)
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Student's t interval."""
@@ -126,11 +127,8 @@ class Mean:
         How often a mean lies as far out as this one, on either side, if the
         truth is at the edge of the margin. Never below `p_different`.
         """
-        near, far = abs(self.value) - margin, abs(self.value) + margin
-        return float(
-            special.stdtr(self.df, -near / self.error)
-            + special.stdtr(self.df, -far / self.error)
-        )
+        distances = np.array([margin, -margin]) - abs(self.value)
+        return float(special.stdtr(self.df, distances / self.error).sum())
 
 
 def _correlation(values: np.ndarray) -> tuple[float, bool]:
@@ -160,9 +158,8 @@ def outcome_of(value: float, p_different: float, p_apart: float) -> str:
 
 # --- several campaigns
 
-# With ten campaigns or more hardly any interval is that much narrower, and one
-# that is a little narrower covers the truth about as often as it should.
 _NARROW = 0.7
+"""An interval that is a little narrower covers the truth about as it should."""
 
 
 @dataclass(frozen=True)
@@ -170,10 +167,9 @@ class Pool(Mean):
     """Mean log ratio of campaigns, see `pool()`.
 
     `p` is the p value of "all campaigns have the same ratio", NaN for one
-    campaign. `narrow` says that the campaigns happen to agree so well that
-    the 95 % interval is much narrower than the scatter of their blocks would
-    make it if the campaigns did not differ at all. `predicted` is where one
-    more campaign, on another machine, will find its log ratio, 95 times in a
+    campaign. `narrow`: the 95 % interval is much narrower than the scatter of the
+    blocks would make it if the campaigns did not differ at all. `predicted` is
+    where a campaign on another machine will find its log ratio, 95 times in a
     hundred; None with fewer than three machines.
     """
 
@@ -185,12 +181,11 @@ class Pool(Mean):
 def pool(samples: Sequence[Any], machines: Sequence[Any] | None = None) -> Pool:
     """Mean log ratio of several campaigns, each of which counts once.
 
-    The interval is Student's t interval of the campaigns' means, with k - 1
-    degrees of freedom. It assumes nothing about the blocks, and covers the
-    truth 95 times in a hundred whether campaigns differ or not. With two or
-    three campaigns it is usually wide. For one campaign it is the paired t
-    interval of its blocks. Notebook 06, "Machines and campaigns", compares it
-    with random-effects means, whose intervals of few campaigns are too narrow.
+    The interval is Student's t interval of the campaigns' means, which covers
+    the truth 95 times in a hundred whether campaigns differ or not. For one
+    campaign it is the paired t interval of its blocks. Notebook 06, "Machines
+    and campaigns", compares it with random-effects means, whose intervals of few
+    campaigns are too narrow.
 
     `p` comes from Alexander and Govern's test (Journal of Educational
     Statistics 19, 1994, 91-101) or, if a campaign has fewer than `FEW_BLOCKS`
@@ -233,14 +228,10 @@ def pool(samples: Sequence[Any], machines: Sequence[Any] | None = None) -> Pool:
 
 def _predicted(means: np.ndarray, machines: Sequence[Any]) -> Interval | None:
     """Where the next machine's mean will lie, from the means of campaigns."""
-    of_machine = [
-        means[[m == machine for m in machines]].mean() for machine in set(machines)
-    ]
+    of_machine = pd.Series(means).groupby(list(machines)).mean()
     k = len(of_machine)
-    if k < 3:
-        return None
-    center, scatter = float(np.mean(of_machine)), float(np.std(of_machine, ddof=1))
-    return Mean(center, scatter * (1 + 1 / k) ** 0.5, k - 1).interval()
+    reach = of_machine.std() * (1 + 1 / k) ** 0.5
+    return Mean(of_machine.mean(), reach, k - 1).interval() if k > 2 else None
 
 
 # --- how many blocks equivalence needs
@@ -285,9 +276,7 @@ def blocks_range(
 ) -> tuple[int, int]:
     """`blocks_needed()` at both ends of the 95 % interval of `sd`.
 
-    Ten blocks know their standard deviation only up to a factor of about 2.6,
-    from its lower to its upper end, and the number of blocks grows with its
-    square. `df` is 9 for ten blocks.
+    `df` is 9 for ten blocks. They know `sd` only up to a factor of about 2.6.
     """
     tails = (1 + LEVEL) / 2, (1 - LEVEL) / 2
     low, high = sd * (df / stats.chi2.ppf(tails, df)) ** 0.5

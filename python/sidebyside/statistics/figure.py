@@ -54,7 +54,7 @@ def draw(
             answer.translate(escapes), int((width - 0.4) * 15), break_on_hyphens=False
         )
         figure.suptitle(f"{TITLE}\n\n{lines}", x=0.02, ha="left", fontsize=8.5)
-        shown = {x: printable(x, _LONGEST_NAME).translate(escapes) for x in names}
+        shown = {x: printable(x.translate(escapes), _LONGEST_NAME) for x in names}
         _draw_intervals(findings, margin, intervals, shown)
         _draw_runs(runs, every_run)
     return figure
@@ -113,7 +113,7 @@ def _draw_intervals(
         many = len(found.parts) > 1
         style = {"color": colour, "fmt": "D" if many else "o", "capsize": 3}
         add(f"{name}, {found.phase}", found.pool, **style)
-        for campaign, mean in found.parts if many else ():
+        for campaign, mean, _ in found.parts if many else ():
             if len(found.parts) <= _MOST_PARTS:
                 style = {"color": colour, "fmt": "o", "alpha": 0.5, "markersize": 4}
                 add(names[campaign], mean, **style)

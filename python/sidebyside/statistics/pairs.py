@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -42,10 +42,6 @@ POSSIBLE = 1e-6, MOST_SECONDS
 # --- the table, whoever made it
 
 
-def _is_name(value: Any) -> bool:
-    return value is not None and str(value) != ""
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -54,9 +50,8 @@ def _is_block(value: Any) -> bool:
     return _is_number(value) and 0 <= value < 2**31 and value == math.floor(value)
 
 
-def _is_time(value: Any) -> bool:
-    # Pairs with a time that cannot be are left out one by one.
-    return value is None or _is_number(value)
+def _curve(value: Any) -> np.ndarray:
+    return np.ravel(np.array([] if value is None else value, float))
 
 
 def _is_curve(value: Any) -> bool:
@@ -67,25 +62,25 @@ def _is_curve(value: Any) -> bool:
     return not ((curve < 0) | (curve > 1)).any()
 
 
-def _curve(value: Any) -> np.ndarray:
-    return np.ravel(np.array([] if value is None else value, float))
+def _one_of(values: Sequence[str]) -> tuple[Callable[[Any], bool], str]:
+    return values.__contains__, f"one of {', '.join(filter(None, values))}"
 
 
-# What a value of each column has to be, None standing for a missing one.
+# What a value of each column has to be, None standing for a missing one. Pairs with a
+# time that cannot be are left out one by one.
+_NAMES = ("campaign", "machine", "work")
 _RULES = {
-    **dict.fromkeys(("campaign", "machine", "work"), (_is_name, "a name")),
+    **dict.fromkeys(_NAMES, (lambda x: x not in (None, ""), "a name")),
     "block": (_is_block, "a whole number from 0, which is the warm-up"),
-    "arm": (ARMS.__contains__, f"one of {', '.join(ARMS)}"),
-    "device": (DEVICES.__contains__, f"one of {', '.join(DEVICES)}"),
-    "state": (STATES.__contains__, f"one of {', '.join(STATES)}"),
-    **dict.fromkeys(PHASES, (_is_time, "a number of seconds")),
+    "arm": _one_of(ARMS),
+    "device": _one_of(DEVICES),
+    "state": _one_of(STATES),
+    **dict.fromkeys(PHASES, (lambda x: x is None or _is_number(x), "seconds")),
     "val_accuracy": (_is_curve, "numbers from 0 to 1, one per epoch"),
+    "planned": (lambda x: x is None or _is_block(x), "a whole number"),
+    "ended": _one_of(("", *ENDS)),
 }
-# The same for columns that a reader's own table may lack.
-_OPTIONAL = {
-    "planned": (lambda value: value is None or _is_block(value), "a whole number"),
-    "ended": (lambda value: value in (None, "", *ENDS), f"one of {', '.join(ENDS)}"),
-}
+_OPTIONAL = {"planned": None, "ended": ""}
 
 
 def plain_words(runs: pd.DataFrame) -> pd.DataFrame:
@@ -100,12 +95,14 @@ def plain_words(runs: pd.DataFrame) -> pd.DataFrame:
 def checked(runs: pd.DataFrame) -> pd.DataFrame:
     """The table, which may be the reader's own, in the types that we count on.
 
-    Names are safe to print, and the column `TEST_ACCURACY` is new.
+    Names are safe to print, and the column `TEST_ACCURACY` is new. A table of
+    the reader's own may lack `planned` and `ended`.
 
     Raises
     ------
     CannotSay
-        If it is no table of runs, or has copies of a campaign.
+        If it is no table of runs, or has copies of a campaign, or only a
+        warm-up block.
     """
     if not isinstance(runs, pd.DataFrame):
         kind = f"{type(runs).__module__}.{type(runs).__qualname__}"
@@ -114,7 +111,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
             "pandas.DataFrame such as load_campaigns() gives."
         )
     columns = list(map(str, runs.columns))
-    if missing := [name for name in _RULES if name not in columns]:
+    if missing := [name for name in _RULES if name not in [*columns, *_OPTIONAL]]:
         raise CannotSay(
             f"The table of runs lacks the column {', '.join(missing)}; it has "
             f"{printable(', '.join(columns)) or 'none'}."
@@ -127,55 +124,57 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     if not len(runs):
         raise CannotSay("There is no run: the table of measurements is empty.")
     runs = plain_words(runs).reset_index(drop=True)
-    known = {x: rule for x, rule in _OPTIONAL.items() if x in columns}
-    for name, (good, expected) in (_RULES | known).items():
-        values = runs[name].astype(object).where(runs[name].notna(), None)
-        if name == "device":
-            values = values.map(lambda x: x.lower() if isinstance(x, str) else x)
-        for row, value in enumerate(values, 1):
-            if not good(value):
-                found = "nothing" if value is None else printable(repr(value), 60)
+    runs = runs.assign(**{x: y for x, y in _OPTIONAL.items() if x not in columns})
+    for name in _RULES:
+        runs[name] = _checked_column(name, runs[name])
+    curves = map(_curve, runs["val_accuracy"])
+    runs[TEST_ACCURACY] = [x[-1] if len(x) else np.nan for x in curves]
+    numbers = dict.fromkeys([*PHASES, "planned"], float)
+    runs = runs.astype({"block": int, **numbers})
+    if ((runs["arm"] == REFERENCE) & (runs["state"] == "wrong-loss")).any():
+        raise CannotSay(
+            f"A run of the arm {REFERENCE!r} has the state 'wrong-loss'. That cannot "
+            "be: its losses are those that the others are compared with."
+        )
+    for name in ("device", "machine", "work"):
+        for campaign, count in runs.groupby("campaign")[name].nunique().items():
+            if count > 1:
                 raise CannotSay(
-                    f"Row {row} of the table of runs has {found} as its {name}, "
-                    f"expected {expected}."
+                    f"Campaign {campaign} has {count} values in the column {name}, "
+                    "expected one. Give each part a name of its own."
                 )
-        if good is _is_name:
-            values = values.map(printable)
-        if name == "val_accuracy":
-            last = [
-                curve[-1] if len(curve) else np.nan for curve in map(_curve, values)
-            ]
-            runs[TEST_ACCURACY] = last
-        else:
-            runs[name] = values.infer_objects()
-    numbers = [*PHASES, *known.keys() & {"planned"}]
-    runs = runs.astype({"block": int, **dict.fromkeys(numbers, float)})
     for (first, later), count in shared_runs(runs).items():
         raise CannotSay(
             f"Campaigns {first} and {later} have {count} runs in common, with the same "
             "`started` and `process_seconds`: one is a copy of the other, or of a part "
             "of it. Load one of the two."
         )
+    if not (runs["block"] > 0).any():
+        raise CannotSay(
+            "There is no run but those of the warm-up block, which is not judged. Let "
+            "the campaign continue: it needs at least 2 blocks, and 10 are usual."
+        )
     return runs
 
 
-def measured(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows without the warm-up block, see `checked()`.
+def _checked_column(name: str, values: pd.Series) -> pd.Series:
+    good, expected = _RULES[name]
+    values = values.astype(object).where(values.notna(), _OPTIONAL.get(name))
+    if name == "device":
+        values = values.map(lambda x: x.lower() if isinstance(x, str) else x)
+    for row, value in enumerate(values, 1):
+        if not good(value):
+            found = "nothing" if value is None else printable(repr(value), 60)
+            raise CannotSay(
+                f"Row {row} of the table of runs has {found} as its {name}, expected "
+                f"{expected}."
+            )
+    return values.map(printable) if name in _NAMES else values.infer_objects()
 
-    Raises
-    ------
-    CannotSay
-        If it is no table of runs, or no row is left.
-    """
-    runs = checked(runs)
-    kept = runs[runs["block"] > 0]
-    if not len(kept):
-        raise CannotSay(
-            f"All {len(runs)} runs belong to the warm-up block, which is not "
-            "judged. Let the campaign continue: it needs at least 2 blocks, and "
-            "10 are usual."
-        )
-    return kept
+
+def without_warm_up(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are judged."""
+    return runs[runs["block"] > 0]
 
 
 # --- pairs
@@ -186,13 +185,11 @@ class Pairs(NamedTuple):
 
     `table` has a row for each that can be compared, with the columns
     `campaign`, `block`, `value` (of the arm) and `against` (of Python).
-    `tried` is the number of blocks, complete or not. `unusable` has those with
-    an impossible time, and says so.
+    `left_out` says which blocks cannot be.
     """
 
     table: pd.DataFrame
-    tried: int
-    unusable: dict[tuple[str, int], str]
+    left_out: list[str]
 
 
 def complete_pairs(
@@ -206,7 +203,7 @@ def complete_pairs(
     Parameters
     ----------
     rows
-        Runs on one device, see `measured()`.
+        Runs on one device, of a `checked()` table.
     column
         A column of seconds, or `TEST_ACCURACY`.
 
@@ -216,55 +213,46 @@ def complete_pairs(
         If there is nothing to compare: an arm without a completed run, no
         block with both, no time that is possible.
     """
+    rows = without_warm_up(rows)
     rows = rows[rows["arm"].isin([arm, REFERENCE])]
     is_time = column != TEST_ACCURACY
     done = rows[rows["state"].isin(["ok"] if is_time else COMPLETE)]
     for name in (arm, REFERENCE):
         if not (done["arm"] == name).any():
-            raise CannotSay(_without(name, rows, arm))
+            states = rows.loc[rows["arm"] == name, "state"].value_counts()
+            told = ", ".join(f"{n} {state}" for state, n in states.items())
+            raise CannotSay(
+                f"The arm {name!r} has no completed run ({told or '0 runs'}). A "
+                f"comparison needs both {arm!r} and {REFERENCE!r}."
+            )
     place = ["campaign", "block"]
     if done.duplicated([*place, "arm"]).any():
         raise CannotSay(
             "A block has two completed runs of the same arm. Load each campaign once."
         )
     if is_time:
-        # Missing is a run, not its time.
+        # A run without a time that can be is still a run.
         values = done[column].where(done[column].between(*POSSIBLE), 0)
         done = done.assign(**{column: values})
     table = done.pivot(index=place, columns="arm", values=column)
     table = table.rename(columns={arm: "value", REFERENCE: "against"}).dropna()
-    if not len(table):
-        raise CannotSay(
-            f"No block has a completed run of both {arm!r} and {REFERENCE!r} with a "
-            f"{column}."
-        )
     usable = (table > 0).all(axis=1) | (not is_time)
+    limits = "from a microsecond to 30 days" if is_time else "that was recorded"
     if not usable.any():
         raise CannotSay(
-            f"No block has two times that can be compared: {column} has to be from a "
-            "microsecond to 30 days."
+            f"No block has a completed run of both {arm!r} and {REFERENCE!r} with a "
+            f"{column} {limits}."
         )
-    why = f"because {column} is not from a microsecond to 30 days in both runs"
-    unusable = {x: f"block {x[1]} of {x[0]}, {why}" for x in table.index[~usable]}
-    return Pairs(table[usable].reset_index(), rows.groupby(place).ngroups, unusable)
-
-
-def _without(name: str, rows: pd.DataFrame, arm: str) -> str:
-    """Why an arm has no run that counts."""
-    states = rows.loc[rows["arm"] == name, "state"].value_counts()
-    told = ", ".join(f"{n} {state}" for state, n in states.items()) or "0 runs"
-    other = states.get("wrong-loss", 0)
-    if name != REFERENCE and other:
-        which = f"all {other} blocks" if other == states.sum() else f"{other} blocks"
-        return (
-            f"{NAMES[name]} trained something else in {which}, so there are no times "
-            f"to compare ({told}): its losses are not those of {NAMES[REFERENCE]} with "
-            "the same seed."
+    left_out = []
+    tried = rows.groupby(place).ngroups
+    if lost := tried - len(table):
+        left_out.append(
+            f"{lost} of {tried} blocks without a complete pair of {arm} and {REFERENCE}"
         )
-    return (
-        f"The arm {name!r} has no completed run ({told}). A comparison needs both "
-        f"{arm!r} and {REFERENCE!r}."
-    )
+    for campaign, block in table.index[~usable]:
+        what = f"block {block} of {campaign}, because {column} is not {limits}"
+        left_out.append(f"{what} in both runs")
+    return Pairs(table[usable].reset_index(), left_out)
 
 
 def log_ratios(pairs: pd.DataFrame) -> np.ndarray:

@@ -20,6 +20,7 @@ from .figure import TITLE
 from .pairs import CONTROL, NAMES, PHASES, REFERENCE
 from .verdict import Verdict
 
+_FOUR_DIGITS = ("ratio", "low", "high", "low_90", "high_90")
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem;
        margin: 2rem auto; padding: 0 1rem; }
@@ -86,7 +87,11 @@ def _page(verdict: Verdict) -> Iterator[str]:
     text = html.escape(verdict.alt_text)
     yield f'<img alt="{text}" src="data:image/svg+xml;base64,{picture}">'
     yield "<h2>The ratios of times</h2>"
-    yield pd.DataFrame(_ratios(verdict)).to_html(index=False, border=0)
+    table = verdict.table
+    ends = {name: "{:.4f}".format for name in table if name in _FOUR_DIGITS}
+    p_values = {name: "{:.2g}".format for name in table if name.startswith("p_")}
+    table = table.drop(columns="p").replace({"arm": NAMES})
+    yield table.to_html(index=False, border=0, formatters=ends | p_values)
     yield "<h2>The campaigns</h2>"
     by = verdict.runs.groupby(["campaign", "machine", "device", "arm"])["state"]
     counts = by.value_counts().unstack(fill_value=0)
@@ -105,43 +110,24 @@ def _page(verdict: Verdict) -> Iterator[str]:
     yield f"<p>Made on {made} by sidebyside, notebook 06.</p></body></html>"
 
 
-def _ratios(verdict: Verdict) -> Iterator[dict[str, object]]:
-    for f in verdict.findings:
-        ratio, low, high = f.interval
-        question = "primary" if f.primary else "secondary"
-        yield {
-            "arm / Python": NAMES[f.arm],
-            "phase": f.phase,
-            "question": question if f.arm != CONTROL else "control",
-            "campaigns": ", ".join(part.campaign for part in f.parts),
-            "pairs": f.blocks,
-            "ratio": f"{ratio:.4f}",
-            "95 % interval": f"{low:.4f} to {high:.4f}",
-            "90 % interval": f"{f.narrower.low:.4f} to {f.narrower.high:.4f}",
-            "p (ratio is 1)": f"{f.p_different:.2g}",
-            "p (beyond the margin)": f"{f.p_apart:.2g}",
-            "p (within the margin)": f"{f.p_beyond:.2g}",
-            "outcome": f.outcome if f.arm != CONTROL else "",
-        }
-
-
 def _method(verdict: Verdict) -> str:
-    primary = verdict.primary
     return (
         "Each run is a separate process; the runs of a block share a seed. The "
         "warm-up block is left out. A ratio is the geometric mean of the ratios of "
-        "the two runs of a block, with the interval of a paired t-test of log times "
-        f"at {100 * LEVEL:g} %. Several campaigns of the same work count once each, "
-        "as the mean of their log ratios, with the interval of a t-test of these "
-        "means; campaigns of different work are not pooled. Equally fast means that "
-        "two one-sided t-tests at 5 % reject a difference beyond the margin of "
-        f"{100 * verdict.margin:g} %, which is that the 90 % interval lies within it "
-        f"(test accuracy: {100 * verdict.accuracy_margin:g} points). The primary "
-        f"question is {PHASES[primary.column]} {primary.where}, by a rule that does "
-        "not look at the results: R's training, the CPU before the GPU, photographs "
-        "before anything else, then what most machines did. The p values of all "
-        "other ratios are corrected for their number by Holm's method, those of each "
-        "arm together. The reference is "
+        f"the two runs of a block; low and high are its {100 * LEVEL:g} % interval, by "
+        "a paired t-test of log times. Several campaigns of the same work count once "
+        "each, as the mean of their log ratios, with the interval of a t-test of these "
+        "means. Campaigns of different work are not pooled. p_different is the p value "
+        "of a ratio of 1. p_apart is that of a ratio beyond the margin of "
+        f"{100 * verdict.margin:g} %: R and Python are equally fast if two one-sided "
+        "t-tests at 5 % reject that, which means that the 90 % interval (low_90, "
+        "high_90) lies within the margin. p_beyond is that of a ratio within the "
+        f"margin. For test accuracy, the margin is {100 * verdict.accuracy_margin:g} "
+        f"points. The primary question is {PHASES['fit_seconds']} "
+        f"{verdict.primary.where}, by a rule that does not look at the results: the "
+        "CPU before the GPU, photographs before anything else, then what most machines "
+        "did. The p values of all other ratios are corrected for their number by "
+        "Holm's method, those of each arm together. The reference is "
         f"{NAMES[REFERENCE]}; {NAMES[CONTROL]} is the same program once more, as a "
         f"control. {PHASES['fit_seconds'].capitalize()} is the call of fit()."
     )

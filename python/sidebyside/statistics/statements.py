@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..timing.format import LEAST_BLOCKS, MORE_BLOCKS
 from .estimates import (
+    FASTER,
     LEVEL,
     SAME,
+    SLOWER,
     SMALL,
     UNCLEAR,
     Interval,
@@ -29,11 +30,8 @@ ALPHA = 1 - LEVEL
 MARGIN_LEVEL = 1 - 2 * ALPHA
 """What lies in the margin, or beyond it, is decided by this interval: 90 %."""
 
-NEVER_EARLY = LEAST_BLOCKS + MORE_BLOCKS
-# How often a 95 % interval at which a campaign stopped holds the true ratio:
-# by today's rule, and before there was one with so many blocks
-# (tests/statistics/simulation.py).
-COVERAGE, EARLY_COVERAGE = 0.945, 0.93
+MOST_NAMES = 8
+"""Nobody reads thirty names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +45,8 @@ class Statement:
     device: str = ""
     of: str = ""
 
-    @property
-    def warning(self) -> bool:
-        """Whether it casts doubt on the rest."""
-        return False
+    warning = False
+    """Whether it casts doubt on the rest."""
 
     @property
     def where(self) -> str:
@@ -58,7 +54,7 @@ class Statement:
         return f"on the {self.device.upper()}" + (f" in {self.of}" if self.of else "")
 
     def words(self) -> str:
-        """The statement in one to three sentences."""
+        """The statement in a few sentences."""
         raise NotImplementedError
 
 
@@ -67,18 +63,18 @@ class Part(NamedTuple):
 
     campaign: str
     mean: Mean
+    blocks: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeRatio(Statement):
     """One arm's time over Python's, on one device, by one clock, for one work.
 
-    `pool` is the mean log ratio, `parts` has one for each campaign, and
-    `left_out` says what was not used. One of R's ratios is the `primary`
-    question. The p values of the others are corrected for the `compared`
-    ratios that the same arm has, by Holm's method: of "the ratio is 1", "the
-    ratio is beyond the margin" (TOST), "the ratio is within the margin" and
-    "all campaigns have the same ratio" (for all of R's ratios).
+    `pool` is the mean log ratio, `parts` has one for each campaign. One of R's
+    ratios is the `primary` question. The p values of the others are corrected
+    for the `compared` ratios that the same arm has, by Holm's method: of "the
+    ratio is 1", "the ratio is beyond the margin" (TOST), "the ratio is within the
+    margin" and "all campaigns have the same ratio" (for all of R's ratios).
     """
 
     arm: str
@@ -86,7 +82,6 @@ class TimeRatio(Statement):
     pool: Pool
     margin: float
     parts: tuple[Part, ...]
-    left_out: tuple[str, ...]
     primary: bool = False
     compared: int = 1
     p_different: float
@@ -105,11 +100,6 @@ class TimeRatio(Statement):
         return self.pool.ratio(MARGIN_LEVEL)
 
     @property
-    def ratios(self) -> list[float]:
-        """The ratio of each campaign."""
-        return [math.exp(part.mean.value) for part in self.parts]
-
-    @property
     def outcome(self) -> str:
         """SAME, SMALL, SLOWER, FASTER or UNCLEAR."""
         return outcome_of(self.pool.value, self.p_different, self.p_apart)
@@ -117,12 +107,11 @@ class TimeRatio(Statement):
     @property
     def surely(self) -> bool:
         """Whether R is slower, or faster, by more than the margin."""
-        different = self.outcome not in (SAME, SMALL, UNCLEAR)
-        return different and self.p_beyond < ALPHA
+        return self.outcome in (SLOWER, FASTER) and self.p_beyond < ALPHA
 
     @property
     def blocks(self) -> int:
-        return sum(part.mean.df + 1 for part in self.parts)
+        return sum(part.blocks for part in self.parts)
 
     @property
     def phase(self) -> str:
@@ -132,102 +121,103 @@ class TimeRatio(Statement):
 
     def words(self) -> str:
         about = f"{PHASES[self.column]} {self.where}"
-        # The one interval that decides is the other one.
+        # For SAME, `meaning()` has the interval that decides.
         same = self.arm == "r" and self.outcome == SAME
         found = _number(self.interval.estimate) if same else as_ratio(self.interval)
         found += f" times as long as Python, from {self.blocks} pairs of runs."
         if self.arm != "r":
-            return f"For {about} {NAMES[self.arm]} takes {found}"
+            return f"For {about}, {NAMES[self.arm]} takes {found}{self._widened()}"
         which = "The primary" if self.primary else "A secondary"
-        text = f"{which} question is {about}. R takes {found} {self.meaning()}"
+        return f"{which} question is {about}. R takes {found} {self.meaning()}"
+
+    def meaning(self) -> str:
+        """What R's ratio means, and how far it holds."""
+        text = self._claim()
+        if self.outcome == UNCLEAR and self.primary:
+            text += self._wish()
+        if self.p_alike < ALPHA:
+            low, *_, high = sorted(part.mean.ratio().estimate for part in self.parts)
+            text += (
+                f" The campaigns do not agree: their ratios range from {_number(low)} "
+                f"to {_number(high)}, more than chance explains. The ratio depends on "
+                "the machine or on the circumstances."
+            )
+        elif self.pool.narrow:
+            text += (
+                " By chance the campaigns agree better than the scatter of their "
+                "blocks suggests, so the interval is narrower than it should be."
+            )
+        text += self._widened()
         if self.pool.predicted is not None:
             _, low, high = map(math.exp, self.pool.predicted)
             text += (
-                f" On another machine R would probably take between {low:.3f} and "
-                f"{high:.3f} times as long as Python (95 % prediction interval)."
+                f" On another machine R would probably take {_number(low)} to "
+                f"{_number(high)} times as long as Python (95 % prediction interval)."
             )
         return text
 
-    def meaning(self) -> str:
-        """What R's ratio means."""
+    def _claim(self) -> str:
         ratio, low, high = self.interval
         side = "slower" if ratio > 1 else "faster"
-        # Being faster by this much is the mirror image of the margin.
-        matters = self.margin if ratio > 1 else self.margin / (1 + self.margin)
-        limit = f"{100 * matters:.2g} %"
-        edge = math.log1p(self.margin)
-        within = (
-            f"the 90 % interval, {self.narrower.low:.3f} to {self.narrower.high:.3f}, "
-            f"lies within the {100 * self.margin:g} % that do not matter"
+        different, apart, beyond = (
+            _p(p, self.compared)
+            for p in (self.p_different, self.p_apart, self.p_beyond)
         )
-        test = f"TOST, {self._p(self.p_apart)}"
-        if self.outcome == SAME:
-            return f"R and Python are equally fast: {within} ({test})."
-        span, p = _span(self.interval), self._p(self.p_different)
-        of_p = "" if self.primary else f" ({p})"
-        if self.outcome == SMALL:
-            return (
-                f"R is {side} by {_percent(ratio - 1)}{of_p}, but that is too little "
-                f"to matter: {within} ({test})."
-            )
         if self.outcome == UNCLEAR:
-            if self.pool.p_different < ALPHA:
-                return f"Inconclusive: R seems {side}, by {span}, {self._lost(p)}."
-            if self.pool.p_apart(edge) < ALPHA:
-                return f"Inconclusive: {within}, {self._lost(test)}."
-            text = (
-                f"Inconclusive: R could be up to {_percent(low - 1)} faster or "
-                f"{_percent(high - 1)} slower."
-            )
-            return f"{text} {self._wish()}" if self.primary else text
-        if self.surely:
-            beyond = self._p(self.p_beyond)
-            if low > 1 + self.margin or high < 1 / (1 + self.margin):
-                of_p = "" if self.primary else f" ({beyond})"
-                return (
-                    f"R is {side}: by {span}, more than the {limit} that matter{of_p}."
-                )
+            could = f"up to {_percent(low - 1)} faster or {_percent(high - 1)} slower"
+            if low > 1 or high < 1:
+                could = f"{_span(self.interval)} {side}"
             return (
-                f"R is {side}: by {span}{of_p}, and by more than the {limit} that "
-                f"matter (90 % interval {_span(self.narrower)}, {beyond})."
+                f"Inconclusive: R could be {could}. Neither a difference ({different}) "
+                f"nor equality (TOST, {apart}) is certain."
             )
-        unsettled = f"Whether it is more than {limit} {side} is not settled."
-        suggested = f"The 90 % interval, {_span(self.narrower)}, suggests"
-        if self.pool.p_beyond(edge) < ALPHA:
-            lost = self._lost(self._p(self.p_beyond))
-            unsettled = f"{suggested} more than {limit}, {lost}."
-        elif self.pool.p_apart(edge) < ALPHA:
-            unsettled = f"{suggested} less than {limit}, {self._lost(test)}."
-        return f"R is probably {side}: by {span}{of_p}. {unsettled}"
-
-    def _p(self, p: float) -> str:
-        """As in "p = 0.012, corrected for 3 comparisons"."""
-        # 0.049 and 0.051 are on two sides of 0.05.
-        digits = 3 if 0.04 < p < 0.06 else 2
-        text = f"p = {p:.{digits}g}" if p >= 0.001 else "p below 0.001"
-        many = self.compared > 1
-        return text + f", corrected for {self.compared} comparisons" * many
-
-    def _lost(self, p: str) -> str:
-        """Of what an interval says, but not the corrected p value."""
-        return f"but among several questions that is not certain ({p})"
+        by = f"R is {side}: by {_span(self.interval)} ({different})."
+        if self.outcome in (SAME, SMALL):
+            start = "R and Python are equally fast:"
+            if self.outcome == SMALL:
+                start = f"{by} That is too little to matter:"
+            edge = 1 + self.margin
+            _, low, high = _shown(self.narrower, 1 / edge, edge)
+            return (
+                f"{start} the 90 % interval, {low} to {high}, lies within the margin "
+                f"of {100 * self.margin:g} % (TOST, {apart})."
+            )
+        # Being faster by this much is the mirror image of the margin.
+        limit = self.margin if ratio > 1 else self.margin / (1 + self.margin)
+        more = f"more than {100 * limit:.2g} %"
+        if self.surely:
+            return (
+                f"{by} It is {more} {side} (90 % interval {_span(self.narrower)}, "
+                f"{beyond})."
+            )
+        by = by.replace("R is", "R is probably")
+        return f"{by} Whether it is {more} {side} is not settled ({beyond})."
 
     def _wish(self) -> str:
         """What would make an unclear result clear."""
-        if self.p_alike < ALPHA:
-            return (
-                "The campaigns differ from each other: more campaigns would narrow "
-                "this down, more blocks in each would not."
-            )
         if len(self.parts) > 1:
-            return "More campaigns would narrow this down."
+            not_blocks = ", more blocks would not" * (self.p_alike < ALPHA)
+            return f" More campaigns would narrow this down{not_blocks}."
         sd = self.pool.error * self.blocks**0.5
-        low, high = blocks_range(sd, self.pool.df, self.margin)
+        numbers = (
+            blocks_needed(sd, self.margin),
+            *blocks_range(sd, self.pool.df, self.margin),
+        )
+        about, low, high = (f"{float(f'{n:.2g}'):,.0f}" for n in numbers)
         return (
-            f"It would take about {blocks_needed(sd, self.margin)} blocks to show that "
-            "there is no difference, if there is none (power 80 %). It could be "
-            f"{low} to {high}, because {self.blocks} blocks tell the scatter only "
-            "roughly."
+            f" If there is no difference, about {about} blocks would show it (power "
+            f"80 %). This number is rough, because it comes from {self.blocks} blocks: "
+            f"{low} to {high} are possible."
+        )
+
+    def _widened(self) -> str:
+        # A pool's interval is not that of its blocks.
+        if len(self.parts) > 1 or not self.pool.widened:
+            return ""
+        return (
+            " Blocks seem to resemble their neighbours (correlation "
+            f"{self.pool.correlation:.2f}), or the ratio changed with time. The "
+            "interval was widened for that."
         )
 
 
@@ -236,13 +226,8 @@ class Control(TimeRatio):
     """Python against itself: the ratio is 1 if the experiment is fair."""
 
     @property
-    def _limit(self) -> float:
-        """Of several campaigns the mean and each by itself are tested."""
-        return ALPHA / 2 if len(self.parts) > 1 else ALPHA
-
-    @property
     def biased(self) -> bool:
-        return self.p_different < self._limit
+        return self.p_different < self._level
 
     @property
     def deviating(self) -> tuple[str, ...]:
@@ -250,38 +235,40 @@ class Control(TimeRatio):
 
         Campaigns that are biased in opposite directions would hide in a mean.
         """
-        limit = self._limit / (len(self.parts) * self.compared)
+        limit = self._level / (len(self.parts) * self.compared)
         return tuple(x.campaign for x in self.parts if x.mean.p_different < limit)
+
+    @property
+    def _level(self) -> float:
+        # All campaigns together and each by itself are two tests.
+        return ALPHA / 2 if len(self.parts) > 1 else ALPHA
 
     @property
     def warning(self) -> bool:
         return self.biased or bool(self.deviating)
 
     def words(self) -> str:
+        p = _p(self.p_different, self.compared)
         found = (
             f"Python against itself gives {as_ratio(self.interval)} for "
             f"{PHASES[self.column]} {self.where}"
         )
-        p = self._p(self.p_different)
         if self.biased:
-            return (
+            text = (
                 f"Warning: the control failed. {found}, which does not include 1 "
                 f"({p}). Either this is the one time in twenty when chance does that, "
                 "or the two arms are not treated alike. Do not trust a difference "
                 "between the languages of about "
                 f"{_percent(self.interval.estimate - 1)}."
             )
-        if self.deviating:
-            return (
-                f"Warning: the control failed in {', '.join(self.deviating)} by more "
-                f"than chance explains. {found}, over all campaigns."
+        elif self.deviating:
+            text = (
+                f"Warning: the control failed in {_few(self.deviating)} by more than "
+                f"chance explains. {found}, over all campaigns."
             )
-        if self.pool.p_different < ALPHA:
-            return (
-                f"Control: {found}. It does not include 1, but among several controls "
-                f"that can be chance ({p})."
-            )
-        return f"Control: {found}, which includes 1, as it should."
+        else:
+            text = f"Control: {found}. The true ratio can be 1, as it should ({p})."
+        return text + self._widened()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,137 +277,105 @@ class AccuracyGap(Statement):
 
     It is of all runs that ended properly, whatever they trained. `gap` is None
     if every pair has the same accuracy to the last digit; then there is no
-    interval, and none is needed. `p_apart` is the p value of "the difference
-    is beyond the margin" (TOST), corrected for the `compared` gaps.
+    interval, and none is needed. `p_apart` and `p_beyond` are the p values of
+    "the difference is beyond the margin" (TOST) and of "it is within the
+    margin", corrected for the `compared` gaps.
     """
 
     blocks: int
     margin: float
     gap: Mean | None
     p_apart: float = 0.0
+    p_beyond: float = 1.0
     compared: int = 1
+
+    @property
+    def warning(self) -> bool:
+        """With the same seed, hardly any difference is to be expected."""
+        return self.p_beyond < ALPHA
 
     def words(self) -> str:
         start = f"Test accuracy {self.where}:"
         if self.gap is None:
             return (
-                f"{start} the same to the last digit in all {self.blocks} pairs, as it "
-                "should be with the same seed."
+                f"{start} the same to the last digit in every pair ({self.blocks}), "
+                "as it should be with the same seed."
             )
-        gap, low, high = (f"{100 * x:.2f}" for x in self.gap.interval(MARGIN_LEVEL))
-        excluded = self.p_apart < ALPHA
-        lost = self.gap.p_apart(self.margin) < ALPHA and not excluded
-        many = f" after the correction for {self.compared} comparisons" if lost else ""
-        return (
-            f"{start} R minus Python is {gap} points (90 % interval {low} to {high}, "
-            f"{self.blocks} pairs). A difference of {100 * self.margin:g} points or "
-            f"more {'is' if excluded else 'cannot be'} excluded{many}."
+        # No accuracy is below 0 or above 1.
+        gap, low, high = (
+            f"{100 * min(1, max(-1, x)):z.2f}" for x in self.gap.interval(MARGIN_LEVEL)
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class NotMeasured(Statement):
-    """A control, or else all of a device, for which there are no measurements."""
-
-    control: bool = False
-
-    def words(self) -> str:
-        if self.control:
+        text = (
+            f"{start} R minus Python is {gap} points (90 % interval {low} to {high}, "
+            f"{self.blocks} pairs)."
+        )
+        margin = f"{100 * self.margin:g} points"
+        if self.warning:
+            side = "more" if self.gap.value > 0 else "less"
+            p = _p(self.p_beyond, self.compared)
             return (
-                f"Python was not measured against itself {self.where}, so the "
-                "experiment itself is not checked."
+                f"Warning: {text} R is {side} accurate, by more than the {margin} that "
+                f"matter ({p})."
             )
-        return f"Nothing was measured {self.where}."
+        p = _p(self.p_apart, self.compared)
+        verb = "is" if self.p_apart < ALPHA else "cannot be"
+        return f"{text} A difference of {margin} or more {verb} excluded ({p})."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Statement):
-    """Something that the data do not tell, and why."""
+    """Something that was not measured, or that the data do not tell, and why."""
 
     what: str
     problem: str
+    primary: bool = False
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def warning(self) -> bool:
+        return self.primary
 
     def words(self) -> str:
+        if self.primary:
+            return (
+                f"Warning: the primary question, {PHASES['fit_seconds']} {self.where}, "
+                f"has no answer. {self.problem}"
+            )
         return f"No result for {self.what} {self.where}: {self.problem}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Campaigns(Statement):
-    """The campaigns that a ratio comes from, and on how many machines they ran."""
+    """The campaigns that a ratio comes from, and on how many machines they ran.
+
+    `work` is what they trained, if others trained something else.
+    """
 
     names: tuple[str, ...]
     machines: int
+    work: str = ""
 
     def words(self) -> str:
         count, machines = len(self.names), self.machines
-        of = "one machine" if machines == 1 else f"{machines} machines"
-        unknown = "so how much machines differ cannot be estimated"
-        if count == 1:
-            return (
-                f"The result {self.where} comes from one campaign, {self.names[0]}, "
-                f"on {of}, {unknown}."
-            )
-        # Nobody reads thirty names.
-        names = f" ({', '.join(self.names)})" if count <= 8 else ""
-        text = (
-            f"The result {self.where} pools {count} campaigns{names} of {of}; each "
-            "campaign counts once, whatever its number of blocks."
-        )
+        text = f"The result {self.where} comes from "
+        text += "one campaign" if count == 1 else f"{count} campaigns"
+        text += f" ({_few(self.names)})" if count <= MOST_NAMES else ""
+        text += f" on {'one machine' if machines == 1 else f'{machines} machines'}."
+        if count > 1:
+            text += " Each campaign counts once, whatever its number of blocks."
         if machines == 1:
-            return f"{text} It is only one machine, {unknown}."
-        if machines < count:
+            text += " One machine cannot show how much machines differ."
+        elif machines < count:
             text += (
                 " Campaigns of one machine are not independent of each other, so "
                 "the intervals are narrower than they should be."
             )
-        return text
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement(Statement):
-    """How far the pooled campaigns agree, where that needs saying.
-
-    Their ratios, from `low` to `high`, differ by more than chance explains,
-    or else agree better than it lets one expect.
-    """
-
-    column: str
-    count: int
-    low: float
-    high: float
-    differ: bool
-
-    @property
-    def warning(self) -> bool:
-        return not self.differ
-
-    def words(self) -> str:
-        if self.differ:
-            return (
-                f"The campaigns do not agree on {PHASES[self.column]} {self.where}: "
-                f"their ratios range from {self.low:.3f} to {self.high:.3f}, more than "
-                "chance explains. The ratio depends on the machine or on the "
-                "circumstances."
+        if self.work:
+            text += (
+                f" The work was: {self.work}. Campaigns of other work are judged "
+                "separately."
             )
-        return (
-            f"Warning: the {self.count} campaigns agree on {PHASES[self.column]} "
-            f"{self.where} better than the scatter of their blocks suggests. This "
-            "is chance, and makes the interval narrower than it should be."
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class KindsOfWork(Statement):
-    """The campaigns trained different things: names of campaigns, and what."""
-
-    kinds: tuple[tuple[str, str], ...]
-
-    def words(self) -> str:
-        told = "; ".join(f"{names}: {work}" for names, work in self.kinds)
-        return (
-            f"The campaigns are of {len(self.kinds)} kinds of work, which are judged "
-            f"separately and not pooled ({told})."
-        )
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -428,78 +383,70 @@ class OtherTraining(Statement):
     """Runs of an arm that ended properly, but with other losses than Python's."""
 
     arm: str
+    campaigns: tuple[str, ...]
     count: int
     runs: int
 
-    @property
-    def warning(self) -> bool:
-        return True
+    warning = True
 
     def words(self) -> str:
         return (
             f"Warning: {NAMES[self.arm]} trained something else in {self.count} of "
-            f"{self.runs} runs {self.where}: with the same seed the losses are not "
-            f"those of {NAMES[REFERENCE]}. The times of these runs are not compared."
+            f"{self.runs} runs {self.where} ({_few(self.campaigns)}). With the same "
+            f"seed, its losses should be those of {NAMES[REFERENCE]}. The times of "
+            "these runs are not compared."
         )
+
+
+_RESUME = "`python -m sidebyside.timing resume` measures the rest."
+_HOLDS = "In simulations, such intervals hold the true ratio in "
+# How campaigns ended, and what follows. The shares are those that
+# tests/statistics/simulation.py finds.
+_ENDED = {
+    "unfinished": (
+        "unfinished",
+        f"{_RESUME} If one was stopped because of what it showed, do not trust its "
+        "interval.",
+    ),
+    "cut off": (
+        "the last line of runs.csv is cut off, so a run is missing",
+        f"Get the file again, or continue: {_RESUME}",
+    ),
+    "early precision": (
+        "ended by an older rule when the interval was narrow enough",
+        f"{_HOLDS}about 93 % of campaigns, not in 95 %.",
+    ),
+    "precision": (
+        "ended when the interval was narrow enough",
+        f"{_HOLDS}at least 94.5 % of campaigns.",
+    ),
+    "budget": ("ended when the minutes were spent", ""),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Statement):
-    """How a campaign ended, if not with the last block of its plan.
+    """Campaigns that did not end with the last block of their plan.
 
-    `how` is "unfinished", "cut off" (of the last run only a part is left) or
-    "precision" (the interval was narrow enough); `planned` is 0 if it is not
-    known.
+    `how` is a value of the column `ended`; of each campaign the name, its
+    complete blocks and those of its plan, 0 if that is not known.
     """
 
-    campaign: str
     how: str
-    blocks: int
-    planned: int
+    campaigns: tuple[tuple[str, int, int], ...]
 
     @property
     def warning(self) -> bool:
-        return self.how != "precision" or self.blocks < NEVER_EARLY
+        return self.how not in ("budget", "precision")
 
     def words(self) -> str:
-        of = f" of {self.planned}" if self.planned else ""
-        if self.how == "precision":
-            text = (
-                f"ampaign {self.campaign} ended after {self.blocks} blocks, because "
-                "its interval was narrow enough. In simulations such intervals hold "
-                "the true ratio in"
-            )
-            if not self.warning:
-                return f"C{text} at least {100 * COVERAGE:g} % of all campaigns."
-            return (
-                f"Warning: c{text} about {100 * EARLY_COVERAGE:g} % of all campaigns "
-                f"with fewer than {NEVER_EARLY} blocks, not in {100 * LEVEL:g} %."
-            )
-        if self.how == "cut off":
-            return (
-                f"Warning: the last line of campaign {self.campaign} is cut off, so "
-                f"that a run is missing; it has {self.blocks}{of} blocks. Get the file "
-                "again, or measure the rest by `python -m sidebyside.timing resume`."
-            )
-        return (
-            f"Warning: campaign {self.campaign} is unfinished: {self.blocks}{of} "
-            "blocks. `python -m sidebyside.timing resume` measures the others. If it "
-            "was stopped because of what it showed, do not trust its intervals."
+        how, follows = _ENDED[self.how]
+        told = ", ".join(
+            f"{name} ({blocks}{f' of {planned}' if planned else ''} blocks)"
+            for name, blocks, planned in self.campaigns
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Neighbours(Statement):
-    """Ratios of a block and of the next are alike: arm, column, correlation."""
-
-    found: tuple[tuple[str, str, float], ...]
-
-    def words(self) -> str:
-        told = "; ".join(f"{NAMES[a]}, {PHASES[c]}: {x:.2f}" for a, c, x in self.found)
-        return (
-            f"Blocks resemble their neighbours {self.where} (correlation of the ratios "
-            f"of one block and the next: {told}). These intervals are wider therefore."
-        )
+        start = f"Warning: {how}" if self.warning else how.capitalize()
+        return f"{start}: {told}. {follows}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -546,12 +493,29 @@ class LeftOut(Statement):
 
 
 def as_ratio(interval: Interval) -> str:
-    ratio, low, high = map(_number, interval)
+    ratio, low, high = _shown(interval)
     return f"{ratio} (95 % interval {low} to {high})"
 
 
-def _number(ratio: float) -> str:
-    return f"{ratio:.3f}" if ratio < 1000 else f"{ratio:.1e}"
+def _shown(interval: Interval, least: float = 1.0, most: float = 1.0) -> list[str]:
+    """With enough digits: an interval above `least`, or below `most`, looks so."""
+    _, low, high = interval
+    digits = 3
+    while digits < 9 and (
+        low > least >= round(low, digits) or high < most <= round(high, digits)
+    ):
+        digits += 1
+    return [_number(x, digits) for x in interval]
+
+
+def _number(ratio: float, digits: int = 3) -> str:
+    return f"{ratio:.{digits}f}" if ratio < 1000 else f"{ratio:.1e}"
+
+
+def _p(p: float, compared: int) -> str:
+    """As in "p = 0.012" and "corrected p below 0.001"."""
+    corrected = "corrected " * (compared > 1)
+    return f"{corrected}p " + (f"= {p:.2g}" if p >= 0.001 else "below 0.001")
 
 
 def listed(names: Sequence[str]) -> str:
@@ -559,6 +523,11 @@ def listed(names: Sequence[str]) -> str:
     if len(names) > 2:
         names = [names[0], f"{len(names) - 1} others"]
     return " and ".join(names)
+
+
+def _few(names: Sequence[str]) -> str:
+    """All names, if there are not too many."""
+    return ", ".join(names) if len(names) <= MOST_NAMES else listed(names)
 
 
 def _span(interval: Interval) -> str:
@@ -572,6 +541,4 @@ def _percent(share: float) -> str:
     percent = abs(share) * 100
     if percent >= 10_000:
         return f"{percent:.0e} %"
-    if percent >= 9.95:
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 0.095 else f"{percent:.2f} %"
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:#.2g} %"

@@ -28,20 +28,15 @@ from .pairs import (
     complete_pairs,
     from_columns,
     log_ratios,
-    measured,
+    without_warm_up,
 )
 from .statements import (
-    ALPHA,
     AccuracyGap,
-    Agreement,
     Campaigns,
     Control,
     Ended,
     Failures,
-    KindsOfWork,
     LeftOut,
-    Neighbours,
-    NotMeasured,
     OtherTraining,
     Part,
     Statement,
@@ -60,8 +55,8 @@ class Verdict:
     """The answer, statement by statement.
 
     Devices are in order, and on each device the kinds of work: photographs
-    first, then what most machines did, or else what has most blocks. The first
-    ratio of R's training is the primary question, whatever the results are.
+    first, then what most machines did, or else what has most blocks. R's
+    training on the first is the primary question, whatever the results are.
     `print(verdict)` shows all of it as a paragraph, `figure()` draws it on a
     page, and `write_report()` makes a report of it.
     """
@@ -94,9 +89,9 @@ class Verdict:
         return tuple(s for s in self.statements if isinstance(s, TimeRatio))
 
     @property
-    def primary(self) -> TimeRatio:
-        """The ratio that answers the primary question."""
-        return next(f for f in self.findings if f.primary)
+    def primary(self) -> TimeRatio | Unknown:
+        """What the primary question's answer is, or why it has none."""
+        return next(s for s in self.statements if getattr(s, "primary", False))
 
     @property
     def biased(self) -> bool:
@@ -119,18 +114,39 @@ class Verdict:
         CannotSay
             If there is none.
         """
-        for found in self.findings:
-            campaigns = [None, *(part.campaign for part in found.parts)]
-            wanted = (found.arm, found.column, found.device) == (
-                arm,
-                column,
-                str(device).lower(),
-            )
-            if wanted and campaign in campaigns:
-                return found
+        wanted = arm, column, str(device).lower()
+        for f in self.findings:
+            campaigns = [None, *(part.campaign for part in f.parts)]
+            if (f.arm, f.column, f.device) == wanted and campaign in campaigns:
+                return f
         raise CannotSay(
             f"There is no result for {arm}, {column}, {device}, {campaign or 'any'}; "
             "`findings` lists what there is."
+        )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The findings, a row each: what R gets, and what the report shows."""
+        return pd.DataFrame(
+            {
+                "arm": f.arm,
+                "device": f.device,
+                "campaigns": ", ".join(part.campaign for part in f.parts),
+                "phase": PHASES[f.column],
+                "blocks": f.blocks,
+                "ratio": f.interval.estimate,
+                "low": f.interval.low,
+                "high": f.interval.high,
+                "low_90": f.narrower.low,
+                "high_90": f.narrower.high,
+                "primary": f.primary,
+                "p": f.pool.p_different,
+                "p_different": f.p_different,
+                "p_apart": f.p_apart,
+                "p_beyond": f.p_beyond,
+                "outcome": f.outcome,
+            }
+            for f in self.findings
         )
 
     @property
@@ -140,7 +156,7 @@ class Verdict:
             s.words()
             for s in self.warnings_first
             if s.warning
-            or isinstance(s, AccuracyGap | NotMeasured)
+            or isinstance(s, AccuracyGap | Unknown)
             or (isinstance(s, TimeRatio) and s.arm == "r")
         )
 
@@ -200,69 +216,56 @@ def verdict(
                 f"0 and 1 (and at least {LEAST_MARGIN:g}), such as 0.03 for 3 %."
             )
     runs = checked(runs)
-    rows = measured(runs)
+    rows = without_warm_up(runs)
     found: list[Statement] = []
-    for device in DEVICES:
-        of_device = rows[rows["device"] == device]
-        if len(of_device):
-            found += _of_device(of_device, device, margin, accuracy_margin)
-        elif device == "gpu":
-            found.append(NotMeasured(device=device))
-    found = _corrected(found)
+    for about, part in _questions(rows):
+        ratios = list(_times(part, margin, about))
+        accuracy = _accuracy(part, accuracy_margin, about)
+        found += ratios
+        # What it lacks, the times lack too.
+        if isinstance(accuracy, AccuracyGap) or isinstance(ratios[0], TimeRatio):
+            found.append(accuracy)
+    other = _other_training(runs)
     times = [s for s in found if isinstance(s, TimeRatio)]
     if not times:
         problems = [s.problem for s in found if isinstance(s, Unknown)]
-        raise CannotSay(" ".join(dict.fromkeys(problems)))
-    found += _on_campaigns(times, rows)
+        raise _no_answer(other, problems)
+    found = _corrected(found)
+    if "gpu" not in set(rows["device"]):
+        problem = "nothing was measured there."
+        found.append(Unknown(device="gpu", what="R", problem=problem))
+    found += _campaigns(times, rows)
     # A crash is a crash, in the warm-up block too.
     bad = runs[~runs["state"].isin(COMPLETE)].groupby(["arm", "state"]).size()
     if len(bad):
         counts = tuple((arm, state, int(n)) for (arm, state), n in bad.items())
         found.append(Failures(counts=counts, runs=len(runs)))
-    left_out = [
-        LeftOut(device=f.device, of=f.of, what=what)
-        for f in times
-        for what in f.left_out
-    ]
-    found += [*_endings(runs), *dict.fromkeys(left_out)]
-    return Verdict((*_other_training(runs), *found), margin, accuracy_margin, runs)
+    found += _endings(runs)
+    # Two clocks may lack the same blocks.
+    found = dict.fromkeys([*other, *found])
+    return Verdict(tuple(found), margin, accuracy_margin, runs)
 
 
-def _of_device(
-    rows: pd.DataFrame, device: str, margin: float, accuracy_margin: float
-) -> Iterator[Statement]:
-    """Times of each kind of work, then the accuracies."""
-    kinds = _kinds(rows)
-    accuracies: list[AccuracyGap | Unknown] = []
-    for of, part in kinds:
-        about = {"device": device, "of": of}
-        times = list(_times(part, margin, about))
-        yield from times
-        accuracy = _accuracy(part, accuracy_margin, about)
-        # What it lacks, the times lack too.
-        if isinstance(accuracy, AccuracyGap) or isinstance(times[0], TimeRatio):
-            accuracies.append(accuracy)
-    same = [a for a in accuracies if isinstance(a, AccuracyGap) and a.gap is None]
-    if len(same) == len(kinds):
-        # What is true of each kind of work is said once.
-        accuracies = [replace(same[0], blocks=sum(a.blocks for a in same), of="")]
-    yield from accuracies
+def _no_answer(other: Sequence[Statement], problems: Sequence[Any]) -> CannotSay:
+    told = [s.words().removeprefix("Warning: ") for s in other]
+    return CannotSay(" ".join(dict.fromkeys([*told, *map(str, problems)])))
 
 
-def _kinds(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The runs of each kind of work, with the names of its campaigns.
+def _questions(rows: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """Device and campaigns, and the runs, of each kind of work, in order."""
+    for device in DEVICES:
+        kinds = [x for _, x in rows[rows["device"] == device].groupby("work")]
+        kinds.sort(key=_rank, reverse=True)
+        for part in kinds:
+            of = listed(sorted(set(part["campaign"]))) if len(kinds) > 1 else ""
+            yield {"device": device, "of": of}, part
 
-    The names are "" if there is only one kind. First come photographs, then
-    the work of most machines; if level, that of most blocks.
-    """
-    kinds = []
-    for work, part in rows.groupby("work"):
-        names = sorted(set(part["campaign"]))
-        blocks = len(part[["campaign", "block"]].drop_duplicates())
-        size = (part["machine"].nunique(), blocks, names[-1])
-        kinds.append((("photographs" in work, *size), listed(names), part))
-    kinds.sort(key=lambda kind: kind[0], reverse=True)
-    return [(names if len(kinds) > 1 else "", part) for _, names, part in kinds]
+
+def _rank(rows: pd.DataFrame) -> tuple[bool, int, int, str]:
+    """Photographs, then the work of most machines; if level, that of most blocks."""
+    blocks = rows.groupby(["campaign", "block"]).ngroups
+    photographs = "photographs" in rows["work"].iloc[0]
+    return photographs, rows["machine"].nunique(), blocks, rows["campaign"].max()
 
 
 def _times(
@@ -275,12 +278,16 @@ def _times(
     present = set(rows["arm"])
     for arm in ("r", CONTROL, "rpy2"):
         if arm == CONTROL and arm not in present:
-            yield NotMeasured(control=True, **about)
+            problem = (
+                "Python was not measured against itself, so the experiment itself is "
+                "not checked."
+            )
+            yield Unknown(what="the control", problem=problem, **about)
         if arm != "r" and arm not in present:
             continue
         for column in PHASES:
             try:
-                yield _time_ratio(rows, arm, column, margin, about)
+                yield from _time_ratio(rows, arm, column, margin, about)
             except CannotSay as problem:
                 what = f"{NAMES[arm]}, {PHASES[column]}"
                 yield Unknown(what=what, problem=str(problem), **about)
@@ -290,59 +297,52 @@ def _times(
 
 def _time_ratio(
     rows: pd.DataFrame, arm: str, column: str, margin: float, about: Mapping[str, str]
-) -> TimeRatio:
-    pairs, tried, unusable = complete_pairs(rows, column, arm)
-    samples, parts, problems, left_out = [], [], [], [*unusable.values()]
-    if lost := tried - len(pairs) - len(unusable):
-        left_out.append(
-            f"{lost} of {tried} blocks without a complete pair of {arm} and python"
-        )
+) -> Iterator[TimeRatio | LeftOut]:
+    """A ratio, and what was not used for it."""
+    pairs, left_out = complete_pairs(rows, column, arm)
+    samples, parts = [], []
+    problems: dict[str, list[str]] = {}
     for campaign, table in pairs.groupby("campaign"):
         logs = log_ratios(table)
         try:
-            parts.append(Part(campaign, Mean.of(logs)))
-        except CannotSay as problem:
-            problems.append(problem)
-            left_out.append(f"campaign {campaign} ({problem})")
-        else:
+            parts.append(Part(campaign, Mean.of(logs), len(logs)))
             samples.append(logs)
+        except CannotSay as problem:
+            problems.setdefault(str(problem), []).append(campaign)
     if not samples:
-        raise problems[0]
+        raise CannotSay(" ".join(problems))
+    left_out += [f"{', '.join(x)} ({problem})" for problem, x in problems.items()]
     machine = rows.drop_duplicates("campaign").set_index("campaign")["machine"]
     pooled = pool(samples, [machine[part.campaign] for part in parts])
     edge = math.log1p(margin)
     kind = Control if arm == CONTROL else TimeRatio
-    return kind(
+    yield kind(
         arm=arm,
         column=column,
         pool=pooled,
         margin=margin,
         parts=tuple(parts),
-        left_out=tuple(left_out),
         p_different=pooled.p_different,
         p_apart=pooled.p_apart(edge),
         p_beyond=pooled.p_beyond(edge),
         p_alike=pooled.p,
         **about,
     )
+    for what in left_out:
+        yield LeftOut(what=what, **about)
 
 
 def _corrected(found: Sequence[Statement]) -> list[Statement]:
-    """The same with R's first ratio as the primary question, all else corrected.
+    """The same with the first one as the primary question, all else corrected.
 
     By Holm's method, in families: the ratios of one arm; whether the campaigns
     agree, for all of R's ratios; the accuracies.
     """
-    found = list(found)
+    found = [replace(found[0], primary=True), *found[1:]]
     ratios = [i for i, s in enumerate(found) if isinstance(s, TimeRatio)]
-    of_r = [i for i in ratios if found[i].arm == "r"]
-    for i in of_r[:1]:
-        found[i] = replace(found[i], primary=True)
     gaps = [i for i, s in enumerate(found) if isinstance(s, AccuracyGap) and s.gap]
-    families = [
-        (["p_alike"], [i for i in of_r if len(found[i].parts) > 1]),
-        (["p_apart"], gaps),
-    ]
+    pools = [i for i in ratios if found[i].arm == "r" and len(found[i].parts) > 1]
+    families = [(["p_alike"], pools), (["p_apart", "p_beyond"], gaps)]
     for arm in NAMES:
         others = [i for i in ratios if found[i].arm == arm and not found[i].primary]
         families.append((["p_different", "p_apart", "p_beyond"], others))
@@ -370,87 +370,62 @@ def _accuracy(
     try:
         pairs = complete_pairs(rows, TEST_ACCURACY).table
         gaps = pairs["value"] - pairs["against"]
-        gap = None
-        if gaps.any():
-            # As with times: blocks of one campaign, or campaigns that count once.
-            means = gaps.groupby(pairs["campaign"]).mean()
-            many = len(means) > 1
-            gap = Mean.of(means, "campaign") if many else Mean.of(gaps)
+        known = {"blocks": len(gaps), "margin": margin, **about}
+        if not gaps.any():
+            return AccuracyGap(gap=None, **known)
+        # As with times: blocks of one campaign, or campaigns that count once.
+        means = gaps.groupby(pairs["campaign"]).mean()
+        gaps, what = (means, "campaign") if len(means) > 1 else (gaps, "block")
+        if len(gaps) > 1 and np.ptp(gaps) < 1e-12:
+            # They count pictures, and can differ by as many each time.
+            gap = Mean(float(gaps.mean()), 1e-12, len(gaps) - 1)
+        else:
+            gap = Mean.of(gaps, what)
     except CannotSay as problem:
         return Unknown(what=TEST_ACCURACY, problem=str(problem), **about)
-    p_apart = gap.p_apart(margin) if gap else 0.0
-    return AccuracyGap(
-        blocks=len(gaps), margin=margin, gap=gap, p_apart=p_apart, **about
-    )
+    p_values = {"p_apart": gap.p_apart(margin), "p_beyond": gap.p_beyond(margin)}
+    return AccuracyGap(gap=gap, **p_values, **known)
 
 
-def _on_campaigns(times: list[TimeRatio], rows: pd.DataFrame) -> Iterator[Statement]:
-    """How many campaigns and machines there are, and whether they agree."""
-    of_r = [f for f in times if f.arm == "r"]
-    heads = [f for f in of_r if f.column == "fit_seconds"]
-    if any(f.of for f in heads):
-        yield KindsOfWork(kinds=tuple(_works(heads, rows)))
-    for f in heads:
-        names = tuple(part.campaign for part in f.parts)
-        machines = rows.loc[rows["campaign"].isin(names), "machine"].nunique()
-        yield Campaigns(device=f.device, of=f.of, names=names, machines=machines)
-    for f in of_r:
-        differ = f.p_alike < ALPHA
-        if differ or f.pool.narrow:
-            yield Agreement(
+def _campaigns(times: Sequence[TimeRatio], rows: pd.DataFrame) -> Iterator[Campaigns]:
+    """The campaigns and machines that R's training was measured on."""
+    for f in times:
+        if (f.arm, f.column) == ("r", "fit_seconds"):
+            names = tuple(part.campaign for part in f.parts)
+            of_f = rows[rows["campaign"].isin(names)]
+            yield Campaigns(
                 device=f.device,
                 of=f.of,
-                column=f.column,
-                count=len(f.parts),
-                low=min(f.ratios),
-                high=max(f.ratios),
-                differ=differ,
+                names=names,
+                machines=of_f["machine"].nunique(),
+                work=of_f["work"].iloc[0] if f.of else "",
             )
-    alike: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
-    for f in times:
-        # A pool's interval is not that of its blocks.
-        if len(f.parts) == 1 and f.pool.widened:
-            found = (f.arm, f.column, f.pool.correlation)
-            alike.setdefault((f.device, f.of), []).append(found)
-    for (device, of), found in alike.items():
-        yield Neighbours(device=device, of=of, found=tuple(found))
 
 
 def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
     """Campaigns that did not end with the last block of their plan."""
-    if "ended" not in runs:
-        return
-    known = "planned" in runs
+    told: dict[str, list[tuple[str, int, int]]] = {}
     for campaign, part in runs.groupby("campaign", sort=False):
-        how = part["ended"].iloc[-1]
-        if how in ("unfinished", "cut off", "precision"):
-            done = part[(part["block"] > 0) & (part["state"] != "interrupted")]
-            arms = done.groupby("block")["arm"].nunique()
-            yield Ended(
-                campaign=campaign,
-                how=how,
-                blocks=int((arms == part["arm"].nunique()).sum()),
-                planned=int(np.nan_to_num(part["planned"].max())) if known else 0,
-            )
+        done = part[(part["block"] > 0) & (part["state"] != "interrupted")]
+        arms = done.groupby("block")["arm"].nunique()
+        blocks = int((arms == part["arm"].nunique()).sum())
+        planned = int(np.nan_to_num(part["planned"].max()))
+        planned = planned if planned >= blocks else 0
+        told.setdefault(part["ended"].iloc[-1], []).append((campaign, blocks, planned))
+    for how, campaigns in told.items():
+        if how and how != "planned":
+            yield Ended(how=how, campaigns=tuple(campaigns))
 
 
-def _other_training(runs: pd.DataFrame) -> Iterator[OtherTraining]:
+def _other_training(runs: pd.DataFrame) -> list[OtherTraining]:
+    found = []
     for (device, arm), part in runs.groupby(["device", "arm"]):
-        count = int((part["state"] == "wrong-loss").sum())
-        if count:
-            yield OtherTraining(device=device, arm=arm, count=count, runs=len(part))
-
-
-def _works(heads: list[TimeRatio], rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Campaigns, and what sets their work apart from that of the others."""
-    found: dict[str, str] = {}
-    for f in heads:
-        work = rows.loc[rows["campaign"] == f.parts[0].campaign, "work"].iloc[0]
-        # Two devices may have done the same work.
-        found.setdefault(work, f.of or listed([part.campaign for part in f.parts]))
-    shared = set.intersection(*(set(work.split("; ")) for work in found))
-    for work, names in found.items():
-        yield names, ", ".join(x for x in work.split("; ") if x not in shared)
+        other = part[part["state"] == "wrong-loss"]
+        if len(other):
+            names = tuple(other["campaign"].unique())
+            about = {"device": device, "arm": arm, "campaigns": names}
+            found.append(OtherTraining(count=len(other), runs=len(part), **about))
+    return found
 
 
 def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
@@ -466,10 +441,10 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
     CannotSay
         If no campaign has two pairs.
     """
+    runs = checked(runs)
     found: dict[str, tuple[int, str]] = {}
     problems = []
-    rows = measured(runs)
-    for (device, name), part in rows.groupby(["device", "campaign"]):
+    for (device, name), part in without_warm_up(runs).groupby(["device", "campaign"]):
         try:
             pairs = complete_pairs(part).table
             Mean.of(log_ratios(pairs))
@@ -478,9 +453,9 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
             continue
         found[device] = max(found.get(device, (0, "")), (len(pairs), name))
     if not found:
-        raise problems[0]
+        raise _no_answer(_other_training(runs), problems)
     names = {device: name for device, (_, name) in found.items()}
-    for ended in _endings(rows[rows["campaign"].isin(names.values())]):
+    for ended in _endings(runs[runs["campaign"].isin(names.values())]):
         if ended.warning:
             warnings.warn(ended.words().removeprefix("Warning: "), stacklevel=2)
     return names
@@ -493,23 +468,5 @@ def from_r(columns: Mapping[str, Any], **margins: float) -> dict[str, Any]:
         "text": found.text,
         "sentences": list(found.sentences),
         "biased": found.biased,
-        "findings": [
-            {
-                "arm": f.arm,
-                "device": f.device,
-                "campaigns": ", ".join(part.campaign for part in f.parts),
-                "phase": PHASES[f.column],
-                "blocks": f.blocks,
-                "ratio": f.interval.estimate,
-                "low": f.interval.low,
-                "high": f.interval.high,
-                "primary": f.primary,
-                "p": f.pool.p_different,
-                "p_different": f.p_different,
-                "p_apart": f.p_apart,
-                "p_beyond": f.p_beyond,
-                "outcome": f.outcome,
-            }
-            for f in found.findings
-        ],
+        "findings": found.table.to_dict("list"),
     }

@@ -22,6 +22,8 @@ from ..common.collector import paused
 from ..common.errors import Sentence, printable
 from ..common.files import data_directory, project_directory
 from .format import (
+    LEAST_BLOCKS,
+    MORE_BLOCKS,
     PLAN,
     PROGRAMS,
     RUNS,
@@ -44,10 +46,11 @@ CONTRIBUTED = "contributed-"
 
 
 # How a campaign may have ended: all blocks were run; the interval was narrow
-# enough; the minutes were spent; it was not carried out, or runs are missing; the
-# last line of runs.csv is incomplete, so that run is missing.
+# enough, by today's rule or by one with fewer blocks; the minutes were spent; it
+# was not carried out, or runs are missing; the last line of runs.csv is incomplete,
+# so that run is missing.
 UNFINISHED = ("unfinished", "cut off")
-ENDS = ("planned", "precision", "budget", *UNFINISHED)
+ENDS = ("planned", "precision", "early precision", "budget", *UNFINISHED)
 
 
 class CutOff(UserWarning):
@@ -309,7 +312,9 @@ def _ended(folder: str | Path, plan: Plan, table: pd.DataFrame) -> str:
         return "planned"
     columns = ["block", "arm", "state", "fit_seconds"]
     if precise_enough(plan, table[columns].to_dict("records")):
-        return "precision"
+        rule = plan.precision
+        early = rule.least_blocks < LEAST_BLOCKS or rule.more_blocks < MORE_BLOCKS
+        return "early precision" if early else "precision"
     return "unfinished" if plan.budget_minutes is None else "budget"
 
 
