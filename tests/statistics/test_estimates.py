@@ -227,42 +227,6 @@ def test_a_range_of_blocks_is_that_of_the_scatter(margin, power):
 # --- several campaigns
 
 
-def differing(count, blocks, tau, sd=0.02, times=800):
-    """Log ratios of campaigns that differ by `tau`; the last axis is blocks.
-
-    A second `sd` is that of every second campaign.
-    """
-    rng = np.random.default_rng(7)
-    scatter = np.resize(sd, count)[:, None]
-    d = math.log(1.02) + rng.normal(0, 1, (times, count, blocks)) * scatter
-    return d + rng.normal(0, tau, (times, count, 1))
-
-
-def test_why_campaigns_are_not_weighted():
-    """The intervals of DerSimonian and Laird, and of Hartung and Knapp."""
-    covered = {}
-    for sd in (0.02, (0.01, 0.04)):
-        d = differing(2, 10, 0.02, sd, times=4000)
-        effect, variance = d.mean(-1), d.var(-1, ddof=1) / 10
-        w = 1 / variance
-        total = w.sum(-1)
-        center = (w * effect).sum(-1) / total
-        q = (w * (effect - center[:, None]) ** 2).sum(-1)
-        tau2 = (q - 1) / (total - (w**2).sum(-1) / total)
-        w = 1 / (variance + np.maximum(0, tau2)[:, None])
-        total = w.sum(-1)
-        mean = (w * effect).sum(-1) / total
-        far = (w * (effect - mean[:, None]) ** 2).sum(-1)
-        off = abs(mean - math.log(1.02))
-        covered["pool", sd] = np.mean(off < special.ndtri(0.975) / total**0.5)
-        covered["knapp", sd] = np.mean(
-            off < stats.t.ppf(0.975, 1) * (far / total) ** 0.5
-        )
-    assert covered["pool", 0.02] < 0.8
-    assert covered["knapp", 0.02] == pytest.approx(0.95, abs=0.015)
-    assert covered["knapp", (0.01, 0.04)] < 0.91
-
-
 def test_a_pool_of_one_campaign_is_its_own_interval():
     d = np.random.default_rng(3).normal(0.02, 0.02, 10)
     found = pool([d])

@@ -108,11 +108,11 @@ SPOILT = {
     "no python": (lambda runs: runs[runs["arm"] != "python"], "'python'"),
     "something else": (
         lambda runs: with_state(runs, "r", range(11), "wrong-loss"),
-        "R trained something else in 11 of 11 runs .*10 wrong-loss",
+        "10 wrong-loss.*R trained something else in 11 of 11 runs",
     ),
     "something else, but for a block": (
         lambda runs: with_state(runs, "r", range(10), "wrong-loss"),
-        "R trained something else in 10 of 11 runs .*There is 1 block",
+        "There is 1 block.*R trained something else in 10 of 11 runs",
     ),
     "python something else": (
         lambda runs: with_state(runs, "python", [3], "wrong-loss"),
@@ -120,6 +120,10 @@ SPOILT = {
     ),
     "no partner": (no_partner, "No block"),
     "no time": (lambda runs: runs.assign(fit_seconds=0.0), "fit_seconds .*microsec"),
+    "unfinished": (
+        lambda runs: runs[runs["block"] <= 1].assign(ended="unfinished"),
+        "There is 1 block.*unfinished: made-up .1 of 10 blocks",
+    ),
     "one block": (lambda runs: runs[runs["block"] <= 1], "There is 1 block"),
     "no scatter": (lambda runs: runs.assign(fit_seconds=10.0), "same in all 10 blocks"),
     # No table of runs.

@@ -282,18 +282,11 @@ def test_failed_runs_are_counted():
     # Both clocks lack the same blocks.
     left_out = [s.what for s in of_kind(found, LeftOut)]
     assert [what[:14] for what in left_out] == ["2 of 10 blocks", "1 of 10 blocks"]
-
-
-def test_failures_are_unequal_only_if_they_are():
-    runs = with_state(made_up_campaign(), "r", [2], "crashed")
     # A crash in the warm-up is a crash; an interruption is nobody's failure.
-    runs = with_state(runs, "python", [0], "timeout")
-    extra = runs[(runs["arm"] == "r") & (runs["block"] == 3)]
+    runs = with_state(with_state(runs, "python", [0, 5], "timeout"), "r", [6], "ok")
+    extra = runs[(runs["arm"] == "r") & (runs["block"] == 6)]
     (failures,) = of_kind(together(runs, extra.assign(state="interrupted")), Failures)
-    assert ("r", "interrupted", 1) in failures.counts
     assert failures.runs == 45 and not failures.unequal
-    more = with_state(runs, "python", [4], "crashed")
-    assert of_kind(verdict(more), Failures)[0].unequal
 
 
 def test_a_side_arm_that_failed_stops_nothing():
@@ -607,15 +600,6 @@ def test_accuracies_of_different_work_are_corrected():
         assert sorted(getattr(a, p) for a in both) == pytest.approx(holm(raw))
 
 
-def test_one_work_without_pairs_does_not_stop_the_other():
-    runs = painted_and_photographs()
-    found = verdict(runs[(runs["arm"] != "r") | (runs["campaign"] == "painted")])
-    assert found.primary.of == "photos" and isinstance(found.primary, Unknown)
-    assert found.finding().outcome == "same"
-    found = verdict(with_state(runs, "r", [2], "crashed"))
-    assert [s.of for s in of_kind(found, LeftOut)] == ["photos", "painted"]
-
-
 # --- the primary question, and the others
 
 
@@ -772,6 +756,10 @@ def test_the_figure_has_a_heading_for_each_kind_of_work():
     labels = [t.get_text() for t in intervals.get_yticklabels()]
     assert labels[:2] == ["photos:", "R, training, CPU"]
     assert labels.index("painted:") == len(labels) / 2
+    # A page has no room for the answers to many questions.
+    runs = [made_up_campaign(campaign=x, seed=ord(x)).assign(work=x) for x in "abcde"]
+    found = together(*runs)
+    assert found.answer == found.primary.words()
 
 
 def test_report(judged, tmp_path):
@@ -803,32 +791,25 @@ def test_a_report_of_strangers_campaigns(tmp_path):
     assert "not readable" in text
 
 
-NAMES = {
-    "CJK": "\u6d4b\u91cf",
-    "emoji": "\U0001f680",
-    "lone surrogate": "a\udc80b\ud800",
-    "commands": "\x1b[31m\n\t\u202e",
-    "formula": "$\\frac$ 5 $",
-    "long": "x" * 500,
-}
+NAMES = [
+    *("\u6d4b\u91cf" * 9, "\U0001f680", "a\udc80b\ud800", "\x1b[31m\n\t\u202e"),
+    *("$\\frac$ 5 $", "x" * 500),
+]
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("case", NAMES)
-def test_any_name_can_be_drawn_and_written(case, tmp_path):
-    name = NAMES[case]
+def test_any_name_can_be_drawn_and_written(tmp_path):
     runs = [
-        made_up_campaign(campaign=f"{name}{i}", machine=name, seed=i, again=1.2)
-        for i in range(2)
+        made_up_campaign(campaign=name, machine=name, seed=i, again=1.2)
+        for i, name in enumerate(NAMES)
     ]
-    found = together(*runs, made_up_campaign(seed=9).assign(work=name))
+    found = together(*runs, made_up_campaign(seed=9).assign(work=NAMES[0]))
     assert all(words.isprintable() for words in found.sentences)
     page, _ = write_report(found, tmp_path)
     assert "<svg" not in page.read_text(encoding="utf-8")
     figure = found.figure()
     figure.canvas.draw()
     labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
-    assert len(labels) == len(set(labels)) or len(labels) > 10
     assert all(len(label) <= 80 for label in labels)
 
 

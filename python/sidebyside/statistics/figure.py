@@ -26,22 +26,11 @@ _LONGEST_NAME = 40
 _BOXES = "Last Resort High-Efficiency"
 
 
-def draw(
-    findings: Sequence[TimeRatio],
-    answer: str,
-    runs: pd.DataFrame,
-    margin: float,
-    width: float,
-    height: float,
-):
-    """The answer, the intervals and every run.
-
-    Returns
-    -------
-    A matplotlib figure of `width` x `height` inches, made with pyplot.
-    """
+def draw(verdict, width: float, height: float):
+    """The answer, the intervals and every run: see `Verdict.figure()`."""
     import matplotlib.pyplot as plt
 
+    findings, answer = verdict.findings, verdict.answer
     names = {name for f in findings for name in (f.of, *(x.campaign for x in f.parts))}
     family, escapes = _fonts_for({*answer, *"".join(names)})
     # A name may have dollars in it, which mark formulas.
@@ -55,8 +44,8 @@ def draw(
         )
         figure.suptitle(f"{TITLE}\n\n{lines}", x=0.02, ha="left", fontsize=8.5)
         shown = {x: printable(x.translate(escapes), _LONGEST_NAME) for x in names}
-        _draw_intervals(findings, margin, intervals, shown)
-        _draw_runs(runs, every_run)
+        _draw_intervals(findings, verdict.margin, intervals, shown)
+        _draw_runs(verdict.runs, every_run)
     return figure
 
 

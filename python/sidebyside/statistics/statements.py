@@ -190,8 +190,10 @@ class TimeRatio(Statement):
                 f"{by} It is {more} {side} (90 % interval {_span(self.narrower)}, "
                 f"{beyond})."
             )
-        by = by.replace("R is", "R is probably")
-        return f"{by} Whether it is {more} {side} is not settled ({beyond})."
+        return (
+            f"{by.replace('R is', 'R is probably')} Whether it is {more} {side} is not "
+            f"settled ({beyond} for more, {apart} for less)."
+        )
 
     def _wish(self) -> str:
         """What would make an unclear result clear."""

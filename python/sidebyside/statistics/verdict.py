@@ -31,6 +31,7 @@ from .pairs import (
     without_warm_up,
 )
 from .statements import (
+    MOST_NAMES,
     AccuracyGap,
     Campaigns,
     Control,
@@ -151,13 +152,19 @@ class Verdict:
 
     @property
     def answer(self) -> str:
-        """The warnings, R's times and the accuracy: what a figure cannot show."""
+        """What a figure cannot show: warnings, R's times, accuracies.
+
+        The page has room for no more than the primary question, if there are many.
+        """
+        of_r = [f for f in self.findings if f.arm == "r"]
+        told = [
+            *of_r,
+            *(s for s in self.statements if isinstance(s, AccuracyGap | Unknown)),
+        ]
+        if len(of_r) > MOST_NAMES:
+            told = [self.primary]
         return " ".join(
-            s.words()
-            for s in self.warnings_first
-            if s.warning
-            or isinstance(s, AccuracyGap | Unknown)
-            or (isinstance(s, TimeRatio) and s.arm == "r")
+            s.words() for s in self.warnings_first if s.warning or s in told
         )
 
     @property
@@ -180,7 +187,7 @@ class Verdict:
         -------
         A matplotlib figure, made with pyplot; inches, A4 by default.
         """
-        return draw(self.findings, self.answer, self.runs, self.margin, width, height)
+        return draw(self, width, height)
 
 
 def verdict(
@@ -225,11 +232,9 @@ def verdict(
         # What it lacks, the times lack too.
         if isinstance(accuracy, AccuracyGap) or isinstance(ratios[0], TimeRatio):
             found.append(accuracy)
-    other = _other_training(runs)
     times = [s for s in found if isinstance(s, TimeRatio)]
     if not times:
-        problems = [s.problem for s in found if isinstance(s, Unknown)]
-        raise _no_answer(other, problems)
+        raise _no_answer(runs, [s.problem for s in found if isinstance(s, Unknown)])
     found = _corrected(found)
     if "gpu" not in set(rows["device"]):
         problem = "nothing was measured there."
@@ -240,15 +245,16 @@ def verdict(
     if len(bad):
         counts = tuple((arm, state, int(n)) for (arm, state), n in bad.items())
         found.append(Failures(counts=counts, runs=len(runs)))
-    found += _endings(runs)
     # Two clocks may lack the same blocks.
-    found = dict.fromkeys([*other, *found])
+    found = dict.fromkeys([*_other_training(runs), *found, *_endings(runs)])
     return Verdict(tuple(found), margin, accuracy_margin, runs)
 
 
-def _no_answer(other: Sequence[Statement], problems: Sequence[Any]) -> CannotSay:
-    told = [s.words().removeprefix("Warning: ") for s in other]
-    return CannotSay(" ".join(dict.fromkeys([*told, *map(str, problems)])))
+def _no_answer(runs: pd.DataFrame, problems: Sequence[str]) -> CannotSay:
+    """What was missing, and what the reason may be."""
+    known = [*_other_training(runs), *_endings(runs)]
+    told = [s.words() for s in known if s.warning]
+    return CannotSay(" ".join(dict.fromkeys([*problems, *told])))
 
 
 def _questions(rows: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
@@ -417,15 +423,13 @@ def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
             yield Ended(how=how, campaigns=tuple(campaigns))
 
 
-def _other_training(runs: pd.DataFrame) -> list[OtherTraining]:
-    found = []
+def _other_training(runs: pd.DataFrame) -> Iterator[OtherTraining]:
     for (device, arm), part in runs.groupby(["device", "arm"]):
         other = part[part["state"] == "wrong-loss"]
         if len(other):
             names = tuple(other["campaign"].unique())
             about = {"device": device, "arm": arm, "campaigns": names}
-            found.append(OtherTraining(count=len(other), runs=len(part), **about))
-    return found
+            yield OtherTraining(count=len(other), runs=len(part), **about)
 
 
 def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
@@ -449,11 +453,11 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
             pairs = complete_pairs(part).table
             Mean.of(log_ratios(pairs))
         except CannotSay as problem:
-            problems.append(problem)
+            problems.append(str(problem))
             continue
         found[device] = max(found.get(device, (0, "")), (len(pairs), name))
     if not found:
-        raise _no_answer(_other_training(runs), problems)
+        raise _no_answer(runs, problems)
     names = {device: name for device, (_, name) in found.items()}
     for ended in _endings(runs[runs["campaign"].isin(names.values())]):
         if ended.warning:
