@@ -29,6 +29,15 @@
 #' }
 #' @export
 load_campaigns <- function(...) {
+  # Python would see an NA as TRUE, and several folders as a list.
+  for (folder in list(...)) {
+    if (!is.character(folder) || length(folder) != 1 || is.na(folder)) {
+      stop("found ", deparse(folder, nlines = 1), ", expected the path of a ",
+        "folder, such as \"data/timings/me\"; several are given one by one.",
+        call. = FALSE
+      )
+    }
+  }
   pairs <- companion("sidebyside.statistics.pairs")
   columns <- in_one_sentence(
     pairs$columns_of(companion("sidebyside.timing", FALSE)$load_campaigns(
@@ -85,6 +94,12 @@ as_columns <- function(runs) {
   if (any(twice <- duplicated(names(runs)))) {
     stop("The table of runs has several columns called ",
       names(runs)[twice][1], ", expected one.",
+      call. = FALSE
+    )
+  }
+  if (any(wide <- vapply(runs, function(x) is.matrix(x) && ncol(x) > 1, NA))) {
+    stop("The column ", names(runs)[wide][1], " of the table of runs is a ",
+      "matrix, expected one value per run.",
       call. = FALSE
     )
   }

@@ -514,6 +514,7 @@ def test_campaigns_that_agree():
     assert (pooled.names, pooled.machines) == (("c0", "c1", "c2"), 3)
     # Their ratios are the same but for a thousandth, which is chance.
     assert "narrower than it should be" in found.finding().meaning()
+    assert "another machine" not in found.finding().meaning()
     one = verdict(runs[0]).finding().interval
     pooled = found.finding().interval
     assert pooled.high - pooled.low < one.high - one.low
@@ -528,6 +529,14 @@ def test_two_campaigns_that_differ_are_not_judged_by_their_blocks():
     assert training.outcome == "unclear"
     ends = stats.ttest_1samp(np.log([1.05, 1.15]), 0).confidence_interval()
     assert np.log(training.interval[1:]) == pytest.approx(ends, rel=1e-6)
+    surer = together(
+        a,
+        b,
+        made_up_campaign(1.4, campaign="c", seed=3),
+        made_up_campaign(1.3, campaign="d", seed=4),
+        made_up_campaign(1.2, campaign="e", seed=5),
+    )
+    assert surer.primary.meaning().startswith("On average over these campaigns, R")
     assert "do not agree" in training.meaning()
     assert {1.05, 1.15} <= numbers(training.meaning())
     (pooled,) = of_kind(found, Campaigns)

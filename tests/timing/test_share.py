@@ -7,9 +7,16 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from made_up import campaign_files, made_up_campaign, write_campaign, zip_campaign
+from made_up import (
+    campaign_files,
+    made_up_campaign,
+    with_state,
+    write_campaign,
+    zip_campaign,
+)
 from sidebyside.statistics import verdict
 from sidebyside.timing import (
     NotClean,
@@ -381,8 +388,8 @@ def whatever(room):
         "copy (1).zip": ("twice", "left out: the same runs as 1.zip"),
         "edited.zip": ("wrong", "LEFT OUT: runs.csv, line"),
         "evil.zip": ("wrong", "LEFT OUT: plan.json, column campaign: found '../evil'"),
-        "no-r.zip": ("wrong", "LEFT OUT: 0 blocks with complete runs"),
-        "one-block.zip": ("wrong", "LEFT OUT: 1 block with complete runs"),
+        "no-r.zip": ("wrong", "LEFT OUT: 0 blocks with ok runs"),
+        "one-block.zip": ("wrong", "LEFT OUT: 1 block with ok runs"),
         "renamed.zip": ("twice", "left out: the same runs as 2.zip"),
         "thesis.docx": ("no-hand-in", "LEFT OUT: neither a .zip nor a campaign"),
         "two-epochs.zip": ("other-work", "left out: epochs 2, most have 4"),
@@ -635,7 +642,23 @@ def test_runs_that_were_lost_are_told(room):
     (folder / layout.RUNS).write_text("\n".join([*rows, "c1,9,4"]))
     (x,) = collect(room).found
     assert (x.state, x.blocks) == ("ok", 2)
-    assert x.what == "the last line is cut off: 3 of 3 blocks; 1 of 8 runs are not ok"
+    assert x.what == "1 of 8 runs did not end properly"
+    (folder / layout.RUNS).write_text("\n".join([*rows[:-1], "c1,8,3"]))
+    (x,) = collect(room).found
+    assert x.what == "the last line is cut off: 2 of 3 blocks"
+
+
+@pytest.mark.parametrize("other", [2, 3])
+def test_that_something_else_was_trained_is_told(room, other):
+    runs = with_state(short(1), "r", range(1, other + 1), "wrong-loss")
+    hit = runs["state"] == "wrong-loss"
+    runs.loc[hit, "loss"] = runs.loc[hit, "loss"].map(lambda x: (7.0, *x[1:]))
+    folder = write_campaign(runs, room / "a")
+    (x,) = collect(room).found
+    assert x.state == "wrong" and x.what.startswith(f"{3 - other} block")
+    assert f"{other} of 12 runs trained something else" in x.what
+    told = "(1 block, so no interval)" if other == 2 else "no block has an ok run"
+    assert told in report.show_text(folder)
 
 
 def test_folders_are_looked_into_so_deep(room):
@@ -712,8 +735,10 @@ def test_a_campaign_is_told_in_words(own):
     for words in ("Of 12 runs: 1 interrupted.", "took 1.23%.", "Meanwhile it was hot."):
         assert words in report.show_text(folder)
     fit = short(1).query("arm == 'r' and block > 0")["fit_seconds"]
-    line = f"\nr +3 .* {fit.median():.3f}\n"
+    line = f"\nr +3 .* {np.exp(np.log(fit).mean()):.3f}\n"
     assert re.search(line, report.show_text(folder))
+    with pytest.raises(NoTimings, match="nowhere is not there, expected the folder"):
+        report.status_text(own / "nowhere")
     shown = describe_machines(folder)
     assert "R 4.5, reticulate unknown, keras3 1.4" in shown
     assert "busy: load" in shown

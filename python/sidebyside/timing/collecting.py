@@ -211,19 +211,22 @@ def _read(path: Path) -> HandIn:
         versions=", ".join(machine_lines(machine)[1:]),
         place=table.attrs["place"],
     )
-    lost = int((table["state"] != "ok").sum())
+    other = (table["state"] == "wrong-loss").sum()
+    lost = (~table["state"].isin(layout.COMPLETE)).sum()
     missing = missing_text(plan, table)
     notes = {
         missing: missing,
-        f"{lost} of {len(table)} runs are not ok": lost,
+        f"{other} of {len(table)} runs trained something else": other,
+        f"{lost} of {len(table)} runs did not end properly": lost,
         "the machine was busy": machine.get("busy"),
     }
     found.notes = [note for note, is_so in notes.items() if is_so]
     if found.blocks < LEAST_BLOCKS:
         found.state = "wrong"
         found.notes = [
-            f"{found.blocks} block{'s' * (found.blocks != 1)} with complete runs of r "
-            f"and python; {LEAST_BLOCKS} are needed"
+            f"{found.blocks} block{'s' * (found.blocks != 1)} with ok runs of r and "
+            f"python; {LEAST_BLOCKS} are needed",
+            *found.notes,
         ]
     return found
 

@@ -105,7 +105,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         if other is not folder:
             what = f"campaign {name!r} is in {other} too; load one of the two"
             raise WrongRuns([Problem(folder / PLAN, None, "campaign", what)])
-        if table.attrs["ended"] == "cut off":
+        if table.attrs["cut_off"]:
             warnings.warn(_cut_off(folder), CutOff, stacklevel=2)
     machines = machine_names([x.attrs["place"] for x in tables])
     for table, machine in zip(tables, machines, strict=True):
@@ -163,11 +163,16 @@ def campaign_folders(*folders: str | Path) -> list[Path]:
 def runs_of(table: pd.DataFrame) -> set[tuple[Any, float]]:
     """What tells runs from each other: when each began, and how long it took.
 
-    Clocks count microseconds: two runs that agree in both are one run. Those that
-    have no `process_seconds` are left out.
+    Clocks count microseconds: two runs that agree in both are one run, also if
+    another program wrote the time in another form, or with fewer digits. Those that
+    lack one of the two are left out.
     """
-    known = table[table["process_seconds"].notna()]
-    return set(zip(known["started"], known["process_seconds"], strict=True))
+    started = pd.to_datetime(
+        table["started"].astype(object), format="ISO8601", utc=True, errors="coerce"
+    ).dt.round("ms")
+    known = table.assign(started=started).dropna(subset=["started", "process_seconds"])
+    seconds = known["process_seconds"].astype(float).round(6)
+    return set(zip(known["started"], seconds, strict=True))
 
 
 def shared_runs(runs: pd.DataFrame) -> dict[tuple[str, str], int]:
@@ -286,7 +291,7 @@ def read_campaign(folder: str | Path) -> pd.DataFrame:
     """One campaign, checked; as `load_campaigns()`.
 
     `attrs["campaign"]` is its name, `attrs["place"]` where and when it was
-    measured, `attrs["ended"]` one of `ENDS`.
+    measured, `attrs["ended"]` one of `ENDS`, `attrs["cut_off"]` as in `read_table()`.
     """
     plan, described = read_plan(folder), read_machine(folder)
     table = read_table(folder)
@@ -297,18 +302,19 @@ def read_campaign(folder: str | Path) -> pd.DataFrame:
     ends = table["started"] + pd.to_timedelta(table["process_seconds"], unit="s")
     ids = described["id"], described.get("boot", "")
     place = Seen(*ids, table["started"].min(), ends.max())
-    table.attrs = {"campaign": plan.campaign, "place": place, "ended": ended}
+    table.attrs |= {"campaign": plan.campaign, "place": place, "ended": ended}
     return table
 
 
 def _ended(folder: str | Path, plan: Plan, table: pd.DataFrame) -> str:
     """One of `ENDS`, which the rows have to confirm."""
-    if table.attrs["cut_off"]:
+    whole = (table["state"] != "interrupted").sum() == len(plan.places())
+    if table.attrs["cut_off"] and not whole:
         return "cut off"
     end = read_end(folder)
     if end is None or not end["complete"]:
         return "unfinished"
-    if (table["state"] != "interrupted").sum() == len(plan.places()):
+    if whole:
         return "planned"
     columns = ["block", "arm", "state", "fit_seconds"]
     if precise_enough(plan, table[columns].to_dict("records")):

@@ -56,7 +56,7 @@ def paired_ratio(
         for block in times.values()
         if first in block and second in block
     ]
-    logs = logs[: len(logs) - without_last]
+    logs = logs[: max(0, len(logs) - without_last)]
     if not logs:
         return None
     mean = statistics.fmean(logs)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..common.errors import printable
@@ -30,8 +31,9 @@ CLOCKS = ("process_seconds", *layout.STAGE_COLUMNS)
 def status_text(given: str | Path | None = None) -> str:
     """Which campaigns a folder has, by default the reader's, and how far each is."""
     place = timings_directory() if given is None else as_path(given)
-    if place.exists() and not place.is_dir():
-        raise NoTimings(f"{place} is a file, expected the folder of your campaigns")
+    if not place.is_dir() and (given is not None or place.exists()):
+        what = "a file" if place.exists() else "not there"
+        raise NoTimings(f"{place} is {what}, expected the folder of your campaigns")
     folders = sorted(x.parent for x in place.glob(f"*/{layout.RUNS}"))
     lines = []
     now = holder()
@@ -75,13 +77,16 @@ def show_text(given: str | Path) -> str:
     plan = layout.read_plan(folder)
     rows = layout.read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
-    arms = pd.DataFrame(measured, columns=["arm", *CLOCKS]).groupby("arm")
-    shown = arms.median().reindex(list(plan.arms))
-    shown.insert(0, "runs", arms.size().reindex(shown.index, fill_value=0))
+    arms = pd.DataFrame(measured, columns=["arm", *CLOCKS]).set_index("arm")
+    # Geometric means: the ratios below are quotients of these, but not of medians.
+    logs = np.log(arms.astype(float).where(arms > 0)).groupby("arm")
+    shown = np.exp(logs.mean()).reindex(list(plan.arms))
+    shown.insert(0, "runs", logs.size().reindex(shown.index, fill_value=0))
     shown = shown.rename_axis(None).rename(columns=lambda x: x.removesuffix("_seconds"))
     lines = [
         f"{plan.campaign}: {plan.device}, {plan.epochs} epochs, "
-        f"{printable(plan.notebook)}; medians in seconds, warm-up left out",
+        f"{printable(plan.notebook)}; geometric means in seconds, "
+        "warm-up left out",
         "",
         shown.to_string(float_format="{:.3f}".format, na_rep="-", col_space=9),
         "",
@@ -89,12 +94,15 @@ def show_text(given: str | Path) -> str:
     pairs = dict.fromkeys([plan.pair(), ("python-again", "python")])
     for pair in filter(None, pairs):
         for column in ("fit_seconds", "process_seconds"):
-            if ratio := paired_ratio(rows, pair, column):
+            ratio = paired_ratio(rows, pair, column)
+            told = f"{ratio} ({ratio.blocks} blocks, 95 % interval)" if ratio else ""
+            if not ratio and set(pair) <= set(plan.arms):
+                told = "no block has an ok run of both"
+            elif ratio and ratio.blocks == 1:
+                told = f"{ratio} (1 block, so no interval)"
+            if told:
                 what = column.removesuffix("_seconds")
-                lines.append(
-                    f"{pair[0]} over {pair[1]}, {what}: {ratio} "
-                    f"({ratio.blocks} blocks, 95 % interval)"
-                )
+                lines.append(f"{pair[0]} over {pair[1]}, {what}: {told}")
     missing = missing_text(plan, read_campaign(folder))
     lines += ["", *_went_wrong(rows), *([f"{missing}."] if missing else [])]
     lines += _end_lines(layout.read_end(folder))

@@ -59,6 +59,9 @@ test_that("load_campaigns() gives a plain data frame", {
 
 test_that("what cannot be loaded is an error in a sentence", {
   expect_error(load_campaigns("/nowhere"), "^/nowhere is not there, expected")
+  for (none in list(NA, NULL, 7, c("a", "b"), list("a"))) {
+    expect_error(load_campaigns(none), "^found .*, expected the path of a folder")
+  }
 })
 
 test_that("verdict() says in R what it says in Python", {
@@ -123,6 +126,8 @@ test_that("a table that is none is an error in a sentence", {
     expect_error(verdict(replace(runs, case[[1]], case[[2]])), case[[3]])
   }
   expect_error(verdict(cbind(runs, runs["block"])), "several columns")
+  wide <- replace(runs, "more", list(diag(nrow(runs))))
+  expect_error(verdict(wide), "column more .* is a matrix")
   expect_error(verdict(runs[names(runs) != "arm"]), "no columns called arm")
   copy <- transform(runs, campaign = "renamed")
   expect_error(verdict(rbind(runs, copy)), "made-up and renamed have 16 runs")
