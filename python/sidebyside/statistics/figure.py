@@ -110,21 +110,21 @@ def _draw_intervals(
     size = min(8, 240 / len(labels))
     axes.set_yticks(range(len(labels)), labels, fontsize=size)
     axes.set_ylim(len(labels) - 0.4, -0.6)
-    _logarithmic(axes.set_xscale, axes.xaxis)
+    logarithmic(axes.xaxis)
     axes.set_xlabel(
         "time / time of Python, with 95 % interval (thick: 90 %; log scale)"
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
 
 
-def _logarithmic(set_scale, axis) -> None:
-    """1.05 instead of 10^0.02, and no more numbers than fit."""
-    from matplotlib.ticker import MaxNLocator, NullLocator
+def logarithmic(axis) -> None:
+    """Give an axis a log scale with numbers as R writes them: 1.05, 1.10."""
+    from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-    set_scale("log")
-    axis.set_major_locator(MaxNLocator(6))
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter("{x:g}")
+    axis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
 def _draw_runs(runs: pd.DataFrame, axes) -> None:
@@ -137,7 +137,7 @@ def _draw_runs(runs: pd.DataFrame, axes) -> None:
         label = f"{NAMES[arm]}, {device.upper()}"
         seconds = part["fit_seconds"]
         axes.plot(place[part.index], seconds, linestyle="", label=label, **style)
-    _logarithmic(axes.set_yscale, axes.yaxis)
+    logarithmic(axes.yaxis)
     axes.set_title("Every completed run", loc="left", fontsize=9)
     axes.set_xlabel("block, in the order of the campaigns")
     axes.set_ylabel(f"{PHASES['fit_seconds']} (s, log scale)")
