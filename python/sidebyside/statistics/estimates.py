@@ -69,7 +69,7 @@ class Mean:
         Values are taken as independent, unless blocks that follow one another are
         alike (`_correlation()`): then the mean has the error and the degrees of
         freedom of fewer values. Ten blocks show a correlation of 0.4 only 4 times
-        in ten. Their intervals cover the truth 88 times in a hundred, and would 82
+        in ten. Their intervals cover the truth 87 times in a hundred, and would 82
         times without this; of 20 blocks with a correlation of 0.8, 90 times.
 
         Raises
