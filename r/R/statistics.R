@@ -3,8 +3,8 @@
 #' @description
 #' The same table as `sidebyside.timing.load_campaigns()` gives in Python,
 #' checked row by row. `main_campaigns()` names, for each device, the campaign
-#' with the most complete pairs of runs of R and Python; Python warns of one
-#' that is not finished.
+#' with the most complete pairs of runs of R and Python, and warns if that one
+#' is not finished.
 #'
 #' @param ... Folders: campaigns, or folders that hold some, as folders or as
 #'   zip files that were handed in. Without any, the folders that
@@ -39,11 +39,11 @@ load_campaigns <- function(...) {
     }
   }
   pairs <- companion("sidebyside.statistics.pairs")
-  columns <- in_one_sentence(
+  columns <- in_one_sentence(with_warnings(
     pairs$columns_of(companion("sidebyside.timing", FALSE)$load_campaigns(
       ...
     ))
-  )
+  ))
   as_runs(columns)
 }
 
@@ -55,7 +55,20 @@ main_campaigns <- function(runs) {
   table <- companion("sidebyside.statistics.pairs", FALSE)$from_columns(
     as_columns(runs)
   )
-  unlist(in_one_sentence(statistics$main_campaigns(table)))
+  unlist(in_one_sentence(with_warnings(statistics$main_campaigns(table))))
+}
+
+# What Python warns of while it runs, as warnings of R.
+with_warnings <- function(code) {
+  python <- import("warnings", convert = FALSE)
+  caught <- python$catch_warnings(record = TRUE)
+  seen <- caught$`__enter__`()
+  on.exit(caught$`__exit__`())
+  result <- code
+  for (text in reticulate::iterate(seen, function(x) as.character(x$message))) {
+    warning(text, call. = FALSE)
+  }
+  result
 }
 
 epoch_columns <- c(

@@ -293,7 +293,10 @@ def test_the_same_runs_under_two_names_are_not_counted_twice(room):
 def _bad_archives():
     files = list(campaign_files(short()).items())
     limits = layout.MOST_SHARED
-    yield [(f"{x}/{n}", t) for x in "ab" for n, t in files], "2 files runs.csv"
+    yield (
+        [(f"{x}/{n}", t) for x in "ab" for n, t in files],
+        "2 files runs.csv.*; unpack it",
+    )
     yield files[:2], "0 files runs.csv"
     yield [*files[:2], ("runs.csv", b"0" * (limits["runs.csv"] + 1))], "5,000,000 at"
     yield [("plan.json", b" " * (limits["plan.json"] + 1)), *files[1:]], "1,000,000 at"

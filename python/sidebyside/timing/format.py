@@ -306,6 +306,7 @@ def _unpacked(path: Path) -> bytes:
         ]
         if len(campaigns) != 1:
             what = f"{len(campaigns)} files {RUNS} in it, expected one"
+            what += "; unpack it, and name the folder" if campaigns else ""
             raise _wrong(path.parent, what)
         return archive.read(str(campaigns[0] / path.name), MOST_SHARED[path.name])
 

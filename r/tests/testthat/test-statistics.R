@@ -142,4 +142,9 @@ test_that("what cannot be said is an error in a sentence", {
   expect_error(verdict(runs[0, ]), "There is no run")
   expect_error(main_campaigns(subset(runs, block == 0)), "warm-up block")
   expect_identical(main_campaigns(runs), c(cpu = "made-up"))
+  stopped <- transform(runs, ended = "unfinished")
+  expect_warning(
+    expect_identical(main_campaigns(stopped), c(cpu = "made-up")),
+    "unfinished: made-up"
+  )
 })
