@@ -212,6 +212,11 @@ def complete_pairs(
     for name in (arm, REFERENCE):
         if not (done["arm"] == name).any():
             states = rows.loc[rows["arm"] == name, "state"].value_counts()
+            if "wrong-loss" in states:
+                raise CannotSay(
+                    f"No run of {NAMES[name]} trained the same as {NAMES[REFERENCE]}, "
+                    "so there are no times to compare."
+                )
             told = ", ".join(f"{n} {state}" for state, n in states.items())
             raise CannotSay(
                 f"The arm {name!r} has no completed run ({told or '0 runs'}). A "

@@ -282,10 +282,12 @@ class AccuracyGap(Statement):
     if every pair has the same accuracy to the last digit; then there is no
     interval, and none is needed. `p_apart` and `p_beyond` are the p values of
     "the difference is beyond the margin" (TOST) and of "it is within the
-    margin", corrected for the `compared` gaps.
+    margin", corrected for the `compared` gaps. Of `tried` blocks, `blocks` have
+    both accuracies.
     """
 
     blocks: int
+    tried: int
     margin: float
     gap: Mean | None
     p_apart: float = 0.0
@@ -299,18 +301,21 @@ class AccuracyGap(Statement):
 
     def words(self) -> str:
         start = f"Test accuracy {self.where}:"
+        pairs = f"{self.blocks} pairs of runs"
+        if self.blocks < self.tried:
+            pairs += f", of {self.tried} blocks"
         if self.gap is None:
             return (
-                f"{start} the same to the last digit in every pair ({self.blocks}), "
-                "as it should be with the same seed."
+                f"{start} the same to the last digit in every pair ({pairs}), as it "
+                "should be with the same seed."
             )
         # No accuracy is below 0 or above 1.
         gap, low, high = (
             f"{100 * min(1, max(-1, x)):z.2f}" for x in self.gap.interval(MARGIN_LEVEL)
         )
         text = (
-            f"{start} R minus Python is {gap} points (90 % interval {low} to {high}, "
-            f"{self.blocks} pairs)."
+            f"{start} R minus Python is {gap} points (90 % interval {low} to {high}; "
+            f"{pairs})."
         )
         margin = f"{100 * self.margin:g} points"
         if self.warning:
@@ -447,12 +452,17 @@ class Ended(Statement):
 
     def words(self) -> str:
         how, follows = _ENDED[self.how]
-        told = ", ".join(
-            f"{name} ({blocks}{f' of {planned}' if planned else ''} blocks)"
-            for name, blocks, planned in self.campaigns
-        )
+        told = ", ".join(f"{x} ({self._extent(*n)})" for x, *n in self.campaigns)
         start = f"Warning: {how}" if self.warning else how.capitalize()
         return f"{start}: {told}. {follows}".strip()
+
+    def _extent(self, blocks: int, planned: int) -> str:
+        if self.how == "unfinished" and blocks == planned:
+            return f"all {planned} blocks, but end.json does not say that it ended"
+        # With a precision, a plan has the most that there may be.
+        if planned and "precision" not in self.how:
+            return f"{blocks} of {planned} blocks"
+        return f"{blocks} blocks"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -249,10 +249,10 @@ def verdict(
 
 
 def _no_answer(runs: pd.DataFrame, problems: Sequence[str]) -> CannotSay:
-    """What was missing, and what the reason may be."""
+    """What may be the reason, and what is missing."""
     known = [*_other_training(runs), *_endings(runs)]
-    told = [s.words() for s in known if s.warning]
-    return CannotSay(" ".join(dict.fromkeys([*problems, *told])))
+    told = [s.words().removeprefix("Warning: ") for s in known if s.warning]
+    return CannotSay(" ".join(dict.fromkeys([*told, *problems])))
 
 
 def _questions(rows: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
@@ -268,8 +268,13 @@ def _questions(rows: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFram
 def _rank(rows: pd.DataFrame) -> tuple[bool, int, int, str]:
     """Photographs, then the work of most machines; if level, that of most blocks."""
     blocks = rows.groupby(["campaign", "block"]).ngroups
-    photographs = "photographs" in rows["work"].iloc[0]
-    return photographs, rows["machine"].nunique(), blocks, rows["campaign"].max()
+    machines = rows["machine"].nunique()
+    return _on_photographs(rows), machines, blocks, rows["campaign"].max()
+
+
+def _on_photographs(rows: pd.DataFrame) -> bool:
+    """Whether this is the kind of work that the primary question is about."""
+    return "photographs" in rows["work"].iloc[0]
 
 
 def _times(
@@ -374,7 +379,8 @@ def _accuracy(
     try:
         pairs = complete_pairs(rows, TEST_ACCURACY).table
         gaps = pairs["value"] - pairs["against"]
-        known = {"blocks": len(gaps), "margin": margin, **about}
+        tried = rows[rows["block"] > 0].groupby(["campaign", "block"]).ngroups
+        known = {"blocks": len(gaps), "tried": tried, "margin": margin, **about}
         if not gaps.any():
             return AccuracyGap(gap=None, **known)
         # As with times: blocks of one campaign, or campaigns that count once.
@@ -436,10 +442,10 @@ def _other_training(runs: pd.DataFrame) -> Iterator[OtherTraining]:
 def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
     """Device to the campaign with the most complete pairs of R and Python.
 
-    The sections of notebook 06 that look at one campaign look at these. Of
-    campaigns with as many pairs it is the last in name.
-
-    Of a campaign that is not finished a warning says so.
+    Campaigns on photographs, which the primary question is about, come before
+    all others. Of campaigns with as many pairs it is the last in name. The
+    sections of notebook 06 that look at one campaign look at these. If one is not
+    finished, a warning says so.
 
     Raises
     ------
@@ -447,7 +453,7 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
         If no campaign has two pairs.
     """
     runs = checked(runs)
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, tuple[bool, int, str]] = {}
     problems = []
     for (device, name), part in runs.groupby(["device", "campaign"]):
         try:
@@ -456,10 +462,11 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
         except CannotSay as problem:
             problems.append(str(problem))
             continue
-        found[device] = max(found.get(device, (0, "")), (len(pairs), name))
+        this = _on_photographs(part), len(pairs), name
+        found[device] = max(found.get(device, this), this)
     if not found:
         raise _no_answer(runs, problems)
-    names = {device: name for device, (_, name) in found.items()}
+    names = {device: name for device, (*_, name) in found.items()}
     for ended in _endings(runs[runs["campaign"].isin(names.values())]):
         if ended.warning:
             warnings.warn(ended.words().removeprefix("Warning: "), stacklevel=2)
