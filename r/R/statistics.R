@@ -3,8 +3,8 @@
 #' @description
 #' The same table as `sidebyside.timing.load_campaigns()` gives in Python,
 #' checked row by row. `main_campaigns()` names, for each device, the campaign
-#' with the most complete pairs of runs of R and Python, and warns if that one
-#' is not finished.
+#' with the most complete pairs of runs of R and Python, of those on photographs
+#' if there are any, and warns if that one is not finished.
 #'
 #' @param ... Folders: campaigns, or folders that hold some, as folders or as
 #'   zip files that were handed in. Without any, the folders that

@@ -108,11 +108,11 @@ SPOILT = {
     "no python": (lambda runs: runs[runs["arm"] != "python"], "'python'"),
     "something else": (
         lambda runs: with_state(runs, "r", range(11), "wrong-loss"),
-        "10 wrong-loss.*R trained something else in 11 of 11 runs",
+        "^R trained something else in 11 of 11 runs.*No run of R trained the same",
     ),
     "something else, but for a block": (
         lambda runs: with_state(runs, "r", range(10), "wrong-loss"),
-        "There is 1 block.*R trained something else in 10 of 11 runs",
+        "^R trained something else in 10 of 11 runs.*There is 1 block",
     ),
     "python something else": (
         lambda runs: with_state(runs, "python", [3], "wrong-loss"),
@@ -122,7 +122,7 @@ SPOILT = {
     "no time": (lambda runs: runs.assign(fit_seconds=0.0), "fit_seconds .*microsec"),
     "unfinished": (
         lambda runs: runs[runs["block"] <= 1].assign(ended="unfinished"),
-        "There is 1 block.*unfinished: made-up .1 of 10 blocks",
+        "^unfinished: made-up .1 of 10 blocks.*There is 1 block",
     ),
     "one block": (lambda runs: runs[runs["block"] <= 1], "There is 1 block"),
     "no scatter": (lambda runs: runs.assign(fit_seconds=10.0), "same in all 10 blocks"),
@@ -187,6 +187,9 @@ def test_main_campaigns_have_the_most_pairs():
     assert main_campaigns(both) == {"cpu": "b-large", "gpu": "other"}
     alone = other[other["arm"] == "python"]
     assert main_campaigns(pd.concat([small, alone])) == {"cpu": "z-small"}
+    # What the primary question is about comes first.
+    small = small.assign(work="4 epochs; Fruits: photographs: 16 classes")
+    assert main_campaigns(pd.concat([small, *large])) == {"cpu": "z-small"}
 
 
 def test_what_a_table_may_be():

@@ -270,7 +270,7 @@ class Control(TimeRatio):
                 f"chance explains. {found}, over all campaigns."
             )
         else:
-            text = f"Control: {found}. The true ratio can be 1, as it should ({p})."
+            text = f"Control: {found}. Chance can explain the difference from 1 ({p})."
         return text + self._widened()
 
 
