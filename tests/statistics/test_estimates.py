@@ -161,6 +161,7 @@ def test_blocks_that_resemble_their_neighbours_widen_the_interval():
     assert mean.widened and raw < mean.correlation < 1
     few = 20 * (1 - mean.correlation) / (1 + mean.correlation)
     assert mean.error == pytest.approx(slow.std(ddof=1) / max(2, few) ** 0.5)
+    assert mean.df == max(3, few - 1)
     shuffled = Mean.of(np.random.default_rng(1).permutation(slow))
     assert not shuffled.widened
     assert shuffled.error == pytest.approx(slow.std(ddof=1) / 20**0.5)

@@ -131,8 +131,11 @@ SPOILT = {
     "a dict": (lambda runs: runs.to_dict("list"), "type dict"),
     "a column": (lambda runs: runs["arm"], "type pandas.core.series.Series"),
     "nothing": (lambda runs: None, "type NoneType"),
-    "no column": (lambda runs: runs.drop(columns="fit_seconds"), "lacks .*fit_seconds"),
-    "in the index": (lambda runs: runs.set_index("block"), "lacks the column block"),
+    "no column": (
+        lambda runs: runs.drop(columns="fit_seconds"),
+        "no columns called fit_seconds",
+    ),
+    "in the index": (lambda runs: runs.set_index("block"), "no columns called block"),
     "twice": (
         lambda runs: pd.concat([runs, runs[["block"]]], axis=1),
         "several columns called block",

@@ -111,16 +111,13 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
             "pandas.DataFrame such as load_campaigns() gives."
         )
     columns = list(map(str, runs.columns))
-    if missing := [name for name in _RULES if name not in [*columns, *_OPTIONAL]]:
-        raise CannotSay(
-            f"The table of runs lacks the column {', '.join(missing)}; it has "
-            f"{printable(', '.join(columns)) or 'none'}."
-        )
-    if twice := [name for name in columns if columns.count(name) > 1]:
-        raise CannotSay(
-            f"The table of runs has several columns called {printable(twice[0])}, "
-            "expected one."
-        )
+    for name in [*(_RULES.keys() - _OPTIONAL), *columns]:
+        if columns.count(name) != 1:
+            raise CannotSay(
+                f"The table of runs has {'several' if name in columns else 'no'} "
+                f"columns called {printable(name)}, expected one. It has: "
+                f"{printable(', '.join(columns)) or 'none'}."
+            )
     if not len(runs):
         raise CannotSay("There is no run: the table of measurements is empty.")
     runs = plain_words(runs).reset_index(drop=True)
@@ -172,11 +169,6 @@ def _checked_column(name: str, values: pd.Series) -> pd.Series:
     return values.map(printable) if name in _NAMES else values.infer_objects()
 
 
-def without_warm_up(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are judged."""
-    return runs[runs["block"] > 0]
-
-
 # --- pairs
 
 
@@ -213,8 +205,8 @@ def complete_pairs(
         If there is nothing to compare: an arm without a completed run, no
         block with both, no time that is possible.
     """
-    rows = without_warm_up(rows)
-    rows = rows[rows["arm"].isin([arm, REFERENCE])]
+    # The warm-up is not judged.
+    rows = rows[(rows["block"] > 0) & rows["arm"].isin([arm, REFERENCE])]
     is_time = column != TEST_ACCURACY
     done = rows[rows["state"].isin(["ok"] if is_time else COMPLETE)]
     for name in (arm, REFERENCE):
@@ -280,9 +272,5 @@ def columns_of(runs: pd.DataFrame) -> dict[str, list]:
 
 def from_columns(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """The table again, from what R made of `columns_of()`."""
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(values), dtype=object).infer_objects()
-            for name, values in columns.items()
-        }
-    )
+    series = {x: pd.Series(list(y), dtype=object) for x, y in columns.items()}
+    return pd.DataFrame(series).infer_objects()

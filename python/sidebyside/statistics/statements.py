@@ -137,6 +137,8 @@ class TimeRatio(Statement):
             text += self._wish()
         if self.p_alike < ALPHA:
             low, *_, high = sorted(part.mean.ratio().estimate for part in self.parts)
+            if self.outcome != UNCLEAR:
+                text = f"On average over these campaigns, {text}"
             text += (
                 f" The campaigns do not agree: their ratios range from {_number(low)} "
                 f"to {_number(high)}, more than chance explains. The ratio depends on "
@@ -148,7 +150,7 @@ class TimeRatio(Statement):
                 "blocks suggests, so the interval is narrower than it should be."
             )
         text += self._widened()
-        if self.pool.predicted is not None:
+        if self.pool.predicted is not None and not self.pool.narrow:
             _, low, high = map(math.exp, self.pool.predicted)
             text += (
                 f" On another machine R would probably take {_number(low)} to "
@@ -258,9 +260,8 @@ class Control(TimeRatio):
         if self.biased:
             text = (
                 f"Warning: the control failed. {found}, which does not include 1 "
-                f"({p}). Either this is the one time in twenty when chance does that, "
-                "or the two arms are not treated alike. Do not trust a difference "
-                "between the languages of about "
+                f"({p}). Probably the two arms are not treated alike. Do not trust a "
+                "difference between the languages of about "
                 f"{_percent(self.interval.estimate - 1)}."
             )
         elif self.deviating:
@@ -326,7 +327,10 @@ class AccuracyGap(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Statement):
-    """Something that was not measured, or that the data do not tell, and why."""
+    """Something that was not measured, or that the data do not tell, and why.
+
+    If it is the `primary` question, it has no `parts`, unlike a `TimeRatio`.
+    """
 
     what: str
     problem: str

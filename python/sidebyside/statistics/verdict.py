@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.errors import printable
-from ..timing.format import COMPLETE, DEVICES
+from ..timing.format import COMPLETE, DEVICES, LEAST_BLOCKS, MORE_BLOCKS
 from .estimates import ACCURACY_MARGIN, MARGIN, CannotSay, Mean, pool
 from .figure import draw
 from .pairs import (
@@ -28,7 +28,6 @@ from .pairs import (
     complete_pairs,
     from_columns,
     log_ratios,
-    without_warm_up,
 )
 from .statements import (
     MOST_NAMES,
@@ -223,9 +222,8 @@ def verdict(
                 f"0 and 1 (and at least {LEAST_MARGIN:g}), such as 0.03 for 3 %."
             )
     runs = checked(runs)
-    rows = without_warm_up(runs)
     found: list[Statement] = []
-    for about, part in _questions(rows):
+    for about, part in _questions(runs):
         ratios = list(_times(part, margin, about))
         accuracy = _accuracy(part, accuracy_margin, about)
         found += ratios
@@ -236,10 +234,10 @@ def verdict(
     if not times:
         raise _no_answer(runs, [s.problem for s in found if isinstance(s, Unknown)])
     found = _corrected(found)
-    if "gpu" not in set(rows["device"]):
+    if "gpu" not in set(runs["device"]):
         problem = "nothing was measured there."
         found.append(Unknown(device="gpu", what="R", problem=problem))
-    found += _campaigns(times, rows)
+    found += _campaigns(times, runs)
     # A crash is a crash, in the warm-up block too.
     bad = runs[~runs["state"].isin(COMPLETE)].groupby(["arm", "state"]).size()
     if len(bad):
@@ -417,7 +415,10 @@ def _endings(runs: pd.DataFrame) -> Iterator[Ended]:
         blocks = int((arms == part["arm"].nunique()).sum())
         planned = int(np.nan_to_num(part["planned"].max()))
         planned = planned if planned >= blocks else 0
-        told.setdefault(part["ended"].iloc[-1], []).append((campaign, blocks, planned))
+        how = part["ended"].iloc[-1]
+        if how == "precision" and blocks < LEAST_BLOCKS + MORE_BLOCKS:
+            how = "early precision"
+        told.setdefault(how, []).append((campaign, blocks, planned))
     for how, campaigns in told.items():
         if how and how != "planned":
             yield Ended(how=how, campaigns=tuple(campaigns))
@@ -448,7 +449,7 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
     runs = checked(runs)
     found: dict[str, tuple[int, str]] = {}
     problems = []
-    for (device, name), part in without_warm_up(runs).groupby(["device", "campaign"]):
+    for (device, name), part in runs.groupby(["device", "campaign"]):
         try:
             pairs = complete_pairs(part).table
             Mean.of(log_ratios(pairs))

@@ -128,7 +128,7 @@ test_that("a table that is none is an error in a sentence", {
   expect_error(verdict(cbind(runs, runs["block"])), "several columns")
   wide <- replace(runs, "more", list(diag(nrow(runs))))
   expect_error(verdict(wide), "column more .* is a matrix")
-  expect_error(verdict(runs[names(runs) != "arm"]), "lacks the column arm")
+  expect_error(verdict(runs[names(runs) != "arm"]), "no columns called arm")
   copy <- transform(runs, campaign = "renamed")
   expect_error(verdict(rbind(runs, copy)), "made-up and renamed have 16 runs")
 })
