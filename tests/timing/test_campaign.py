@@ -789,7 +789,9 @@ def test_whoever_looks_does_not_take_the_lock(fakes, monkeypatch):
     with locks.machine_lock("one"):
         monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
         found = locks.holder()
-        assert "under way on this machine: one" in report.status_text(fakes.campaigns)
+        assert "under way on this machine: one" in report.status_text(
+            fakes.campaigns.parent
+        )
         # Another user's campaign writes into the same file later.
         note = locks._note_path(locks._lock_path())
         assert note.stat().st_mode & 0o777 == 0o666
