@@ -121,6 +121,12 @@ def test_blocks_are_randomised_and_complete(fakes):
         *(({x: math.nan}, f"{x} is nan") for x in ("precision", "budget")),
         *(({x: math.inf}, f"{x} is inf") for x in ("precision", "budget", "timeout")),
         ({"timeout": 0}, "timeout is 0"),
+        *(({x: "1"}, f"{x} is '1'") for x in ("blocks", "seed", "precision")),
+        *(({x: 1.5}, f"{x} is 1.5; .*whole") for x in ("blocks", "epochs", "seed")),
+        *(({x: 10**30}, f"{x} is 10{29 * '0'}") for x in ("blocks", "seed", "budget")),
+        ({"precision": 1e-12}, "precision is 1e-12"),
+        ({"precision": 0.02, "blocks": 29}, "expected at least 30 with a precision"),
+        ({"arms": None}, "arms None; expected some of"),
     ],
 )
 def test_what_makes_no_plan_gets_a_sentence(fakes, options, words):
@@ -783,7 +789,9 @@ def test_whoever_looks_does_not_take_the_lock(fakes, monkeypatch):
     with locks.machine_lock("one"):
         monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
         found = locks.holder()
-        assert "under way on this machine: one" in report.status_text(fakes.campaigns)
+        assert "under way on this machine: one" in report.status_text(
+            fakes.campaigns.parent
+        )
         # Another user's campaign writes into the same file later.
         note = locks._note_path(locks._lock_path())
         assert note.stat().st_mode & 0o777 == 0o666
@@ -1144,12 +1152,12 @@ def row_of(block, position, seconds, state="ok"):
     ("settings", "words"),
     [
         # One more of the warm-up, and two of each block, of 200 s on average.
-        ({"blocks": 2}, "about 10 min 00 s to go"),
-        ({"precision": 0.02, "blocks": 2}, "at most 10 min 00 s to go"),
+        ({}, "about 10 min 00 s to go"),
+        ({"precision": layout.Precision(0.02, "")}, "at most 10 min 00 s to go"),
         # Of 36 minutes 30 are spent, and 5 in this session.
-        ({"blocks": 2, "budget": 36}, "about 1 min 00 s to go"),
-        ({"blocks": 2, "budget": 34}, "about 0 s to go"),
-        ({"blocks": 2, "budget": 60}, "about 10 min 00 s to go"),
+        ({"budget": 36}, "about 1 min 00 s to go"),
+        ({"budget": 34}, "about 0 s to go"),
+        ({"budget": 60}, "about 10 min 00 s to go"),
     ],
 )
 def test_how_long_the_rest_takes(fakes, monkeypatch, settings, words):
@@ -1159,7 +1167,11 @@ def test_how_long_the_rest_takes(fakes, monkeypatch, settings, words):
     )
     shown = progress.Progress()
     rows = []
-    shown.begin(make_plan(fakes, arms=PYTHONS, **settings), rows, spent=1800.0)
+    chosen = {"arms": PYTHONS, "blocks": 2, "budget": settings.get("budget")}
+    plan = dataclasses.replace(
+        make_plan(fakes, **chosen), precision=settings.get("precision")
+    )
+    shown.begin(plan, rows, spent=1800.0)
     assert shown.to_go_text() == ""
     # What was interrupted is still to do.
     rows += [row_of(0, 1, 90.0), row_of(0, 2, 9.0, "interrupted")]

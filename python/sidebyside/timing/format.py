@@ -123,6 +123,13 @@ LIMITS = {
     "accuracy": (0.0, 1.0),
     "val_accuracy": (0.0, 1.0),
 }
+# The same of what a plan is made from.
+WHOLE_SETTINGS = {
+    "blocks": (1, 10**6),
+    "epochs": LIMITS["epochs"],
+    "seed": (-(2**63), 2**63 - 1),
+}
+SETTINGS = {"precision": (1e-9, 1e3), "budget": (1e-9, 1e9), "timeout": (1e-9, 1e9)}
 # Any other number may be missing.
 NEVER_MISSING = ("run", "block", "position", "seed", "epochs")
 WHOLE = (*NEVER_MISSING, "exit_code")
@@ -353,18 +360,18 @@ _SCHEMAS = {
         arms=_ARMS,
         epochs=_number(*LIMITS["epochs"], "integer"),
         # Only the order of a new plan depends on it.
-        seed=_number(-(2**63), 2**63 - 1, "integer"),
+        seed=_number(*WHOLE_SETTINGS["seed"], "integer"),
         blocks=_number(0, 10**6, "integer"),
         precision=_object(
             "half_width quantity",
-            half_width=_number(1e-9, 1e3),
+            half_width=_number(*SETTINGS["precision"]),
             **dict.fromkeys(("quantity", "interval", "rule"), _TEXT),
             least_blocks=_number(1, 10**6, "integer"),
             more_blocks=_number(0, 10**6, "integer"),
         )
         | {"type": ["object", "null"]},
-        budget_minutes=_number(1e-9, 1e9, ["number", "null"]),
-        timeout_seconds=_number(1e-9, 1e9),
+        budget_minutes=_number(*SETTINGS["budget"], ["number", "null"]),
+        timeout_seconds=_number(*SETTINGS["timeout"]),
         programs={"type": "object", "additionalProperties": _TEXT},
         order={
             "type": "array",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -74,27 +74,36 @@ class Settings:
 
     def check(self) -> None:
         """Raise `WrongPlan` if they make no sense."""
-        arms = self.arms
+        arms = self.arms if isinstance(self.arms, tuple | list) else (self.arms,)
         if not arms or not set(arms) <= set(layout.ARMS) or len(set(arms)) < len(arms):
             raise WrongPlan(
-                f"arms {', '.join(arms) or '(none)'}; expected some of "
+                f"arms {', '.join(map(str, arms)) or '(none)'}; expected some of "
                 f"{', '.join(layout.ARMS)}, each once"
             )
         if self.device not in layout.DEVICES:
             raise WrongPlan(
                 f"device {self.device!r}; expected {' or '.join(layout.DEVICES)}"
             )
-        for name in ("blocks", "epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise WrongPlan(f"{name} is {value}; expected at least 1")
-        for name in ("precision", "budget", "timeout"):
-            value = getattr(self, name)
-            # NaN is in no range.
-            if value is not None and not 0 < value < math.inf:
-                raise WrongPlan(f"{name} is {value}; expected more than 0")
+        for kind, what, limits in (
+            (Integral, "a whole number", layout.WHOLE_SETTINGS),
+            (Real, "a number", layout.SETTINGS),
+        ):
+            for name, (low, high) in limits.items():
+                value = getattr(self, name)
+                good = isinstance(value, kind) and not isinstance(value, bool)
+                # NaN is in no range.
+                if value is not None and not (good and low <= value <= high):
+                    raise WrongPlan(
+                        f"{name} is {value!r}; expected {what} from {low:g} to {high:g}"
+                    )
         if self.precision is not None and len(arms) < 2:
             raise WrongPlan("a precision is that of a ratio, which needs two arms")
+        least = LEAST_BLOCKS + MORE_BLOCKS
+        if None not in (self.precision, self.blocks) and self.blocks < least:
+            raise WrongPlan(
+                f"blocks is {self.blocks}; expected at least {least} with a precision, "
+                "which ends no campaign before that"
+            )
 
 
 # The short campaign: what a class can measure in a few minutes. The epochs are
