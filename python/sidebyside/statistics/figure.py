@@ -38,10 +38,9 @@ def draw(verdict, width: float, height: float):
         figure, (intervals, every_run) = plt.subplots(
             2, figsize=(width, height), height_ratios=[3, 2], layout="constrained"
         )
-        # 15 letters of this size are an inch wide.
-        lines = textwrap.fill(
-            answer.translate(escapes), int((width - 0.4) * 15), break_on_hyphens=False
-        )
+        # No line begins with "%". 15 letters of this size are an inch wide.
+        answer = answer.translate(escapes).replace(" %", "\u00a0%")
+        lines = textwrap.fill(answer, int((width - 0.4) * 15), break_on_hyphens=False)
         figure.suptitle(f"{TITLE}\n\n{lines}", x=0.02, ha="left", fontsize=8.5)
         shown = {x: printable(x.translate(escapes), _LONGEST_NAME) for x in names}
         _draw_intervals(findings, verdict.margin, intervals, shown)
