@@ -60,7 +60,9 @@ test_that("load_campaigns() gives a plain data frame", {
 test_that("what cannot be loaded is an error in a sentence", {
   expect_error(load_campaigns("/nowhere"), "^/nowhere is not there, expected")
   for (none in list(NA, NULL, 7, c("a", "b"), list("a"))) {
-    expect_error(load_campaigns(none), "^found .*, expected the path of a folder")
+    expect_error(
+      load_campaigns(none), "^found .*, expected the path of a folder"
+    )
   }
 })
 
