@@ -253,6 +253,7 @@ a_share <- function(x) {
 #' @rdname verdict
 #' @export
 print.sidebyside_verdict <- function(x, ...) {
-  cat(strwrap(x$text, 72), sep = "\n")
+  # A column of two, on a small screen, holds so much.
+  cat(strwrap(x$text, 58), sep = "\n")
   invisible(x)
 }
