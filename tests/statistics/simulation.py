@@ -34,7 +34,7 @@ from sidebyside.statistics.estimates import (
 )
 from sidebyside.statistics.pairs import CONTROL, PHASES
 from sidebyside.statistics.statements import Control, Part, TimeRatio
-from sidebyside.statistics.verdict import _corrected as corrected
+from sidebyside.statistics.verdict import corrected
 from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS
 from sidebyside.timing.plan import MOST_BLOCKS
 
@@ -305,25 +305,11 @@ def statements(logs: np.ndarray, works: Sequence[str]) -> list[TimeRatio]:
             ("r", CONTROL), (TimeRatio, Control), of_work, strict=True
         ):
             for column, samples in zip(PHASES, of_arm, strict=True):
-                pooled = pool(samples)
-                parts = [
+                parts = tuple(
                     Part(f"{of}-{i}", Mean.of(x), len(x)) for i, x in enumerate(samples)
-                ]
-                found.append(
-                    kind(
-                        device="cpu",
-                        of=of,
-                        arm=arm,
-                        column=column,
-                        pool=pooled,
-                        margin=MARGIN,
-                        parts=tuple(parts),
-                        p_different=pooled.p_different,
-                        p_apart=pooled.p_apart(EDGE),
-                        p_beyond=pooled.p_beyond(EDGE),
-                        p_alike=pooled.p,
-                    )
                 )
+                known = {"of": of, "arm": arm, "column": column, "parts": parts}
+                found.append(kind.of_pool(pool(samples), MARGIN, device="cpu", **known))
     return corrected(found)
 
 

@@ -5,7 +5,6 @@ R's `verdict()` calls this one, so that both languages say the same.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -233,7 +232,7 @@ def verdict(
     times = [s for s in found if isinstance(s, TimeRatio)]
     if not times:
         raise _no_answer(runs, [s.problem for s in found if isinstance(s, Unknown)])
-    found = _corrected(found)
+    found = corrected(found)
     if "gpu" not in set(runs["device"]):
         problem = "nothing was measured there."
         found.append(Unknown(device="gpu", what="R", problem=problem))
@@ -323,25 +322,14 @@ def _time_ratio(
     left_out += [f"{', '.join(x)} ({problem})" for problem, x in problems.items()]
     machine = rows.drop_duplicates("campaign").set_index("campaign")["machine"]
     pooled = pool(samples, [machine[part.campaign] for part in parts])
-    edge = math.log1p(margin)
     kind = Control if arm == CONTROL else TimeRatio
-    yield kind(
-        arm=arm,
-        column=column,
-        pool=pooled,
-        margin=margin,
-        parts=tuple(parts),
-        p_different=pooled.p_different,
-        p_apart=pooled.p_apart(edge),
-        p_beyond=pooled.p_beyond(edge),
-        p_alike=pooled.p,
-        **about,
-    )
+    known = {"arm": arm, "column": column, "parts": tuple(parts), **about}
+    yield kind.of_pool(pooled, margin, **known)
     for what in left_out:
         yield LeftOut(what=what, **about)
 
 
-def _corrected(found: Sequence[Statement]) -> list[Statement]:
+def corrected(found: Sequence[Statement]) -> list[Statement]:
     """The same with the first one as the primary question, all else corrected.
 
     By Holm's method, in families: the ratios of one arm; whether the campaigns
