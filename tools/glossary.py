@@ -31,6 +31,9 @@ BLOCK_ENDS = re.compile(r"\n\s*\n|\n\s*(?:[-*]|\d+\.) ")
 NOT_WORDS = re.compile(r"`[^`]*`|!?\[[^]]*\]\([^)]*\)|<[^>]*>")
 NOT_ALONE = re.compile(r"(This|These|It|Here|They)\b")
 
+# At the beginning of a sentence, these keep their capital.
+NAMES = {"Gram", "Holm", "Jupyter", "Keras"}
+
 # Words that have an everyday meaning, too. Their earlier use is no problem.
 EVERYDAY = {"run"}
 
@@ -45,6 +48,15 @@ class Said(NamedTuple):
     @property
     def place(self) -> str:
         return f"{self.page}, {self.heading}"
+
+    @property
+    def terms(self) -> list[str]:
+        """The marked terms, as the glossary lists them."""
+        found = MARK.findall(self.text)
+        first = re.match(r"\*{3}([A-Z][a-z]+)\b", self.text)
+        if first and first[1] not in NAMES:
+            found[0] = found[0][0].lower() + found[0][1:]
+        return found
 
     def link(self, slug: Callable[[str], str]) -> str:
         title = f"{self.page[:2]} {self.heading}"
@@ -78,7 +90,7 @@ def terms(said: Iterable[Said]) -> dict[str, Said]:
     """Each marked term, in alphabetical order, and the first sentence that marks it."""
     found: dict[str, Said] = {}
     for sentence in said:
-        for term in MARK.findall(sentence.text):
+        for term in sentence.terms:
             found.setdefault(term, sentence)
     return dict(sorted(found.items(), key=lambda item: item[0].strip("`").lower()))
 
@@ -114,7 +126,7 @@ def problems(notebooks: Iterable[Path]) -> Iterator[str]:
     plain = [NOT_WORDS.sub(" ", x.text) for x in said]
     first: dict[str, Said] = {}
     for number, sentence in enumerate(said):
-        marked = MARK.findall(sentence.text)
+        marked = sentence.terms
         if len(marked) > 1:
             yield f"{sentence.place}: {' and '.join(marked)} are marked in one sentence"
         if marked and NOT_ALONE.match(sentence.text):
@@ -139,7 +151,7 @@ def problems(notebooks: Iterable[Path]) -> Iterator[str]:
 
 def explained(term: str, sentence: Said, slug: Callable[[str], str]) -> str:
     """The sentence without its mark, with links that lead to its notebook."""
-    text = MARK.sub(r"\1", sentence.text).removeprefix(f"{term}: ")
+    text = MARK.sub(r"\1", re.sub(r"^\*{3}[^*]*\*{3}: ", "", sentence.text))
     text = text.replace("](#", f"]({sentence.page}#")
     return f"{text} ({sentence.link(slug)})"
 

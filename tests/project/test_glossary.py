@@ -50,6 +50,23 @@ def test_a_term_gets_the_sentence_that_explains_it_and_a_link_to_its_section(wri
     ]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "term", "text"),
+    [
+        ("***Dropout*** drops units.", "dropout", "Dropout drops units."),
+        ("***DLPack*** is a layout.", "DLPack", "DLPack is a layout."),
+        ("A ***Gram matrix*** is one.", "Gram matrix", "A Gram matrix is one."),
+        ("***Gram matrix***: products.", "Gram matrix", "products."),
+    ],
+)
+def test_a_term_is_lower_case_unless_it_is_a_name(write, sentence, term, text):
+    [said] = glossary.sentences(*write([sentence]))
+    assert (
+        glossary.lines(glossary.terms([said]))
+        == f"- **{term}**: {text} ([00 ](00_a.ipynb#))"
+    )
+
+
 FREE = [
     "## Each epoch\n\nAfter the heading.",
     "| row | epoch |\n|---|---|\n| 1 | epochs |",
