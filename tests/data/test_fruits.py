@@ -355,10 +355,10 @@ def webp(path):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (lambda path: path.write_text("text"), "is damaged or is not an image"),
+        (lambda path: path.write_text("text"), "is damaged, or is not an image"),
         (lambda path: path.write_bytes(b""), "is damaged"),
         (cut, "is damaged"),
-        (webp, "is damaged or is not an image"),
+        (webp, "is damaged, or is not an image"),
         (
             lambda path: os.truncate(path, fruits.MOST_BYTES + 1),
             "expected 1 MB at most",
