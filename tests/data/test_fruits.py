@@ -361,7 +361,7 @@ def webp(path):
         (webp, "is damaged, or is not an image"),
         (
             lambda path: os.truncate(path, fruits.MOST_BYTES + 1),
-            "expected 1 MB at most",
+            "is too large: expected 1 MB",
         ),
         (lambda path: make_image(path, (100, 48)), "is 100x48 pixels, expected 100x"),
         (lambda path: [path.unlink(), path.symlink_to("nowhere")], "is not a file"),
