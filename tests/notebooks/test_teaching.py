@@ -39,8 +39,8 @@ def named(text):
             yield notebook, section
 
 
-def test_there_are_three_plans():
-    assert [int(minutes) for _, minutes in PLANS] == [45, 90, 180]
+def test_there_are_four_plans():
+    assert [int(minutes) for _, minutes in PLANS] == [45, 90, 180, 210]
 
 
 @pytest.mark.parametrize(("heading", "minutes"), PLANS, ids=[m for _, m in PLANS])
@@ -64,9 +64,14 @@ def test_a_section_that_is_not_there_is_found():
     assert "Rest" not in headings("01_mnist.ipynb")
 
 
-def test_every_notebook_of_the_course_is_used_in_the_longest_plan():
-    used = {notebook for row in rows(PLANS[-1][0]) for notebook, _ in named(row[1])}
-    assert used == {path.name for path in notebooks_of("course")}
+def test_the_last_two_plans_use_all_of_the_course_and_three_of_the_gallery():
+    course, gallery = (
+        {notebook for row in rows(heading) for notebook, _ in named(row[1])}
+        for heading, _ in PLANS[2:]
+    )
+    assert course == {path.name for path in notebooks_of("course")}
+    assert gallery < {path.name for path in notebooks_of("gallery")}
+    assert len(gallery) == 3
 
 
 def test_the_links_are_those_of_the_book(monkeypatch):
