@@ -282,6 +282,14 @@ def link_repository(app, config):
         ]
 
 
+def outdated(app, env, added, changed, removed):
+    """Pages that are made from the notebooks are read again when anything changes."""
+    made = ["notebooks/gallery", "notebooks/glossary"]
+    return [
+        page for page in made if page in env.found_docs and added | changed | removed
+    ]
+
+
 def make_index(app, problem):
     """The front page is README.html; a web server looks for index.html."""
     if problem is None and app.builder.name == "html":
@@ -295,6 +303,7 @@ def setup(app):
     app.add_lexer("ipython3", NotebookLexer)
     app.add_lexer("ipython", NotebookLexer)
     app.add_lexer("python", NotebookLexer)
+    app.connect("env-get-outdated", outdated)
     app.connect("source-read", prepare)
     app.connect("html-page-context", add_links)
     app.connect("build-finished", make_index)

@@ -206,7 +206,7 @@ def test_what_a_notebook_says_comes_from_its_opening_table(tmp_path):
         ["together", "", "4"],
     ]
     untold = write_notebook(tmp_path / "02_c.ipynb", "# Title")
-    with pytest.raises(Sentence, match="no row .Minutes on two cores."):
+    with pytest.raises(Sentence, match="no row 'Minutes on two cores'"):
         readme.modules.minutes_of(untold)
 
 
