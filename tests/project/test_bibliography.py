@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "notebooks" / "bibliography.md"
 PAGES = ["*.md", "notebooks/*.md", "notebooks/*.ipynb", "data/**/*.md", "binder/*.md"]
 
-CITATION = re.compile(r"\[([^]]+?\s\d{4}[a-z]?)\]\((?:[./\w]*/)?bibliography\.md\)")
+CITATION = re.compile(r"\[([^][]+?\s\d{4}[a-z]?)\]\((?:[./\w]*/)?bibliography\.md\)")
 # Key, authors, title with its link, where it appeared.
 ENTRY = re.compile(
     r"- \*\*([^*]+ \d{4}[a-z]?)\.\*\* [^\[]+\. \[[^]]+\]\(https://\S+\)\. .+\."
