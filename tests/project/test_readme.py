@@ -156,7 +156,7 @@ def test_without_a_control_the_table_says_so(tmp_path):
 
 def test_the_machine_and_the_time_are_those_of_the_campaign(tmp_path):
     folder = reference(tmp_path)
-    assert "all runs together" not in readme.timings([folder])
+    assert "for all runs" not in readme.timings([folder])
     end = {"complete": True, "overhead": {"seconds": 200.0, "share": 0.1}}
     (folder / "end.json").write_text(json.dumps(end), encoding="utf-8")
     machine = {"id": "m", "cpu": {"name": "A processor", "usable": 8}}
@@ -165,9 +165,9 @@ def test_the_machine_and_the_time_are_those_of_the_campaign(tmp_path):
     before, _, after = (folder / "runs.csv").read_text("utf-8").rpartition("2026-11-22")
     (folder / "runs.csv").write_text(f"{before}2026-11-23{after}", encoding="utf-8")
     text = readme.timings([folder])
-    assert text.endswith("one: 4 epochs, all runs together took 3 minutes.")
+    assert text.endswith("one, 4 epochs in each run and 3 minutes for all runs.")
     assert "/reference-one/runs.csv): A processor, 8 cores" in text
-    assert ", 22 November 2026. How much: " in text
+    assert ", 22 November 2026. " in text
 
 
 # --- the minutes
