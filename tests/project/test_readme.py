@@ -100,6 +100,12 @@ def test_it_says_what_a_first_set_up_takes_as_set_up_itself_does():
     assert FIRST_SET_UP in " ".join(README.split())
 
 
+def test_the_release_it_names_is_that_of_set_up():
+    """TensorFlow's, for notebooks outside the project's environment."""
+    [named] = re.findall(r"tensorflow==[\d.]+", README)
+    assert named in (ROOT / "requirements.in").read_text(encoding="utf-8")
+
+
 def test_the_commands_it_names_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^(\w+):.*##", makefile, re.MULTILINE))
