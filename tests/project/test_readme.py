@@ -114,6 +114,23 @@ def test_the_commands_it_names_exist():
     assert {"lab", "run", "timings", "fruits"} <= named <= targets
 
 
+LINK = re.compile(r"\]\(([\w./-]+\.(?:md|ipynb))")
+
+
+def links_of(page):
+    text = readme.modules.text_of(page) if page.suffix == ".ipynb" else page.read_text()
+    return {(page.parent / link).resolve() for link in LINK.findall(text)}
+
+
+def test_every_page_of_the_notebooks_can_be_reached_from_the_readme():
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        page = new.pop()
+        reached.add(page)
+        new |= links_of(page) - reached
+    assert set((ROOT / "notebooks").glob("*.md")) <= reached
+
+
 # --- other measurements, another text
 
 
