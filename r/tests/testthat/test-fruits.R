@@ -1,4 +1,4 @@
-# One JPEG a class and split, written by Python as the reader's camera would.
+# One JPEG for each class and split, written by Python.
 small_fruits <- function(classes = c("Kiwi", "Lemon", "Walnut")) {
   folder <- tempfile("fruits")
   python(
@@ -17,7 +17,7 @@ result = 0
   normalizePath(folder)
 }
 
-# NA stands for a variable that is not set.
+# NA means that the variable is not set.
 set_variables <- function(values) {
   for (name in names(values)) {
     if (is.na(values[[name]])) {
