@@ -55,6 +55,7 @@ include_patterns = [
 exclude_patterns = [".*", "build", "python", "r", "**/.ipynb_checkpoints"]
 
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tools")]
+import glossary  # noqa: E402
 from gallery import all_examples, cards_in_book  # noqa: E402
 from regions import put  # noqa: E402
 
@@ -121,9 +122,14 @@ def prepare(app, docname, source):
     elif docname == "notebooks/gallery":
         cards = cards_in_book(all_examples(NOTEBOOKS), github_slugify)
         source[0] = put(source[0], "cards", lambda _: cards)
+    elif docname == "notebooks/glossary":
+        terms = glossary.lines_in_book(glossary.all_terms(), github_slugify)
+        source[0] = put(source[0], "terms", lambda _: terms)
     elif is_notebook(app.env, docname):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = glossary.linked("".join(cell["source"]))
             if "outputs" in cell:
                 cell["outputs"] = [
                     without_live(output)

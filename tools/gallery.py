@@ -41,7 +41,7 @@ HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
 TITLE = re.compile(r"^# ([^:\n]+)")
 MEMORY = re.compile(r"^\| Memory \|[^|]*?([\d.]+ GB)", re.MULTILINE)
 BROKE = re.compile(r"^\| *What broke *\| *(.*?) *\|$", re.MULTILINE)
-SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*])")
+SENTENCE_ENDS = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][)*\"]))\s+(?=[A-Z`*(\"\[])")
 # What compare() prints of one value: its name, what it is, and how equal.
 COMPARED = re.compile(r"^(\S+) +(\S.*?)  +((?:equal|differ)\b.*)$", re.MULTILINE)
 EXACT = "equal to the last digit", "equal"  # texts are only equal
@@ -169,13 +169,17 @@ def table(head: str, rule: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {line} |" for line in lines)])
 
 
+def anchor(heading: str) -> str:
+    """JupyterLab's."""
+    return heading.replace("`", "").replace(" ", "-")
+
+
 def cards(examples: Iterable[Example]) -> str:
     """A table for each notebook, for JupyterLab and GitHub."""
 
     def rows(group):
         for x in group:
-            anchor = x.heading.replace("`", "").replace(" ", "-")  # JupyterLab's
-            link = f"[`{x.name}`]({x.page}#{anchor})"
+            link = f"[`{x.name}`]({x.page}#{anchor(x.heading)})"
             picture = f"![{x.alt}]({picture_of(x)})"
             yield picture, f"{link}<br>{x.question}", "<br>".join(facts(x))
 

@@ -1,4 +1,4 @@
-"""Update the computed parts of README.md and of the gallery's index (`make readme`).
+"""Update the computed parts of the README and of other pages (`make readme`).
 
 Three regions of the README, each between two HTML comments, are written here:
 
@@ -9,7 +9,8 @@ Three regions of the README, each between two HTML comments, are written here:
     gallery         the table of the gallery: each notebook's title, the examples of
                     2017 that its headings name, its minutes; and what its index shows
 
-The index, notebooks/gallery.md, has two: `cards` and `results` (see tools/gallery.py).
+The gallery's index, notebooks/gallery.md, has two: `cards` and `results` (see
+tools/gallery.py). The glossary, notebooks/glossary.md, has `terms` (tools/glossary.py).
 
 tools/screenshot.py takes the picture (book/static/pair.png). Nothing is written if
 something is missing.
@@ -24,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gallery as index
+import glossary
 import numpy as np
 import pandas as pd
 from regions import put
@@ -217,7 +219,11 @@ def renewed_index(text: str, examples: Sequence[index.Example]) -> str:
 
 
 def main() -> int:
-    renew = {README: renewed, INDEX: renewed_index}
+    renew = {
+        README: renewed,
+        INDEX: renewed_index,
+        glossary.PAGE: lambda text, _: glossary.renewed(text),
+    }
     try:
         examples = examples_2017()
         before = {path: path.read_text(encoding="utf-8") for path in renew}

@@ -22,6 +22,7 @@ from setup_decisions import FIRST_SET_UP  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INDEX = (ROOT / "notebooks" / "gallery.md").read_text(encoding="utf-8")
+GLOSSARY = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
 
 
 def reference(folder, name="one", **truth):
@@ -226,9 +227,11 @@ def write_readme(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(readme, "README", tmp_path / "README.md")
         monkeypatch.setattr(readme, "INDEX", tmp_path / "gallery.md")
         monkeypatch.setattr(readme.index, "THUMBNAILS", tmp_path)
+        monkeypatch.setattr(readme.glossary, "PAGE", tmp_path / "glossary.md")
         monkeypatch.setattr(readme, "TIMINGS", campaigns)
         readme.README.write_text(text, encoding="utf-8")
         readme.INDEX.write_text(INDEX, encoding="utf-8")
+        readme.glossary.PAGE.write_text(GLOSSARY, encoding="utf-8")
         status = readme.main()
         after = readme.README.read_text(encoding="utf-8")
         return status, after, capsys.readouterr()
@@ -240,12 +243,13 @@ def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
     place = tmp_path / "campaigns"
     reference(place, ratio=1.5)
     status, text, said = write_readme(README, place)
-    assert (status, said) == (0, ("README.md: updated\ngallery.md: unchanged\n", ""))
+    others = "gallery.md: unchanged\nglossary.md: unchanged\n"
+    assert (status, said) == (0, (f"README.md: updated\n{others}", ""))
     assert "| 1.500 (" in text
     for before, after in zip(around(README), around(text), strict=True):
         assert before == after
     status, again, said = write_readme(text, place)
-    assert (status, said) == (0, ("README.md: unchanged\ngallery.md: unchanged\n", ""))
+    assert (status, said) == (0, (f"README.md: unchanged\n{others}", ""))
     assert again == text
 
 

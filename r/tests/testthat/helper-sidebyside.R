@@ -1,5 +1,5 @@
-# The tests are for both dialects, keras3's and the companion's, unless they call
-# skip_with_keras3().
+# The tests are for both dialects, keras3's and the companion's, unless they
+# call skip_with_keras3().
 library(sidebyside)
 
 # TensorFlow would warn about the many small functions that it traces here.

@@ -1,7 +1,7 @@
 # All functions of keras3 that R cells of the notebooks use, with keras3's first
-# arguments and their defaults, written as in the head of a function. The attached
-# dialect, keras3 or the companion, must have the same. If a notebook uses another
-# function, add a line here; the last test says which.
+# arguments and their defaults, written as in the head of a function. The
+# attached dialect, keras3 or the companion, must have the same. If a notebook
+# uses another function, add a line here; the last test says which.
 functions_of_keras3 <- list(
   `%<-%` = "x, value",
   `%>%` = "lhs, rhs",
@@ -319,8 +319,8 @@ methods_for_histories <- list(
   print = "x, ..."
 )
 
-# Compares the values of defaults: list(1L, 1L) and c(1L, 1L) are the same window
-# to Keras.
+# Compares the values of defaults: list(1L, 1L) and c(1L, 1L) are the same
+# window to Keras.
 expect_leading_arguments <- function(found, wanted, name) {
   wanted <- formals(eval(parse(text = sprintf("function(%s) NULL", wanted))))
   leading <- utils::head(formals(args(found)), length(wanted))
@@ -379,8 +379,8 @@ r_cells <- function(notebook) {
 }
 
 # The functions that a piece of R code calls, without those of R itself, of this
-# package and of packages that the code attaches or names, and without those that
-# the code defines.
+# package, and of packages that the code attaches or names, and without those
+# that the code defines.
 foreign_calls <- function(code) {
   tokens <- utils::getParseData(parse(text = code, keep.source = TRUE))
   tokens <- tokens[tokens$terminal & tokens$token != "COMMENT", ]

@@ -1,5 +1,5 @@
-# The companion splits off the last samples itself, without the copies that Keras
-# would make. The result must be Keras's own split, to the last bit.
+# The companion splits off the last samples itself, without the copies that
+# Keras would make. The result must be Keras's own split, to the last bit.
 
 in_python <- "
 keras.utils.set_random_seed(1)

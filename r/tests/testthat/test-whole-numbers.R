@@ -1,7 +1,7 @@
-# R writes 1 for both 1 and 1.0 of Python. These tests give a whole number to each
-# numeric argument of Keras's classes and functions and use the object. Python
-# does the same with 1.0, or with 1 if it refuses 1.0. Each day a third of the
-# arguments is tried, and the difficult ones are tried every day.
+# R writes 1 for both 1 and 1.0 of Python. These tests give a whole number to
+# each numeric argument of Keras's classes and functions and use the object.
+# Python does the same with 1.0, or with 1 if it refuses 1.0. Each day a third
+# of the arguments is tried, and the difficult ones are tried every day.
 exercise <- reticulate::import_from_path("exercise", ".", convert = FALSE)
 rows <- sidebyside:::describer()$describe()
 names(rows) <- vapply(rows, `[[`, "", "name")
@@ -58,8 +58,8 @@ candidates <- function() {
   found
 }
 
-# The other arguments that are needed to make an object, or with `data` to call a
-# function; NULL if more is needed than `enough` contains.
+# The other arguments that are needed to make an object, or with `data` to call
+# a function; NULL if more is needed than `enough` contains.
 others <- function(row, name, data) {
   header <- formals(get(row$name))
   required <- names(header)[vapply(header, is_empty, NA)]
