@@ -401,9 +401,9 @@ test_that("a warning says what becomes of NA among whole numbers", {
   x <- matrix(1:8, 2)
   y <- diag(3)[1:2, ]
   x[2, 1:3] <- NA
-  expect_warning(predict(model, x), "^x has 3 NA .* -2147483648")
+  expect_warning(predict(model, x), "^x has 3 NA.* -2147483648")
   expect_warning(evaluate(model, x, y), "^x has 3 NA")
-  expect_warning(fit(model, x > 1, y, verbose = 0), "^x has 3 NA .* True")
+  expect_warning(fit(model, x > 1, y, verbose = 0), "^x has 3 NA.* True")
   expect_warning(train_on_batch(model, x, y), "^x has 3 NA")
   expect_warning(
     fit(model, 1 * diag(4)[1:2, ], y, validation_data = list(x, y)),
