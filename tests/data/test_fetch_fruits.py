@@ -456,7 +456,7 @@ def test_what_came_is_kept_for_the_next_run(kaggle, data, capfd):
     assert main([]) == 1
     said = capfd.readouterr()
     assert re.search(r"\(ConnectionError\).*resume", said.err)
-    assert f"is kept: {kept}" in said.out
+    assert f"is kept in {kept}" in said.out
     assert kept.stat().st_size == 500
     assert main([]) == 0
     assert left_in(data) == ["fruits-360"]

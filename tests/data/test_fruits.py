@@ -355,13 +355,13 @@ def webp(path):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (lambda path: path.write_text("text"), "is damaged or is not an image"),
+        (lambda path: path.write_text("text"), "is damaged, or is not an image"),
         (lambda path: path.write_bytes(b""), "is damaged"),
         (cut, "is damaged"),
-        (webp, "is damaged or is not an image"),
+        (webp, "is damaged, or is not an image"),
         (
             lambda path: os.truncate(path, fruits.MOST_BYTES + 1),
-            "expected 1 MB at most",
+            "is too large: expected 1 MB",
         ),
         (lambda path: make_image(path, (100, 48)), "is 100x48 pixels, expected 100x"),
         (lambda path: [path.unlink(), path.symlink_to("nowhere")], "is not a file"),

@@ -36,7 +36,7 @@ def project_directory() -> Path | None:
         return None
     url = urllib.parse.urlparse(json.loads(noted)["url"])
     project = Path(urllib.request.url2pathname(url.path)).parent
-    # A folder that only another user may enter is False here, and not an error.
+    # os.path, because Path.is_dir() may raise for a folder of another user.
     return project if os.path.isdir(project / "data") else None
 
 

@@ -363,7 +363,7 @@ def image_problem(data: bytes) -> str | None:
                 )
             image.load()
     except Exception:  # damaged bytes can make Pillow raise almost anything
-        return "is damaged or is not an image"
+        return "is damaged, or is not an image"
     return None
 
 
