@@ -209,6 +209,9 @@ functions_of_keras3 <- list(
   op_cast = "x, dtype",
   op_clip = "x, x_min, x_max",
   op_concatenate = "xs, axis = 1L",
+  op_conv = "
+    inputs, kernel, strides = 1L, padding = 'valid', data_format = NULL,
+    dilation_rate = 1L",
   op_convert_to_array = "x",
   op_convert_to_numpy = "x",
   op_convert_to_tensor = "x, dtype = NULL, sparse = NULL, ragged = NULL",
@@ -222,6 +225,8 @@ functions_of_keras3 <- list(
   op_full_like = "x, fill_value, dtype = NULL",
   op_matmul = "x1, x2",
   op_max = "x, axis = NULL, keepdims = FALSE, initial = NULL",
+  op_max_pool = "
+    inputs, pool_size, strides = NULL, padding = 'valid', data_format = NULL",
   op_maximum = "x1, x2",
   op_mean = "x, axis = NULL, keepdims = FALSE",
   op_min = "x, axis = NULL, keepdims = FALSE, initial = NULL",
