@@ -226,17 +226,19 @@ end_pictures <- function() {
 }
 
 # R's option "device". dev.new() may ask for another size.
-open_device <- function(...) {
+open_device <- function(width = cell$arguments$width,
+                        height = cell$arguments$height) {
   dir.create(cell$folder, showWarnings = FALSE)
   cell$devices <- cell$devices + 1
-  start_device(sprintf("%03d-%%03d", cell$devices), ...)
+  start_device(sprintf("%03d-%%03d", cell$devices), width, height)
   graphics::par(figure_settings)
   grDevices::dev.control("enable")
 }
 
-start_device <- function(name, ...) {
+start_device <- function(name, width, height) {
   file <- file.path(cell$folder, paste0(name, ".", cell$extension))
-  arguments <- utils::modifyList(cell$arguments, list(...))
+  arguments <- cell$arguments
+  arguments[c("width", "height")] <- list(width, height)
   do.call(cell$draw, c(list(file), arguments), envir = cell$package)
 }
 
@@ -284,6 +286,7 @@ snapshot <- function(device, page) {
   current <- grDevices::dev.cur()
   on.exit(grDevices::dev.set(current))
   grDevices::dev.set(as.integer(device))
+  size <- grDevices::dev.size() + 1e-6 # png() cuts off what is no whole pixel.
   plot <- grDevices::recordPlot()
   length <- length(plot[[1]])
   if (length == 0 || identical(length, cell$lengths[[page]])) {
@@ -292,7 +295,7 @@ snapshot <- function(device, page) {
   cell$lengths[[page]] <- length
   file <- file.path(cell$folder, paste0("now.", cell$extension))
   unlink(file)
-  start_device("now")
+  start_device("now", size[1], size[2])
   grDevices::replayPlot(plot)
   grDevices::dev.off()
   # grid's new page is only drawn with what stands on it.

@@ -203,7 +203,7 @@ def test_a_readers_functions_of_the_same_names_are_no_obstacle(kernel):
 def pictures(reply):
     """The displays of a cell as they are in the end."""
     shown = [*reply.displays, *reply.updates]
-    return list({d["transient"]["display_id"]: d for d in shown}.values())
+    return list({d["transient"].get("display_id"): d for d in shown}.values())
 
 
 def sizes(reply):
@@ -302,6 +302,26 @@ def test_the_size_of_a_picture(kernel, options, expected):
     draw = "par(mar = c(0, 0, 0, 0)); plot(1)"
     assert sizes(kernel.run(f"%%R {options}\n{draw}")) == [expected]
     assert sizes(kernel.r(draw)) == [(576, 384)]  # not in the next cell
+
+
+def test_a_device_is_as_large_as_asked(kernel):
+    reply = kernel.r("dev.new(width = 3, height = 2)\nplot(1)\nlines(1)")
+    assert sizes(reply) == [(288, 192)]
+
+
+def test_r_draws_a_network_as_python_does(kernel):
+    build = "keras_model_sequential(input_shape = 3) |> layer_dense(2)"
+    r = kernel.r(f"model <- {build}\ndraw_network(model)\nplot(1)")
+    assert sizes(r)[1] == (576, 384)
+    python = kernel.run(
+        "import keras\nfrom sidebyside import draw_network\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+        "draw_network(model)"
+    )
+    assert sizes(python) == sizes(r)[:1]
+    in_r, in_python = pictures(r)[0], pictures(python)[0]
+    assert in_r["metadata"] == in_python["metadata"]
+    assert "Dense, 2: 8 parameters" in in_r["metadata"]["image/png"]["alt"]
 
 
 def test_a_drawing_as_svg(kernel):

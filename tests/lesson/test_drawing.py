@@ -1,5 +1,7 @@
 """The drawing of a network: its boxes, its arrows, and the same in words."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -48,29 +50,29 @@ NETWORKS = [
         stack,
         {
             "Input": "28 x 28: no parameters",
-            "LSTM “reader”": "16: 2,880 parameters",
+            "LSTM 'reader'": "16: 2,880 parameters",
             "Dropout": "16: no parameters",
             "Dense": "10: 170 parameters",
         },
-        ["LSTM “reader”", "Dropout", "Dense"],
+        ["LSTM 'reader'", "Dropout", "Dense"],
     ),
     (
         two_inputs,
         {
-            "Input “story”": "9: no parameters",
-            "Model “inner”": "4: 40 parameters",
+            "Input 'story'": "9: no parameters",
+            "Model 'inner'": "4: 40 parameters",
             "Input": "3: no parameters",
             "Concatenate": "7: no parameters",
             "Dense": "2: 16 parameters",
             "Add": "2: no parameters",
         },
-        ["Model “inner”", "Concatenate", "Concatenate", "Dense", "Add"],
+        ["Model 'inner'", "Concatenate", "Concatenate", "Dense", "Add"],
     ),
     (
         shared,
         {
-            "Input “one”": "5: no parameters",
-            "Input “other”": "5: no parameters",
+            "Input 'one'": "5: no parameters",
+            "Input 'other'": "5: no parameters",
             "Embedding, used 2 times": "5 x 8: 240 parameters",
             "GlobalAveragePooling1D, used 2 times": "8: no parameters",
             "Subtract": "8: no parameters",
@@ -138,6 +140,18 @@ def test_boxes_and_arrows(network, boxes, ends):
         )
 
 
-def test_a_network_without_known_layers_is_a_sentence():
-    with pytest.raises(ValueError, match=r"Sequential are not known yet\. Give"):
-        draw_network(keras.Sequential([layers.Dense(3)]))
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            keras.Sequential([layers.Dense(3)]),
+            "this Sequential are not known yet. Give",
+        ),
+        (None, "found NoneType, expected a Keras model"),
+        (keras.callbacks.History(), "found History, expected a Keras model"),
+        (layers.Dense(3), "found Dense, expected a Keras model"),
+    ],
+)
+def test_what_cannot_be_drawn_is_a_sentence(model, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        draw_network(model)

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
+from ..common.errors import Sentence
 from ..kernel.figures import alt_text
 
 # Inches: the height of a box, of a row with its arrows, and the largest width.
 BOX, ROW, WIDEST = 0.42, 0.68, 9
 PASSING = 0.3  # the width of an arrow that passes a row; a box has 1
+
+
+class CannotDraw(Sentence, ValueError):
+    """Something is not a model, or its layers are not known."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """One layer: where its middle is, and what it says."""
+
+    x: float
+    y: float
+    title: str
+    details: str
+    learns: bool  # whether it has parameters
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What to draw, in inches to the right of and up from the upper left corner.
+
+    Python and R both draw this; neither decides anything about the layout.
+    """
+
+    width: float
+    height: float
+    box_width: float
+    box_height: float
+    font: float  # points
+    boxes: list[Box]
+    arrows: list[list[tuple[float, float]]]  # the corners of each line
+    in_words: str
 
 
 def draw_network(model: Any) -> None:
@@ -30,18 +62,49 @@ def draw_network(model: Any) -> None:
 
     Raises
     ------
-    ValueError
-        If the layers are not known: no input shape, or a `call()` of its own.
+    CannotDraw
+        If it is not a model, or if its layers are not known: no input shape, or
+        a `call()` of its own.
     """
     from matplotlib import pyplot as plt
     from matplotlib.patches import FancyBboxPatch
 
+    drawing = drawing_of(model)
+    alt_text(drawing.in_words)
+    size = (drawing.width, drawing.height)
+    ax = plt.figure(figsize=size, layout="none").add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, size[0]), ylim=(-size[1], 0))
+    ax.set_axis_off()
+    width, height = drawing.box_width - 0.08, drawing.box_height - 0.08
+    words = {"ha": "center", "va": "center", "fontsize": drawing.font}
+    for box in drawing.boxes:
+        edge = "C0" if box.learns else "0.6"
+        shape = {"boxstyle": "round,pad=0.04", "fc": "white", "ec": edge, "lw": 1.5}
+        corner = (box.x - width / 2, box.y - height / 2)
+        ax.add_patch(FancyBboxPatch(corner, width, height, **shape))
+        ax.text(box.x, box.y + 0.09, box.title, weight="bold", **words)
+        ax.text(box.x, box.y - 0.09, box.details, **words)
+    head = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 0, "shrinkB": 0}
+    for corners in drawing.arrows:
+        ax.plot(*zip(*corners[:-1], strict=True), color="0.3", lw=1)
+        ax.annotate("", corners[-1], corners[-2], arrowprops=head)
+
+
+def drawing_of(model: Any) -> Drawing:
+    """What `draw_network()` draws, in either language. Same parameters and errors."""
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise CannotDraw(
+            f"draw_network() found {type(model).__name__}, expected a Keras model. "
+            "Give it the model itself: draw_network(model)."
+        )
     graph = getattr(model, "_functional", model)  # a Sequential keeps one
     if not hasattr(graph, "_nodes_by_depth"):
-        raise ValueError(
+        raise CannotDraw(
             f"The layers of this {type(model).__name__} are not known yet. Give a "
-            "Sequential model an input shape; a model with a call() of its own "
-            "cannot be drawn."
+            "Sequential model an input shape and a layer; a model with a call() of "
+            "its own cannot be drawn."
         )
     words = {op: _words(op, graph) for op in graph.operations}
     paths, place = _places(graph)
@@ -49,36 +112,30 @@ def draw_network(model: Any) -> None:
     left, columns = min(columns) - 0.5, max(columns) - min(columns) + 1
     column = min(2.3, WIDEST / columns)
     longest = max(len(line) for lines in words.values() for line in lines)
-    # No letter on average is wider than 0.62 of the font; 72 points are an inch.
-    font = min(9, 72 * (column - 0.25) / (0.62 * longest))
-    said = "; ".join(", ".join(lines) for lines in words.values())
-    alt_text(f"A network, from input to output: {said}.")
-
-    size = (column * columns, ROW * (max(y for _, y in place.values()) + 1))
-    ax = plt.figure(figsize=size, layout="none").add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, size[0]), ylim=(-size[1], 0))
-    ax.set_axis_off()
     at = {
         step: (column * (x - left), -ROW * (y + 0.5)) for step, (x, y) in place.items()
     }
-    for op, (title, rest) in words.items():
-        x, y = at[op]
-        corner = (x - column / 2 + 0.09, y - BOX / 2 + 0.04)
-        edge = "0.6" if rest.endswith("no parameters") else "C0"
-        shape = {"boxstyle": "round,pad=0.04", "fc": "white", "ec": edge, "lw": 1.5}
-        ax.add_patch(FancyBboxPatch(corner, column - 0.18, BOX - 0.08, **shape))
-        style = {"ha": "center", "va": "center", "fontsize": font}
-        ax.text(x, y + 0.09, title, weight="bold", **style)
-        ax.text(x, y - 0.09, rest, **style)
-    for path in paths:
-        (x, y), *passed, (x_end, y_end) = (at[step] for step in path)
-        way = [(x, y - BOX / 2)]
-        for x, y in passed:
-            way += [(x, y + BOX / 2), (x, y - BOX / 2)]
-        way.append((x_end, y_end + BOX / 2))
-        ax.plot(*np.transpose(way[:-1]), color="0.3", lw=1)
-        arrow = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", way[-1], way[-2], arrowprops=arrow)
+    arrows = []
+    for start, *passed, end in paths:
+        corners = [(at[start][0], at[start][1] - BOX / 2)]
+        for x, y in (at[step] for step in passed):
+            corners += [(x, y + BOX / 2), (x, y - BOX / 2)]
+        arrows.append([*corners, (at[end][0], at[end][1] + BOX / 2)])
+    said = "; ".join(", ".join(lines) for lines in words.values())
+    return Drawing(
+        width=column * columns,
+        height=ROW * (max(y for _, y in place.values()) + 1),
+        box_width=column - 0.1,
+        box_height=BOX,
+        # No letter on average is wider than 0.62 of the font; an inch is 72 points.
+        font=min(9, 72 * (column - 0.25) / (0.62 * longest)),
+        boxes=[
+            Box(*at[op], title, details, not details.endswith("no parameters"))
+            for op, (title, details) in words.items()
+        ],
+        arrows=arrows,
+        in_words=f"A network, from input to output: {said}.",
+    )
 
 
 def _words(op: Any, graph: Any) -> tuple[str, str]:
@@ -95,7 +152,7 @@ def _words(op: Any, graph: Any) -> tuple[str, str]:
     elif inner := getattr(op, "layer", getattr(op, "forward_layer", None)):
         title += f" of {type(inner).__name__}"
     if not automatic:
-        title += f" “{op.name}”"
+        title += f" '{op.name}'"
     if len(nodes) > 1:
         title += f", used {len(nodes)} times"
     shapes = [
