@@ -70,14 +70,14 @@ __version__ = "0.1.0"
 
 
 def load_ipython_extension(shell) -> None:
-    """What ``%load_ext sidebyside`` calls."""
+    """Called by ``%load_ext sidebyside``."""
     from .kernel.extension import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell) -> None:
-    """What ``%unload_ext sidebyside`` calls. R stays: it cannot be stopped."""
+    """Called by ``%unload_ext sidebyside``. R cannot be stopped, so it stays loaded."""
     from .kernel.extension import unload
 
     unload(shell)

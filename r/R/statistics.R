@@ -1,27 +1,28 @@
 #' Measurements of the timing experiment
 #'
 #' @description
-#' The same table as `sidebyside.timing.load_campaigns()` gives in Python,
-#' checked row by row. `main_campaigns()` names, for each device, the campaign
-#' with the most complete pairs of runs of R and Python, of those on photographs
-#' if there are any, and warns if that one is not finished.
+#' `load_campaigns()` returns the same table as
+#' `sidebyside.timing.load_campaigns()` in Python, and checks every row.
+#' `main_campaigns()` names, for each device, the campaign with the most complete
+#' pairs of runs of R and Python. If there are campaigns on photographs, it takes
+#' one of them. It warns if that campaign is not finished.
 #'
-#' @param ... Folders: campaigns, or folders that hold some, as folders or as
-#'   zip files that were handed in. Without any, the folders that
-#'   `SIDEBYSIDE_TIMINGS` names; else the reader's own finished campaigns; else
-#'   the project's reference measurements. Measurements that were contributed
-#'   come along with the last two.
-#' @param runs What `load_campaigns()` gives, or some of its rows.
+#' @param ... Folders of campaigns, or folders that contain such folders or zip
+#'   files of them. By default, these are the folders that the environment
+#'   variable `SIDEBYSIDE_TIMINGS` names. If it is not set, they are your own
+#'   finished campaigns, or the project's reference measurements if you have
+#'   none; contributed measurements are added to both.
+#' @param runs The result of `load_campaigns()`, or some of its rows.
 #' @return `load_campaigns()`: a data frame with one row per run, in the order
-#'   in which they ran; times in seconds; `epoch_seconds`, `loss`, `accuracy`,
-#'   `val_loss` and `val_accuracy` are lists with one vector per run, one
-#'   number per epoch. What the columns are: `data/timings/README.md`; and
-#'   `work`, what was trained; `machine`, the machine's anonymous name;
-#'   `planned`, the blocks of the plan; `ended`, how the campaign ended.
-#'   `main_campaigns()`: a vector of text with the devices as names.
+#'   of the runs. Times are in seconds. `epoch_seconds`, `loss`, `accuracy`,
+#'   `val_loss` and `val_accuracy` are lists with one vector per run and one
+#'   number per epoch. `data/timings/README.md` explains the columns. Four more
+#'   are `work`, what was trained; `machine`, the machine's anonymous name;
+#'   `planned`, the number of blocks in the plan; and `ended`, how the campaign
+#'   ended. `main_campaigns()`: a character vector with the devices as names.
 #' @section Errors:
-#' If a row is not what it should be: file, line and column. If there is
-#' nothing to load or to compare: one sentence that says what is missing.
+#' If a row is wrong, the message names file, line and column. If there is
+#' nothing to load or to compare, it says what is missing.
 #' @examples
 #' \dontrun{
 #' runs <- load_campaigns()
@@ -29,11 +30,11 @@
 #' }
 #' @export
 load_campaigns <- function(...) {
-  # Python would see an NA as TRUE, and several folders as a list.
+  # Python would get an NA as TRUE, and several folders as a list.
   for (folder in list(...)) {
     if (!is.character(folder) || length(folder) != 1 || is.na(folder)) {
       stop("found ", deparse(folder, nlines = 1), ", expected the path of a ",
-        "folder, such as \"data/timings/me\"; several are given one by one.",
+        "folder, such as \"data/timings/me\". Give each folder as an argument.",
         call. = FALSE
       )
     }
@@ -51,14 +52,14 @@ load_campaigns <- function(...) {
 #' @export
 main_campaigns <- function(runs) {
   statistics <- companion("sidebyside.statistics")
-  # Converted once only: a table of Python's is not turned into one of R's.
+  # Without conversion, so that the table stays in Python.
   table <- companion("sidebyside.statistics.pairs", FALSE)$from_columns(
     as_columns(runs)
   )
   unlist(in_one_sentence(with_warnings(statistics$main_campaigns(table))))
 }
 
-# What Python warns of while it runs, as warnings of R.
+# Runs Python code and turns its warnings into warnings of R.
 with_warnings <- function(code) {
   python <- import("warnings", convert = FALSE)
   caught <- python$catch_warnings(record = TRUE)
@@ -75,7 +76,7 @@ epoch_columns <- c(
   "epoch_seconds", "loss", "accuracy", "val_loss", "val_accuracy"
 )
 
-# What is a list per run stays one, also where all runs have one epoch.
+# A list per run stays a list, even if every run has only one epoch.
 as_runs <- function(columns) {
   for (name in names(columns)) {
     values <- columns[[name]]
@@ -83,7 +84,7 @@ as_runs <- function(columns) {
       columns[[name]] <- I(lapply(values, as.numeric))
     } else {
       values <- unlist(values)
-      # Python's missing number is NaN; in R a value that is missing is NA.
+      # A missing number is NaN in Python and NA in R.
       if (is.numeric(values)) values[is.nan(values)] <- NA
       columns[[name]] <- values
     }
@@ -95,15 +96,15 @@ as_runs <- function(columns) {
   runs
 }
 
-# The other way: what Python's from_columns() makes a table of.
+# The other way: columns for Python's from_columns().
 as_columns <- function(runs) {
   if (!is.data.frame(runs)) {
     stop("The runs are of class ", class(runs)[1], ", expected a data frame ",
-      "such as load_campaigns() gives.",
+      "such as load_campaigns() returns.",
       call. = FALSE
     )
   }
-  # A list by names has room for one of two.
+  # A named list could keep only one of them.
   if (any(twice <- duplicated(names(runs)))) {
     stop("The table of runs has several columns called ",
       names(runs)[twice][1], ", expected one.",
@@ -120,7 +121,7 @@ as_columns <- function(runs) {
     if (inherits(values, c("factor", "POSIXt"))) values <- as.character(values)
     as.list(if (is.list(values)) lapply(values, as.list) else values)
   })
-  # reticulate makes NA_character_ a text; there are none but empty ones.
+  # reticulate would turn NA_character_ into the text "NA".
   lapply(columns, lapply, function(x) {
     if (is.character(x) && is.na(x)) "" else if (is_missing(x)) NaN else x
   })
@@ -131,22 +132,23 @@ is_missing <- function(x) is.atomic(x) && length(x) == 1 && is.na(x)
 #' Random numbers that both languages draw alike
 #'
 #' @description
-#' R and Python have other random number generators, so a bootstrap in each
-#' would differ by chance. These draw the same numbers as the Python functions
-#' of the same names, from the generator of Park and Miller with their second
-#' multiplier (Communications of the ACM 36, 1993, p. 108).
+#' R and Python have different random number generators, so simulations in the
+#' two languages would differ by chance. These functions draw the same numbers
+#' as the Python functions of the same names. They use Park and Miller's
+#' generator with their second multiplier (Communications of the ACM 36, 1993,
+#' p. 108).
 #'
-#' * `resamples()`: which blocks to draw, with return.
+#' * `resamples()`: which blocks to draw, with replacement.
 #' * `standard_normals()`: draws from the standard normal distribution.
-#' * `sign_flips()`: ways to exchange the two runs of a block. All `2^n` up to
-#'   12 blocks; with more, `times` that are drawn, after the one in which
-#'   nothing is exchanged.
+#' * `sign_flips()`: ways to exchange the two runs of a block: 1 (not
+#'   exchanged) or -1. Up to 12 blocks these are all `2^n` ways. With more
+#'   blocks, the first row exchanges nothing and `times` random rows follow.
 #'
-#' @param n Number of blocks, or of numbers in a row.
+#' @param n Number of blocks, or numbers per row.
 #' @param times Number of rows.
 #' @param seed A whole number from 1 to 2147483646.
-#' @return A matrix with `times` rows and `n` columns (`sign_flips()`: see
-#'   above): places from 1 to `n`; numbers; +1 and -1.
+#' @return A matrix with `n` columns and `times` rows (for `sign_flips()` as
+#'   described above).
 #' @examples
 #' resamples(5, times = 3)
 #' @export
@@ -175,11 +177,11 @@ sign_flips <- function(n, times = 9999, seed = 1) {
 }
 
 # Numbers between 0 and 1. Products stay below 2^53, so that doubles hold them
-# exactly. The first hundred are thrown away: a small seed makes them small.
+# exactly. The first hundred are not used, because a small seed makes them small.
 uniform <- function(count, seed) {
   modulus <- 2147483647
   if (!is.numeric(seed) || seed < 1 || seed >= modulus) {
-    stop("seed is ", seed, "; 1 to 2147483646 is possible.", call. = FALSE)
+    stop("The seed is ", seed, ", expected 1 to 2147483646.", call. = FALSE)
   }
   powers <- 48271
   while (length(powers) < count + 100) {
@@ -188,7 +190,8 @@ uniform <- function(count, seed) {
   multiply(powers[100 + seq_len(count)], seed, modulus) / modulus
 }
 
-# a * b modulo m, with no product above 2^53: b in two parts of 16 bits.
+# a * b modulo m. No product is above 2^53, because b is split into two parts of
+# 16 bits.
 multiply <- function(a, b, m) {
   high <- b %/% 65536
   low <- b %% 65536
@@ -199,30 +202,30 @@ multiply <- function(a, b, m) {
 #'
 #' @description
 #' Does the language change the time? Does it change the accuracy? By how
-#' much, how sure is that, and does it matter? In sentences that are computed
-#' from the data, the same ones as Python's `verdict()` gives. Campaigns of the
-#' same work are pooled, each counting once; those of other work get an answer
-#' of their own.
+#' much, how sure is that, and does it matter? `verdict()` answers in sentences
+#' that are computed from the data. They are the same as those of Python's
+#' `verdict()`. Campaigns of the same work are pooled, and each counts once.
+#' Campaigns of other work get their own answer.
 #'
-#' @param runs What `load_campaigns()` gives, or some of its rows.
-#' @param margin A ratio of times between `1 / (1 + margin)` and `1 + margin`
-#'   does not matter.
-#' @param accuracy_margin Nor does a difference of test accuracies up to this
-#'   (a share: 0.005 is half a point).
+#' @param runs The result of `load_campaigns()`, or some of its rows.
+#' @param margin Ratios of times between `1 / (1 + margin)` and `1 + margin` do
+#'   not matter.
+#' @param accuracy_margin Differences of test accuracies up to this share do
+#'   not matter (0.005 is half a percentage point).
 #' @param x A verdict.
 #' @param ... Not used.
 #' @return A list of class `sidebyside_verdict`: `text`, one paragraph;
-#'   `sentences`; `biased`, whether Python differs from itself; `findings`, a
-#'   data frame of ratios with their 95 % intervals (`low`, `high`) and 90 %
-#'   intervals (`low_90`, `high_90`), the `campaigns` that they come from,
-#'   whether a ratio is the `primary` question, and the p values of "the ratio
-#'   is 1" (`p_different`), "it is beyond the margin" (`p_apart`) and "it is
-#'   within the margin" (`p_beyond`). Those of all but the primary question are
-#'   corrected for their number by Holm's method; `p` is `p_different` without
-#'   the correction.
+#'   `sentences`; `biased`, whether Python differs from itself; and `findings`, a
+#'   data frame of ratios. It has their 95 % intervals (`low`, `high`) and 90 %
+#'   intervals (`low_90`, `high_90`), the `campaigns` that they come from, and
+#'   whether a ratio is the `primary` question. Three columns are p values, of
+#'   the hypotheses "the ratio is 1" (`p_different`), "it is beyond the margin"
+#'   (`p_apart`) and "it is within the margin" (`p_beyond`). They are corrected
+#'   by Holm's method, except those of the primary question. `p` is
+#'   `p_different` without the correction.
 #' @section Errors:
-#' If there are no pairs of runs to compare, or the runs or a margin are not
-#' what they should be: one sentence that says why.
+#' If there are no pairs of runs to compare, or if the runs or a margin are
+#' wrong, the message says why.
 #' @examples
 #' \dontrun{
 #' verdict(load_campaigns())
@@ -239,7 +242,7 @@ verdict <- function(runs, margin = 0.03, accuracy_margin = 0.005) {
   structure(found, class = "sidebyside_verdict")
 }
 
-# Python would name what it got in words of its own.
+# Python's message would show the value as Python sees it.
 a_share <- function(x) {
   if (!is.numeric(x) || length(x) != 1 || !isTRUE(x > 0 && x < 1)) {
     stop("The ", deparse(substitute(x)), " is ", deparse(x, nlines = 1),
@@ -253,7 +256,7 @@ a_share <- function(x) {
 #' @rdname verdict
 #' @export
 print.sidebyside_verdict <- function(x, ...) {
-  # A column of two, on a small screen, holds so much.
+  # As wide as one of two columns on a small screen.
   cat(strwrap(x$text, 58), sep = "\n")
   invisible(x)
 }

@@ -98,7 +98,7 @@ def test_the_first_source_is_what_the_reader_names(given, data, capsys):
     assert fruits_directory() == str(given)
     assert capsys.readouterr().out == (
         f"Fruits: photographs, from FRUITS360_DIR ({given}): "
-        "3 classes, 6 Training and 3 Test images; not there: Banana, Apricot, Avocado, "
+        "3 classes, 6 Training and 3 Test images; missing: Banana, Apricot, Avocado, "
         "Cocos, Clementine, Mandarine, Orange, Limes, Peach, Raspberry, Strawberry, "
         "Pineapple, Pomegranate\n"
     )
@@ -198,8 +198,8 @@ def test_the_list_is_the_default_and_what_it_lacks_is_named(place, capsys):
     make_image(place / "Test" / "Kiwi" / "8_100.JPG")
     assert classes_of(fruits_directory()) == ["Kiwi", "Orange"]
     line = capsys.readouterr().out
-    assert "3 Test images; not there: Banana, Apricot, Avocado, Cocos, " in line
-    assert "others there: 2" in line
+    assert "3 Test images; missing: Banana, Apricot, Avocado, Cocos, " in line
+    assert "; 2 more (" in line
 
 
 def test_classes_are_chosen(given):
@@ -225,7 +225,7 @@ def test_an_unknown_class_is_named_with_those_that_are_there(given):
 
 @pytest.mark.parametrize("classes", ["Kiwi", ["Kiwi", "Kiwi"], ["Kiwi", ""]])
 def test_fewer_than_two_classes_are_refused(given, classes):
-    refused("at least 2 to tell apart", classes)
+    refused("at least 2 are needed", classes)
 
 
 def test_a_folder_with_none_of_the_list_says_what_it_has(place):
@@ -266,10 +266,10 @@ def test_of_several_sizes_the_small_one_is_taken(place):
     small = make_fruits(place / "fruits-360_100x100" / "fruits-360")
     assert fruits_directory() == str(small)
     make_fruits(small.with_name("other"))
-    refused("holds more than one data set")
+    refused("contains more than one data set")
     shutil.rmtree(small.with_name("other"))
     small.rename(large.with_name("other"))
-    refused(f"holds more than one data set: {large}, {large.parent}/other. Name one")
+    refused(f"contains more than one data set: {large}, {large.parent}/other. Name one")
 
 
 def test_numbered_names_are_found_by_the_names_of_the_list(place, capsys):
@@ -279,8 +279,8 @@ def test_numbered_names_are_found_by_the_names_of_the_list(place, capsys):
     assert classes_of(found) == classes_of(found, "Test") == sorted(CLASSES)
     assert (found / "Training" / "Strawberry" / "mine.jpg").exists()
     assert capsys.readouterr().out.endswith(
-        "; Kiwi is its 'Kiwi 1', Banana is its 'Banana 1', Apricot is its 'Apricot 1', "
-        '13 more like these; others there: 5 (classes="all" takes all)\n'
+        "; Kiwi is 'Kiwi 1' there, Banana is 'Banana 1' there, Apricot is 'Apricot 1' "
+        'there, 13 more like these; 5 more (classes="all" uses them)\n'
     )
     assert fruits_directory("all") == str(place)
     chosen = fruits_directory(["Strawberry 2", "Strawberry"])
@@ -310,10 +310,13 @@ def test_the_nearest_name_stands_for_the_old_one(there, expected):
     [
         (lambda x: None, r"\) is not a folder.* make fruits ARGS=\"--from '{}'\""),
         (lambda x: x.write_bytes(b"PK"), "is not a folder"),
-        (lambda x: x.mkdir(), "It holds: nothing"),
-        (lambda x: (x / "Training").mkdir(parents=True), "It holds: Training"),
-        (lambda x: [make_fruits(x), shutil.rmtree(x / "Test")], "no folder of Fruits"),
-        (lambda x: make_fruits(x / "1" / "2" / "3" / "4"), "no folder of Fruits"),
+        (lambda x: x.mkdir(), "found: nothing"),
+        (lambda x: (x / "Training").mkdir(parents=True), "found: Training"),
+        (
+            lambda x: [make_fruits(x), shutil.rmtree(x / "Test")],
+            "not a folder of Fruits",
+        ),
+        (lambda x: make_fruits(x / "1" / "2" / "3" / "4"), "not a folder of Fruits"),
         (lambda x: [os.makedirs(x / y) for y in ("Training", "Test")], "are: none"),
     ],
 )
@@ -337,7 +340,7 @@ def test_a_class_on_one_side_only(given, missing):
 
 def test_an_empty_class(given):
     (given / "Test" / "Lemon" / "7_100.jpg").rename(given / "Test" / "Lemon" / "x.txt")
-    refused(f"{given}/Test/Lemon holds no image: the class is empty.*choose other")
+    refused(f"{given}/Test/Lemon contains no image.*choose other")
 
 
 def cut(path):
@@ -356,7 +359,10 @@ def webp(path):
         (lambda path: path.write_bytes(b""), "is damaged"),
         (cut, "is damaged"),
         (webp, "is damaged, or is not an image"),
-        (lambda path: os.truncate(path, fruits.MOST_BYTES + 1), "has more than 1 MB"),
+        (
+            lambda path: os.truncate(path, fruits.MOST_BYTES + 1),
+            "is too large: expected 1 MB",
+        ),
         (lambda path: make_image(path, (100, 48)), "is 100x48 pixels, expected 100x"),
         (lambda path: [path.unlink(), path.symlink_to("nowhere")], "is not a file"),
         (lambda path: [path.unlink(), os.mkfifo(path)], "is not a file"),
@@ -384,7 +390,7 @@ def test_what_may_not_be_read(given, monkeypatch, call, below):
 
     # Tests may run as root, who may read everything.
     monkeypatch.setattr(os, call, locked)
-    refused(rf"{secret} cannot be read, or written to \(Permission denied\)")
+    refused(rf"{secret} cannot be read or written \(Permission denied\)")
 
 
 def test_other_files_do_not_matter(given):
@@ -435,7 +441,7 @@ def test_links_in_a_circle_end(given):
         (given / f"again {number}").symlink_to(".")
     assert fruits_directory() == str(given)
     (given / "Test").rename(given / "Tests")
-    refused("is no folder of Fruits-360")
+    refused("is not a folder of Fruits-360")
 
 
 def test_names_of_strangers_are_not_printed_raw(given):

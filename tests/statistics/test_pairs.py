@@ -101,7 +101,7 @@ def put(**value):
 
 
 SPOILT = {
-    "no run": (lambda runs: runs[:0], "no run"),
+    "no run": (lambda runs: runs[:0], "table of runs is empty"),
     "warm-up": (lambda runs: runs[runs["block"] == 0], "warm-up"),
     "none done": (lambda runs: runs.assign(state="timeout"), "'r' .*10 timeout"),
     "python only": (lambda runs: runs[runs["arm"] == "python"], "'r' .*0 runs"),
@@ -122,7 +122,7 @@ SPOILT = {
     "no time": (lambda runs: runs.assign(fit_seconds=0.0), "fit_seconds .*microsec"),
     "unfinished": (
         lambda runs: runs[runs["block"] <= 1].assign(ended="unfinished"),
-        "^unfinished: made-up .1 of 10 blocks.*There is 1 block",
+        "^Unfinished: made-up .1 of 10 blocks.*There is 1 block",
     ),
     "one block": (lambda runs: runs[runs["block"] <= 1], "There is 1 block"),
     "no scatter": (lambda runs: runs.assign(fit_seconds=10.0), "same in all 10 blocks"),

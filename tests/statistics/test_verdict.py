@@ -216,6 +216,9 @@ def test_a_biased_experiment_is_warned_of_first(again):
     assert found.sentences[0] == control.words()
     assert control.words() in found.answer
     assert found.statements[0] is found.finding()
+    for s in found.statements:
+        assert s.words() == "Warning: " * s.warning + s.plain()
+        assert "Warning" not in s.plain()
     fair = verdict(made_up_campaign())
     assert not fair.biased and not any(s.warning for s in fair.statements)
 
@@ -355,7 +358,7 @@ def test_a_time_that_cannot_be_costs_one_pair():
 ENDED = {
     # how, blocks of the plan: a warning, what it says
     ("unfinished", 10): (True, "4 of 10 blocks"),
-    ("unfinished", np.nan): (True, "unfinished: made-up .4 blocks"),
+    ("unfinished", np.nan): (True, "Unfinished: made-up .4 blocks"),
     ("cut off", 10): (True, "cut off"),
     ("early precision", 200): (True, "94 %"),
     # Today's rule needs more blocks.
@@ -433,8 +436,8 @@ def test_the_same_accuracy_to_the_last_digit(epochs):
         (0.003, 0.0005, "more is excluded"),
         (0.004, 0.002, "more cannot be excluded"),
         (0, 0.02, "more cannot be excluded"),
-        (-0.02, 0.002, "R is less accurate, by more than the 0.5 points"),
-        (0.02, 0.002, "R is more accurate, by more than the 0.5 points"),
+        (-0.02, 0.002, "R is less accurate, by more than the margin of 0.5 points"),
+        (0.02, 0.002, "R is more accurate, by more than the margin of 0.5 points"),
     ],
 )
 def test_another_accuracy(gap, sd, said):
@@ -589,7 +592,7 @@ def painted_and_photographs(**truth):
 def test_different_work_is_not_pooled():
     runs = painted_and_photographs()
     found = verdict(runs)
-    # Level in machines and blocks: the last name, as main_campaign() has it.
+    # Level in machines and blocks: the last name, as in main_campaigns().
     assert found.finding() is found.finding(campaign="photos")
     for name, outcome in (("painted", "same"), ("photos", "slower")):
         assert found.finding(campaign=name).outcome == outcome
@@ -685,7 +688,7 @@ def test_campaigns_agree_by_corrected_p_values():
 def test_a_control_that_only_chance_explains_is_not_a_warning():
     control = vars(ratio_of(0.02, 0.008, 9)) | {"arm": "python-again"}
     alone = Control(**control)
-    assert alone.biased and alone.warning and "not include 1" in alone.words()
+    assert alone.biased and alone.warning and "control failed" in alone.words()
     one_of_four = Control(**control | {"p_different": 0.13, "compared": 4})
     assert one_of_four.interval.low > 1 and not one_of_four.biased
     assert 0.13 in numbers(one_of_four.words()) and not one_of_four.warning

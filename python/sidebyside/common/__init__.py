@@ -1,1 +1,1 @@
-"""What every room uses: errors, files, versions, colours. Imports none of them."""
+"""Errors, files, versions and colours. All other parts of the package use them."""

@@ -1,9 +1,9 @@
-"""Zip files of strangers, read in bounded memory and time.
+"""Read zip files from untrusted sources in bounded memory and time.
 
-The one place that reads archives: photographs (`make fruits --from`), hand-ins
-of the timing experiment, and `.npz` caches. Nothing is ever unpacked to a
-place that an archive chooses: members are read into memory, each up to a
-limit, and the caller writes them where they belong.
+This is the only module that reads archives: photographs (`make fruits --from`),
+shared timings, and `.npz` caches. An archive never chooses where its files are
+written: members are read into memory, each up to a limit, and the caller writes
+them where they belong.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .files import open_regular
 MOST_ENTRIES = 500_000
 # Bytes of the central directory for each entry; 46 and the name are usual.
 ENTRY_BYTES = 300
-# zipfile decompresses these two piece by piece, but the others (bzip2, LZMA)
-# without any limit. Nearly every program writes these.
+# zipfile decompresses these two piece by piece, and nearly every program uses
+# them. It decompresses the others (bzip2, LZMA) without any limit.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class BadArchive(Sentence):
-    """A zip file that is damaged, or made to do harm. A whole sentence."""
+    """A zip file is damaged, or could do harm."""
 
 
 def is_archive(path: Path) -> bool:
@@ -40,10 +40,10 @@ def is_archive(path: Path) -> bool:
 class Archive:
     """An open zip file.
 
-    `members` has the files in it (folders are left out) by their normalised
-    names: parts with "/" between them, never absolute, never with "..". The
-    names may still hold unprintable characters: use `printable()`. Of each,
-    `file_size` and `compress_size` are what the zip file states, in bytes.
+    `members` has an entry for each file in it, but not for folders. Its keys are
+    normalised names: parts with "/" between them, never absolute, never with
+    "..". A name may still contain unprintable characters: use `printable()`. An
+    entry's `file_size` and `compress_size` are what the zip file states, in bytes.
     """
 
     def __init__(self, opened: zipfile.ZipFile, name: str, size: int):
@@ -68,9 +68,9 @@ class Archive:
             )
 
     def read(self, member: str, most: int) -> bytes:
-        """The bytes of a member, which may be `most` at most.
+        """Return the bytes of a member, if there are no more than `most`.
 
-        Raises `KeyError` if there is none of that name, and `BadArchive` if
+        Raises `KeyError` if there is no member of that name, and `BadArchive` if
         it is larger, damaged, encrypted, or packed in an unusual way.
         """
         entry = self.members[member]
@@ -87,13 +87,13 @@ class Archive:
             )
         try:
             with self._opened.open(entry) as file:
-                # One more than stated: zipfile then compares the checksum.
+                # One byte more than stated, so that zipfile compares the checksum.
                 data = file.read(entry.file_size + 1)
             if len(data) != entry.file_size:
                 raise EOFError(f"{len(data):,} bytes of {entry.file_size:,}")
         except Exception as problem:  # whatever bytes can make zipfile raise
             raise BadArchive(
-                f"{self.name} is damaged: {shown} cannot be read whole "
+                f"{self.name} is damaged: {shown} cannot be read completely "
                 f"({_reason(problem)}). Get the archive again."
             ) from problem
         return data
@@ -103,14 +103,16 @@ class Archive:
 def open_archive(
     path: Path, *, name: str | None = None, most_entries: int = MOST_ENTRIES
 ) -> Iterator[Archive]:
-    """Open a zip file of somebody else's, which messages call `name`, or its path.
+    """Open a zip file from an untrusted source.
+
+    Messages call it `name`, or by its path if there is no `name`.
 
     Raises
     ------
     BadArchive
-        In one sentence, if it is no zip file, is damaged, or if it would do
-        harm: entries that lead out of the folder, links, entries without a
-        name or of the same name, more than `most_entries`, entries that overlap.
+        If it is not a zip file, is damaged, or could do harm: entries that lead
+        out of the folder, links, entries without a name or with the same name,
+        more than `most_entries` entries, entries that overlap.
     OSError
         If the file cannot be opened (`NotAFile` if it is a pipe, ...).
     """
@@ -132,10 +134,10 @@ def open_archive(
 
 
 class _Guarded(io.FileIO):
-    """A file that gives zipfile no more of a central directory than allowed.
+    """A file that limits how much of its central directory zipfile can read.
 
-    zipfile reads the whole directory at once, as large as the file says that
-    it is, and makes an object for each entry in it.
+    zipfile reads the whole directory at once, whatever size the file states,
+    and creates an object for each entry in it.
     """
 
     def __init__(self, handle: int, name: str, most: int):
@@ -159,7 +161,7 @@ class _Guarded(io.FileIO):
 
 
 def _place(entry: zipfile.ZipInfo, name: str) -> str:
-    """The normalised name of an entry; `BadArchive` if it would do harm."""
+    """Return the normalised name of an entry; `BadArchive` if it could do harm."""
     path = entry.orig_filename
     parts = [part for part in re.split(r"[\\/]", path) if part not in ("", ".")]
     why = None
@@ -172,11 +174,9 @@ def _place(entry: zipfile.ZipInfo, name: str) -> str:
     elif stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         why = "is a link or a device"
     if why:
-        raise BadArchive(
-            f"{name} is refused: in it, the entry '{printable(path)}' {why}."
-        )
+        raise BadArchive(f"{name} is refused: its entry '{printable(path)}' {why}.")
     place = "/".join(parts)
-    # Nearly always the same text, which then needs no memory of its own.
+    # The two are nearly always equal; keeping only one text saves memory.
     return entry.filename if entry.filename == place else place
 
 

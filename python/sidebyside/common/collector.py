@@ -1,4 +1,4 @@
-"""Python's garbage collector, out of the way while many objects are made."""
+"""Pause Python's garbage collector while many objects are created."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No collection in the block; afterwards as before.
+    """Pause the garbage collector during the block.
 
-    An import or a table makes hundreds of thousands of objects that stay.
-    The collector would look through all of them again and again, because
-    there are ever more. At the end they count as old ones, so that the next
-    collection is not about them either.
+    An import or a table creates hundreds of thousands of objects that stay
+    alive. The collector would look through all of them again and again while
+    their number grows. At the end of the block they count as old objects, so
+    that the next collection skips them, too.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -22,8 +22,8 @@ def paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            # Together they move every object to the oldest generation,
-            # without looking at any.
+            # These two calls move every object to the oldest generation without
+            # looking at any of them.
             gc.freeze()
             gc.unfreeze()
             gc.enable()

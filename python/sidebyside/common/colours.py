@@ -1,9 +1,9 @@
 """One colour for R and one for Python, the same in every figure.
 
 From the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which
-people with any kind of colour vision can tell apart. The light ones are for
-the second line of the same language. What stands for no language, such as
-training and validation, has matplotlibrc's first two colours.
+people with any kind of colour vision can tell apart. The light colours are for
+a second line of the same language. Lines that belong to neither language, such
+as training and validation, have matplotlibrc's first two colours.
 """
 
 R = "#0072B2"

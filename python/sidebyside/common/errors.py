@@ -1,4 +1,4 @@
-"""Errors whose message is all that a person needs."""
+"""Errors whose message says all that a person needs to know."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class Sentence(Exception):
-    """What went wrong, in words that need no traceback.
+    """An error whose message needs no traceback.
 
-    The command line prints the message, and a notebook shows it alone. Whatever a
-    file, or a name in it, has put into the message is safe to print.
+    The command line and the notebook show only the message. Text that came into it
+    from a file or from a file's name is made safe to print.
     """
 
     def __str__(self) -> str:
@@ -26,7 +26,7 @@ class Stopped(Sentence, KeyboardInterrupt):
 
 
 def stoppable(function: Callable) -> Callable:
-    """Has an interrupt of a function shown as a sentence, without its frames."""
+    """Make a function show an interrupt as one sentence, without a traceback."""
 
     @functools.wraps(function)
     def called(*arguments: Any, **options: Any) -> Any:
@@ -39,20 +39,20 @@ def stoppable(function: Callable) -> Callable:
 
 
 class NoData(Sentence):
-    """A data set could not be had from any of its sources."""
+    """None of a data set's sources worked."""
 
 
 class WrongData(Sentence, ValueError):
-    """Something is there, but it is not the data set."""
+    """A file or folder exists, but is not the data set."""
 
 
 def printable(text: object, most: int = 200) -> str:
-    """A stranger's text, safe to print: on one line and without commands.
+    """Make untrusted text safe to print, on one line.
 
-    A terminal obeys escape sequences, and a file may be called by one. What
-    is not printable (control characters, line ends, changes of direction,
-    undecodable bytes) is shown as Python would write it: `\\x1b`, `\\n`.
-    Text longer than `most` characters is cut in the middle.
+    A terminal obeys escape sequences, and the name of a file may contain one.
+    Characters that are not printable (control characters, line ends, changes of
+    direction, undecodable bytes) are shown as Python writes them: `\\x1b`, `\\n`.
+    Text longer than `most` characters is shortened in the middle.
     """
     text = str(text)
     if text.isprintable() and len(text) <= most:

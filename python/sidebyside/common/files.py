@@ -1,4 +1,4 @@
-"""Folders that everything is kept in, and files that are whole or not there."""
+"""The folders where data is kept, and files that are never half written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def project_directory() -> Path | None:
         return None
     url = urllib.parse.urlparse(json.loads(noted)["url"])
     project = Path(urllib.request.url2pathname(url.path)).parent
-    # Another user's may not be entered, which os.path takes for "not there".
+    # os.path, because Path.is_dir() may raise for a folder of another user.
     return project if os.path.isdir(project / "data") else None
 
 
@@ -64,7 +64,7 @@ def keras_cache() -> Path:
 
 
 class DiskFull(OSError):
-    """There is no room to write; what is written is whole."""
+    """The disk is full. Files that were written before are complete."""
 
 
 def full(path: Path, problem: OSError) -> DiskFull:
@@ -75,17 +75,17 @@ def full(path: Path, problem: OSError) -> DiskFull:
 
 
 class NotAFile(Sentence, OSError):
-    """There is something at this path that is not a file with bytes in it."""
+    """A path leads to a folder, a pipe or a device; a file was expected."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file of somebody else's for reading, without ever waiting.
+    """Open an untrusted file for reading, without ever waiting.
 
-    Opening a pipe waits for somebody to write into it, and a device may never
-    end: `NotAFile` says so at once. Other problems are the usual `OSError`.
+    Opening a pipe would wait until somebody writes into it, and a device may
+    never end: both raise `NotAFile`. Other problems are the usual `OSError`.
     """
     if stat.S_ISREG(os.stat(path).st_mode):
-        # It may be exchanged now, so look at what is really opened.
+        # The path may have changed since then, so check what was really opened.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         if stat.S_ISREG(os.fstat(handle).st_mode):
             return os.fdopen(handle, "rb")
@@ -96,39 +96,37 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 class TooLarge(Sentence, OSError):
-    """A file has more bytes than its kind ever has."""
+    """A file is larger than any file of its kind."""
 
 
 def read_at_most(path: Path, most: int) -> bytes:
-    """The bytes of a file of somebody else's.
+    """Return the bytes of an untrusted file.
 
-    Raises `NotAFile`, `TooLarge` if there are more than `most`, or `OSError`.
+    Raises `NotAFile`, `TooLarge` if there are more than `most` bytes, or `OSError`.
     """
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise TooLarge(
-            f"{printable(path)} has more than {most / 1e6:g} MB, "
-            "which no such file has."
+            f"{printable(path)} is too large: expected {most / 1e6:g} MB at most."
         )
     return data
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file that is either whole or as it was, and on the disk."""
+    """Write a whole file to the disk, or leave it as it was."""
     with written_whole(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the name `path` at the end of the block.
+    """Yield a file to write to, which replaces `path` at the end of the block.
 
-    Until then, and after any error in the block, `path` is as it was. A
-    failure of the power leaves the old file or the new one, never half of
-    it: the bytes are on the disk before they get the name, and the name is
-    on the disk when the block has ended. Two writers take turns. Raises
-    `DiskFull` or `OSError`.
+    Until then, and after any error in the block, `path` stays as it was. A power
+    failure leaves the old file or the new one, never half of it: the bytes are
+    on the disk before the file gets its name, and the name is on the disk when
+    the block has ended. Two writers take turns. Raises `DiskFull` or `OSError`.
     """
     draft = path.with_name(f"{path.name}.part")
     try:
@@ -150,16 +148,16 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _locked(draft: Path) -> BinaryIO:
-    """An empty draft that nobody else writes to until it is closed.
+    """Open an empty draft and lock it until it is closed.
 
-    The name is always the same, so the draft of a process that was killed is
-    used again by the next one.
+    The name is always the same, so the next process uses the draft of a process
+    that was killed.
     """
     while True:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         file = os.fdopen(handle, "wb")
         fcntl.flock(file, fcntl.LOCK_EX)
-        # The writer that had the lock has renamed or removed its draft.
+        # The last writer may have renamed or removed the file that we waited for.
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), os.stat(draft)):
                 file.truncate(0)
@@ -169,10 +167,10 @@ def _locked(draft: Path) -> BinaryIO:
 
 @contextmanager
 def written_folder(place: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the name `place` at the end of the block.
+    """Yield a new folder to fill, which replaces `place` at the end of the block.
 
-    Until then, and after any error in the block, `place` is as it was. Only for
-    the holder of a lock on `place`.
+    Until then, and after any error in the block, `place` stays as it was. The
+    caller must hold a lock on `place`.
     """
     draft, old = _beside(place)
     restore_folder(place)
@@ -202,7 +200,7 @@ def restore_folder(place: Path) -> None:
 
 
 def _beside(place: Path) -> tuple[Path, Path]:
-    """The new folder and the old one, while one replaces the other."""
+    """Return where the new and the old folder are while one replaces the other."""
     return (
         place.with_name(f".{place.name}.sidebyside-new"),
         place.with_name(f".{place.name}.sidebyside-old"),

@@ -1,4 +1,4 @@
-"""Which Python runs this package."""
+"""Find the Python that runs this package."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def interpreter() -> str:
-    """Path of the Python that this package is installed for.
+    """Return the path of the Python that this package is installed for.
 
-    Not `sys.executable`: reticulate changes it inside a kernel that holds R, and
-    inside R it is R.
+    We cannot use `sys.executable`: reticulate changes it inside the kernel, and
+    inside R it is the path of R.
     """
     folder = Path(sys.prefix) / "bin"
     for name in ("python", "python3", f"python3.{sys.version_info[1]}"):

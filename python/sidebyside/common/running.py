@@ -1,13 +1,13 @@
-"""What is being done right now, in words, for a line that says so."""
+"""What the package is doing right now, in words, for the status line of a cell."""
 
 from __future__ import annotations
 
-# Set by whatever takes long and knows how far it is; "" if nothing does.
+# Set by work that takes long and knows its progress; "" otherwise.
 doing = ""
 
 
 def duration(seconds: float) -> str:
-    """Such as "4 min 05 s"."""
+    """Write a number of seconds as text, such as "4 min 05 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -16,7 +16,7 @@ RETICULATE = "1.28"
 RETICULATE_FOR_PYTHON = {"3.11": "1.28", "3.12": "1.33", "3.13": "1.40"}
 RETICULATE_FOR_NUMPY_2 = "1.38"
 
-# Older ones free Python objects without Python's lock (see kernel/_finalizer.c).
+# Older versions free Python objects without Python's lock (see kernel/_finalizer.c).
 RETICULATE_WITH_SAFE_FINALIZER = "1.31"
 
 # Python packages. rpy2-rinterface 3.6.6 and later need R 4.5, so requirements.in

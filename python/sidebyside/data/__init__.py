@@ -1,1 +1,1 @@
-"""The data sets: found, fetched or painted."""
+"""Find, download or paint the data sets."""

@@ -1,6 +1,6 @@
 """`python -m sidebyside.data.fetch`: get the data sets that are missing.
 
-Set-up does this once; afterwards no network is needed.
+Set-up does this once. Afterwards no network is needed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .mnist import load_mnist
 
 
 def main() -> int:
-    """Exit status 0 if all data sets are there."""
+    """Return the exit status: 0 if all data sets are there."""
     missing = 0
     try:
         load_mnist()

@@ -1,8 +1,8 @@
 """`python -m sidebyside.data.fetch_fruits`: get the photographs of Fruits-360.
 
-From Kaggle, with the reader's own account, or from an archive or a folder
-that is already on disk. What is in place at the end is whole and checked, or
-it is what was there before.
+They come from Kaggle, with the reader's own account, or from an archive or a
+folder on disk. The command either puts the whole, checked data set in place, or
+leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ CREDIT = (
     "Univ. Sapientiae, Informatica 10(1), 26-42, 2018."
 )
 
-# Seconds for a connection, and for the next piece of an answer. Kaggle's own
-# package waits without end.
+# Seconds to wait for a connection, and for the next piece of an answer. Kaggle's
+# own package waits for ever.
 TIMEOUT = 60
 
-MARGIN = 50_000_000  # bytes that are left free on the disk
+MARGIN = 50_000_000  # bytes to leave free on the disk
 
 Key = tuple[str, str, str]  # "Training" or "Test", class folder, file
 Reader = Callable[[str], bytes]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0 if the data set is in place."""
+    """Return the exit status: 0 if the data set is in place."""
     try:
         fetch(**vars(_arguments(arguments)))
     except Sentence as problem:
@@ -59,8 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "\nStopped. What was in place before is as it was. Run `make fruits` "
-            "again to resume a download.",
+            "\nInterrupted. The fruits that were there before are unchanged. Run "
+            "`make fruits` again to resume a download.",
             file=sys.stderr,
         )
         return 130
@@ -83,19 +83,19 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--classes",
         metavar="all|A,B",
-        help='"all", or names with commas between them '
+        help='which classes: "all", or names with commas between them '
         f"(default: the {len(fruits.CLASSES)} of the notebook)",
     )
     parser.add_argument(
         "--to",
         type=Path,
         metavar="DIR",
-        help="where to (default: data/fruits-360, where the notebook looks)",
+        help="folder to write (default: data/fruits-360, where the notebook looks)",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="get them again, even if they are there",
+        help="get the photographs again, even if they are there",
     )
     return parser.parse_args(arguments)
 
@@ -111,18 +111,18 @@ def fetch(
     """Put Fruits-360 into a folder, with `Training/<class>/*.jpg` and `Test/...`.
 
     The arguments are those of the command. The folders of the classes are named
-    as in the data set. Raises NoData, WrongData or BadArchive, each with a
-    sentence that says what to do; what was in place before is then as it was.
+    as in the data set. Raises NoData, WrongData or BadArchive, whose message says
+    what to do; the folder is then as it was before.
     """
     import filelock
 
     usual = Path(os.path.abspath(data_directory() / "fruits-360"))
     to = Path(os.path.abspath(to)) if to else usual
-    # FRUITS360_CLASSES is the notebook's choice of what is there, not this.
+    # Ignore FRUITS360_CLASSES: it only selects among classes that are there.
     wanted = fruits.wanted_classes("" if classes is None else classes)
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = to.with_name(f"{to.name}.lock")
-    lock.touch()  # says at once where nothing can be written
+    lock.touch()  # fails at once if the folder cannot be written to
     try:
         with filelock.FileLock(lock, timeout=1):
             restore_folder(to)  # after a run that was killed
@@ -135,8 +135,8 @@ def fetch(
                 return to
             if to.exists() and not ours and any(to.iterdir()):
                 raise NoData(
-                    f"{to} holds what this command did not put there. Move it away, "
-                    "or choose another folder with --to."
+                    f"{to} contains files that this command did not write. Move them "
+                    "away, or choose another folder with --to."
                 )
             if origin is None:
                 _put_from_kaggle(to, wanted)
@@ -148,7 +148,10 @@ def fetch(
         ) from None
     read = os.environ.get("FRUITS360_DIR") or usual
     if Path(read).expanduser().resolve() != to.resolve():
-        print(f"The notebooks read {read}. For this: export FRUITS360_DIR='{to}'")
+        print(
+            f"The notebooks read {read}. To make them read the new folder: "
+            f"export FRUITS360_DIR='{to}'"
+        )
     print(CREDIT)
     return to
 
@@ -157,11 +160,11 @@ def fetch(
 
 
 def _put(origin: Path, to: Path, wanted: list[str]) -> None:
-    """The wanted images of `origin` into `to`, all of them or none."""
+    """Copy the wanted images of `origin` into `to`: all of them or none."""
     if Path(os.path.realpath(origin)).is_relative_to(os.path.realpath(to)):
         raise NoData(
-            f"{origin} is in {to}, which is replaced as a whole. Choose another "
-            "place with --to."
+            f"{origin} is inside {to}, which is replaced as a whole. Choose another "
+            "folder with --to."
         )
     with _opened(origin) as (sizes, read):
         choice, images = _choose(sizes, wanted, str(origin))
@@ -170,8 +173,8 @@ def _put(origin: Path, to: Path, wanted: list[str]) -> None:
             _write(images, read, new, origin)
             noted = {"wanted": wanted, "images": len(images)}
             (new / FETCHED_MARKER).write_text(json.dumps(noted), "utf-8")
-    missing = f"; not in it: {', '.join(choice.missing)}"
-    others = f'; {choice.others} more with ARGS="--classes all"'
+    missing = f"; missing: {', '.join(choice.missing)}"
+    others = f'; to get {choice.others} more: make fruits ARGS="--classes all --force"'
     print(
         f"{fruits.shown(to)}: {len(choice.folders)} classes, {len(images):,} images"
         f"{missing if choice.missing else ''}"
@@ -181,7 +184,10 @@ def _put(origin: Path, to: Path, wanted: list[str]) -> None:
 
 @contextlib.contextmanager
 def _opened(origin: Path) -> Iterator[tuple[dict[str, int], Reader]]:
-    """The stated sizes of all files in an archive or a folder, and their reader."""
+    """Yield the size that each file states, and a function that reads a file.
+
+    `origin` is an archive or a folder.
+    """
     if origin.is_dir():
         sizes = {
             Path(place, file).relative_to(origin).as_posix(): (
@@ -200,7 +206,7 @@ def _opened(origin: Path) -> Iterator[tuple[dict[str, int], Reader]]:
 def _choose(
     there: Collection[str], wanted: list[str], origin: str
 ) -> tuple[fruits.Choice, dict[Key, str]]:
-    """The classes, and where each of their images is, in a list of files."""
+    """Choose the classes from a list of files, and find each of their images."""
     by_root: dict[str, dict[Key, str]] = {}
     for file in there:
         *above, split, kind, name = ("", "", *file.split("/"))
@@ -215,14 +221,15 @@ def _choose(
     if not tests:
         top = printable(", ".join(sorted({x.split("/")[0] for x in there})), 500)
         raise WrongData(
-            f"{origin} is not Fruits-360: it has no folders {TRAINING} and Test with "
-            f"images of classes in them. It holds: {top or 'nothing'}."
+            f"{origin} is not Fruits-360: expected folders {TRAINING} and Test with "
+            f"a folder of images for each class, found: {top or 'nothing'}."
         )
     root = fruits.pick_root(list(tests), origin)
     if os.path.normpath(f"{root}/{fruits.PAINTED_MARKER}") in there:
         raise WrongData(
-            f"{origin} holds fruits that this project painted. The notebook "
-            "paints them itself where there are no photographs."
+            f"{origin} contains fruits that this project painted; expected "
+            "photographs. The notebook paints fruits itself if there are no "
+            "photographs."
         )
     parts = {TRAINING: TRAINING, tests[root]: "Test"}
     images = {
@@ -242,7 +249,7 @@ def _is_image(kind: str, name: str) -> bool:
 
 
 def _write(images: dict[Key, str], read: Reader, new: Path, origin: Path) -> None:
-    """Every image is looked at before it is written."""
+    """Check and write every image."""
     from tqdm import tqdm
 
     for key in tqdm(images, desc="unpacking", unit=" images", mininterval=0.5):
@@ -250,8 +257,8 @@ def _write(images: dict[Key, str], read: Reader, new: Path, origin: Path) -> Non
         problem = fruits.image_problem(data)
         if problem:
             raise WrongData(
-                f"{'/'.join(key)} {problem}. It is from {origin}, of which nothing was "
-                "kept: get that again."
+                f"{'/'.join(key)} in {origin} {problem}. Nothing was written. Get "
+                f"{origin} again."
             )
         target = new.joinpath(*key)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -262,9 +269,9 @@ def _room_for(size: int, folder: Path) -> None:
     needed, free = size + MARGIN, shutil.disk_usage(folder).free
     if free < needed:
         raise NoData(
-            f"The disk of {folder} is too full: {needed / 1e6:,.0f} MB are "
-            f"needed, {free / 1e6:,.0f} MB are free. Make room, or choose "
-            "another disk with --to."
+            f"The disk of {folder} has {free / 1e6:,.0f} MB free, but "
+            f"{needed / 1e6:,.0f} MB are needed. Make room, or choose another disk "
+            "with --to."
         )
 
 
@@ -272,30 +279,30 @@ def _room_for(size: int, folder: Path) -> None:
 
 
 def _put_from_kaggle(to: Path, wanted: list[str]) -> None:
-    """Download the archive, or what is missing of it, and unpack it."""
+    """Download the archive, or the part of it that is missing, and unpack it."""
     folder = to.with_name(f"{to.name}-download")
     archive = folder / "fruits.zip"
     folder.mkdir(exist_ok=True)
-    print(f"{PAGE} (about 1 GB, as a whole; it can be interrupted)", flush=True)
+    print(f"Downloading {PAGE}: about 1 GB (you can interrupt and resume)", flush=True)
     try:
         _download(folder)
         _put(archive, to, wanted)
         archive.unlink()
     except BadArchive:
-        archive.unlink()  # resuming would never make it whole
+        archive.unlink()  # resuming the download would not repair it
         raise
     finally:
         if archive.exists():
-            print(f"What was downloaded is kept: {archive}")
+            print(f"The downloaded part is kept in {archive}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _download(folder: Path) -> None:
-    """Kaggle's archive into `folder`, resuming an earlier run.
+    """Download Kaggle's archive into `folder`, resuming an earlier run.
 
-    Nothing of what the kaggle package prints or raises is passed on: its
-    messages may hold addresses that are signed with the reader's account.
+    Whatever the kaggle package prints or raises is hidden: its messages may
+    contain addresses that are signed with the reader's account.
     """
     try:
         with _impatient(), contextlib.redirect_stdout(io.StringIO()):
@@ -310,21 +317,21 @@ def _download(folder: Path) -> None:
     except BaseException as problem:
         status = getattr(getattr(problem, "response", None), "status_code", None)
         why = status or getattr(problem, "strerror", None) or type(problem).__name__
-    # Outside of `except`, so that no trace leads to the original.
+    # Raised outside of `except`, so that it does not refer to the original error.
     raise NoData(
-        f"Kaggle did not give Fruits-360 ({why}). It takes a network, room on the disk "
-        "and a free account, whose API token (https://www.kaggle.com/settings/api) is "
-        "in ~/.kaggle/access_token or in KAGGLE_API_TOKEN; `make fruits` then resumes "
-        f"the download. Or get the archive at {PAGE} in a browser, then: make fruits "
-        'ARGS="--from archive.zip". Without photographs the notebook runs on painted '
-        "fruits."
+        f"Fruits-360 could not be downloaded from Kaggle ({why}). You need a network "
+        "and a free account: put its API token (https://www.kaggle.com/settings/api) "
+        "into ~/.kaggle/access_token or KAGGLE_API_TOKEN, and run `make fruits` again "
+        f"to resume. Or download the archive from {PAGE} in a browser and run: make "
+        'fruits ARGS="--from archive.zip". Without photographs the notebook uses '
+        "painted fruits."
     )
 
 
 def _kaggle_api():
-    """The kaggle package's interface, which asks for room first."""
-    # With VERBOSE set it logs every request while and after it is imported,
-    # with addresses that are signed with the reader's account.
+    """Return the kaggle package's interface, which first checks for free space."""
+    # With VERBOSE set, the package logs every request, with addresses that are
+    # signed with the reader's account.
     for name in ("VERBOSE", "VERBOSE_OUTPUT"):
         os.environ.pop(name, None)
     from kaggle.api.kaggle_api_extended import KaggleApi
@@ -342,10 +349,10 @@ def _kaggle_api():
 
 @contextlib.contextmanager
 def _impatient() -> Iterator[None]:
-    """Give every request that names no timeout one.
+    """Give a timeout to every request that has none.
 
-    The kaggle package sends most of its requests without, and a network that
-    swallows them would hold the reader for ever.
+    The kaggle package sends most of its requests without one, and would wait for
+    ever in a network that does not answer.
     """
     from requests.adapters import HTTPAdapter
 

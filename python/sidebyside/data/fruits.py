@@ -1,4 +1,4 @@
-"""The folder of fruit images: found, checked, and the same for R and Python."""
+"""Find and check the folder of fruit images, the same one for R and Python."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ CLASSES = (
 
 SIZE = (100, 100)  # pixels, of every image of Fruits-360's 100x100 version
 TRAINING = "Training"
-TESTS = ("Test", "Validation")  # "Validation" is what it was called in 2018
+TESTS = ("Test", "Validation")  # it was called "Validation" in 2018
 
-# What Keras's image_dataset_from_directory() takes for an image
-# (keras/src/utils/image_dataset_utils.py), and what it can decode.
+# The files that Keras's image_dataset_from_directory() reads as images
+# (keras/src/utils/image_dataset_utils.py), and the formats that it can decode.
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 FORMATS = ("BMP", "GIF", "JPEG", "PNG")
 
-LEVELS = 3  # how far below the folder Training and Test are looked for
-MOST_BYTES = 1_000_000  # no file of 100 x 100 pixels comes near
+LEVELS = 3  # how many levels below the folder we look for Training and Test
+MOST_BYTES = 1_000_000  # far more than any image of 100 x 100 pixels
 
-# In every folder of painted fruits, so that they are called painted wherever
-# they are moved to.
+# This file is in every folder of painted fruits, so that they are still called
+# painted after somebody has moved them.
 PAINTED_MARKER = "painted.json"
 PAINTED_ON_REQUEST = "painted"  # a value of FRUITS360_DIR
 
-# In every folder that `make fruits` wrote, all images of which were checked.
+# This file is in every folder that `make fruits` wrote. All its images were checked.
 FETCHED_MARKER = "sidebyside.json"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which classes are taken."""
+    """Which classes are used."""
 
     folders: dict[str, str]  # name of the class: name of its folder
-    missing: tuple[str, ...]  # of the list, when the list was meant
-    others: int  # classes that are there and were not taken
+    missing: tuple[str, ...]  # of CLASSES, if nobody chose other classes
+    others: int  # number of classes that are there but not used
 
     def renamed(self) -> dict[str, str]:
         """The classes whose folder has another name."""
@@ -65,7 +65,7 @@ class Choice:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turns the operating system's errors into a sentence (WrongData)."""
+    """Turn an error of the operating system into a WrongData with one sentence."""
     try:
         yield
     except (NotAFile, TooLarge) as problem:
@@ -73,44 +73,44 @@ def explained() -> Iterator[None]:
     except OSError as problem:
         what = printable(problem.filename) if problem.filename else "A file"
         raise WrongData(
-            f"{what} cannot be read, or written to ({problem.strerror or problem})."
+            f"{what} cannot be read or written ({problem.strerror or problem})."
         ) from problem
 
 
 @explained()
 def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
-    """A folder with `Training/<class>/*.jpg` and `Test/<class>/*.jpg`.
+    """Return a folder with `Training/<class>/*.jpg` and `Test/<class>/*.jpg`.
 
-    One line on the screen says which of three sources it is, first found
-    wins: the folder that the environment variable `FRUITS360_DIR` names (the
-    word "painted" there asks for painted fruits); `fruits-360/` of the data
-    folder, which `make fruits` writes; fruits painted by this package. Of a
-    folder of your own, the first image of each class is opened; the others
-    were checked when they were fetched or painted.
+    It is the first of these three that exists: the folder that the environment
+    variable `FRUITS360_DIR` names (the value "painted" asks for painted fruits);
+    `fruits-360/` in the data folder, which `make fruits` writes; fruits painted
+    by this package. One printed line says which it is. In a folder named by
+    `FRUITS360_DIR`, the first image of each class is checked. The images of the
+    other two were checked when they were fetched or painted.
 
     Parameters
     ----------
     classes
-        Names of classes, or "all" for all that are there. If not given, the
-        environment variable `FRUITS360_CLASSES` ("all", or names with commas
-        between them); if that is not set, those of `CLASSES` that are there.
-        The numbered names of later versions are found by the name of the
-        list: Strawberry is "Strawberry 1".
+        Names of classes, or "all" for all classes in the folder. The default is
+        the environment variable `FRUITS360_CLASSES` ("all", or names with commas
+        between them), and if that is not set, those of `CLASSES` that are in the
+        folder. Later versions of the data set number the classes: the name
+        Strawberry also finds "Strawberry 1".
 
     Returns
     -------
     str
-        The folder itself if it holds just these classes. Otherwise a folder
-        of links to them, with the names of the list. Images are 100 by 100
-        pixels.
+        The folder itself if it contains exactly these classes. Otherwise a
+        folder of links to them, with the names that were asked for. Images have
+        100 by 100 pixels.
 
     Raises
     ------
     WrongData
-        If the source is not a folder of fruits, if Training and Test differ,
-        if a class is empty, if a file is no image of 100 by 100 pixels, or if
-        `classes` names what is not there, or fewer than two. The message
-        names the file and what to do.
+        If the source is not a folder of fruits, if Training and Test have
+        different classes, if a class is empty, if a file is not an image of 100
+        by 100 pixels, if a class in `classes` does not exist, or if there are
+        fewer than two classes. The message names the file and says what to do.
     """
     wanted = wanted_classes(classes)
     folder, name = _source()
@@ -124,8 +124,8 @@ def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
     }
     painted = is_painted(root)
     if not painted and not (root / FETCHED_MARKER).exists():
-        # Enough to notice another size or another data set. To look at all of
-        # them takes seconds, and is done when they are fetched.
+        # The first image is enough to notice another size or another data set.
+        # Checking all images takes seconds, and `make fruits` does it.
         for (split, kind), files in listing.items():
             _check(parts[split] / choice.folders[kind] / files[0])
     directory = _as_expected(parts, choice)
@@ -137,7 +137,7 @@ def fruits_directory(classes: str | Iterable[str] | None = None) -> str:
 
 
 def wanted_classes(classes: str | Iterable[str] | None) -> list[str]:
-    """The names asked for; ["all"]; or none, which means the list."""
+    """Return the names asked for, ["all"], or no names, which means `CLASSES`."""
     if classes is None:
         classes = os.environ.get("FRUITS360_CLASSES", "")
     names = classes.split(",") if isinstance(classes, str) else classes
@@ -146,10 +146,10 @@ def wanted_classes(classes: str | Iterable[str] | None) -> list[str]:
 
 
 def choose(there: dict[str, set[str]], wanted: list[str], where: str) -> Choice:
-    """Which folders are taken, and under which names.
+    """Choose which folders are used, and under which names.
 
-    `there` has the names of the folders in Training and in Test, `wanted` is
-    what `wanted_classes()` gives, and `where` is what the messages call it.
+    `there` has the names of the folders in Training and in Test, `wanted` comes
+    from `wanted_classes()`, and `where` is the data set's name in messages.
     """
     names = sorted(set().union(*there.values()))
     if wanted == ["all"]:
@@ -163,9 +163,9 @@ def choose(there: dict[str, set[str]], wanted: list[str], where: str) -> Choice:
         raise WrongData(f"There is no class '{missing[0]}' in {where}. {has}")
     if len(folders) < 2:
         raise WrongData(
-            f"{len(folders)} of the classes that are wanted are in {where}, and a "
-            f"network needs at least 2 to tell apart. {has} Choose with classes=... "
-            '(or FRUITS360_CLASSES): names, or "all".'
+            f"{where} has {len(folders)} of the classes that you asked for; at least "
+            f"2 are needed. {has} Choose with classes=... (or FRUITS360_CLASSES): "
+            'names, or "all".'
         )
     for split in there:
         for name, folder in folders.items():
@@ -179,10 +179,10 @@ def choose(there: dict[str, set[str]], wanted: list[str], where: str) -> Choice:
 
 
 def _folder_of(name: str, there: list[str]) -> str | None:
-    """The folder of a class: its name, or its successor's with a number.
+    """Return the folder of a class: its name, or its name with a number.
 
-    Later versions number every class: what was "Strawberry" is "Strawberry 1"
-    in the version of 2025, and the others are other plants.
+    Later versions of the data set number every class. "Strawberry" became
+    "Strawberry 1" in the version of 2025; higher numbers are other plants.
     """
     numbered = re.compile(re.escape(name) + r"(?: (\d+))?")
     found = [(int(m[1] or 0), x) for x in there if (m := numbered.fullmatch(x))]
@@ -193,7 +193,7 @@ def _folder_of(name: str, there: list[str]) -> str | None:
 
 
 def _source() -> tuple[Path, str]:
-    """The folder, and what the line on the screen calls it."""
+    """Return the folder, and its name for the printed line."""
     given = os.environ.get("FRUITS360_DIR", "").strip()
     if given and given != PAINTED_ON_REQUEST:
         folder = Path(os.path.abspath(Path(given).expanduser()))
@@ -206,17 +206,17 @@ def _source() -> tuple[Path, str]:
 
 
 def is_painted(directory: str | Path) -> bool:
-    """Whether what `fruits_directory()` gave are painted fruits."""
-    # In a folder of links, the classes lead into the real one.
+    """Return whether a folder from `fruits_directory()` has painted fruits."""
+    # In a folder of links, each class is a link into the real folder.
     first = next(Path(directory, TRAINING).iterdir(), Path(directory, TRAINING, "x"))
     return (first.resolve().parents[1] / PAINTED_MARKER).exists()
 
 
 def painted_fruits() -> Path:
-    """The painted fruits, where they are, or where they can be written.
+    """Return the folder of painted fruits; paint them if necessary.
 
-    In a data folder that only somebody else may write to, as on the server of
-    a class, they are taken as they are if they are whole.
+    If only somebody else may write to the data folder, as on the server of a
+    class, its painted fruits are used if they are complete.
     """
     from .painted.painter import is_complete, paint_fruits
 
@@ -227,7 +227,7 @@ def painted_fruits() -> Path:
 
 
 def _own_directory() -> Path:
-    """Where this package may write: the data folder, or the user's cache."""
+    """Return where this package may write: the data folder, or the user's cache."""
     folder = data_directory()
     if not _writable(folder):
         import pooch
@@ -243,7 +243,7 @@ def _writable(folder: Path) -> bool:
 
 
 def shown(path: Path) -> str:
-    """A path as a reader knows it: below the project, or as it is."""
+    """Shorten a path inside the project to the part below the project."""
     project = project_directory()
     if project is not None and path.is_relative_to(project):
         return path.relative_to(project).as_posix()
@@ -259,14 +259,14 @@ def _line(name: str, painted: bool, choice: Choice, listing: dict) -> str:
         f"Fruits: {kind}, from {name}: {len(choice.folders)} classes, "
         f"{images[TRAINING]:,} Training and {images['Test']:,} Test images"
     ]
-    renamed = [f"{x} is its '{printable(y)}'" for x, y in choice.renamed().items()]
+    renamed = [f"{x} is '{printable(y)}' there" for x, y in choice.renamed().items()]
     if renamed:
         more = [f"{len(renamed) - 3} more like these"] if len(renamed) > 3 else []
         parts.append(", ".join(renamed[:3] + more))
     if choice.missing:
-        parts.append(f"not there: {', '.join(choice.missing)}")
+        parts.append(f"missing: {', '.join(choice.missing)}")
     if choice.others:
-        parts.append(f'others there: {choice.others} (classes="all" takes all)')
+        parts.append(f'{choice.others} more (classes="all" uses them)')
     return "; ".join(parts)
 
 
@@ -274,13 +274,13 @@ def _line(name: str, painted: bool, choice: Choice, listing: dict) -> str:
 
 
 def find_parts(folder: Path, name: str) -> dict[str, Path]:
-    """Training and Test, which may be a few levels below `folder`.
+    """Find Training and Test, which may be a few levels below `folder`.
 
-    `name` is what the messages call it.
+    `name` is the folder's name in messages.
     """
     if not folder.is_dir():
         raise WrongData(
-            f"{name} is not a folder. Expected: a folder that holds {TRAINING} and "
+            f"{name} is not a folder. Expected a folder that contains {TRAINING} and "
             f"Test. To unpack an archive: make fruits ARGS=\"--from '{folder}'\""
         )
     for level in range(LEVELS + 1):
@@ -295,47 +295,47 @@ def find_parts(folder: Path, name: str) -> dict[str, Path]:
             return {TRAINING: Path(root, TRAINING), "Test": Path(root, roots[root])}
     there = printable(", ".join(sorted(os.listdir(folder))) or "nothing", 500)
     raise WrongData(
-        f"{name} is no folder of Fruits-360: no folder in it holds {TRAINING} and "
-        f"Test (or Validation), {LEVELS} levels down. It holds: {there}. Name the "
-        f"folder that {TRAINING} and Test are in."
+        f"{name} is not a folder of Fruits-360: expected {TRAINING} and Test (or "
+        f"Validation), at most {LEVELS} levels down; found: {there}. Name the folder "
+        f"that contains {TRAINING} and Test."
     )
 
 
 def pick_root(roots: list[str], name: str) -> str:
-    """The one data set that is meant, of those in a folder or an archive.
+    """Choose one of the data sets in a folder or an archive.
 
-    The data set of today comes in several sizes; the one of 100x100 pixels
-    is the one that the comparison used.
+    Today's data set comes in several sizes. The comparison used the one of
+    100x100 pixels.
     """
     small = [root for root in roots if "100x100" in root]
     if len(roots) > 1 and len(small) != 1:
         raise WrongData(
-            f"{name} holds more than one data set: "
+            f"{name} contains more than one data set: "
             f"{printable(', '.join(sorted(roots)), 500)}. Name one of them."
         )
     return roots[0] if len(roots) == 1 else small[0]
 
 
 def _folders_in(part: Path) -> set[str]:
-    """The names of the classes, as Keras sees them."""
+    """Return the names of the classes, as Keras sees them."""
     with os.scandir(part) as entries:
         return {x.name for x in entries if x.is_dir() and not x.name.startswith(".")}
 
 
 def _images_in(folder: Path) -> list[str]:
-    """The names of what Keras takes for images. Nothing is opened."""
+    """Return the names of the files that Keras reads as images, opening none."""
     with os.scandir(folder) as entries:
         images = [x for x in entries if x.name.lower().endswith(SUFFIXES)]
     for image in images:
-        if not image.is_file():  # Keras would wait for a pipe for ever
+        if not image.is_file():  # Keras would wait for ever if it is a pipe
             raise WrongData(
-                f"{printable(image.path)} is not a file, or is a link to one that is "
-                "missing. Delete it, or bring the file back."
+                f"{printable(image.path)} is not a file, or is a link to a missing "
+                "file. Delete it, or restore the file."
             )
     if not images:
         raise WrongData(
-            f"{printable(folder)} holds no image: the class is empty. Fill it, or "
-            "choose other classes (classes=...)."
+            f"{printable(folder)} contains no image. Add images, or choose other "
+            "classes (classes=...)."
         )
     return sorted(image.name for image in images)
 
@@ -350,7 +350,7 @@ def _check(path: Path) -> None:
 
 
 def image_problem(data: bytes) -> str | None:
-    """What is wrong with the bytes of an image: "is 50x50 pixels ...", or None."""
+    """Say what is wrong with an image, as in "is 50x50 pixels ...", or None."""
     from PIL import Image
 
     try:
@@ -362,8 +362,8 @@ def image_problem(data: bytes) -> str | None:
                     "comes in several sizes)"
                 )
             image.load()
-    except Exception:  # whatever bytes can make Pillow raise
-        return "is damaged, or is not an image, whatever its name says"
+    except Exception:  # damaged bytes can make Pillow raise almost anything
+        return "is damaged, or is not an image"
     return None
 
 
@@ -371,7 +371,7 @@ def image_problem(data: bytes) -> str | None:
 
 
 def _as_expected(parts: dict[str, Path], choice: Choice) -> Path:
-    """The folder itself, or one of links with the expected names."""
+    """Return the folder itself, or a folder of links with the expected names."""
     if parts["Test"].name == "Test" and not choice.renamed() and not choice.others:
         return parts[TRAINING].parent
     import filelock

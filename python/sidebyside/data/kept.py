@@ -1,4 +1,4 @@
-"""Data sets of the gallery, each kept as one file of whole numbers or letters."""
+"""Keep each data set of the gallery in one file of whole numbers or letters."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .sources import MOST_BYTES, MOST_ENTRIES, download, first_of, progress, rea
 
 Arrays = dict[str, np.ndarray]
 
-# Of what is kept; a file with another number is made again.
+# Format of these files. A file with another number is made again.
 FORMAT = 1
 
-# What Keras downloads: its hash (in keras/src/datasets), bytes.
+# The files that Keras downloads: hash (from keras/src/datasets), size in bytes.
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 KERAS_FILES = {
     "imdb.npz": (
@@ -53,11 +53,11 @@ def prepared(
     others: dict[str, Callable[[Path], Arrays]],
     say: bool = True,
 ) -> Arrays:
-    """The arrays of a data set, made once, then kept in one file.
+    """Return the arrays of a data set, made once and then kept in one file.
 
-    `own` are the names of Keras's files, which come first where they are. With
-    SIDEBYSIDE_TEXTS=packages they are not asked for: then the numbers are the same
-    on every machine, with the network and without.
+    `own` are the names of Keras's files, which are tried first. With
+    SIDEBYSIDE_TEXTS=packages they are not used, and the numbers are the same on
+    every machine, with a network and without.
     """
     kept = data_directory() / "texts" / f"{name}.npz"
     only_packages = os.environ.get("SIDEBYSIDE_TEXTS") == "packages"
@@ -112,14 +112,14 @@ def prepared(
 def _read_kept(path: Path) -> Arrays:
     with open_archive(path, most_entries=MOST_ENTRIES) as archive:
         names = tuple(member.removesuffix(".npy") for member in archive.members)
-    arrays = read_arrays(path, "what was kept", names, MOST_BYTES)
+    arrays = read_arrays(path, "the kept data set", names, MOST_BYTES)
     if arrays.get("format") != FORMAT:
         raise WrongData(f"{path} was written by another version; it is made again")
     return arrays
 
 
 def _keras_file(what: str, name: str, folder: Path) -> Path:
-    """A file of Keras's: from its cache, or downloaded into a folder."""
+    """Return a file of Keras's: from its cache, or downloaded into a folder."""
     there = keras_cache() / name
     with suppress(OSError, Sentence):
         _checked_file(there)
@@ -133,17 +133,17 @@ def _keras_file(what: str, name: str, folder: Path) -> Path:
 
 
 def _checked_file(path: Path) -> str:
-    """The SHA-256 of a file; `WrongData` if the file's hash is known and another."""
+    """Return the SHA-256 of a file; `WrongData` if another one is expected."""
     data = read_at_most(path, MOST_BYTES)
     known_hash, _ = KERAS_FILES.get(path.name, ("", 0))
     algorithm, _, expected = known_hash.partition(":")
     if expected and hashlib.new(algorithm, data).hexdigest() != expected:
-        raise WrongData(f"{path} is not Keras's file; remove it")
+        raise WrongData(f"{path} is not Keras's file. Remove it")
     return hashlib.sha256(data).hexdigest()
 
 
 def source_line(name: str, y: Sequence[np.ndarray]) -> Arrays:
-    """What the loader prints: the source, and how long each part is."""
+    """Make the line that the loader prints: the source, and the size of each part."""
     train, test = map(len, y)
     return {"source": letters(f"{name}: {train:,} to learn from, {test:,} to test")}
 

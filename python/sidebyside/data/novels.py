@@ -1,4 +1,4 @@
-"""Long texts for models that write letter by letter."""
+"""Load long texts for models that write letter by letter."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from .kept import MOST_BYTES, Arrays, letters, prepared, text_of
 
 
 def load_novels() -> dict[str, str]:
-    """Long texts for models that write: the title of each, and its letters.
+    """Return long texts for models that write, by their titles.
 
     The sources are `nietzsche.txt` in Keras's cache, which the original example
-    used, the project's data folder, and six novels by Jane Austen in the R package
-    janeaustenr: the one that is installed, or else the one that apt can download.
-    Their letters are checked by their SHA-256. Nobody has published a hash of
-    `nietzsche.txt`, so it is never downloaded. One printed line says which
-    source it was.
+    used; the project's data folder; and six novels by Jane Austen in the R package
+    janeaustenr. If that package is not installed, apt downloads it. The novels are
+    checked by their SHA-256. Nobody has published a hash of `nietzsche.txt`, so it
+    is never downloaded. One printed line says which source it was.
 
     Raises
     ------
     NoData
-        With each source that was tried and why it failed.
+        If no source works. The message lists each one and why it failed.
     """
     return _titled(novels())
 
@@ -55,7 +54,7 @@ def _nietzsche(path: Path) -> Arrays:
     try:
         text = read_at_most(path, MOST_BYTES).decode()
     except UnicodeDecodeError as problem:
-        raise WrongData(f"{path} is no text; remove it") from problem
+        raise WrongData(f"{path} is not a text. Remove it") from problem
     return _as_novels({"Nietzsche": text}, "Keras's nietzsche.txt")
 
 

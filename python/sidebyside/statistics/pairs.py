@@ -33,13 +33,13 @@ NAMES = {
 }
 PHASES = {"fit_seconds": "training", "process_seconds": "the whole process"}
 TEST_ACCURACY = "test accuracy"
-"""The last value of `val_accuracy`, a share from 0 to 1: a column of `checked()`."""
+"""A column of `checked()`: the last value of `val_accuracy`, a share from 0 to 1."""
 
 POSSIBLE = 1e-6, MOST_SECONDS
-"""No other time is compared. With these, no ratio is too large for a float."""
+"""Only times in this range are compared, so no ratio is too large for a float."""
 
 
-# --- the table, whoever made it
+# --- the table of runs
 
 
 def _is_number(value: Any) -> bool:
@@ -66,8 +66,8 @@ def _one_of(values: Sequence[str]) -> tuple[Callable[[Any], bool], str]:
     return values.__contains__, f"one of {', '.join(filter(None, values))}"
 
 
-# What a value of each column has to be, None standing for a missing one. Pairs with a
-# time that cannot be are left out one by one.
+# What a value of each column has to be; None is a missing value. Impossible times are
+# not refused here: `complete_pairs()` leaves out their pairs one by one.
 _NAMES = ("campaign", "machine", "work")
 _RULES = {
     **dict.fromkeys(_NAMES, (lambda x: x not in (None, ""), "a name")),
@@ -84,31 +84,31 @@ _OPTIONAL = {"planned": None, "ended": ""}
 
 
 def plain_words(runs: pd.DataFrame) -> pd.DataFrame:
-    """The same table with text where pandas has categories.
+    """The same table with text instead of pandas's categories.
 
-    Otherwise categories that do not occur come back as empty groups.
+    Otherwise `groupby()` has empty groups for categories that do not occur.
     """
     words = runs.select_dtypes("category").columns
     return runs.astype(dict.fromkeys(words, object)) if len(words) else runs
 
 
 def checked(runs: pd.DataFrame) -> pd.DataFrame:
-    """The table, which may be the reader's own, in the types that we count on.
+    """The table with checked values and known types; readers may bring their own.
 
-    Names are safe to print, and the column `TEST_ACCURACY` is new. A table of
-    the reader's own may lack `planned` and `ended`.
+    Names become safe to print, and the column `TEST_ACCURACY` is added. A table
+    may lack `planned` and `ended`.
 
     Raises
     ------
     CannotSay
-        If it is no table of runs, or has copies of a campaign, or only a
-        warm-up block.
+        If it is not a table of runs, has copies of a campaign, or has nothing
+        but the warm-up block.
     """
     if not isinstance(runs, pd.DataFrame):
         kind = f"{type(runs).__module__}.{type(runs).__qualname__}"
         raise CannotSay(
             f"The runs are of type {kind.removeprefix('builtins.')}, expected a "
-            "pandas.DataFrame such as load_campaigns() gives."
+            "pandas.DataFrame such as load_campaigns() returns."
         )
     columns = list(map(str, runs.columns))
     for name in [*(_RULES.keys() - _OPTIONAL), *columns]:
@@ -119,7 +119,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
                 f"{printable(', '.join(columns)) or 'none'}."
             )
     if not len(runs):
-        raise CannotSay("There is no run: the table of measurements is empty.")
+        raise CannotSay("The table of runs is empty, expected at least one run.")
     runs = plain_words(runs).reset_index(drop=True)
     runs = runs.assign(**{x: y for x, y in _OPTIONAL.items() if x not in columns})
     for name in _RULES:
@@ -130,26 +130,26 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     runs = runs.astype({"block": int, **numbers})
     if ((runs["arm"] == REFERENCE) & (runs["state"] == "wrong-loss")).any():
         raise CannotSay(
-            f"A run of the arm {REFERENCE!r} has the state 'wrong-loss'. That cannot "
-            "be: its losses are those that the others are compared with."
+            f"A run of the arm {REFERENCE!r} has the state 'wrong-loss'. That is not "
+            "possible, because all other losses are compared with its losses."
         )
     for name in ("device", "machine", "work"):
         for campaign, count in runs.groupby("campaign")[name].nunique().items():
             if count > 1:
                 raise CannotSay(
                     f"Campaign {campaign} has {count} values in the column {name}, "
-                    "expected one. Give each part a name of its own."
+                    "expected one. Give each part its own name."
                 )
     for (first, later), count in shared_runs(runs).items():
         raise CannotSay(
             f"Campaigns {first} and {later} have {count} runs in common, with the same "
-            "`started` and `process_seconds`: one is a copy of the other, or of a part "
-            "of it. Load one of the two."
+            "`started` and `process_seconds`, so one is a copy of the other, or of a "
+            "part of it. Load only one of the two."
         )
     if not (runs["block"] > 0).any():
         raise CannotSay(
-            "There is no run but those of the warm-up block, which is not judged. Let "
-            "the campaign continue: it needs at least 2 blocks, and 10 are usual."
+            "All runs are of the warm-up block, which is not judged. Let the campaign "
+            "continue: it needs at least 2 more blocks, and 10 are usual."
         )
     return runs
 
@@ -177,7 +177,7 @@ class Pairs(NamedTuple):
 
     `table` has a row for each that can be compared, with the columns
     `campaign`, `block`, `value` (of the arm) and `against` (of Python).
-    `left_out` says which blocks cannot be.
+    `left_out` says which blocks cannot be compared.
     """
 
     table: pd.DataFrame
@@ -189,7 +189,7 @@ def complete_pairs(
 ) -> Pairs:
     """The blocks in which an arm and Python both completed.
 
-    Times count only if both runs trained the same thing, accuracies of all
+    Times count only if both runs trained the same thing. Accuracies count in all
     runs that ended properly.
 
     Parameters
@@ -202,8 +202,8 @@ def complete_pairs(
     Raises
     ------
     CannotSay
-        If there is nothing to compare: an arm without a completed run, no
-        block with both, no time that is possible.
+        If there is nothing to compare: an arm has no completed run, or no block
+        has both arms with possible times.
     """
     # The warm-up is not judged.
     rows = rows[(rows["block"] > 0) & rows["arm"].isin([arm, REFERENCE])]
@@ -220,7 +220,7 @@ def complete_pairs(
             told = ", ".join(f"{n} {state}" for state, n in states.items())
             raise CannotSay(
                 f"The arm {name!r} has no completed run ({told or '0 runs'}). A "
-                f"comparison needs both {arm!r} and {REFERENCE!r}."
+                f"comparison needs runs of both {arm!r} and {REFERENCE!r}."
             )
     place = ["campaign", "block"]
     if done.duplicated([*place, "arm"]).any():
@@ -228,7 +228,7 @@ def complete_pairs(
             "A block has two completed runs of the same arm. Load each campaign once."
         )
     if is_time:
-        # A run without a time that can be is still a run.
+        # A run with an impossible time is still a run.
         values = done[column].where(done[column].between(*POSSIBLE), 0)
         done = done.assign(**{column: values})
     table = done.pivot(index=place, columns="arm", values=column)
@@ -261,7 +261,7 @@ def log_ratios(pairs: pd.DataFrame) -> np.ndarray:
 
 
 def columns_of(runs: pd.DataFrame) -> dict[str, list]:
-    """The table for R: numbers and text, epochs as lists of numbers."""
+    """The table for R: columns of numbers or text; epochs are lists of numbers."""
     columns: dict[str, list] = {}
     for name in runs:
         values = runs[name]
@@ -276,6 +276,6 @@ def columns_of(runs: pd.DataFrame) -> dict[str, list]:
 
 
 def from_columns(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """The table again, from what R made of `columns_of()`."""
+    """The table of runs, from R's columns."""
     series = {x: pd.Series(list(y), dtype=object) for x, y in columns.items()}
     return pd.DataFrame(series).infer_objects()

@@ -35,13 +35,13 @@ th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top;
 def write_report(verdict: Verdict, folder: str | os.PathLike) -> tuple[Path, Path]:
     """Write the verdict as report.html, and its figure as report.pdf.
 
-    The web page needs no other file: the figure is in it. Both are made before
-    the first is written, and each is written whole or not at all.
+    The web page needs no other file, because it contains the figure. Each file is
+    written completely or not at all, after both have been made.
 
     Parameters
     ----------
     folder
-        Made if it is not there.
+        Created if it does not exist.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def write_report(verdict: Verdict, folder: str | os.PathLike) -> tuple[Path, Pat
 
 
 def _drawn(verdict: Verdict, kind: str) -> bytes:
-    """The figure as a file of this kind."""
+    """The figure as a file of this kind, "pdf" or "svg"."""
     import matplotlib.pyplot as plt
 
     out = io.BytesIO()
@@ -112,21 +112,22 @@ def _page(verdict: Verdict) -> Iterator[str]:
 
 def _method(verdict: Verdict) -> str:
     return (
-        "Each run is a separate process; the runs of a block share a seed. The "
-        "warm-up block is left out. A ratio is the geometric mean of the ratios of "
-        f"the two runs of a block; low and high are its {100 * LEVEL:g} % interval, by "
-        "a paired t-test of log times. Several campaigns of the same work count once "
-        "each, by a t-test of their means; campaigns of different work are not pooled. "
-        "p_different is the p value of a ratio of 1, p_apart that of a ratio beyond "
-        f"the margin of {100 * verdict.margin:g} %, p_beyond that of one within it. R "
-        "and Python are equally fast if p_apart (two one-sided t-tests) is below 5 %, "
-        "which means that the 90 % interval (low_90, high_90) lies within the margin. "
-        f"For test accuracy the margin is {100 * verdict.accuracy_margin:g} points. "
-        f"The primary question is {PHASES['fit_seconds']} {verdict.primary.where}, by "
-        "a rule that does not look at the results: the CPU before the GPU, photographs "
-        "before anything else, then what most machines did. The p values of all other "
-        "ratios are corrected by Holm's method, those of each arm together. The "
-        f"reference is {NAMES[REFERENCE]}; {NAMES[CONTROL]} is the same program "
-        "once more, as a control. "
-        f"{PHASES['fit_seconds'].capitalize()} is the call of fit()."
+        "Each run is a separate process. The runs of a block share a seed. The warm-up "
+        "block is left out. A ratio is the geometric mean of the blocks' ratios. Its "
+        f"{100 * LEVEL:g} % interval, from low to high, comes from a paired t-test of "
+        "log times. If several campaigns did the same work, each counts once, and the "
+        "t-test takes their means. Campaigns of different work are not pooled. There "
+        "are three p values: p_different is that of a ratio of 1, p_apart that of a "
+        f"ratio beyond the margin of {100 * verdict.margin:g} %, and p_beyond that of "
+        "a ratio within the margin. R and Python count as equally fast if p_apart (two "
+        "one-sided t-tests, TOST) is below 5 %, which means that the 90 % interval "
+        "(low_90, high_90) lies within the margin. For test accuracy the margin is "
+        f"{100 * verdict.accuracy_margin:g} points. The primary question is "
+        f"{PHASES['fit_seconds']} {verdict.primary.where}. It was chosen by a rule "
+        "that does not look at the results: the CPU before the GPU, photographs before "
+        "anything else, then the work of most machines. The p values of all other "
+        "ratios are corrected by Holm's method, for each arm separately. Everything is "
+        f"compared with {NAMES[REFERENCE]}. {NAMES[CONTROL]} is the same program once "
+        f"more, as a control. {PHASES['fit_seconds'].capitalize()} is the call of "
+        "fit()."
     )

@@ -1,6 +1,6 @@
-"""What a verdict consists of: records, each of which can say itself in words.
+"""The records that a verdict consists of. Each one can express itself in words.
 
-No sentence has a number in it that does not come from its record.
+Every number in a sentence comes from its record.
 """
 
 from __future__ import annotations
@@ -28,33 +28,37 @@ from .pairs import NAMES, PHASES, REFERENCE
 
 ALPHA = 1 - LEVEL
 MARGIN_LEVEL = 1 - 2 * ALPHA
-"""What lies in the margin, or beyond it, is decided by this interval: 90 %."""
+"""Level of the interval that decides what lies within the margin, or beyond it."""
 
 MOST_NAMES = 8
-"""Nobody reads thirty names."""
+"""Longer lists of names are shortened."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One thing that the measurements say, or that has to be said about them.
+    """One thing that the measurements show, or that you should know about them.
 
-    `device` is "cpu", "gpu" or "" (both), `of` names the campaigns where a
-    device has campaigns of different work, and is "" otherwise.
+    `device` is "cpu", "gpu" or "" (both). `of` names the campaigns if the device
+    has campaigns of different work; otherwise it is "".
     """
 
     device: str = ""
     of: str = ""
 
     warning = False
-    """Whether it casts doubt on the rest."""
+    """Whether it casts doubt on the other statements."""
 
     @property
     def where(self) -> str:
-        """As in "on the CPU" and "on the CPU in my-campaign"."""
+        """For example "on the CPU" or "on the CPU in my-campaign"."""
         return f"on the {self.device.upper()}" + (f" in {self.of}" if self.of else "")
 
     def words(self) -> str:
-        """The statement in a few sentences."""
+        """The statement in a few sentences. A warning is marked as one."""
+        return "Warning: " * self.warning + self.plain()
+
+    def plain(self) -> str:
+        """The same without the mark."""
         raise NotImplementedError
 
 
@@ -68,13 +72,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TimeRatio(Statement):
-    """One arm's time over Python's, on one device, by one clock, for one work.
+    """An arm's time divided by Python's, on one device, by one clock, for one work.
 
-    `pool` is the mean log ratio, `parts` has one for each campaign. One of R's
-    ratios is the `primary` question. The p values of the others are corrected
-    for the `compared` ratios that the same arm has, by Holm's method: of "the
-    ratio is 1", "the ratio is beyond the margin" (TOST), "the ratio is within the
-    margin" and "all campaigns have the same ratio" (for all of R's ratios).
+    `pool` is the mean log ratio, and `parts` has the mean of each campaign. One of
+    R's ratios is the `primary` question. The others have p values that are
+    corrected by Holm's method, for the `compared` ratios of the same arm. The
+    hypotheses are "the ratio is 1" (`p_different`), "the ratio is beyond the
+    margin" (`p_apart`, TOST), "the ratio is within the margin" (`p_beyond`) and
+    "all campaigns have the same ratio" (`p_alike`, corrected for all of R's ratios).
     """
 
     arm: str
@@ -91,7 +96,7 @@ class TimeRatio(Statement):
 
     @classmethod
     def of_pool(cls, pool: Pool, margin: float, **known: Any) -> TimeRatio:
-        """With the pool's own p values, which are not corrected."""
+        """A ratio with the p values of `pool`, which are not corrected."""
         edge = math.log1p(margin)
         return cls(
             pool=pool,
@@ -120,7 +125,7 @@ class TimeRatio(Statement):
 
     @property
     def surely(self) -> bool:
-        """Whether R is slower, or faster, by more than the margin."""
+        """Whether R is shown to be slower, or faster, by more than the margin."""
         return self.outcome in (SLOWER, FASTER) and self.p_beyond < ALPHA
 
     @property
@@ -129,23 +134,25 @@ class TimeRatio(Statement):
 
     @property
     def phase(self) -> str:
-        """As in "whole process, CPU"."""
+        """For example "whole process, CPU"."""
         clock = PHASES[self.column].removeprefix("the ")
         return f"{clock}, {self.device.upper()}"
 
-    def words(self) -> str:
+    def plain(self) -> str:
         about = f"{PHASES[self.column]} {self.where}"
-        # For SAME, `meaning()` has the interval that decides.
-        same = self.arm == "r" and self.outcome == SAME
-        found = _number(self.interval.estimate) if same else as_ratio(self.interval)
-        found += f" times as long as Python, from {self.blocks} pairs of runs."
+        ratio, low, high = _shown(self.interval)
+        found = f"95 % interval {low} to {high}; "
+        if self.arm == "r" and self.outcome == SAME:
+            # `meaning()` has the interval that decides.
+            ratio, found = _number(self.interval.estimate), ""
+        found = f"{ratio} times as long as Python ({found}{self.blocks} pairs of runs)."
         if self.arm != "r":
             return f"For {about}, {NAMES[self.arm]} takes {found}{self._widened()}"
         which = "The primary" if self.primary else "A secondary"
         return f"{which} question is {about}. R takes {found} {self.meaning()}"
 
     def meaning(self) -> str:
-        """What R's ratio means, and how far it holds."""
+        """What R's ratio means, and how far the result can be trusted."""
         text = self._claim()
         if self.outcome == UNCLEAR and self.primary:
             text += self._wish()
@@ -155,8 +162,8 @@ class TimeRatio(Statement):
                 text = f"On average over these campaigns, {text}"
             text += (
                 f" The campaigns do not agree: their ratios range from {_number(low)} "
-                f"to {_number(high)}, more than chance explains. The ratio depends on "
-                "the machine or on the circumstances."
+                f"to {_number(high)}. That is more than chance explains, so the ratio "
+                "depends on the machine or on the circumstances."
             )
         elif self.pool.narrow:
             text += (
@@ -184,8 +191,8 @@ class TimeRatio(Statement):
             if low > 1 or high < 1:
                 could = f"{_span(self.interval)} {side}"
             return (
-                f"Inconclusive: R could be {could}. Neither a difference ({different}) "
-                f"nor equality (TOST, {apart}) is certain."
+                f"Inconclusive: R could be {could}. The runs show neither a difference "
+                f"({different}) nor equivalence (TOST, {apart})."
             )
         by = f"R is {side}: by {_span(self.interval)} ({different})."
         if self.outcome in (SAME, SMALL):
@@ -212,7 +219,7 @@ class TimeRatio(Statement):
         )
 
     def _wish(self) -> str:
-        """What would make an unclear result clear."""
+        """What would settle an inconclusive result."""
         if len(self.parts) > 1:
             not_blocks = ", more blocks would not" * (self.p_alike < ALPHA)
             return f" More campaigns would narrow this down{not_blocks}."
@@ -223,9 +230,9 @@ class TimeRatio(Statement):
         )
         about, low, high = (f"{float(f'{n:.2g}'):,.0f}" for n in numbers)
         return (
-            f" If there is no difference, about {about} blocks would show it (power "
-            f"80 %). This number is rough, because it comes from {self.blocks} blocks: "
-            f"{low} to {high} are possible."
+            f" If there is no difference, about {about} blocks would show that (with a "
+            "power of 80 %). This number is rough, because it comes from "
+            f"{self.blocks} blocks: it could be {low} to {high}."
         )
 
     def _widened(self) -> str:
@@ -235,13 +242,13 @@ class TimeRatio(Statement):
         return (
             " Blocks seem to resemble their neighbours (correlation "
             f"{self.pool.correlation:.2f}), or the ratio changed with time. The "
-            "interval was widened for that."
+            "interval was widened to allow for that."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control(TimeRatio):
-    """Python against itself: the ratio is 1 if the experiment is fair."""
+    """Python measured against itself: the ratio is 1 if the experiment is fair."""
 
     @property
     def biased(self) -> bool:
@@ -251,37 +258,37 @@ class Control(TimeRatio):
     def deviating(self) -> tuple[str, ...]:
         """Campaigns whose ratio is not 1, by t-tests with Bonferroni's correction.
 
-        Campaigns that are biased in opposite directions would hide in a mean.
+        The mean would hide campaigns that are biased in opposite directions.
         """
         limit = self._level / (len(self.parts) * self.compared)
         return tuple(x.campaign for x in self.parts if x.mean.p_different < limit)
 
     @property
     def _level(self) -> float:
-        # All campaigns together and each by itself are two tests.
+        # There are two tests: of all campaigns together, and of each one.
         return ALPHA / 2 if len(self.parts) > 1 else ALPHA
 
     @property
     def warning(self) -> bool:
         return self.biased or bool(self.deviating)
 
-    def words(self) -> str:
+    def plain(self) -> str:
         p = _p(self.p_different, self.compared)
         found = (
-            f"Python against itself gives {as_ratio(self.interval)} for "
-            f"{PHASES[self.column]} {self.where}"
+            "Python measured against itself gives a ratio of "
+            f"{as_ratio(self.interval)} for {PHASES[self.column]} {self.where}"
         )
         if self.biased:
             text = (
-                f"Warning: the control failed. {found}, which does not include 1 "
-                f"({p}). Probably the two arms are not treated alike. Do not trust a "
-                "difference between the languages of about "
-                f"{_percent(self.interval.estimate - 1)}."
+                f"The control failed. {found}. This differs from 1 by more than "
+                f"chance explains ({p}). Probably the two arms are not treated alike. "
+                "Do not trust a difference of about "
+                f"{_percent(self.interval.estimate - 1)} between the languages."
             )
         elif self.deviating:
             text = (
-                f"Warning: the control failed in {_few(self.deviating)} by more than "
-                f"chance explains. {found}, over all campaigns."
+                f"The control failed in {_few(self.deviating)} by more than chance "
+                f"explains. Over all campaigns, {found}."
             )
         else:
             text = f"Control: {found}. Chance can explain the difference from 1 ({p})."
@@ -292,12 +299,11 @@ class Control(TimeRatio):
 class AccuracyGap(Statement):
     """R's test accuracy minus Python's, as a share from -1 to 1.
 
-    It is of all runs that ended properly, whatever they trained. `gap` is None
-    if every pair has the same accuracy to the last digit; then there is no
-    interval, and none is needed. `p_apart` and `p_beyond` are the p values of
-    "the difference is beyond the margin" (TOST) and of "it is within the
-    margin", corrected for the `compared` gaps. Of `tried` blocks, `blocks` have
-    both accuracies.
+    It covers all runs that ended properly, whatever they trained. `gap` is None
+    if every pair has the same accuracy to the last digit; then no interval is
+    needed. `p_apart` and `p_beyond` are the p values of "the difference is beyond
+    the margin" (TOST) and of "it is within the margin", corrected for the
+    `compared` gaps. Of `tried` blocks, `blocks` have both accuracies.
     """
 
     blocks: int
@@ -310,35 +316,33 @@ class AccuracyGap(Statement):
 
     @property
     def warning(self) -> bool:
-        """With the same seed, hardly any difference is to be expected."""
+        """With the same seed, we expect hardly any difference."""
         return self.p_beyond < ALPHA
 
-    def words(self) -> str:
-        start = f"Test accuracy {self.where}:"
+    def plain(self) -> str:
+        start = f"Test accuracy {self.where}"
         pairs = f"{self.blocks} pairs of runs"
         if self.blocks < self.tried:
             pairs += f", of {self.tried} blocks"
         if self.gap is None:
             return (
-                f"{start} the same to the last digit in every pair ({pairs}), as it "
-                "should be with the same seed."
+                f"{start} is the same to the last digit in every pair ({pairs}), as "
+                "expected with the same seed."
             )
         # No accuracy is below 0 or above 1.
         gap, low, high = (
             f"{100 * min(1, max(-1, x)):z.2f}" for x in self.gap.interval(MARGIN_LEVEL)
         )
         text = (
-            f"{start} R minus Python is {gap} points (90 % interval {low} to {high}; "
+            f"{start}: R minus Python is {gap} points (90 % interval {low} to {high}; "
             f"{pairs})."
         )
         margin = f"{100 * self.margin:g} points"
         if self.warning:
             side = "more" if self.gap.value > 0 else "less"
             p = _p(self.p_beyond, self.compared)
-            return (
-                f"Warning: {text} R is {side} accurate, by more than the {margin} that "
-                f"matter ({p})."
-            )
+            more = f"R is {side} accurate, by more than the margin of {margin}"
+            return f"{text} {more} ({p})."
         p = _p(self.p_apart, self.compared)
         verb = "is" if self.p_apart < ALPHA else "cannot be"
         return f"{text} A difference of {margin} or more {verb} excluded ({p})."
@@ -346,9 +350,9 @@ class AccuracyGap(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Statement):
-    """Something that was not measured, or that the data do not tell, and why.
+    """Something that was not measured, or that the data cannot answer, and why.
 
-    If it is the `primary` question, it has no `parts`, unlike a `TimeRatio`.
+    The `primary` question has no `parts` here, unlike in a `TimeRatio`.
     """
 
     what: str
@@ -360,10 +364,10 @@ class Unknown(Statement):
     def warning(self) -> bool:
         return self.primary
 
-    def words(self) -> str:
+    def plain(self) -> str:
         if self.primary:
             return (
-                f"Warning: the primary question, {PHASES['fit_seconds']} {self.where}, "
+                f"The primary question, {PHASES['fit_seconds']} {self.where}, "
                 f"has no answer. {self.problem}"
             )
         return f"No result for {self.what} {self.where}: {self.problem}"
@@ -371,16 +375,16 @@ class Unknown(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Campaigns(Statement):
-    """The campaigns that a ratio comes from, and on how many machines they ran.
+    """The campaigns that a ratio comes from, and the number of their machines.
 
-    `work` is what they trained, if others trained something else.
+    `work` is what they trained, if other campaigns trained something else.
     """
 
     names: tuple[str, ...]
     machines: int
     work: str = ""
 
-    def words(self) -> str:
+    def plain(self) -> str:
         count, machines = len(self.names), self.machines
         text = f"The result {self.where} comes from "
         text += "one campaign" if count == 1 else f"{count} campaigns"
@@ -397,8 +401,8 @@ class Campaigns(Statement):
             )
         if self.work:
             text += (
-                f" The work was: {self.work}. Campaigns of other work are judged "
-                "separately."
+                f" It is about this work: {self.work}. Campaigns of other work are "
+                "judged separately."
             )
         return text
 
@@ -414,38 +418,38 @@ class OtherTraining(Statement):
 
     warning = True
 
-    def words(self) -> str:
+    def plain(self) -> str:
         return (
-            f"Warning: {NAMES[self.arm]} trained something else in {self.count} of "
-            f"{self.runs} runs {self.where} ({_few(self.campaigns)}). With the same "
-            f"seed, its losses should be those of {NAMES[REFERENCE]}. The times of "
-            "these runs are not compared."
+            f"{NAMES[self.arm]} trained something else in {self.count} of {self.runs} "
+            f"runs {self.where} ({_few(self.campaigns)}). With the same seed, its "
+            f"losses should be equal to {NAMES[REFERENCE]}'s. The times of these runs "
+            "are not compared."
         )
 
 
 _RESUME = "`python -m sidebyside.timing resume` measures the rest."
-_HOLDS = "In simulations, such intervals hold the true ratio in "
-# How campaigns ended, and what follows. The shares are those that
-# tests/statistics/simulation.py finds.
+_HOLDS = "In simulations, such intervals contain the true ratio in "
+# How campaigns ended, and what follows from that. The shares come from
+# tests/statistics/simulation.py.
 _ENDED = {
     "unfinished": (
-        "unfinished",
-        f"{_RESUME} If one was stopped because of what it showed, do not trust its "
+        "Unfinished",
+        f"{_RESUME} If a campaign was stopped because of its results, do not trust its "
         "interval.",
     ),
     "cut off": (
-        "the last line of runs.csv is cut off, so a run is missing",
-        f"Get the file again, or continue: {_RESUME}",
+        "The last line of runs.csv is cut off, so a run is missing",
+        f"Get the file again, or measure again: {_RESUME}",
     ),
     "early precision": (
-        "ended by an older rule when the interval was narrow enough",
+        "Ended by an older rule when the interval was narrow enough",
         f"{_HOLDS}about 94 % of campaigns, not in 95 %.",
     ),
     "precision": (
-        "ended when the interval was narrow enough",
+        "Ended when the interval was narrow enough",
         f"{_HOLDS}at least 94.5 % of campaigns.",
     ),
-    "budget": ("ended when the minutes were spent", ""),
+    "budget": ("Ended when the planned minutes were over", ""),
 }
 
 
@@ -453,8 +457,8 @@ _ENDED = {
 class Ended(Statement):
     """Campaigns that did not end with the last block of their plan.
 
-    `how` is a value of the column `ended`; of each campaign the name, its
-    complete blocks and those of its plan, 0 if that is not known.
+    `how` is a value of the column `ended`. Each campaign has its name, the number
+    of its complete blocks and that of its plan, 0 if the plan is not known.
     """
 
     how: str
@@ -464,16 +468,15 @@ class Ended(Statement):
     def warning(self) -> bool:
         return self.how not in ("budget", "precision")
 
-    def words(self) -> str:
+    def plain(self) -> str:
         how, follows = _ENDED[self.how]
         told = ", ".join(f"{x} ({self._extent(*n)})" for x, *n in self.campaigns)
-        start = f"Warning: {how}" if self.warning else how.capitalize()
-        return f"{start}: {told}. {follows}".strip()
+        return f"{how}: {told}. {follows}".strip()
 
     def _extent(self, blocks: int, planned: int) -> str:
         if self.how == "unfinished" and blocks == planned:
             return f"all {planned} blocks, but end.json does not say that it ended"
-        # With a precision, a plan has the most that there may be.
+        # With a precision, the plan only has an upper limit.
         if planned and "precision" not in self.how:
             return f"{blocks} of {planned} blocks"
         return f"{blocks} blocks"
@@ -481,9 +484,9 @@ class Ended(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Failures(Statement):
-    """Runs that do not count, by (arm, state, number), of all `runs`.
+    """Runs that do not count: (arm, state, number), and the number of all `runs`.
 
-    Those that trained something else are not among them.
+    Runs that trained something else are not among them.
     """
 
     counts: tuple[tuple[str, str, int], ...]
@@ -491,31 +494,31 @@ class Failures(Statement):
 
     @property
     def unequal(self) -> bool:
-        """Whether R and Python failed unequally often; interruptions aside."""
+        """Whether R and Python failed unequally often, without interruptions."""
         lost = dict.fromkeys(NAMES, 0)
         for arm, state, count in self.counts:
             lost[arm] += count if state != "interrupted" else 0
         return lost["r"] != lost[REFERENCE]
 
-    def words(self) -> str:
-        each = ", ".join(f"{NAMES[arm]} {n} {state}" for arm, state, n in self.counts)
+    def plain(self) -> str:
+        each = ", ".join(f"{NAMES[arm]} ({n} {state})" for arm, state, n in self.counts)
         lost = sum(n for *_, n in self.counts)
-        text = f"{lost} of {self.runs} runs did not count: {each}."
+        text = f"{lost} of {self.runs} runs do not count: {each}."
         if self.unequal:
             text += (
-                " R and Python did not fail equally often, so only the runs that "
-                "survived are compared."
+                " R and Python did not fail equally often. Only the runs that finished "
+                "are compared, which may favour one of the two."
             )
         return text
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut(Statement):
-    """Blocks or campaigns that were not used."""
+    """Blocks or campaigns that are not used."""
 
     what: str
 
-    def words(self) -> str:
+    def plain(self) -> str:
         return f"Not used {self.where}: {self.what}."
 
 
@@ -528,7 +531,7 @@ def as_ratio(interval: Interval) -> str:
 
 
 def _shown(interval: Interval, least: float = 1.0, most: float = 1.0) -> list[str]:
-    """With enough digits: an interval above `least`, or below `most`, looks so."""
+    """Enough digits to see that an interval is above `least`, or below `most`."""
     _, low, high = interval
     digits = 3
     while digits < 9 and (
@@ -543,13 +546,13 @@ def _number(ratio: float, digits: int = 3) -> str:
 
 
 def _p(p: float, compared: int) -> str:
-    """As in "p = 0.012" and "corrected p below 0.001"."""
+    """For example "p = 0.012" or "corrected p below 0.001"."""
     corrected = "corrected " * (compared > 1)
     return f"{corrected}p " + (f"= {p:.2g}" if p >= 0.001 else "below 0.001")
 
 
 def listed(names: Sequence[str]) -> str:
-    """As in "a", "a and b", "a and 29 others"."""
+    """For example "a", "a and b" or "a and 29 others"."""
     if len(names) > 2:
         names = [names[0], f"{len(names) - 1} others"]
     return " and ".join(names)
@@ -561,13 +564,13 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _span(interval: Interval) -> str:
-    """As in "3.6 to 17 %", for a ratio with an interval without 1."""
+    """For example "3.6 to 17 %". The interval must not contain 1."""
     least, most = sorted(abs(end - 1) for end in interval[1:])
     return f"{_percent(least).removesuffix(' %')} to {_percent(most)}"
 
 
 def _percent(share: float) -> str:
-    """With two digits that count: 12 %, 1.2 %, 0.12 %."""
+    """With two significant digits: 12 %, 1.2 %, 0.12 %."""
     percent = abs(share) * 100
     if percent >= 10_000:
         return f"{percent:.0e} %"

@@ -1,6 +1,6 @@
-"""What the measurements say: a list of statements that changes with the data.
+"""What the measurements say: a list of statements, computed from the data.
 
-R's `verdict()` calls this one, so that both languages say the same.
+R's `verdict()` calls the one here, so that both languages say the same.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ from .statements import (
 )
 
 LEAST_MARGIN = 1e-4
-"""Nobody can show that a difference is smaller."""
+"""No experiment of this kind could show that a difference is smaller."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The answer, statement by statement.
 
-    Devices are in order, and on each device the kinds of work: photographs
-    first, then what most machines did, or else what has most blocks. R's
-    training on the first is the primary question, whatever the results are.
-    `print(verdict)` shows all of it as a paragraph, `figure()` draws it on a
-    page, and `write_report()` makes a report of it.
+    The CPU comes before the GPU. On each device the kinds of work are in this
+    order: photographs, then the work of most machines, then the work with most
+    blocks. The primary question is R's training on the first of them, whatever the
+    results are. `print(verdict)` shows everything as a paragraph, `figure()` draws
+    it on a page, and `write_report()` writes a report.
     """
 
     statements: tuple[Statement, ...]
@@ -71,12 +71,12 @@ class Verdict:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Each statement in words, the warnings first."""
+        """Each statement in words. Warnings come first."""
         return tuple(statement.words() for statement in self.warnings_first)
 
     @property
     def text(self) -> str:
-        """The paragraph."""
+        """All sentences as one paragraph."""
         return " ".join(self.sentences)
 
     def __str__(self) -> str:
@@ -89,12 +89,12 @@ class Verdict:
 
     @property
     def primary(self) -> TimeRatio | Unknown:
-        """What the primary question's answer is, or why it has none."""
+        """The answer to the primary question, or why there is none."""
         return next(s for s in self.statements if getattr(s, "primary", False))
 
     @property
     def biased(self) -> bool:
-        """Whether Python differs from itself."""
+        """Whether Python differs from itself, which it should not."""
         return any(f.biased for f in self.findings if isinstance(f, Control))
 
     def finding(
@@ -104,14 +104,14 @@ class Verdict:
         device: str = "cpu",
         campaign: str | None = None,
     ) -> TimeRatio:
-        """One of the findings: the first, or the one with that campaign.
+        """The first finding that fits, or the one with that campaign.
 
         `device` is "cpu" or "gpu", in small or in capital letters.
 
         Raises
         ------
         CannotSay
-            If there is none.
+            If no finding fits.
         """
         wanted = arm, column, str(device).lower()
         for f in self.findings:
@@ -125,7 +125,7 @@ class Verdict:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The findings, a row each: what R gets, and what the report shows."""
+        """One row for each finding, for R and for the report."""
         return pd.DataFrame(
             {
                 "arm": f.arm,
@@ -150,9 +150,9 @@ class Verdict:
 
     @property
     def answer(self) -> str:
-        """What a figure cannot show: warnings, R's times, accuracies.
+        """The text above the figure: warnings, R's times, accuracies.
 
-        The page has room for no more than the primary question, if there are many.
+        If there are many questions, the page has room only for the primary one.
         """
         of_r = [f for f in self.findings if f.arm == "r"]
         told = [
@@ -167,15 +167,15 @@ class Verdict:
 
     @property
     def alt_text(self) -> str:
-        """What the figure shows, in words."""
+        """What the figure shows, for people who cannot see it."""
         drawn = "; ".join(
             f"{NAMES[f.arm]}, {f.phase}{', ' + f.of if f.of else ''}: "
             f"{as_ratio(f.interval)}"
             for f in self.findings
         )
         return (
-            "Intervals of the ratio to Python's time beside the margin that does "
-            f"not matter, and every run as a point. {drawn}."
+            "Above, intervals of the time divided by Python's, beside the margin of "
+            f"differences that do not matter. Below, every run as a point. {drawn}."
         )
 
     def figure(self, width: float = 8.27, height: float = 11.69):
@@ -183,7 +183,7 @@ class Verdict:
 
         Returns
         -------
-        A matplotlib figure, made with pyplot; inches, A4 by default.
+        A matplotlib figure, made with pyplot. Sizes are in inches; A4 by default.
         """
         return draw(self, width, height)
 
@@ -195,19 +195,18 @@ def verdict(
 ) -> Verdict:
     """Does the language change the time? The accuracy? Does it matter?
 
-    Campaigns of the same `work` are pooled, each counting once. Those of
-    other work are another question, and get an answer of their own.
+    Campaigns of the same `work` are pooled, and each counts once. Campaigns of
+    other work are another question, with its own answer.
 
     Parameters
     ----------
     runs
-        One row per run, of one campaign or of several, as
-        `sidebyside.timing.load_campaigns()` gives it.
+        One row per run, of one campaign or of several, as returned by
+        `sidebyside.timing.load_campaigns()`.
     margin
-        A ratio of times between 1 / (1 + margin) and 1 + margin does not
-        matter.
+        Ratios of times between 1 / (1 + margin) and 1 + margin do not matter.
     accuracy_margin
-        Nor does a difference of test accuracies up to this (a share).
+        Differences of test accuracies up to this share do not matter.
 
     Raises
     ------
@@ -226,7 +225,7 @@ def verdict(
         ratios = list(_times(part, margin, about))
         accuracy = _accuracy(part, accuracy_margin, about)
         found += ratios
-        # What it lacks, the times lack too.
+        # Without a ratio, the times already say what is missing.
         if isinstance(accuracy, AccuracyGap) or isinstance(ratios[0], TimeRatio):
             found.append(accuracy)
     times = [s for s in found if isinstance(s, TimeRatio)]
@@ -237,25 +236,25 @@ def verdict(
         problem = "nothing was measured there."
         found.append(Unknown(device="gpu", what="R", problem=problem))
     found += _campaigns(times, runs)
-    # A crash is a crash, in the warm-up block too.
+    # A crash in the warm-up block counts as well.
     bad = runs[~runs["state"].isin(COMPLETE)].groupby(["arm", "state"]).size()
     if len(bad):
         counts = tuple((arm, state, int(n)) for (arm, state), n in bad.items())
         found.append(Failures(counts=counts, runs=len(runs)))
-    # Two clocks may lack the same blocks.
+    # Both clocks may lack the same blocks: say so once.
     found = dict.fromkeys([*_other_training(runs), *found, *_endings(runs)])
     return Verdict(tuple(found), margin, accuracy_margin, runs)
 
 
 def _no_answer(runs: pd.DataFrame, problems: Sequence[str]) -> CannotSay:
-    """What may be the reason, and what is missing."""
+    """The error for runs without any ratio: possible reasons, and what is missing."""
     known = [*_other_training(runs), *_endings(runs)]
-    told = [s.words().removeprefix("Warning: ") for s in known if s.warning]
+    told = [s.plain() for s in known if s.warning]
     return CannotSay(" ".join(dict.fromkeys([*told, *problems])))
 
 
 def _questions(rows: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
-    """Device and campaigns, and the runs, of each kind of work, in order."""
+    """For each kind of work, in order: device and campaigns, and the runs."""
     for device in DEVICES:
         kinds = [x for _, x in rows[rows["device"] == device].groupby("work")]
         kinds.sort(key=_rank, reverse=True)
@@ -265,7 +264,7 @@ def _questions(rows: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFram
 
 
 def _rank(rows: pd.DataFrame) -> tuple[bool, int, int, str]:
-    """Photographs, then the work of most machines; if level, that of most blocks."""
+    """Photographs, then the work of most machines, then that with most blocks."""
     blocks = rows.groupby(["campaign", "block"]).ngroups
     machines = rows["machine"].nunique()
     return _on_photographs(rows), machines, blocks, rows["campaign"].max()
@@ -279,16 +278,16 @@ def _on_photographs(rows: pd.DataFrame) -> bool:
 def _times(
     rows: pd.DataFrame, margin: float, about: Mapping[str, str]
 ) -> Iterator[Statement]:
-    """R by both clocks, the control, R inside Python.
+    """R, the control and R inside Python, each by both clocks.
 
-    Without a ratio for R's training there is nothing else.
+    Without a ratio for R's training, nothing else follows.
     """
     present = set(rows["arm"])
     for arm in ("r", CONTROL, "rpy2"):
         if arm == CONTROL and arm not in present:
             problem = (
-                "Python was not measured against itself, so the experiment itself is "
-                "not checked."
+                "Python was not measured against itself, so nothing shows whether the "
+                "experiment is fair."
             )
             yield Unknown(what="the control", problem=problem, **about)
         if arm != "r" and arm not in present:
@@ -306,7 +305,7 @@ def _times(
 def _time_ratio(
     rows: pd.DataFrame, arm: str, column: str, margin: float, about: Mapping[str, str]
 ) -> Iterator[TimeRatio | LeftOut]:
-    """A ratio, and what was not used for it."""
+    """A ratio, and the blocks or campaigns that were not used for it."""
     pairs, left_out = complete_pairs(rows, column, arm)
     samples, parts = [], []
     problems: dict[str, list[str]] = {}
@@ -330,10 +329,10 @@ def _time_ratio(
 
 
 def corrected(found: Sequence[Statement]) -> list[Statement]:
-    """The same with the first one as the primary question, all else corrected.
+    """The statements with the first as the primary question, all others corrected.
 
-    By Holm's method, in families: the ratios of one arm; whether the campaigns
-    agree, for all of R's ratios; the accuracies.
+    Holm's method corrects three kinds of families: the ratios of one arm; for all
+    of R's ratios, whether the campaigns agree; the accuracies.
     """
     found = [replace(found[0], primary=True), *found[1:]]
     ratios = [i for i, s in enumerate(found) if isinstance(s, TimeRatio)]
@@ -354,7 +353,7 @@ def corrected(found: Sequence[Statement]) -> list[Statement]:
 
 def _holm(p: Sequence[float]) -> list[float]:
     """P values corrected by Holm's method (Scandinavian Journal of Statistics 6,
-    1979, 65-70). That of statsmodels collects garbage each time, for a second.
+    1979, 65-70). The function of statsmodels takes a second, as it collects garbage.
     """
     order = np.argsort(p)
     steps = np.maximum.accumulate(np.arange(len(p), 0, -1) * np.take(p, order))
@@ -371,11 +370,11 @@ def _accuracy(
         known = {"blocks": len(gaps), "tried": tried, "margin": margin, **about}
         if not gaps.any():
             return AccuracyGap(gap=None, **known)
-        # As with times: blocks of one campaign, or campaigns that count once.
+        # As with times: the blocks of one campaign, or campaigns that count once.
         means = gaps.groupby(pairs["campaign"]).mean()
         gaps, what = (means, "campaign") if len(means) > 1 else (gaps, "block")
         if len(gaps) > 1 and np.ptp(gaps) < 1e-12:
-            # They count pictures, and can differ by as many each time.
+            # Accuracies count pictures, so all gaps may be the same.
             gap = Mean(float(gaps.mean()), 1e-12, len(gaps) - 1)
         else:
             gap = Mean.of(gaps, what)
@@ -386,7 +385,7 @@ def _accuracy(
 
 
 def _campaigns(times: Sequence[TimeRatio], rows: pd.DataFrame) -> Iterator[Campaigns]:
-    """The campaigns and machines that R's training was measured on."""
+    """The campaigns and machines that R's training times come from."""
     for f in times:
         if (f.arm, f.column) == ("r", "fit_seconds"):
             names = tuple(part.campaign for part in f.parts)
@@ -428,12 +427,12 @@ def _other_training(runs: pd.DataFrame) -> Iterator[OtherTraining]:
 
 
 def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
-    """Device to the campaign with the most complete pairs of R and Python.
+    """For each device, the campaign with the most complete pairs of R and Python.
 
-    Campaigns on photographs, which the primary question is about, come before
-    all others. Of campaigns with as many pairs it is the last in name. The
-    sections of notebook 06 that look at one campaign look at these. If one is not
-    finished, a warning says so.
+    Campaigns on photographs come before all others, because the primary question is
+    about them. If two have equally many pairs, the last in alphabetical order is
+    taken. Notebook 06 uses these campaigns wherever it looks at one campaign. A
+    warning says if one of them is not finished.
 
     Raises
     ------
@@ -457,12 +456,12 @@ def main_campaigns(runs: pd.DataFrame) -> dict[str, str]:
     names = {device: name for device, (*_, name) in found.items()}
     for ended in _endings(runs[runs["campaign"].isin(names.values())]):
         if ended.warning:
-            warnings.warn(ended.words().removeprefix("Warning: "), stacklevel=2)
+            warnings.warn(ended.plain(), stacklevel=2)
     return names
 
 
 def from_r(columns: Mapping[str, Any], **margins: float) -> dict[str, Any]:
-    """R's `verdict()`: the table as a dict of columns, plain values back."""
+    """Python's part of R's `verdict()`: takes columns, returns plain values."""
     found = verdict(from_columns(columns), **margins)
     return {
         "text": found.text,

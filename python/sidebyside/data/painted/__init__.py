@@ -1,4 +1,4 @@
-"""Painted fruits: the pictures that everybody has."""
+"""Paint fruits: pictures that need no download."""
 
 from .painter import CannotPaint, contact_sheet, paint_fruits
 

@@ -1,9 +1,9 @@
-"""How a painted fruit is turned, lit and photographed.
+"""Turn, light and photograph a painted fruit.
 
 `photograph()` gets a `Solid` (a cloud of dots), turns it, keeps for every
-pixel the dot that is nearest to the camera, and lights it. Everything here
-is float32 and done with +, -, *, / and square roots only, one after the
-other, whose results are the same on every machine and in every NumPy.
+pixel the dot that is nearest to the camera, and lights it. All arithmetic is
+in float32, with +, -, *, / and square roots only. Their results are the same
+on every machine and in every version of NumPy.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from .solids import Solid
 
-SIZE = 100  # pixels, as Fruits-360
-FINE = 2  # drawn so many times finer, then averaged
-DISTANCE = np.float32(7)  # of the camera from the fruit's middle
+SIZE = 100  # pixels, as in Fruits-360
+FINE = 2  # we draw this many times finer, then average
+DISTANCE = np.float32(7)  # from the camera to the fruit's middle
 
-# How near a dot is, and its number, in one int64.
+# One int64 contains how near a dot is, and its number.
 DEPTHS = 1 << 18  # steps of depth in a unit
 NUMBERS = 20  # bits for the number of the dot
-HOLE = 0.12  # a pixel that lies so much behind both sides is a hole
+HOLE = 0.12  # a pixel this far behind both of its neighbours is a hole
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Shot:
     lay: float = 0
     lean: float = 12
     roll: float = 0
-    fill: float = 0.96  # longest side of the fruit, in pictures
-    shift: tuple[float, float] = (0, 0)  # of the free space, -1..1
-    light: tuple[float, float] = (-30, 35)  # from the right, from above
+    fill: float = 0.96  # longest side of the fruit, as a share of the picture
+    shift: tuple[float, float] = (0, 0)  # as a share of the free space, -1..1
+    light: tuple[float, float] = (-30, 35)  # angle from the right, from above
     strength: float = 1  # of that light
     ambient: float = 0.34  # light from everywhere
     balance: tuple[float, float, float] = (1, 1, 1)  # of red, green, blue
 
 
 def rotation(axis: int, degrees: float) -> np.ndarray:
-    """The matrix that turns about the x, y or z axis (0, 1, 2)."""
+    """Return the matrix of a rotation about the x, y or z axis (0, 1, 2)."""
     angle = math.radians(degrees)
     # Rounded: the last digit of a sine is not the same everywhere.
     sine, cosine = round(math.sin(angle), 9), round(math.cos(angle), 9)
@@ -60,12 +60,12 @@ def rotation(axis: int, degrees: float) -> np.ndarray:
 
 
 def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """A matrix product of two 3x3 matrices, without BLAS and its roundings."""
+    """Multiply two 3x3 matrices without BLAS, whose rounding differs by machine."""
     return (left[:, :, None] * right[None, :, :]).sum(axis=1).round(9)
 
 
 def orientation(shot: Shot) -> np.ndarray:
-    """From the fruit's coordinates to the camera's, 3x3, float32."""
+    """Return the matrix from the fruit's coordinates to the camera's, 3x3, float32."""
     matrix = rotation(1, shot.spin)
     for axis, degrees in (
         (2, shot.lay),
@@ -80,16 +80,16 @@ def orientation(shot: Shot) -> np.ndarray:
 def turned(
     matrix: np.ndarray, vectors: np.ndarray, which: np.ndarray
 ) -> list[np.ndarray]:
-    """The x, y and z of some of `vectors`, shape (3, n), after a rotation."""
+    """Return x, y and z of some of `vectors`, shape (3, n), after a rotation."""
     x, y, z = (part.take(which) for part in vectors)
     return [row[0] * x + row[1] * y + row[2] * z for row in matrix]
 
 
 def photograph(solid: Solid, shot: Shot) -> np.ndarray:
-    """One picture on white: uint8, shape (100, 100, 3)."""
+    """Take one picture on white: uint8, shape (100, 100, 3)."""
     matrix = orientation(shot)
     wide = SIZE * FINE
-    # What faces the camera; the rest of the dots is not looked at again.
+    # Use only the dots that face the camera.
     eye = matrix[2] * DISTANCE
     x, y, z = solid.normals
     seen = np.flatnonzero(x * eye[0] + y * eye[1] + z * eye[2] > solid.towards)
@@ -99,7 +99,8 @@ def photograph(solid: Solid, shot: Shot) -> np.ndarray:
     y *= nearness
     column, row = _fitted(x, y, shot)
     pixel = row * wide + column
-    # The nearest dot of each pixel wins: depth above, number of the dot below.
+    # The nearest dot of each pixel wins: depth in the high bits, the dot's number
+    # in the low bits.
     depth = ((z + 4) * np.float32(DEPTHS)).astype(np.int64)
     key = (depth << NUMBERS) + np.arange(len(depth))
     nearest = np.full(wide * wide, -1, np.int64)
@@ -119,7 +120,7 @@ def photograph(solid: Solid, shot: Shot) -> np.ndarray:
 
 
 def _fitted(x: np.ndarray, y: np.ndarray, shot: Shot) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and rows of all dots, so that the fruit fills the picture."""
+    """Return columns and rows of all dots, so that the fruit fills the picture."""
     wide = SIZE * FINE
     left, right = float(x.min()), float(x.max())
     low, high = float(y.min()), float(y.max())
@@ -132,18 +133,18 @@ def _fitted(x: np.ndarray, y: np.ndarray, shot: Shot) -> tuple[np.ndarray, np.nd
 
 
 def _along(values: np.ndarray, scale: float, begin: float) -> np.ndarray:
-    """Pixel numbers. (A float times a float32 is not the same in NumPy 1.)"""
+    """Return numbers of pixels. (In NumPy 1 a float times a float32 differs.)"""
     return (values * np.float32(scale) + np.float32(begin)).astype(np.int64)
 
 
 def _without_holes(nearest: np.ndarray) -> np.ndarray:
-    """Give holes in the skin what is beside them.
+    """Fill holes in the skin with the dots beside them.
 
-    A hole is a pixel that no dot met, or one far behind; and it lies between
-    two pixels on opposite sides that are hit, or nearer to the camera.
+    A hole is a pixel without a dot, or with a dot far behind, between two pixels
+    on opposite sides that have a dot nearer to the camera.
     """
     deep = np.int64(HOLE * DEPTHS) << NUMBERS
-    # Neighbours first; then, where that was not enough, their neighbours.
+    # Look at the nearest neighbours twice, then at pixels two steps away.
     for far in (1, 1, 2):
         edged = np.pad(nearest, far, constant_values=-1)
         middle, before, after = (
@@ -162,23 +163,23 @@ def _without_holes(nearest: np.ndarray) -> np.ndarray:
 def _lit(
     solid: Solid, dots: np.ndarray, matrix: np.ndarray, shot: Shot
 ) -> list[np.ndarray]:
-    """Red, green and blue light from each of `dots`: float32, 0..1."""
+    """Return the red, green and blue light from each of `dots`: float32, 0..1."""
     x, y, z = turned(matrix, solid.normals, dots)
     sideways, upwards = rotation(1, shot.light[0]), rotation(0, -shot.light[1])
     window = product(sideways, upwards)[:, 2]
     light = window.astype(np.float32)
-    # Soft: a large window reaches a little round the corner.
+    # Soft light: a large window also lights dots that just turn away from it.
     key = x * light[0] + y * light[1] + z * light[2]
     key = np.maximum(0, (key + np.float32(0.25)) * np.float32(0.8))
     facing = np.clip(z, 0, 1)
     sky = np.float32(shot.ambient) * (1 + np.float32(0.35) * y)
-    # The edge is darker, as it is where white walls are far away.
+    # The edge is darker, as in a room whose white walls are far away.
     edge = np.float32(0.5) + np.float32(0.5) * facing
     diffuse = (sky + np.float32(0.85 * shot.strength) * key) * edge
     if solid.fuzz:
         away = 1 - facing
         diffuse = diffuse + np.float32(solid.fuzz) * away * away * (sky + key)
-    # The mirror image of the light: half way between it and the camera.
+    # Highlight: dots that face half way between the light and the camera.
     between = window + np.array([0, 0, 1])
     length = math.sqrt(sum(float(part) ** 2 for part in between))
     half = (between / length).astype(np.float32)

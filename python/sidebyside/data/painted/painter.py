@@ -1,9 +1,9 @@
-"""Painted fruits: the sixteen fruits of the study, drawn by this project.
+"""Paint the sixteen fruits of the study.
 
-They replace the photographs of Fruits-360 where there are none: the same
-classes, the same folders, the same size, one fruit on white that turns in
-front of the camera. They are paintings, and are never called anything else;
-how well a network tells them apart says nothing about photographs.
+They are used if there are no photographs of Fruits-360. They have the same
+classes, the same folders and the same size, and show one fruit on white that
+turns in front of the camera. We always call them painted: how well a network
+tells them apart says nothing about photographs.
 
 In Python::
 
@@ -11,9 +11,9 @@ In Python::
     paint("Lemon", index=3)            # uint8, (100, 100, 3)
     paint_fruits("data/painted")       # 2,560 JPEG files
 
-The drawing is in `solids` (skins, textures), `recipes` (the fruits) and
-`camera` (turning, light); this module numbers the pictures and writes them.
-NumPy and Pillow are all it takes.
+The drawing is done in `solids` (skins, textures), `recipes` (the fruits) and
+`camera` (turning, light). This module numbers the pictures and writes them. It
+needs only NumPy and Pillow.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from .camera import Shot, photograph
 from .recipes import RECIPES
 from .solids import Solid
 
-# Part of every folder's marker: raise it whenever a picture changes.
+# Every folder's marker contains this number. Raise it whenever a picture changes.
 VERSION = 1
 DEFAULT_SEED = 42
 PAINTED = tuple(RECIPES)
-PARTS = {"Training": "training", "Test": "test"}  # and the entry of the marker
+PARTS = {"Training": "training", "Test": "test"}  # folder: entry of the marker
 MARKER = "painted.json"
 WHAT = "painted fruits, drawn by sidebyside.data.painted.painter; not photographs"
 QUALITY = 92  # of the JPEG files
 
-# Three specimens of each fruit: one is only in Training and one only in Test,
-# like a fruit that nobody has seen before.
+# There are three specimens of each fruit. One is only in Training, and one only in
+# Test, as a fruit that the network has never seen.
 SPECIMENS = {"Training": (0, 1), "Test": (1, 2)}
-GOLDEN = 0.6180339887498949  # turns: the next one falls where there is room
+GOLDEN = 0.6180339887498949  # share of a full turn that spreads the angles evenly
 
 # How a fruit lies in front of the camera: `(lay, lean, turns)`. It spins about
 # its own axis, or turns so that its ends come to the front.
@@ -63,7 +63,7 @@ PATIENCE = 600
 
 
 class CannotPaint(Sentence):
-    """The painted fruits could not be written; nothing is left behind."""
+    """The painted fruits could not be written. No files are left behind."""
 
 
 # --- One picture
@@ -72,12 +72,11 @@ class CannotPaint(Sentence):
 def paint(
     name: str, *, part: str = "Training", index: int = 0, seed: int = DEFAULT_SEED
 ) -> np.ndarray:
-    """One painted fruit, of `PAINTED`, on white.
+    """Paint one fruit of `PAINTED` on white.
 
-    `part` is "Training" or "Test": other specimens, other turns, other light.
-    Each next `index`, from 0, shows the fruit turned further, by about 222
-    degrees. Gives uint8 of shape (100, 100, 3): rows, columns,
-    red-green-blue.
+    `part` is "Training" or "Test", which differ in specimens, angles and light.
+    Each next `index`, from 0, turns the fruit by another 222 degrees or so.
+    Returns uint8 of shape (100, 100, 3): rows, columns, red-green-blue.
     """
     own = SPECIMENS[part]
     solid = _specimen(name, own[index % len(own)], seed)
@@ -85,9 +84,9 @@ def paint(
 
 
 def _random(seed: int, *key: str | int) -> np.random.Generator:
-    """A generator of its own for everything that is drawn.
+    """Return a random generator for `key`, independent of all others.
 
-    Names become numbers by SHA-256; `hash()` differs from run to run.
+    SHA-256 turns names into numbers, because `hash()` differs from run to run.
     """
     words = [
         int.from_bytes(hashlib.sha256(x.encode()).digest()[:4], "big")
@@ -101,18 +100,18 @@ def _random(seed: int, *key: str | int) -> np.random.Generator:
 
 @functools.lru_cache(maxsize=6)
 def _specimen(name: str, number: int, seed: int) -> Solid:
-    """A fruit of this kind. The last few are kept: 5 MB each."""
+    """Return one specimen of a fruit. The last few are kept, at 5 MB each."""
     return RECIPES[name](_random(seed, "specimen", name, number))
 
 
 def _shot(name: str, part: str, index: int, seed: int) -> Shot:
-    """How picture number `index` is taken."""
+    """Choose how picture number `index` is taken."""
     random = _random(seed, "shot", name, part, index)
     begin = _random(seed, "turn", name, part).uniform(0, 360)
     angle = (begin + 360 * GOLDEN * index) % 360
     poses = OTHER_POSES.get(name, POSES)
     lay, lean, way = poses[index % len(poses)]
-    # The test light comes from the other side of the camera more often.
+    # In Test the light comes from the other side more often than in Training.
     sideways = (-50, 15) if part == "Training" else (-35, 35)
     exposure = random.uniform(0.9, 1.1)
     warmth = random.uniform(-0.04, 0.04)
@@ -142,36 +141,36 @@ def paint_fruits(
     test: int = 40,
     seed: int = DEFAULT_SEED,
 ) -> Path:
-    """Write painted fruits as JPEG files, laid out as Fruits-360.
+    """Write painted fruits as JPEG files, in the folders of Fruits-360.
 
-    `directory/Training/<class>/<n>_100.jpg` and `directory/Test/...`, and
-    `painted.json`, which says what the folder is. A folder that is complete
-    is left as it is. Otherwise everything is painted into a folder beside it,
-    which takes the name when it is whole. Two callers do not disturb each
-    other.
+    The files are `directory/Training/<class>/<n>_100.jpg`, `directory/Test/...`,
+    and `painted.json`, which says what the folder is. A complete folder is left
+    as it is. Otherwise everything is painted into a new folder, which replaces
+    the old one when it is complete. Two processes can call this at once.
 
     Parameters
     ----------
     directory
-        Where to: not there yet, empty, or painted by this function before.
+        The folder to write: new, empty, or painted by this function before.
     classes
-        Which fruits, of `PAINTED`; the order does not matter.
+        Some of the fruits in `PAINTED`, in any order.
     training, test
-        How many pictures of each.
+        The number of pictures of each fruit.
     seed
-        The same seed and `VERSION` give the same bytes.
+        The same seed and `VERSION` produce the same bytes.
 
-    Returns the directory, absolute. Raises ValueError if a fruit is not known,
-    and CannotPaint, which says what to do, if it cannot be written.
+    Returns the absolute path of the directory. Raises ValueError if a fruit is
+    not known, and CannotPaint, which says what to do, if the directory cannot be
+    written.
     """
     import filelock
 
-    # R's "Kiwi" comes as one word and not as a list of one.
+    # From R, a single "Kiwi" arrives as a string and not as a list.
     names = sorted({classes} if isinstance(classes, str) else set(classes))
     if unknown := set(names) - set(PAINTED):
         raise ValueError(
-            f"no painted fruit is called {min(unknown)!r}; there are: "
-            f"{', '.join(PAINTED)}"
+            f"There is no painted fruit {min(unknown)!r}. Choose from: "
+            f"{', '.join(PAINTED)}."
         )
     target = Path(directory).expanduser().absolute()
     wanted = {
@@ -186,7 +185,7 @@ def paint_fruits(
         if not is_complete(target, wanted):
             lock = target.with_name(f".{target.name}.lock")
             with filelock.FileLock(lock, timeout=PATIENCE):
-                # Another process may have painted while this one waited.
+                # Another process may have painted them while this one waited.
                 restore_folder(target)  # after a process that was killed
                 if not is_complete(target, wanted):
                     _refuse_foreign(target)
@@ -196,23 +195,23 @@ def paint_fruits(
                         (new / MARKER).write_text(text, "utf-8")
     except filelock.Timeout as late:
         raise CannotPaint(
-            f"another process has been painting {target} for {PATIENCE // 60} minutes. "
+            f"Another process has been painting {target} for {PATIENCE // 60} minutes. "
             "Stop it, or choose another folder."
         ) from late
     except OSError as problem:
         raise CannotPaint(
-            f"painted fruits cannot be written to {target} "
-            f"({problem.strerror or problem}). Make room (they need 20 MB), or choose "
+            f"Painted fruits cannot be written to {target} "
+            f"({problem.strerror or problem}). They need 20 MB: make room, or choose "
             "another folder."
         ) from problem
     return target
 
 
 def is_complete(directory: Path, wanted: dict | None = None) -> bool:
-    """Whether a folder holds every painted file. Only names are looked at.
+    """Return whether a folder has every painted file, judged by the files' names.
 
-    `wanted` are the entries that its `painted.json` must have; without it,
-    any painted folder of this `VERSION` will do.
+    `wanted` are the entries that its `painted.json` must have. Without it, any
+    painted folder of this `VERSION` is accepted.
     """
     marker = _marker(directory)
     if any(marker.get(x) != y for x, y in (wanted or {"version": VERSION}).items()):
@@ -229,29 +228,29 @@ def is_complete(directory: Path, wanted: dict | None = None) -> bool:
 
 
 def _marker(directory: Path) -> dict:
-    """What `painted.json` says; nothing if these are no painted fruits."""
+    """Return the contents of `painted.json`; {} if these are not painted fruits."""
     try:
         marker = json.loads((directory / MARKER).read_text("utf-8"))
-        # Earlier versions named another module after these two words.
+        # Earlier versions had the name of another module after these words.
         return marker if marker["what"].startswith("painted fruits") else {}
     except (OSError, ValueError, KeyError):
         return {}
 
 
 def _refuse_foreign(target: Path) -> None:
-    """Nothing is ever removed that this module did not paint."""
+    """Raise `CannotPaint` if a folder has files that this module did not paint."""
     if not target.exists():
         return
-    os.listdir(target)  # which raises if it is a file
+    os.listdir(target)  # raises if `target` is a file
     ours = r"(Training|Test)/[^/]+/\d+_100\.jpg|painted\.json"
     painted = bool(_marker(target))
     for path in sorted(target.rglob("*")):
         file = path.relative_to(target).as_posix()
         if not path.is_dir() and not (painted and re.fullmatch(ours, file)):
             raise CannotPaint(
-                f"{target} would have to be painted again, but it holds "
-                f"{printable(file)}, which was not painted. Choose another folder, "
-                "or move that away."
+                f"{target} has to be painted again, but it contains "
+                f"{printable(file)}, which was not painted. Move that file away, or "
+                "choose another folder."
             )
 
 
@@ -295,11 +294,10 @@ _paint_classes(*json.loads(sys.argv[1]))
 
 
 def _in_a_child(job: list) -> None:
-    """Run `_paint_classes()` in a process of its own.
+    """Run `_paint_classes()` in a new process.
 
-    Processes and not threads, because Python runs one thread at a time;
-    started anew and not forked, because a fork of a process that holds R or
-    TensorFlow can hang.
+    We use processes and not threads, because Python runs one thread at a time. We
+    start them anew, because a fork of a process with R or TensorFlow can hang.
     """
     child = subprocess.run(
         [interpreter(), "-P", "-c", CHILD, json.dumps(job)],
@@ -311,9 +309,9 @@ def _in_a_child(job: list) -> None:
     if child.returncode:
         said = child.stderr.strip().splitlines() or ["no message"]
         raise CannotPaint(
-            f"A process of {interpreter()} that was painting failed "
-            f"({printable(said[-1])}). If the disk is full, make room (they need "
-            "20 MB)."
+            f"A process of {interpreter()} failed while painting fruits "
+            f"({printable(said[-1])}). If the disk is full, make room: they need "
+            "20 MB."
         )
 
 
@@ -321,7 +319,7 @@ def _in_a_child(job: list) -> None:
 
 
 def contact_sheet(turns: int = 6, size: int = 76) -> Image.Image:
-    """A few turns of every fruit, each `size` pixels wide, with its name."""
+    """Show every fruit from a few angles, each `size` pixels wide, with its name."""
     label, gap, head = 126, 4, 58
     half = label + turns * (size + gap) + 16
     rows = (len(PAINTED) + 1) // 2

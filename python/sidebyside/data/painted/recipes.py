@@ -1,7 +1,7 @@
-"""The sixteen fruits, each a recipe: a body, bumps, colours.
+"""Recipes for the sixteen fruits: a body, bumps, colours.
 
-A recipe gets a random generator and gives back one specimen of its fruit.
-Colours and proportions were chosen by eye, from what such fruits look like.
+A recipe takes a random generator and returns one specimen of its fruit.
+Colours and proportions were chosen by eye.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Random = np.random.Generator
 
 
 def _pole(skin: Skin, upper: bool) -> np.ndarray:
-    """Distance from the axis on one half; far away on the other."""
+    """Return the distance from the axis on one half, and a large number elsewhere."""
     half = skin.along > 0.5 if upper else skin.along <= 0.5
     return np.where(half, skin.aside, np.float32(9))
 
 
 def _lean(random: Random, skin: Skin, amount: float) -> None:
-    """No fruit is a body of revolution: press it a little, here and there."""
+    """Press the body a little here and there, because no fruit is exactly round."""
     waves = noise(random, skin.points, 1.1)
     skin.move(amount * waves)
 
@@ -47,9 +47,9 @@ def _lean(random: Random, skin: Skin, amount: float) -> None:
 def _smooth(
     radius: np.ndarray, height: np.ndarray, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Round the corners of a curve: means over `width` points (odd).
+    """Round the corners of a curve by means over `width` points (an odd number).
 
-    Beyond the axis it goes on as its own mirror image.
+    Beyond the axis the curve continues as its mirror image.
     """
     half = width // 2
     rounded = []
@@ -62,13 +62,13 @@ def _smooth(
 
 
 def _crease(skin: Skin, depth: float, width: float) -> np.ndarray:
-    """The seam of a stone fruit: in by `depth` along the angle 0."""
+    """Return the seam of a stone fruit, pressed in by `depth` along the angle 0."""
     away = np.abs((skin.angle + np.pi) % (2 * np.pi) - np.pi)
     return -depth * bell(away / width) * step(skin.along, 0.02, 0.3)
 
 
 def _nub(skin: Skin, upper: bool, radius: float, height: float) -> np.ndarray:
-    """A short stalk, or what is left of it, at one of the poles."""
+    """Return a short stalk, or the rest of one, at one of the poles."""
     away = _pole(skin, upper)
     return height * step(away, radius, radius * 0.7)
 
@@ -174,7 +174,8 @@ def cocos(random: Random) -> Solid:
         )
     )
     _lean(random, skin, 0.05)
-    # Fibres keep their number all round: noise on a cylinder, not in space.
+    # The number of fibres is the same at every height, so the noise is on a
+    # cylinder and not in space.
     ring = np.stack([np.cos(skin.angle), skin.along, np.sin(skin.angle)])
     bent = ring + 0.05 * noise(random, ring, (3, 5, 3), 2)
     fibre = noise(random, bent, (15, 3.5, 15), 3)
@@ -206,7 +207,7 @@ def _citrus(
     gloss: float = 0.2,
     star: str = "#7d8b3c",
 ) -> Solid:
-    """Orange, mandarine and clementine differ by degrees only."""
+    """Orange, mandarine and clementine: the same recipe with different numbers."""
     skin = revolve(*oval(stretch, lower=2.1, upper=2.1))
     _lean(random, skin, 0.035)
     end, foot = _pole(skin, upper=True), _pole(skin, upper=False)
@@ -290,7 +291,7 @@ def _sour(
 ) -> Solid:
     """Lemon and lime: an oval with a nipple."""
     radius, height = oval(stretch, lower=2.0, upper=2.0)
-    # Both ends are drawn out: the tip and, less so, where the stalk was.
+    # Both ends are drawn out: the tip more than the end where the stalk was.
     height = height + tip * bell(radius / 0.24) * (height < 0) * -1
     height = height + neck * bell(radius / 0.3) * (height > 0)
     skin = revolve(radius, height)
@@ -372,7 +373,7 @@ def plum(random: Random) -> Solid:
 
 
 def raspberry(random: Random) -> Solid:
-    """A thimble of drupelets, hollow where it sat on its stalk."""
+    """A thimble made of many small balls, hollow where the stalk was."""
     turn = np.linspace(0, 1, 300)
     # From the tip, up the outside, over the rim and down into the hollow.
     radius = np.interp(
@@ -386,7 +387,7 @@ def raspberry(random: Random) -> Solid:
         [-1, -0.96, -0.8, -0.5, -0.05, 0.42, 0.72, 0.76, 0.5, 0.3],
     )
     radius, height = _smooth(radius, height, 31)
-    # Denser: between drupelets the skin goes in and out.
+    # The dots are denser, because the skin bends in and out between the balls.
     skin = revolve(radius, height * random.uniform(1.0, 1.12), 1.45 / DOTS_ACROSS)
     spots = cells(random, skin, random.integers(14, 17), 0.16)
     outside = step(skin.along, 0.9, 0.84)
@@ -447,7 +448,7 @@ def strawberry(random: Random) -> Solid:
 
 
 def _collar(random: Random, angle: float, top: float, spacing: float) -> Skin:
-    """One green leaf that lies on a strawberry's shoulder."""
+    """Return one green leaf that lies on the top of a strawberry."""
     t = np.linspace(0, 1, 20)
     reach = random.uniform(0.6, 0.8)
     away = reach * t
@@ -463,17 +464,17 @@ def _collar(random: Random, angle: float, top: float, spacing: float) -> Skin:
 
 
 def _stalk(base: float, radius: float, length: float, colour: str) -> Skin:
-    """A short upright stalk, closed at its end."""
+    """Return a short upright stalk, closed at its end."""
     rho = np.array([radius * 1.3, radius, radius * 0.9, 0])
     y = base + length * np.array([0, 0.35, 1, 1.0])
-    # Small as it is, it needs no more dots than the rest has on this area.
+    # A small part needs no more dots per area than the rest.
     skin = revolve(rho, y, 1.8 / DOTS_ACROSS)
     skin.paint(mix(rgb(colour), rgb("#a08a58"), step(skin.along, 0.75, 0.9)))
     return skin
 
 
 def pineapple(random: Random) -> Solid:
-    """Eyes in spirals on a barrel, and a crown of stiff leaves."""
+    """A barrel with eyes in spirals, and a crown of stiff leaves."""
     skin = revolve(*oval(random.uniform(1.28, 1.4), lower=3.0, upper=2.8))
     skin.points *= 0.8
     eyes = cells(random, skin, 11, 0.02, columns=12)
@@ -502,7 +503,7 @@ def pineapple(random: Random) -> Solid:
 def _blade(
     random: Random, angle: float, share: float, top: float, spacing: float
 ) -> Skin:
-    """One leaf of a pineapple's crown; the inner ones stand upright."""
+    """Return one leaf of a pineapple's crown. The inner ones are upright."""
     t = np.linspace(0, 1, 24)
     length = (0.6 + 0.75 * share) * random.uniform(0.85, 1.1)
     begin = 0.26 * (1 - share)
@@ -529,7 +530,7 @@ def pomegranate(random: Random) -> Solid:
         [stretch * np.sin(arc), stretch + np.array([0, 0.04, 0.1, 0.18, 0.27])]
     )
     radius[0] = 0
-    # Back down on the inside of the crown.
+    # The curve returns down the inside of the crown.
     radius = np.concatenate([radius, [0.26, 0.2, 0.14, 0]])
     height = np.concatenate([height, stretch + np.array([0.25, 0.14, 0.06, 0.05])])
     skin = revolve(radius, height)
@@ -540,7 +541,7 @@ def pomegranate(random: Random) -> Solid:
     skin.move(
         (0.025 * faces * girth + 0.03 * noise(random, skin.points, 1.2)) * (1 - crown)
     )
-    # Six teeth: the rim is high where they are and low between them.
+    # Six teeth: the rim is high at each tooth and low between them.
     teeth = 0.5 + 0.5 * np.cos(6 * skin.angle)
     lift = step(skin.points[1], stretch + 0.08, stretch + 0.27)
     skin.points[1] += 0.14 * lift * (teeth - 0.6)
@@ -560,7 +561,7 @@ def pomegranate(random: Random) -> Solid:
     return solid([skin], sharpness=5)
 
 
-# In the order of the study's class list.
+# The order is that of the study's list of classes.
 RECIPES: dict[str, Callable[[Random], Solid]] = {
     "Kiwi": kiwi,
     "Banana": banana,

@@ -1,14 +1,13 @@
-"""What painted fruits are made of: skins of coloured dots.
+"""Build painted fruits from skins of coloured dots.
 
-A fruit is drawn as some hundred thousand dots that lie on its skin. A skin
-begins as a grid on a body of revolution, on a bent tube or on a leaf;
-bumps, pores and seeds move the dots in or out, and the normals of the moved
-grid are what the light falls on. All of it happens in the fruit's own
-coordinates (y is up, a fruit is about 2 units big), so that the texture
-turns with the fruit.
+A fruit is drawn as some hundred thousand dots on its skin. A skin begins as a
+grid on a body of revolution, on a bent tube or on a leaf. Bumps, pores and
+seeds move the dots in or out, and the normals of the moved grid decide how it
+is lit. All of this happens in the fruit's own coordinates (y is up, a fruit is
+about 2 units big), so that the texture turns with the fruit.
 
-Only NumPy is used. The functions are deterministic: random numbers come from
-the generator that is handed in, and nothing depends on the order of threads.
+Only NumPy is used. The functions are deterministic: all random numbers come from
+the generator that the caller passes, and nothing depends on the order of threads.
 """
 
 from __future__ import annotations
@@ -18,35 +17,35 @@ from dataclasses import dataclass, field
 import numpy as np
 
 # Dots across the width of a fruit. The picture is drawn 200 pixels wide (and
-# halved afterwards), so that neighbours are about a pixel apart; also where
-# one looks at a long fruit's end.
+# halved afterwards), so neighbouring dots are about a pixel apart, even when we
+# look at the end of a long fruit.
 DOTS_ACROSS = 170
-LATTICE = 32  # cells of the noise, which repeats itself after that many
-PIECE = 1 << 14  # dots whose noise is computed at once, in the cache
+LATTICE = 32  # the noise repeats itself after this many cells
+PIECE = 1 << 14  # dots whose noise is computed at once: they fit into the cache
 
 
 @dataclass
 class Skin:
     """A grid of dots, `(rows, columns)`, and what they look like.
 
-    All of it is float32, but for `angle`, whose sine or cosine is wanted:
-    what is rounded after a sine is the same everywhere, a sine of what was
-    rounded may not be.
+    Everything is float32 except `angle`, of which we need sines and cosines.
+    A sine that is rounded afterwards is the same on all machines; the sine of a
+    rounded number may not be.
 
     Attributes
     ----------
     points, normals
-        `(3, rows, columns)`: where the dots are, and which way is out.
+        `(3, rows, columns)`: where the dots are, and which way is outwards.
     angle
         The angle around the fruit's axis, radians, or across a leaf, -1..1.
     along
         0 at the lower end of the fruit (or a leaf's base) to 1 at the other.
     round_trip
-        True if the last column stands beside the first.
+        True if the last column is next to the first.
     colour
         `(3, rows, columns)`, sRGB, 0..1.
     gloss
-        How much of the light is thrown back as from a mirror, 0..1.
+        How much light is reflected as by a mirror, 0..1.
     """
 
     points: np.ndarray
@@ -80,12 +79,12 @@ class Skin:
         return np.sqrt(self.points[0] ** 2 + self.points[2] ** 2)
 
     def kept(self) -> np.ndarray:
-        """Which dots are needed: near a pole the columns crowd together."""
+        """Return which dots are needed; near a pole the columns are too close."""
         rows, columns = self.angle.shape
         if not self.round_trip:
             return np.ones((rows, columns), bool)
         steps = self.points[:, :, 1:] - self.points[:, :, :-1]
-        # float64: long sums are not added up in the same order everywhere.
+        # In float64, because long sums are added in different orders.
         widths = np.sqrt((steps**2).sum(axis=0)).mean(axis=1, dtype=float)
         every = np.median(widths) / np.maximum(widths, 1e-9)
         every = np.clip(every, 1, columns // 8).astype(int)
@@ -94,11 +93,11 @@ class Skin:
 
 @dataclass(frozen=True)
 class Solid:
-    """All dots of one fruit, ready to be turned: float32, one row a number.
+    """All dots of one fruit, ready to be turned, as float32.
 
     `points`, `normals` and `colour` (the square of sRGB, 0..1: about linear
-    light) have the shape `(3, dots)`; `gloss` `(dots,)`. `towards` is the
-    product of normal and point, which tells the camera what it cannot see.
+    light) have the shape `(3, dots)`; `gloss` has `(dots,)`. `towards` is the
+    product of normal and point. The camera uses it to find hidden dots.
     """
 
     points: np.ndarray
@@ -107,14 +106,14 @@ class Solid:
     gloss: np.ndarray
     towards: np.ndarray
     sharpness: int  # the highlight: cosine to the power of 2 ** sharpness
-    fuzz: float  # how light the edge is, as of a peach
+    fuzz: float  # how light the edge is, as on a peach
 
 
 def solid(skins: list[Skin], *, sharpness: int = 4, fuzz: float = 0) -> Solid:
     """Put the skins of one fruit together.
 
-    From here on only additions, multiplications, divisions and roots of
-    float32 follow, which give the same bits everywhere. (Sines do not.)
+    From here on we use only additions, multiplications, divisions and roots of
+    float32, which have the same result on all machines. (Sines do not.)
     """
     points, normals, colour, gloss = [], [], [], []
     for skin in skins:
@@ -145,7 +144,7 @@ def solid(skins: list[Skin], *, sharpness: int = 4, fuzz: float = 0) -> Solid:
 def normals_of(
     points: np.ndarray, outwards: np.ndarray, round_trip: bool
 ) -> np.ndarray:
-    """Unit normals of a grid, on the side that `outwards` points to."""
+    """Return the unit normals of a grid, on the side that `outwards` points to."""
     if round_trip:
         ring = np.concatenate([points[:, :, -1:], points, points[:, :, :1]], 2)
         right = ring[:, :, 2:] - ring[:, :, :-2]
@@ -167,10 +166,10 @@ def normals_of(
 def revolve(
     radius: np.ndarray, height: np.ndarray, spacing: float | None = None
 ) -> Skin:
-    """The body that a curve makes when it turns round the y axis.
+    """Return the body that a curve makes when it turns round the y axis.
 
-    `radius` and `height` are the curve, from the lower end to the upper;
-    `spacing` is how far the dots are apart.
+    `radius` and `height` are the curve, from the lower end to the upper one.
+    `spacing` is the distance between dots.
     """
     radius, height = radius.round(9), height.round(9)
     spacing = 2 * radius.max() / DOTS_ACROSS if spacing is None else spacing
@@ -178,7 +177,7 @@ def revolve(
     way = np.concatenate([[0], np.cumsum(steps)])
     rows = max(8, round(way[-1] / spacing))
     columns = max(12, round(2 * np.pi * radius.max() / spacing))
-    # Half a step away from the poles, where all columns would be one dot.
+    # Begin half a step away from the poles, where all columns would meet.
     along = (np.arange(rows) + 0.5) / rows
     rho = np.interp(along * way[-1], way, radius)
     y = np.interp(along * way[-1], way, height)
@@ -188,17 +187,17 @@ def revolve(
     points = np.stack(
         [rho[:, None] * cosine, y[:, None] + 0 * angle, rho[:, None] * sine]
     )
-    # Outwards, as far as the choice between two sides needs it.
+    # Only roughly outwards: this is enough to choose between two sides.
     slope_r, slope_y = np.gradient(rho)[:, None], np.gradient(y)[:, None]
     outwards = np.stack([slope_y * cosine, -slope_r + 0 * angle, slope_y * sine])
     return Skin(points, normals_of(points, outwards, True), angle, along)
 
 
 def sweep(spine: np.ndarray, radius: np.ndarray) -> Skin:
-    """A tube along a curve in the x-y plane.
+    """Return a tube along a curve in the x-y plane.
 
-    `spine` is `(2, n)`, x and y of the curve, its points evenly spaced;
-    `radius` `(n,)` is half the tube's width there.
+    `spine`, `(2, n)`, is x and y of the curve, with evenly spaced points.
+    `radius`, `(n,)`, is half the tube's width at each point.
     """
     spine, radius = spine.round(9), radius.round(9)
     length = np.sqrt((np.diff(spine, axis=1) ** 2).sum(axis=0)).sum()
@@ -221,10 +220,10 @@ def sweep(spine: np.ndarray, radius: np.ndarray) -> Skin:
 
 
 def leaf(line: np.ndarray, width: np.ndarray, fold: float, spacing: float) -> Skin:
-    """A leaf along a curve in space, seen from both sides.
+    """Return a leaf along a curve in space, which is seen from both sides.
 
-    `line` is `(3, n)`, from the base to the tip, leaving the axis; `width`
-    `(n,)` half the leaf's width; `fold` how deep its middle lies.
+    `line`, `(3, n)`, leads from the base to the tip, away from the axis. `width`,
+    `(n,)`, is half the leaf's width. `fold` is how deep its middle lies.
     """
     length = np.sqrt((np.diff(line, axis=1) ** 2).sum(axis=0)).sum()
     rows = max(6, round(length / spacing))
@@ -232,7 +231,7 @@ def leaf(line: np.ndarray, width: np.ndarray, fold: float, spacing: float) -> Sk
     given, wanted = np.linspace(0, 1, line.shape[1]), np.linspace(0, 1, rows)
     middle = np.stack([np.interp(wanted, given, part) for part in line])
     half = np.interp(wanted, given, width)
-    # Across: level, and at right angles to the way the leaf leaves the axis.
+    # Across the leaf: horizontal, and at right angles to the leaf's direction.
     out = line[[0, 2], -1] - line[[0, 2], 0]
     out = out / np.sqrt((out**2).sum())
     across = np.array([-out[1], 0, out[0]])[:, None, None]
@@ -254,10 +253,11 @@ def leaf(line: np.ndarray, width: np.ndarray, fold: float, spacing: float) -> Sk
 def oval(
     stretch: float, *, lower: float = 2, upper: float = 2, pear: float = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The curve of an egg, for `revolve()`: `(radius, height)`.
+    """Return the curve of an egg for `revolve()`: `(radius, height)`.
 
-    `stretch` is the height in widths; `lower` and `upper` bend the halves (2:
-    an ellipse; less: pointed; more: blunt); `pear` makes the top narrower.
+    `stretch` is the height divided by the width. `lower` and `upper` bend the two
+    halves (2: an ellipse; less: pointed; more: blunt). `pear` makes the top
+    narrower.
     """
     turn = np.linspace(-np.pi / 2, np.pi / 2, 400)
     y = np.sin(turn)
@@ -272,14 +272,14 @@ def oval(
 
 
 def single(values: np.ndarray | float) -> np.ndarray:
-    """float32, half the memory and half the time of float64."""
+    """Convert to float32, which needs half the memory and half the time of float64."""
     return np.asarray(values, np.float32)
 
 
 def bell(values: np.ndarray) -> np.ndarray:
-    """A bell curve: 1 at 0, near 0.37 at 1, 0 from 2.9 on.
+    """Return a bell curve: 1 at 0, near 0.37 at 1, 0 from 2.9 on.
 
-    Close to exp(-x * x), with nothing in it but products.
+    It is close to exp(-x * x), but needs only products.
     """
     t = np.maximum(0, 1 - values * values / 8)
     t = t * t
@@ -288,25 +288,25 @@ def bell(values: np.ndarray) -> np.ndarray:
 
 
 def rgb(code: str) -> np.ndarray:
-    """`"#ff8000"` as three numbers, 0..1, that can be spread over a grid."""
+    """Return `"#ff8000"` as three numbers, 0..1, in a shape that fits a grid."""
     parts = [int(code[i : i + 2], 16) for i in (1, 3, 5)]
     return single(np.array(parts).reshape(3, 1, 1) / 255)
 
 
 def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    """`first` where `share` is 0, `second` where it is 1."""
+    """Return `first` where `share` is 0, `second` where it is 1."""
     return first + (second - first) * share
 
 
 def ramp(position: np.ndarray, *colours: str) -> np.ndarray:
-    """Colours in even steps from position 0 to position 1."""
+    """Return colours in even steps from position 0 to position 1."""
     stops = np.linspace(0, 1, len(colours))
     codes = np.concatenate([rgb(code) for code in colours], axis=2)[:, 0]
     return np.stack([single(np.interp(position, stops, x)) for x in codes])
 
 
 def step(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below `low`, 1 above `high`, smooth between. (Also `low` > `high`.)"""
+    """Return 0 below `low`, 1 above `high`, smooth between. `low` may be the larger."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -317,10 +317,10 @@ def noise(
     frequency: float | tuple[float, float, float],
     octaves: int = 1,
 ) -> np.ndarray:
-    """Smooth noise in space, about -1..1, for every dot of a grid.
+    """Return smooth noise in space, about -1..1, for every dot of a grid.
 
-    Random numbers on a lattice of `frequency` cells a unit (x, y, z), smoothly
-    joined; every further octave is twice as fine and half as strong.
+    It joins random numbers on a lattice with `frequency` cells per unit (x, y, z).
+    Every further octave is twice as fine and half as strong.
     """
     places = points.reshape(3, -1)
     total = np.zeros(places.shape[1], np.float32)
@@ -343,7 +343,7 @@ def _octave(
     cells: np.ndarray,
     begin: np.ndarray,
 ) -> np.ndarray:
-    """Smoothly joined values of a lattice at `places`, (3, n)."""
+    """Return smoothly joined values of a lattice at `places`, (3, n)."""
     where = np.zeros(places.shape[1], np.int64)
     shares = []
     for part, wide, first in zip(places, cells, begin, strict=True):
@@ -362,7 +362,7 @@ def _octave(
 
 
 def _corners(lattice: np.ndarray) -> np.ndarray:
-    """For each cell of a lattice its eight corners: (cells, 8), float32."""
+    """Return the eight corners of each cell of a lattice: (cells, 8), float32."""
     sides = [(x, y, z) for x in (0, -1) for y in (0, -1) for z in (0, -1)]
     eight = [np.roll(lattice, side, (0, 1, 2)) for side in sides]
     return single(np.stack(eight, axis=-1).reshape(-1, 8))
@@ -370,11 +370,11 @@ def _corners(lattice: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cells:
-    """The nearest of many spots, for every dot: see `cells()`."""
+    """The spot that is nearest to each dot: see `cells()`."""
 
-    distance: np.ndarray  # to the middle of the spot, in spots
-    across: np.ndarray  # the part of it that goes round the fruit
-    upwards: np.ndarray  # the part of it that goes up
+    distance: np.ndarray  # to the middle of the spot, in widths of a spot
+    across: np.ndarray  # the part of the distance around the fruit
+    upwards: np.ndarray  # the part of the distance upwards
     tone: np.ndarray  # a random number of the spot, 0..1
 
 
@@ -385,10 +385,10 @@ def cells(
     jitter: float,
     columns: int | None = None,
 ) -> Cells:
-    """Spots in rows on a skin, staggered like bricks, and where they are.
+    """Put spots on a skin, in rows that are staggered like bricks.
 
-    `rows` rows from end to end. A row has as many spots as fit, or always
-    `columns`; `jitter` moves them, in spots.
+    There are `rows` rows from end to end. A row has as many spots as fit, or
+    always `columns`. `jitter` moves them, in widths of a spot.
     """
     place = skin.along * np.float32(rows)
     girth = 2 * np.pi * skin.aside.max(axis=1).astype(float)
@@ -402,7 +402,7 @@ def cells(
     most = int(counts.max())
     aside, rise = single(random.uniform(-jitter, jitter, (2, rows + 2, most)))
     tones = single(random.uniform(0, 1, (rows + 2, most)))
-    # Every other row half a spot on, or, where their numbers differ, anyhow.
+    # Shift every other row by half a spot; by chance if rows differ in number.
     offset = random.uniform(0, 1, rows + 2)
     if columns:
         offset = 0.5 * (np.arange(rows + 2) % 2)
@@ -416,12 +416,12 @@ def cells(
         row = np.clip(np.floor(line).astype(int) + neighbour, -1, rows) + 1
         over = line - row.astype(np.float32) + np.float32(0.5)
         count = counts[row]
-        # In spots: where counts differ between rows, so do the widths.
+        # In widths of a spot, which differ between rows if their counts do.
         wide = single(girth[:, None] / height / count)
         turn = turns * single(count) - single(offset[row])
         left = np.floor(turn - np.float32(0.5)).astype(int)
         for near in (left, left + 1):
-            # A turn more or less is the same spot.
+            # One full turn more or less is the same spot.
             ring = np.where(near < 0, near + count, near)
             ring = np.where(ring >= count, ring - count, ring)
             which = row * most + ring
