@@ -8,11 +8,15 @@ notebooks. To execute them again:
 """
 
 import json
+import re
 import shutil
+import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
+import yaml
 from ipython_pygments_lexers import IPython3Lexer
 from myst_nb.core.render import NbElementRenderer
 from myst_parser.mdit_to_docutils.base import github_slugify
@@ -20,44 +24,59 @@ from pygments.lexers import SLexer
 from pygments.token import Name
 
 # --- CONFIGURE: where the repository is published, for example
-# "https://github.com/NAME/REPOSITORY". With it, every page gets a link to Binder and
-# the header a link to the repository. Without it, pages only say how to open them on
-# your own machine. Or:
+# "https://github.com/NAME/REPOSITORY". Then every page has buttons that open it in
+# Binder, and on GitHub also buttons to edit it and to report a problem. Without the
+# address, pages only say how to open them on your own machine. Or:
 # make book ARGS="-D repository_url=https://github.com/NAME/REPOSITORY"
 repository_url = ""
 
 # --- CONFIGURE: a JupyterHub with nbgitpuller on which readers have an account, if
-# there is one, for example "https://hub.example.org". With it (and the address above)
-# pages open in its JupyterLab.
+# there is one, for example "https://hub.example.org". With it and the address above,
+# every page has a button that opens it there.
 jupyterhub_url = ""
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def last_change():
+    """The date of the last commit; without git the date of today."""
+    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%cs"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:  # there is no git
+        said = ""
+    return date.fromisoformat(said) if said else date.today()
+
 
 # --- what is read
 
-ROOT = Path(__file__).resolve().parent.parent
 
 project = "Keras, side by side"
 html_title = "Keras, side by side: R and Python"
 language = "en"
 root_doc = "README"
-ABOUT = [
-    "CONTRIBUTING",
-    "data/README",
+# The table of contents after the lessons and the gallery.
+REFERENCE = [
+    "notebooks/glossary",
+    "book/dictionary",
     "data/timings/README",
-    "binder/README",
-]  # pages for those who want more
+    "notebooks/bibliography",
+]
+FOR_TEACHERS = ["notebooks/teaching", "data/README", "binder/README", "CONTRIBUTING"]
 include_patterns = [
     "README.md",
-    *(f"{page}.md" for page in ABOUT),
     "notebooks/*.ipynb",
     "notebooks/*.md",
-    "book/dictionary.md",
+    *(f"{page}.md" for page in REFERENCE + FOR_TEACHERS),
 ]
 exclude_patterns = [".*", "build", "python", "r", "**/.ipynb_checkpoints"]
 
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tools")]
 import glossary  # noqa: E402
 from gallery import all_examples, cards_in_book  # noqa: E402
+from modules import MODULES, notebooks_of_module, title_of  # noqa: E402
 from regions import put  # noqa: E402
+from run import notebooks_of  # noqa: E402
 
 extensions = ["myst_nb", "sphinx_design", "dictionary", "formulas"]
 html_math_renderer = "mathml"
@@ -66,7 +85,7 @@ nb_execution_mode = "off"
 suppress_warnings = ["misc.highlighting_failure"]
 nb_execution_timeout = 900
 nb_merge_streams = True  # R's output comes in pieces
-myst_enable_extensions = ["dollarmath", "html_image"]
+myst_enable_extensions = ["colon_fence", "dollarmath", "html_image"]
 myst_heading_anchors = 3
 
 # --- how it looks
@@ -82,7 +101,11 @@ html_js_files = ["book.js"]
 templates_path = ["templates"]
 html_sourcelink_suffix = ""  # a notebook is downloaded under its own name
 html_show_copyright = False
-html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
+html_context = {
+    "default_mode": "auto",  # light or dark as the reader's system is
+    "citation": yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8")),
+    "changed": last_change(),
+}
 html_sidebars = {"**": ["contents.html", "page-toc.html"]}
 html_theme_options = {
     "navbar_center": [],
@@ -91,8 +114,8 @@ html_theme_options = {
     "secondary_sidebar_items": [],
     "article_header_start": [],
     "article_header_end": ["page-tools.html"],
-    "footer_start": ["sphinx-version"],
-    "footer_end": ["theme-version"],
+    "footer_start": ["colophon.html"],
+    "footer_end": ["sphinx-version", "theme-version"],
     # These have enough contrast for every word (tests/project/test_browser.py).
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "github-dark-high-contrast",
@@ -100,25 +123,49 @@ html_theme_options = {
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 FIRST_NOTEBOOK = "notebooks/00_start_here"
+GITHUB = "https://github.com/"
 
 
 def contents():
-    """The table of contents: notebooks in reading order, then the other pages."""
-    read = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md")]
-    # The gallery's index comes before its first notebook, 10.
-    read.sort(key=lambda path: path.stem.replace("gallery", "09_gallery"))
-    pages = [
-        *(f"notebooks/{path.stem}" for path in read),
-        "book/dictionary",
-        *ABOUT,
+    """The tables of contents, which make the sidebar: one for each part of the book."""
+
+    def part(caption, *pages):
+        listed = "\n".join(pages)
+        return f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{listed}\n```\n"
+
+    def numbered(paths):
+        return [f"{title_of(path)} <notebooks/{path.stem}>" for path in paths]
+
+    lessons = [
+        entry
+        for page in MODULES
+        for entry in [f"notebooks/{page}", *numbered(notebooks_of_module(page))]
     ]
-    return "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
+    gallery = numbered(notebooks_of("gallery"))
+    return (
+        part("Lessons", *lessons)
+        + part("Gallery", "notebooks/gallery", *gallery)
+        + part("Reference", *REFERENCE)
+        + part("For teachers and maintainers", *FOR_TEACHERS)
+    )
+
+
+def with_cards(text):
+    """The front page's list of ways to use it as cards."""
+    item = r"- \*\*(.+?)\.\*\* (.+\n(?:  .+\n)*)"
+
+    def grid(found):
+        cards = re.findall(item, found[0])
+        made = (f":::{{grid-item-card}} {title}\n{text}:::" for title, text in cards)
+        return "\n".join(["::::{grid} 1 1 3 3", ":gutter: 3", *made, "::::\n"])
+
+    return re.sub(f"(?:{item})+", grid, text, count=1)
 
 
 def prepare(app, docname, source):
     """Give the front page its contents; leave out what a book has no use for."""
     if docname == root_doc:
-        source[0] += contents()
+        source[0] = with_cards(source[0]) + contents()
     elif docname == "notebooks/gallery":
         cards = cards_in_book(all_examples(NOTEBOOKS), github_slugify)
         source[0] = put(source[0], "cards", lambda _: cards)
@@ -200,12 +247,12 @@ def add_links(app, pagename, templatename, context, doctree):
     if repository:
         context["repository_url"] = repository
         context["repository_name"] = repository.rpartition("/")[2].removesuffix(".git")
-        on_github = repository.removeprefix("https://github.com/")
-        where = (
-            f"gh/{on_github}"
-            if on_github != repository
-            else "git/" + quote(repository, safe="")
-        )
+        where = "git/" + quote(repository, safe="")
+        if repository.startswith(GITHUB):
+            where = "gh/" + repository.removeprefix(GITHUB)
+            source = Path(app.env.doc2path(pagename)).relative_to(ROOT).as_posix()
+            context["edit_url"] = f"{repository}/edit/main/{source}"
+            context["issue_url"] = f"{repository}/issues/new/choose"
         context["binder_url"] = (
             f"https://mybinder.org/v2/{where}/HEAD?labpath={quote(path)}"
         )
@@ -235,6 +282,14 @@ def link_repository(app, config):
         ]
 
 
+def outdated(app, env, added, changed, removed):
+    """Pages that are made from the notebooks are read again when anything changes."""
+    made = ["notebooks/gallery", "notebooks/glossary"]
+    return [
+        page for page in made if page in env.found_docs and added | changed | removed
+    ]
+
+
 def make_index(app, problem):
     """The front page is README.html; a web server looks for index.html."""
     if problem is None and app.builder.name == "html":
@@ -248,6 +303,7 @@ def setup(app):
     app.add_lexer("ipython3", NotebookLexer)
     app.add_lexer("ipython", NotebookLexer)
     app.add_lexer("python", NotebookLexer)
+    app.connect("env-get-outdated", outdated)
     app.connect("source-read", prepare)
     app.connect("html-page-context", add_links)
     app.connect("build-finished", make_index)

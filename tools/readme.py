@@ -1,24 +1,23 @@
-"""Update the computed parts of the README and of other pages (`make readme`).
+"""Update the computed parts of the README and of four other pages (`make readme`).
 
-Three regions of the README, each between two HTML comments, are written here:
+A computed part is a region between two HTML comments. The README has four:
 
+    answer          what the examples and the primary question say, in one line
+    reading order   the table of the course; only its last column, the minutes, is
+                    computed, from the notebooks' opening tables
+    gallery         the table of the gallery, and what its index shows
     timings         what the reference campaigns (data/timings/reference-*) say: a
                     table, the outcome in words, the machine
-    reading order   the last column of the table of the course: the minutes of each
-                    notebook's opening table
-    gallery         the table of the gallery: each notebook's title, the examples of
-                    2017 that its headings name, its minutes; and what its index shows
 
-The gallery's index, notebooks/gallery.md, has two: `cards` and `results` (see
-tools/gallery.py). The glossary, notebooks/glossary.md, has `terms` (tools/glossary.py).
+In notebooks/ there are the gallery's index (tools/gallery.py), the glossary
+(tools/glossary.py) and the pages of the modules (tools/modules.py).
 
-tools/screenshot.py takes the picture (book/static/pair.png). Nothing is written if
-something is missing.
+tools/screenshot.py takes the picture (book/static/pair.png). If anything is missing,
+nothing is written.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import gallery as index
 import glossary
+import modules
 import numpy as np
 import pandas as pd
 from regions import put
@@ -34,7 +34,7 @@ from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
 from sidebyside.statistics.pairs import complete_pairs
-from sidebyside.statistics.statements import AccuracyGap
+from sidebyside.statistics.statements import AccuracyGap, TimeRatio
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import load_campaigns
 from sidebyside.timing.format import read_end, read_machine
@@ -42,14 +42,11 @@ from sidebyside.timing.loader import REFERENCE
 from sidebyside.timing.report import machine_lines
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-INDEX = ROOT / "notebooks" / "gallery.md"
 TIMINGS = ROOT / "data" / "timings"
 
 ROW = re.compile(
     r"^(\| \[[^]]+\]\(notebooks/([\w-]+)\.ipynb\) \|.*\|)[^|]*\|$", re.MULTILINE
 )
-MINUTES = re.compile(r"^\| Minutes on two cores \| *(\d+)\b", re.MULTILINE)
 # In a heading of the gallery: `addition_rnn`, but not `fit()`.
 EXAMPLE = re.compile(r"^## .*`([a-z0-9]+(?:_[a-z0-9]+)+)`", re.MULTILINE)
 
@@ -57,33 +54,13 @@ EXAMPLE = re.compile(r"^## .*`([a-z0-9]+(?:_[a-z0-9]+)+)`", re.MULTILINE)
 # --- the tables of notebooks
 
 
-def text_of(notebook: Path) -> str:
-    """All Markdown of a notebook, its first cell first."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return "\n\n".join(
-        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
-    )
-
-
-def minutes_of(notebook: Path) -> str:
-    """The minutes that the opening table of a notebook gives."""
-    match = MINUTES.search(text_of(notebook))
-    if match is None:
-        raise Sentence(
-            f"{notebook.name} does not say its minutes: expected '| Minutes on two "
-            "cores | 2 |' or the like in its first cell"
-        )
-    return match[1]
-
-
 def gallery(notebooks: Iterable[Path]) -> str:
     """The table of the gallery."""
     rows = []
     for path in notebooks:
-        text = text_of(path)
-        examples = ", ".join(f"`{name}`" for name in EXAMPLE.findall(text))
-        title = f"[{path.stem[:2]} {index.TITLE.match(text)[1]}](notebooks/{path.name})"
-        rows.append(f"| {title} | {examples} | {minutes_of(path)} |")
+        examples = ", ".join(f"`{x}`" for x in EXAMPLE.findall(modules.text_of(path)))
+        title = f"[{modules.title_of(path)}](notebooks/{path.name})"
+        rows.append(f"| {title} | {examples} | {modules.minutes_of(path)} |")
     if not rows:
         return "There are none yet."
     return "\n".join(["| notebook | examples | minutes |", "|---|---|---|", *rows])
@@ -177,13 +154,32 @@ def ratio(interval: Interval) -> str:
     return f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
+def answer(found: Verdict, examples: Sequence[index.Example]) -> str:
+    """What the front page says: are the numbers the same, and is the time?"""
+    time, about = found.primary, "what was measured"
+    words = time.words()
+    if isinstance(time, TimeRatio):
+        about, words = said_of(time), time.meaning()
+    warning = "; read its warning" * any(s.warning for s in found.statements)
+    return (
+        "**The answer in one line.** The same numbers? In "
+        f"{sum(map(index.is_same, examples))} of {len(examples)} examples, to the last "
+        f"digit. The same time? {index.SENTENCE_ENDS.split(words)[0]} "
+        f"([{about}](#r-or-python-what-was-measured){warning})"
+    )
+
+
+def said_of(f: TimeRatio) -> str:
+    """Such as "photographs: training, CPU"."""
+    return f"{f.of.replace(REFERENCE, '')}: {f.phase}".removeprefix(": ")
+
+
 def conclusions(found: Verdict) -> Iterator[str]:
     """Warnings, what R's ratios mean, and the accuracies."""
     yield from (s.words() for s in found.warnings_first if s.warning)
     for f in found.findings:
         if f.arm == "r":
-            of = f.of.replace(REFERENCE, "")
-            what = f"{of}: {f.phase}" if of else f.phase
+            what = said_of(f)
             question = " (the primary question)" if f.primary else ""
             yield f"**{what[0].upper()}{what[1:]}**{question}. {f.meaning()}"
     yield from (s.words() for s in found.statements if isinstance(s, AccuracyGap))
@@ -199,42 +195,62 @@ def how_long(folder: Path, found: Verdict) -> Iterator[str]:
 # --- the program
 
 
-def renewed(text: str, examples: Sequence[index.Example]) -> str:
-    """The README's text with its regions updated."""
-    minutes = {path.stem: minutes_of(path) for path in notebooks_of("course")}
+def readme(text: str, examples: Sequence[index.Example]) -> str:
+    minutes = {x.stem: modules.minutes_of(x) for x in notebooks_of("course")}
     text = put(text, "reading order", lambda table: reading_order(table, minutes))
     table = gallery(notebooks_of("gallery"))
     said = index.in_one_line(examples)
     text = put(text, "gallery", lambda _: f"{table}\n\n{said}")
-    return put(text, "timings", lambda _: timings(reference_campaigns(TIMINGS)))
+    folders = reference_campaigns(TIMINGS)
+    found = verdict(load_campaigns(*folders))
+    text = put(text, "answer", lambda _: answer(found, examples))
+    return put(text, "timings", lambda _: timings(folders))
+
+
+def gallery_index(text: str, examples: Sequence[index.Example]) -> str:
+    text = put(text, "cards", lambda _: index.cards(examples))
+    return put(text, "results", lambda _: index.results(examples))
+
+
+def module(page: str, text: str) -> str:
+    notebooks = modules.notebooks_of_module(page)
+    return put(text, "notebooks", lambda _: modules.table_of_module(notebooks))
+
+
+# How each page is renewed: a function of its text and the examples of 2017.
+PAGES = {
+    "README.md": readme,
+    "notebooks/gallery.md": gallery_index,
+    "notebooks/glossary.md": lambda text, _: glossary.renewed(text),
+    "notebooks/learning.md": lambda text, _: module("learning", text),
+    "notebooks/measuring.md": lambda text, _: module("measuring", text),
+}
 
 
 def examples_2017() -> list[index.Example]:
     return index.all_examples(path for part in PARTS for path in notebooks_of(part))
 
 
-def renewed_index(text: str, examples: Sequence[index.Example]) -> str:
-    text = put(text, "cards", lambda _: index.cards(examples))
-    return put(text, "results", lambda _: index.results(examples))
+def renewed() -> dict[Path, str]:
+    """The pages with their regions updated."""
+    examples = examples_2017()
+    return {
+        ROOT / page: make((ROOT / page).read_text(encoding="utf-8"), examples)
+        for page, make in PAGES.items()
+    }
 
 
 def main() -> int:
-    renew = {
-        README: renewed,
-        INDEX: renewed_index,
-        glossary.PAGE: lambda text, _: glossary.renewed(text),
-    }
     try:
-        examples = examples_2017()
-        before = {path: path.read_text(encoding="utf-8") for path in renew}
-        after = {path: make(before[path], examples) for path, make in renew.items()}
+        pages = renewed()
     except (Sentence, OSError) as problem:
         print(f"Nothing was written: {problem}.", file=sys.stderr)
         return 1
-    index.draw_thumbnails(examples)
-    for path, text in after.items():
+    index.draw_thumbnails(examples_2017())
+    for path, text in pages.items():
+        changed = text != path.read_text(encoding="utf-8")
         path.write_text(text, encoding="utf-8")
-        print(f"{path.name}: {'updated' if text != before[path] else 'unchanged'}")
+        print(f"{path.name}: {'updated' if changed else 'unchanged'}")
     return 0
 
 

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import nbformat
 import pytest
 import sidebyside
+import yaml
 from bs4 import BeautifulSoup
 from sidebyside.kernel import style
 
@@ -442,7 +443,11 @@ def test_book_has_pairs_side_by_side(shown):
 OTHER_PAGES = [
     "index",
     DICTIONARY,
+    "notebooks/bibliography",
     "notebooks/gallery",
+    "notebooks/glossary",
+    "notebooks/learning",
+    "notebooks/measuring",
     "notebooks/teaching",
     "CONTRIBUTING",
     "data/README",
@@ -666,22 +671,53 @@ def test_no_link_in_the_book_is_dead(book):
     assert dead == []
 
 
-def test_one_can_leaf_through_the_book(book):
-    page, order = book / "README.html", []
-    while link := parsed(page).find("a", class_="right-next"):
-        page = (page.parent / link["href"]).resolve()
-        order.append(page.stem)
-    course, gallery = (
-        [path.stem for path in sorted((ROOT / "notebooks").glob(f"{number}*.ipynb"))]
-        for number in (0, 1)
+PARTS = {
+    "Lessons": "learning 00 01 02 03 measuring 04 05 06",
+    "Gallery": "gallery 10 11 12 13 14 15 16 17 18",
+    "Reference": "glossary dictionary timings bibliography",
+    "For teachers and maintainers": "teaching data binder CONTRIBUTING",
+}
+
+
+def test_the_sidebar_has_the_parts_of_the_book_in_the_order_of_its_pages(book):
+    page = parsed(book / "README.html")
+    contents = page.find("nav", attrs={"aria-label": "Contents"})
+    captions = [caption.text.strip() for caption in contents.select(".caption")]
+    assert captions == list(PARTS)
+    links = contents.select("li a")
+    wanted = " ".join(PARTS.values()).split()
+    for link, name in zip(links, wanted, strict=True):
+        assert name in link["href"]
+        assert link.text.startswith(name) or not name.isdigit()
+    path, order = book / "README.html", []
+    while link := parsed(path).find("a", class_="right-next"):
+        path = (path.parent / link["href"]).resolve()
+        order.append(path)
+    assert order == [(book / link["href"]).resolve() for link in links]
+
+
+def test_the_front_page_has_the_answer_and_three_ways_in(book):
+    page = parsed(book / "index.html")
+    assert "The same time?" in page.find("article").find_all("p")[1].text
+    cards = page.select(".sd-card")
+    assert [bool(card.select("a[href]")) for card in cards] == [True] * 3
+
+
+def test_each_page_says_licence_version_date_and_how_to_cite(book):
+    [colophon] = parsed(book / "notebooks" / "01_mnist.html").select(".colophon")
+    version = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["version"]
+    said = " ".join(colophon.text.split())
+    assert "CC BY 4.0, code MIT." in said
+    assert re.search(
+        rf"Version {version}, \d+ \w+ 20\d\d\. Cite as: .* \(20\d\d\)", said
     )
-    expected = [*course, "gallery", *gallery, "teaching", "dictionary"]
-    assert order[: len(expected)] == expected
 
 
 def test_the_book_can_be_searched(book_page):
     page = book_page("search.html?q=dropout")
     page.wait_for_selector("#search-results li a[href*='01_mnist']")
+    # A term of the glossary, as such.
+    page.wait_for_selector("#search-results li a[href*='glossary.html#term-dropout']")
 
 
 @each_notebook
@@ -689,7 +725,9 @@ def test_every_notebook_can_be_downloaded(book, notebook):
     page = parsed(book / "notebooks" / f"{notebook.stem}.html")
     link = page.find("a", download=notebook.name)
     assert (book / "notebooks" / link["href"]).read_bytes() == notebook.read_bytes()
-    assert "mybinder" not in str(page)  # nobody has said where the repository is
+    # Nobody has said where the repository is.
+    assert "mybinder" not in str(page)
+    assert page.find_all("a", string=["Edit", "Report a problem"]) == []
 
 
 @pytest.mark.parametrize(
@@ -709,9 +747,9 @@ def test_with_the_repositorys_address_pages_open_in_binder_and_on_a_hub(tmp_path
     repository = "https://github.com/someone/something"
     hub = "jupyterhub_url=https://hub.example.org/"
     book = build_book(tmp_path, "-D", f"repository_url={repository}", "-D", hub)
-    for name, opened in (
-        ("notebooks/01_mnist", "01_mnist"),
-        (DICTIONARY, "00_start_here"),
+    for name, source, opened in (
+        ("notebooks/01_mnist", "notebooks/01_mnist.ipynb", "01_mnist"),
+        (DICTIONARY, "book/dictionary.md", "00_start_here"),
     ):
         page = parsed(book / f"{name}.html")
         assert page.find("a", string="Open in Binder")["href"] == (
@@ -725,6 +763,10 @@ def test_with_the_repositorys_address_pages_open_in_binder_and_on_a_hub(tmp_path
             "urlpath": [f"lab/tree/something/notebooks/{opened}.ipynb"],
         }
         assert page.find("a", href=repository)
+        edited = f"{repository}/edit/main/{source}"
+        assert page.find("a", string="Edit")["href"] == edited
+        issue = page.find("a", string="Report a problem")["href"]
+        assert issue == f"{repository}/issues/new/choose"
         assert page.select_one(".open-at-home pre").text.startswith(
             f"git clone {repository}\ncd something\nmake lab"
         )

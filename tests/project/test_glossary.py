@@ -125,11 +125,6 @@ def test_the_terms_of_the_notebooks_are_well_marked():
     assert list(glossary.problems(glossary.all_notebooks())) == []
 
 
-def test_the_page_is_what_the_notebooks_give_today():
-    text = glossary.PAGE.read_text(encoding="utf-8")
-    assert glossary.renewed(text) == text, "run `make readme`"
-
-
 def plain(term):
     return re.sub(r"[\s-]+", " ", re.sub(r"[`()]", "", term)).lower().strip()
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from regions import BEGIN, END  # noqa: E402
 from setup_decisions import FIRST_SET_UP  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-INDEX = (ROOT / "notebooks" / "gallery.md").read_text(encoding="utf-8")
-GLOSSARY = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
 
 
 def reference(folder, name="one", **truth):
@@ -45,9 +44,9 @@ def table_of(text):
 # --- README.md as it is
 
 
-def test_the_readme_is_what_its_sources_make_today():
-    renewed = readme.renewed(README, readme.examples_2017())
-    assert renewed == README, "run `make readme`"
+def test_the_pages_are_what_their_sources_make_today():
+    for path, text in readme.renewed().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run `make readme`"
 
 
 def test_the_table_is_what_the_rows_of_the_campaigns_give():
@@ -187,25 +186,39 @@ def write_notebook(path, *texts):
     return path
 
 
-def test_minutes_come_from_the_notebooks_opening_tables(tmp_path):
-    text = "# Title\n| Minutes on two cores | 3 on painted fruits, 5 on others |\n"
-    assert readme.minutes_of(write_notebook(tmp_path / "a.ipynb", text)) == "3"
-    found = {"00_a": "3", "01_b": "12"}
-    expected = TABLE.replace("Why? | 9", "Why? | 3").replace("When? | 9", "When? | 12")
-    assert readme.reading_order(TABLE, found) == expected
-    untold = write_notebook(tmp_path / "02_c.ipynb", "# Title")
-    with pytest.raises(Sentence, match=r"02_c.ipynb does not say its minutes"):
-        readme.minutes_of(untold)
+OPENING = """# Words: which ones?
+
+| After this you can | count \\| sum |
+| Minutes on two cores | 2 on painted fruits, 5 on others |
+"""
 
 
-def test_the_table_of_the_gallery_comes_from_its_notebooks(tmp_path):
-    opening = "# Words: which ones?\n\n| Minutes on two cores | 2 |"
+def test_what_a_notebook_says_comes_from_its_opening_table(tmp_path):
     parts = ("## Pairs: `imdb_fasttext`", "## `fit()`", "## Windows: `imdb_cnn`\n\nx")
-    path = write_notebook(tmp_path / "12_words.ipynb", opening, *parts)
+    path = write_notebook(tmp_path / "12_words.ipynb", OPENING, *parts)
     assert table_of(readme.gallery([path])) == [
         ["notebook", "examples", "minutes"],
         ["[12 Words](notebooks/12_words.ipynb)", "`imdb_fasttext`, `imdb_cnn`", "2"],
     ]
+    assert table_of(readme.modules.table_of_module([path, path])) == [
+        ["notebook", "after it you can", "minutes"],
+        *[["[12 Words](12_words.ipynb)", r"count \| sum", "2"]] * 2,
+        ["together", "", "4"],
+    ]
+    untold = write_notebook(tmp_path / "02_c.ipynb", "# Title")
+    with pytest.raises(Sentence, match="no row 'Minutes on two cores'"):
+        readme.modules.minutes_of(untold)
+
+
+def test_the_minutes_of_the_table_are_replaced():
+    expected = TABLE.replace("Why? | 9", "Why? | 3").replace("When? | 9", "When? | 12")
+    assert readme.reading_order(TABLE, {"00_a": "3", "01_b": "12"}) == expected
+
+
+def test_each_notebook_of_the_course_is_in_one_module():
+    pages = readme.modules.MODULES
+    found = [x for page in pages for x in readme.modules.notebooks_of_module(page)]
+    assert found == readme.notebooks_of("course")
 
 
 @pytest.mark.parametrize(
@@ -224,16 +237,15 @@ def write_readme(monkeypatch, capsys, tmp_path):
     """The program on a README and campaigns of ours: exit status, stdout, stderr."""
 
     def run(text, campaigns):
-        monkeypatch.setattr(readme, "README", tmp_path / "README.md")
-        monkeypatch.setattr(readme, "INDEX", tmp_path / "gallery.md")
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        for page in readme.PAGES:
+            shutil.copy(ROOT / page, tmp_path / page)
+        (tmp_path / "README.md").write_text(text, encoding="utf-8")
+        monkeypatch.setattr(readme, "ROOT", tmp_path)
         monkeypatch.setattr(readme.index, "THUMBNAILS", tmp_path)
-        monkeypatch.setattr(readme.glossary, "PAGE", tmp_path / "glossary.md")
         monkeypatch.setattr(readme, "TIMINGS", campaigns)
-        readme.README.write_text(text, encoding="utf-8")
-        readme.INDEX.write_text(INDEX, encoding="utf-8")
-        readme.glossary.PAGE.write_text(GLOSSARY, encoding="utf-8")
         status = readme.main()
-        after = readme.README.read_text(encoding="utf-8")
+        after = (tmp_path / "README.md").read_text(encoding="utf-8")
         return status, after, capsys.readouterr()
 
     return run
@@ -243,19 +255,42 @@ def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
     place = tmp_path / "campaigns"
     reference(place, ratio=1.5)
     status, text, said = write_readme(README, place)
-    others = "gallery.md: unchanged\nglossary.md: unchanged\n"
-    assert (status, said) == (0, (f"README.md: updated\n{others}", ""))
+    assert (status, said.err) == (0, "")
+    assert said.out.startswith("README.md: updated\ngallery.md: unchanged\n")
     assert "| 1.500 (" in text
     for before, after in zip(around(README), around(text), strict=True):
         assert before == after
     status, again, said = write_readme(text, place)
-    assert (status, said) == (0, (f"README.md: unchanged\n{others}", ""))
+    assert (status, said.err) == (0, "")
+    assert re.findall(r"(?m): (\w+)$", said.out) == ["unchanged"] * len(readme.PAGES)
     assert again == text
 
 
 def around(text):
-    """What is above the timings, and below them."""
-    return text.partition("<!-- timings")[0], text.partition("<!-- end of timings")[2]
+    """What is around the computed answer and timings."""
+    regions = r"(?s)(?<=<!-- )(answer|timings).*?(?= -->\s+[!#])"
+    return re.split(regions, text)[::2]
+
+
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [
+        ({"ratio": 1.2}, "The same time? R is slower: by "),
+        ({"sd": 0.001}, "The same time? R and Python are equally fast: "),
+        ({"sd": 0.3}, "The same time? Inconclusive: "),
+        (
+            {"again": 1.1},
+            "training, CPU](#r-or-python-what-was-measured); read its warn",
+        ),
+    ],
+)
+def test_the_answer_is_one_line_that_follows_the_data(tmp_path, truth, said):
+    found = verdict(load_campaigns(reference(tmp_path, **truth)))
+    text = readme.answer(found, [])
+    assert "In 0 of 0 examples, to the last digit." in text
+    assert said in text
+    assert len(text.splitlines()) == 1
+    assert found.primary.meaning().partition(". ")[0] in text
 
 
 @pytest.mark.parametrize(
