@@ -134,7 +134,7 @@ MISTAKES = [
     ("translation(d)", 'translation("d")'),
     ("exercise('d')", "expected a function"),
     ("by_turns(len_)", 'by_turns("len_")'),
-    ("cost('len')", "measures a function, found str"),
+    ("cost('len')", "got a str; expected a function"),
     ("address_in_r(d)", 'address_in_r("d")'),
     ("address_in_r('nowhere')", "no R variable 'nowhere'"),
 ]

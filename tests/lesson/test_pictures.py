@@ -128,5 +128,5 @@ def test_r_says_the_same_and_nothing_else(tmp_path):
         text=True,
         check=True,
     )
-    expected = f"There is no file gone.jpg. Give the path of a picture, "
+    expected = "There is no file gone.jpg. Give the path of a picture, "
     assert done.stdout.startswith(expected)
