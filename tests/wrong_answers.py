@@ -188,24 +188,24 @@ mixed_up <- kinds[1:2]""",
     ],
     ("03_fruits_cnn", 3): [
         # Above and below, as R fills arrays by columns.
-        """kernel <- array(0, c(3, 3, 3))
-kernel[, , 1] <- matrix(c(-1, 0, 1, -1, 0, 1, -1, 0, 1), 3)
-kernel[, , 2] <- -kernel[, , 1]""",
+        """edge_filter <- array(0, c(3, 3, 3))
+edge_filter[, , 1] <- matrix(c(-1, 0, 1, -1, 0, 1, -1, 0, 1), 3)
+edge_filter[, , 2] <- -edge_filter[, , 1]""",
         # Of all colours: black and white, too.
-        "kernel <- array(rep(c(-1, 0, 1), each = 3), c(3, 3, 3))",
+        "edge_filter <- array(rep(c(-1, 0, 1), each = 3), c(3, 3, 3))",
         # Red on the left.
-        """kernel <- array(0, c(3, 3, 3))
-kernel[, , 1] <- matrix(rep(c(1, 0, -1), each = 3), 3)
-kernel[, , 2] <- -kernel[, , 1]""",
+        """edge_filter <- array(0, c(3, 3, 3))
+edge_filter[, , 1] <- matrix(rep(c(1, 0, -1), each = 3), 3)
+edge_filter[, , 2] <- -edge_filter[, , 1]""",
         # Sees a plain colour.
-        """kernel <- array(0, c(3, 3, 3))
-kernel[, 3, 1] <- 1
-kernel[, 1, 1] <- -1
-kernel[, 1, 2] <- 1
-kernel[, 3, 2] <- -2""",
-        "kernel <- array(0, c(3, 3, 3))",
-        "kernel <- matrix(0, 3, 3)",
-        "kernel <- 'red'",
+        """edge_filter <- array(0, c(3, 3, 3))
+edge_filter[, 3, 1] <- 1
+edge_filter[, 1, 1] <- -1
+edge_filter[, 1, 2] <- 1
+edge_filter[, 3, 2] <- -2""",
+        "edge_filter <- array(0, c(3, 3, 3))",
+        "edge_filter <- matrix(0, 3, 3)",
+        "edge_filter <- 'red'",
     ],
     ("04_timed_training", 1): [
         "lowest <- 6 / 7\nhighest <- 7 / 6",
