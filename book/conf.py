@@ -1,8 +1,8 @@
-"""The book: README.md, the notebooks and a dictionary as a web site (`make book`).
+"""The book: README.md, the notebooks and other pages as a web site (`make book`).
 
-Sphinx reads the repository itself, so that a link that works on GitHub works in the
-book. Nothing is executed: the pages show the outputs that are saved in the
-notebooks. To execute them again:
+Sphinx reads the repository itself, so a link that works on GitHub also works in the
+book. It executes nothing: the pages show the outputs that are saved in the notebooks.
+To execute the notebooks again:
 
     make book ARGS="-E -D nb_execution_mode=force"
 """
@@ -81,10 +81,10 @@ from run import notebooks_of  # noqa: E402
 extensions = ["myst_nb", "sphinx_design", "dictionary", "formulas"]
 html_math_renderer = "mathml"
 nb_execution_mode = "off"
-# An error of R's is no traceback of Python's, as which it is read.
+# MyST-NB reads R's errors as Python's tracebacks, which they are not.
 suppress_warnings = ["misc.highlighting_failure"]
 nb_execution_timeout = 900
-nb_merge_streams = True  # R's output comes in pieces
+nb_merge_streams = True  # R's output arrives in pieces
 myst_enable_extensions = ["colon_fence", "dollarmath", "html_image"]
 myst_heading_anchors = 3
 
@@ -99,10 +99,10 @@ html_favicon = "static/favicon.svg"
 html_css_files = ["style.css", "book.css"]
 html_js_files = ["book.js"]
 templates_path = ["templates"]
-html_sourcelink_suffix = ""  # a notebook is downloaded under its own name
+html_sourcelink_suffix = ""  # a notebook keeps its name when it is downloaded
 html_show_copyright = False
 html_context = {
-    "default_mode": "auto",  # light or dark as the reader's system is
+    "default_mode": "auto",  # light or dark, like the reader's system
     "citation": yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8")),
     "changed": last_change(),
 }
@@ -163,7 +163,7 @@ def with_cards(text):
 
 
 def prepare(app, docname, source):
-    """Give the front page its contents; leave out what a book has no use for."""
+    """Change the sources for the book: contents, cards, terms, and no live figures."""
     if docname == root_doc:
         source[0] = with_cards(source[0]) + contents()
     elif docname == "notebooks/gallery":
@@ -187,7 +187,7 @@ def prepare(app, docname, source):
 
 
 def without_live(output):
-    """The picture of a figure that is also live: plotly's program is 4 MB a page."""
+    """Only the picture of a live figure, because plotly's program has 4 MB a page."""
     data = output.get("data", {})
     if any(mime.startswith("image/") for mime in data):
         output["data"] = {
@@ -199,7 +199,7 @@ def without_live(output):
 
 
 class NotebookLexer(IPython3Lexer):
-    """Python, and R in the cells that begin with %%R."""
+    """Python, but R in cells that begin with %%R."""
 
     def get_tokens_unprocessed(self, text, *arguments, **options):
         first, line_end, code = text.partition("\n")
@@ -216,7 +216,7 @@ render_image = NbElementRenderer.render_image
 
 
 def render_image_with_its_text(self, data):
-    """MyST-NB's, with the alternative text that alt_text() stored with the figure."""
+    """Like MyST-NB's, with the alternative text that alt_text() stored."""
     images = render_image(self, data)
     text = data.output_metadata.get(data.mime_type, {}).get("alt")
     if text:
@@ -232,8 +232,8 @@ def is_notebook(env, docname):
 
 
 def add_links(app, pagename, templatename, context, doctree):
-    """What templates/page-tools.html shows."""
-    if doctree is None:  # the index and the search
+    """The links that templates/page-tools.html shows."""
+    if doctree is None:  # the pages of the index and the search
         return
     path = f"{FIRST_NOTEBOOK}.ipynb"
     if is_notebook(app.env, pagename):
@@ -291,7 +291,7 @@ def outdated(app, env, added, changed, removed):
 
 
 def make_index(app, problem):
-    """The front page is README.html; a web server looks for index.html."""
+    """Copy the front page, README.html, to index.html for web servers."""
     if problem is None and app.builder.name == "html":
         shutil.copyfile(app.outdir / "README.html", app.outdir / "index.html")
 

@@ -1,21 +1,21 @@
 """The dictionary of the book: R and Python, from the pairs of the notebooks.
 
-A Sphinx extension with one directive, which book/dictionary.md uses. `dictionary`
-writes one of three tables:
+A Sphinx extension with one directive, `dictionary`, for book/dictionary.md. It writes
+one of three tables:
 
 taught
     the rows of the small dictionaries at the end of the notebooks, written by hand;
 calls
-    names that both halves of a pair use: R's name is Python's by the rule with which
-    the R companion makes its functions (r/inst/python/sidebyside_dialect.py), or by
-    the short lists below, or both are the same part of the same object
+    names that both halves of a pair use. They belong together if R's name follows
+    from Python's by the rule of the R companion (r/inst/python/sidebyside_dialect.py)
+    or by the short lists below, or if both are the same part of the same object
     (`train$cache()`, `train.cache()`);
 lines
     one-line assignments to the same name, if a check after the pair compares the
     values and finds them equal.
 
-Two lines are never matched because they are in the same place of their halves: what
-is not certain is left out. R reads the R code, Python's `ast` the Python code.
+The position of two lines in their halves is never a reason to match them. Uncertain
+matches are left out. R parses the R code, and Python's `ast` parses the Python code.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 DIALECT = ROOT / "r" / "inst" / "python" / "sidebyside_dialect.py"
 PAGE = "book/dictionary"
-LONGEST = 60  # columns of a line that fits beside the other
+LONGEST = 60  # columns; two such lines fit next to each other
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-BARE = re.compile(r'-?[\w.]+|"[^"]*"')  # a name or a constant alone
+BARE = re.compile(r'-?[\w.]+|"[^"]*"')  # only a name or a constant
 
-# What the companion (and keras3) puts before a name, where it is not the name of
-# Python's module without its s.
+# The companion (and keras3) begin a name with the name of Python's module, without its
+# s. These modules are the exceptions.
 FAMILIES = {"losses": "loss", "schedules": "learning_rate_schedule"}
 
-# What keras3 calls otherwise: its name, and Python's.
+# keras3's names that follow no rule, and Python's.
 INVENTIONS = {
     "keras_model_sequential": "keras.Sequential",
     "keras_model": "keras.Model",
@@ -61,18 +61,18 @@ INVENTIONS = {
     "image_to_array": "keras.utils.img_to_array",
 }
 
-# Functions of R that are methods of the same object in Python. `var()` is none: NumPy's
+# Functions of R that are methods in Python. `var()` is not one of them: NumPy's
 # divides by n, R's by n - 1.
 SAME = """compile count_params evaluate fit get_config get_layer get_weights
     max mean min predict round set_weights sum summary"""
 METHODS = {name: name for name in SAME.split()}
 METHODS |= {"array_reshape": "reshape", "save_model": "save"}
 
-# What the R companion has; some of it the Python companion has by the same name.
+# The R companion's functions. The Python companion has some of them by the same name.
 COMPANIONS = set(re.findall(r"export\((\w+)\)", (ROOT / "r" / "NAMESPACE").read_text()))
 
 
-# --- What the notebooks hold
+# --- The cells of the notebooks
 
 
 class Place(NamedTuple):
@@ -93,7 +93,7 @@ class Cell(NamedTuple):
 
 @dataclass
 class Entry:
-    """A row: what it is about (or nothing), R and Python in Markdown, and where."""
+    """A row: its topic (or nothing), R and Python in Markdown, and its places."""
 
     meaning: str
     r: str
@@ -106,13 +106,13 @@ def notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
 
 
 def read(path: Path) -> tuple[list[Cell], list[Entry]]:
-    """A notebook's code cells but exercises, and the rows of its small dictionary."""
+    """A notebook's code cells without exercises, and the rows of its dictionary."""
     cells, taught, anchors = [], [], set()
     place = Place(f"notebooks/{path.stem}", path.stem, "")
     for cell in nbformat.read(path, as_version=4).cells:
         tags = set(cell.metadata.get("tags", []))
         if cell.cell_type == "code":
-            if "exercise" not in tags:  # the reader writes those, and may be wrong
+            if "exercise" not in tags:  # the reader's answer may be wrong
                 cells.append(Cell(tags, re.sub(r"^%%.*\n", "", cell.source), place))
             continue
         for node in SyntaxTreeNode(MARKDOWN.parse(cell.source)).children:
@@ -135,18 +135,18 @@ def pairs(cells: list[Cell]) -> Iterator[tuple[Cell, Cell]]:
             yield r, python
 
 
-# --- What a half says
+# --- The names in a half
 
 
 @dataclass
 class Half:
-    """The code of one language: what it calls, and what it assigns.
+    """What the code of one language calls and assigns.
 
-    `calls` are the functions, Python's with their dots; `parts` are (object, name,
-    "(" or nothing) of `x$name()` and `x.name`; `first`, of R only, is (function,
-    object) of a function whose first argument is a name; `assigned` has a name as
-    often as something is assigned to it; `lines` has the right-hand side of each
-    assignment that is a line of its own.
+    `calls` are the functions, Python's with their dots. `parts` are (object, name,
+    "(" or nothing) for `x$name()` and `x.name`. `first`, for R only, is (function,
+    object) for a function whose first argument is a name. `assigned` has a name once
+    for each assignment to it. `lines` has the right-hand side of each assignment that
+    has a line to itself.
     """
 
     calls: set[str] = field(default_factory=set)
@@ -156,13 +156,13 @@ class Half:
     lines: dict[str, str] = field(default_factory=dict)
 
     def names(self) -> set[str]:
-        """The functions and parts that are used, without what they belong to."""
+        """The functions and parts that are used, without their objects."""
         parts = {name for _, name, _ in self.parts}
         return parts | {call.rpartition(".")[2] for call in self.calls}
 
 
-# The expressions in R code, each within another one too, as R itself divides it. What
-# R cannot read (`layer_*()`) has none.
+# The expressions in R code as R parses it, nested ones included. Code that R cannot
+# parse (`layer_*()`) has none.
 READ_R = """
 expressions <- function(text) {
   code <- tryCatch(parse(text = text, keep.source = TRUE), error = function(e) NULL)
@@ -176,7 +176,7 @@ cat(jsonlite::toJSON(lapply(texts, expressions)))
 
 
 def read_r(texts: Iterable[str]) -> dict[str, Half]:
-    """What R code says, by its text; one run of R reads all texts."""
+    """What each text of R code calls and assigns; one run of R parses all texts."""
     texts = sorted(texts)
     try:
         done = subprocess.run(
@@ -196,7 +196,7 @@ def read_r(texts: Iterable[str]) -> dict[str, Half]:
 
 
 def half_in_r(all: list[str], whole: list[str]) -> Half:
-    """What R's expressions say. How each one begins tells what it is."""
+    """What R's expressions call and assign, judged by how each one begins."""
     half = Half()
     for text in all:
         if m := re.match(r"(?:\w+::)?([\w.]+)\(", text):
@@ -216,7 +216,7 @@ def half_in_r(all: list[str], whole: list[str]) -> Half:
 
 
 def half_in_python(text: str) -> Half:
-    """What Python code says; nothing of what only IPython understands."""
+    """What Python code calls and assigns; nothing if only IPython understands it."""
     half = Half()
     try:
         tree = ast.parse(text)
@@ -242,7 +242,7 @@ def half_in_python(text: str) -> Half:
 
 
 def dotted(node: ast.AST) -> str:
-    """`keras.layers.Dense`; without what is before a call or an index: `.sum`."""
+    """`keras.layers.Dense`, or `.sum` after a call or an index."""
     if isinstance(node, ast.Attribute):
         return f"{dotted(node.value)}.{node.attr}"
     return node.id if isinstance(node, ast.Name) else ""
@@ -263,12 +263,12 @@ def r_name(call: str) -> str | None:
 
 @functools.cache
 def dialect() -> dict:
-    """How the companion names its functions; R's file, which is in no package."""
+    """The file with the companion's rule for names, which is in no Python package."""
     return runpy.run_path(str(DIALECT))
 
 
 def same_names(r: Half, python: Half) -> Iterator[tuple[str, str]]:
-    """What R and Python call the same."""
+    """The names of R and Python that mean the same."""
     for call in sorted(python.calls):
         thing, _, name = call.rpartition(".")
         if (made := r_name(call)) in r.calls:
@@ -298,7 +298,7 @@ def compared(text: str) -> list[str]:
 def inputs(code: str, others: str) -> list[str]:
     """The texts and variables of a line.
 
-    `others` finds functions, parts and names of arguments, which are none.
+    `others` finds functions, parts and names of arguments, which are not variables.
     """
     texts = re.findall(r'".*?"', code)
     rest = re.sub(others, " ", re.sub(r'".*?"', " ", code))
@@ -306,7 +306,7 @@ def inputs(code: str, others: str) -> list[str]:
 
 
 def translates(r: str, python: str, no_variables: set[str]) -> bool:
-    """Whether there is anything to translate, from the same variables and texts."""
+    """Whether two lines differ, and use the same variables and texts."""
     in_r = inputs(r, r"\$[\w.]+|[\w.]+\(|\w+ = ")
     in_python = inputs(python, r"\.\w+|\w+\(|\w+=")
     return (
@@ -320,7 +320,7 @@ def translates(r: str, python: str, no_variables: set[str]) -> bool:
 
 
 def same_lines(cells: list[Cell], r: dict[str, Half]) -> Iterator[Entry]:
-    """Right-hand sides that have given equal values."""
+    """Right-hand sides whose values a check found equal."""
     imports = r"(?m)^(?:import|from .* import) (?:.* as )?(\w+)"
     no_variables = {x for cell in cells for x in re.findall(imports, cell.text)}
     no_variables |= {"for", "in", "TRUE", "FALSE"}
@@ -340,11 +340,11 @@ def same_lines(cells: list[Cell], r: dict[str, Half]) -> Iterator[Entry]:
                 if translates(*lines, no_variables):
                     yield Entry("", *map(code, lines), [place])
         elif "pair" not in cell.tags:
-            waiting.clear()  # what this cell does to the names is not known
+            waiting.clear()  # this cell may change the values
 
 
 def first_met(row: Entry, halves: list[tuple[Half, Half, Place]], r) -> list[Place]:
-    """The first pair that uses all names of a row; its own place without one."""
+    """The place of the first pair that uses all names of a row, else the row's own."""
     in_r = set().union(*(r[x].names() for x in codes(row.r)))
     in_python = set().union(*(half_in_python(x).names() for x in codes(row.python)))
     met = [
@@ -364,7 +364,7 @@ def codes(markdown: str) -> list[str]:
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
-    """One row for what is the same, with the first place in each notebook."""
+    """Equal rows made one, with the first place in each notebook."""
     found: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         kept = found.setdefault((entry.r, entry.python), entry)
@@ -433,7 +433,7 @@ def markdown(entries: list[Entry]) -> str:
 
 
 def outdated(app, env, added, changed, removed) -> list[str]:
-    """The page, and the one that lists the pages, when any page has changed."""
+    """This page and the front page, if any page has changed."""
     if not (added or changed or removed):
         return []
     return [page for page in (PAGE, app.config.root_doc) if page in env.found_docs]

@@ -1,7 +1,7 @@
 """Formulas as MathML, which browsers draw by themselves.
 
-Sphinx's own way is MathJax, a megabyte from another server on every page with a
-formula. The book calls no other server. Docutils translates LaTeX.
+By default Sphinx uses MathJax, which loads a megabyte from another server. The book
+needs no other server. Docutils translates LaTeX to MathML.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ logger = logging.getLogger(__name__)
 def mathml(node: nodes.Element, *, block: bool) -> str:
     try:
         return tex2mathml(node.astext(), as_block=block)
-    except (
-        MathError,
-        AttributeError,
-    ) as problem:  # the second: a line break where there can be none
+    # Docutils raises AttributeError for a line break in the wrong place.
+    except (MathError, AttributeError) as problem:
         logger.warning(
-            "this formula cannot be drawn: %s (%s)",
+            "this formula cannot be translated to MathML: %s (%s)",
             node.astext(),
             problem,
             location=node,
@@ -38,7 +36,7 @@ def visit_inline(self, node: nodes.math) -> None:
 
 
 def visit_block(self, node: nodes.math_block) -> None:
-    # A formula that is too wide scrolls, and not the page.
+    # If a formula is too wide, it scrolls; the page does not.
     self.body.append(self.starttag(node, "div", CLASS="math-block"))
     self.body.append(mathml(node, block=True) + "</div>\n")
     raise nodes.SkipNode

@@ -1,14 +1,14 @@
-"""The index of the gallery, notebooks/gallery.md, from its notebooks.
+"""The index of the gallery, notebooks/gallery.md, computed from its notebooks.
 
-Each notebook says in its metadata, under `sidebyside`, what its examples are:
+The metadata of each notebook describe its examples, under `sidebyside`:
 
-    examples   of each example of 2017 the FIELDS below: among them `claim` (with its
-               figure) and the ids of two cells, `picture`, whose first figure becomes
-               the thumbnail, and `result`, which prints what is reached here
-    seconds    the time that its pairs took in R and in Python (written by tools/run.py)
+    examples   the FIELDS below for each example of 2017. `claim` is what the original
+               said. `picture` and `result` are the ids of two cells: the first figure
+               of one becomes the thumbnail, the other prints what is reached here
+    seconds    the time that the pairs took in R and in Python (tools/run.py writes it)
 
-Everything else is taken from the section of the example: it begins with the `## `
-heading that names the example, and ends before the next one after its result.
+Everything else comes from the section of the example. The section begins with the `## `
+heading that names the example, and ends at the first such heading after its result.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LARGEST = 240, 180  # pixels of a thumbnail
 
 FIELDS = {
     "level": "first steps|some practice|advanced",
-    "data": "real data|stand-in|made here",  # the last: also in 2017
+    "data": "real data|stand-in|made here",  # made here: computed, as in 2017
     **dict.fromkeys(["question", "claim", "picture", "result"], ".+"),
 }
 HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
@@ -42,7 +42,7 @@ TITLE = re.compile(r"^# ([^:\n]+)")
 MEMORY = re.compile(r"^\| Memory \|[^|]*?([\d.]+ GB)", re.MULTILINE)
 BROKE = re.compile(r"^\| *What broke *\| *(.*?) *\|$", re.MULTILINE)
 SENTENCE_ENDS = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][)*\"]))\s+(?=[A-Z`*(\"\[])")
-# What compare() prints of one value: its name, what it is, and how equal.
+# What compare() prints for one value: its name, what it is, and how equal it is.
 COMPARED = re.compile(r"^(\S+) +(\S.*?)  +((?:equal|differ)\b.*)$", re.MULTILINE)
 EXACT = "equal to the last digit", "equal"  # texts are only equal
 
@@ -52,12 +52,12 @@ EXACT = "equal to the last digit", "equal"  # texts are only equal
 
 def need(found: Any, file: str, name: str, what: str) -> Any:
     if not found:
-        raise Sentence(f"{file}, example {name}: expected {what}, and found none")
+        raise Sentence(f"{file}, example {name}: found no {what}, which is expected")
     return found
 
 
 def sections(notebook, file: str) -> dict[str, list]:
-    """The cells of each example that a notebook's metadata names, in their order."""
+    """The cells of each example that a notebook's metadata name, in their order."""
     examples = notebook.metadata.get("sidebyside", {}).get("examples", {})
     places = {cell.id: i for i, cell in enumerate(notebook.cells)}
     headings = {
@@ -71,13 +71,13 @@ def sections(notebook, file: str) -> dict[str, list]:
     }
     found = {}
     for name in sorted(examples, key=begins.get):
-        need(begins[name] >= 0, file, name, f"a heading '## ... `{name}`'")
+        need(begins[name] >= 0, file, name, f"heading '## ... `{name}`'")
         begin, result = begins[name], places.get(examples[name].get("result"), 0)
         later = [i for i in headings if i > begin]
         ends = (i for i in later if i > result or i in begins.values())
         found[name] = notebook.cells[begin : next(ends, None)]
         inside = result and notebook.cells[result] in found[name]
-        need(inside, file, name, "the cell that 'result' names in its section")
+        need(inside, file, name, "cell in its section with the id that 'result' gives")
     return found
 
 
@@ -86,7 +86,7 @@ def all_examples(notebooks: Iterable[Path]) -> list[Example]:
 
 
 def examples_of(path: Path) -> Iterator[Example]:
-    """The examples of a notebook; a Sentence if anything of one is missing."""
+    """The examples of a notebook; raises a Sentence if something is missing."""
     notebook = nbformat.read(path, as_version=4)
     metadata = notebook.metadata.get("sidebyside", {})
     opening = notebook.cells[0].source
@@ -100,7 +100,7 @@ def examples_of(path: Path) -> Iterator[Example]:
         about = metadata["examples"][name]
         for field, form in FIELDS.items():
             valid = re.fullmatch(form, about.get(field, ""))
-            have(valid, f"the field '{field}' ({form}) in the metadata")
+            have(valid, f"field '{field}' ({form}) in the metadata")
         text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
         said = {
             c.id: "".join(x.get("text", "") for x in c.get("outputs", []))
@@ -113,8 +113,8 @@ def examples_of(path: Path) -> Iterator[Example]:
             for x in cell.get("outputs", [])
             if "image/png" in x.get("data", {})
         ]
-        figure = have(figures, "a PNG in the output of the cell 'picture'")[0]
-        broke = have(BROKE.search(text), "a row 'What broke' in its section")[1]
+        figure = have(figures, "PNG in the output of the cell 'picture'")[0]
+        broke = have(BROKE.search(text), "row 'What broke' in its section")[1]
         alt = figure.metadata.get("image/png", {}).get("alt", "")
         took = metadata.get("seconds", {}).get(name)
         yield Example(
@@ -123,18 +123,18 @@ def examples_of(path: Path) -> Iterator[Example]:
             page=path.name,
             theme=TITLE.match(opening)[1],
             heading=HEADING.search(text)[1],
-            memory=have(MEMORY.search(opening), "a row 'Memory' with GB")[1],
+            memory=have(MEMORY.search(opening), "row 'Memory' with GB")[1],
             broke=broke[:1].upper() + SENTENCE_ENDS.split(broke)[0][1:],
-            here=have(reached(said[about["result"]]), "a line printed by 'result'"),
-            compared=have(COMPARED.findall("".join(said.values())), "a compare()"),
-            seconds=have(took, "the seconds that tools/run.py writes"),
+            here=have(reached(said[about["result"]]), "line printed by 'result'"),
+            compared=have(COMPARED.findall("".join(said.values())), "compare()"),
+            seconds=have(took, "seconds in the metadata (tools/run.py writes them)"),
             picture=base64.b64decode(figure.data["image/png"]),
             alt=textwrap.shorten(alt, 150, placeholder=" ..."),
         )
 
 
 def reached(text: str) -> str:
-    """What a check prints beside compare()'s lines and the limits that it expects."""
+    """What a check prints, without compare()'s lines and the limits it expects."""
     said = re.split(r"\n(?=[A-Z])|(?<=[.!?])\s+", COMPARED.sub("", text).strip())
     said = [" ".join(x.split()) for x in said if not x.startswith("Expected")]
     return re.sub(r"(?<![.!?,:;])\n", "; ", "\n".join(said)).replace("\n", " ")
@@ -143,8 +143,8 @@ def reached(text: str) -> str:
 def is_same(example: Example) -> bool:
     """Whether R's trained networks are Python's, to the last digit.
 
-    Without a network, what Keras has computed, which is float32. Values that R and
-    NumPy compute themselves may be equal only nearly: they add up in different orders.
+    If there is no network, what Keras computed counts, which is float32. Values that R
+    and NumPy compute themselves may be only nearly equal: they add up in other orders.
     """
     equal = [x for x in example.compared if not x[2].startswith("differ")]
     networks = [x for x in equal if x[1].startswith("model,")]
@@ -170,12 +170,12 @@ def table(head: str, rule: str, rows: Iterable[Sequence[str]]) -> str:
 
 
 def anchor(heading: str) -> str:
-    """JupyterLab's."""
+    """The anchor that JupyterLab gives a heading."""
     return heading.replace("`", "").replace(" ", "-")
 
 
 def cards(examples: Iterable[Example]) -> str:
-    """A table for each notebook, for JupyterLab and GitHub."""
+    """One table for each notebook, for JupyterLab and GitHub."""
 
     def rows(group):
         for x in group:
@@ -187,7 +187,7 @@ def cards(examples: Iterable[Example]) -> str:
 
 
 def cards_in_book(examples: Iterable[Example], slug: Callable[[str], str]) -> str:
-    """Cards of sphinx-design; `slug` makes the anchor of a heading."""
+    """Cards of sphinx-design, for the book; `slug` makes a heading's anchor."""
 
     def grid(group):
         yield "`````{grid} 1 2 3 4\n:gutter: 3"
@@ -238,7 +238,7 @@ def results(examples: Iterable[Example]) -> str:
 
 
 def in_one_line(examples: Sequence[Example]) -> str:
-    """For the README."""
+    """The README's sentences about the index."""
     return (
         f"[The gallery's index](notebooks/gallery.md) shows {len(examples)} examples: "
         "what each one claimed in 2017, what it reaches today, and how long R and "
@@ -248,13 +248,13 @@ def in_one_line(examples: Sequence[Example]) -> str:
 
 
 def draw_thumbnails(examples: Iterable[Example]) -> None:
-    """The pictures of the cards, drawn again only where the figure has changed."""
+    """The cards' pictures; only those whose figure has changed are drawn again."""
     THUMBNAILS.mkdir(exist_ok=True)
     for x in examples:
         path, source = THUMBNAILS / f"{x.name}.png", digest(x)
         if not path.exists() or source_of(path) != source:
             image = Image.open(io.BytesIO(x.picture)).convert("RGB")
-            if image.height > 1.5 * image.width:  # of a long drawing, its beginning
+            if image.height > 1.5 * image.width:  # the beginning of a long drawing
                 image = image.crop((0, 0, image.width, image.width * 3 // 4))
             image.thumbnail(LARGEST)
             about = PngImagePlugin.PngInfo()

@@ -67,7 +67,7 @@ def gallery(notebooks: Iterable[Path]) -> str:
 
 
 def reading_order(table: str, minutes: Mapping[str, str]) -> str:
-    """The table of notebooks with these minutes in its last column."""
+    """The table of the course with these minutes in its last column."""
     listed = [name for _, name in ROW.findall(table)]
     if listed != list(minutes):
         raise Sentence(
@@ -92,7 +92,7 @@ def reference_campaigns(place: Path) -> list[Path]:
 
 
 def timings(folders: Sequence[Path]) -> str:
-    """Campaigns as a table, what they say, and on which machine (Markdown)."""
+    """The campaigns' table, their outcome and their machine, in Markdown."""
     together = verdict(load_campaigns(*folders))
     rows = [
         ("what", "R", "Python", "R / Python", "Python / Python", "blocks"),
@@ -103,27 +103,29 @@ def timings(folders: Sequence[Path]) -> str:
         name = folder.name.removeprefix(REFERENCE)
         found = verdict(load_campaigns(folder))
         rows += campaign_rows(name, found)
-        took.append(f"{name}: {', '.join(how_long(folder, found))}")
+        took.append(f"{name}, {' and '.join(how_long(folder, found))}")
         link = f"[{name}](data/timings/{folder.name}/runs.csv)"
         day = found.runs["started"].min()
         machine = ", ".join(machine_lines(read_machine(folder)))
         measured_on = f"{machine}, {day.day} {day:%B %Y}"
         machines.setdefault(measured_on, []).append(link)
     note = (
-        "R, Python: geometric means of the seconds of the blocks, in each of which "
-        "every program ran once. The one divided by the other is the ratio R / Python, "
-        "with its 95 % interval. Python / Python is the control: the same program "
-        "measured against itself, which shows how small a difference the experiment "
-        f"can see. A difference of up to {100 * together.margin:g} % is taken not to "
-        "matter. The primary question was chosen beforehand; the p values of R's other "
+        "In each block every program ran once. **R** and **Python** are the geometric "
+        "means of their seconds. **R / Python** is the ratio of the two, with its 95 % "
+        "interval. **Python / Python** is the control: the same program measured "
+        "against itself. It shows how small a difference the experiment can see. A "
+        f"difference of up to {100 * together.margin:g} % counts as too small to "
+        "matter. The primary question was chosen beforehand. The p values of R's other "
         "ratios are corrected for their number (Holm)."
     )
     if "gpu" not in {f.device for f in together.findings}:
-        note += " **CPU only:** nothing was measured on a GPU."
+        note += " **CPU only:** we measured nothing on a GPU."
     said = [f"- {words}" for words in conclusions(together)]
     sources = [f"{' and '.join(links)}: {on}." for on, links in machines.items()]
-    source = "Measured by `make timings`, computed by `make readme` from "
-    source += f"{' '.join(sources)} How much: {'; '.join(took)}."
+    source = (
+        "`make timings` measured the runs, and `make readme` computed the table. Runs: "
+        f"{' '.join(sources)} The size of each campaign: {'; '.join(took)}."
+    )
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([*lines, "", note, "", *said, "", source])
 
@@ -145,7 +147,7 @@ def campaign_rows(name: str, found: Verdict) -> Iterator[tuple[str, ...]]:
 
 
 def seconds(values: pd.Series) -> str:
-    """The geometric mean, with four digits: ratios have as many."""
+    """The geometric mean with four digits, as many as ratios have."""
     mean = np.exp(np.log(values).mean())
     return f"{mean:.{max(0, 3 - int(np.floor(np.log10(mean))))}f}"
 
@@ -155,7 +157,7 @@ def ratio(interval: Interval) -> str:
 
 
 def answer(found: Verdict, examples: Sequence[index.Example]) -> str:
-    """What the front page says: are the numbers the same, and is the time?"""
+    """Are the numbers the same, and is the time the same? One line."""
     time, about = found.primary, "what was measured"
     words = time.words()
     if isinstance(time, TimeRatio):
@@ -175,7 +177,7 @@ def said_of(f: TimeRatio) -> str:
 
 
 def conclusions(found: Verdict) -> Iterator[str]:
-    """Warnings, what R's ratios mean, and the accuracies."""
+    """Warnings, then the meaning of R's ratios, then the accuracies."""
     yield from (s.words() for s in found.warnings_first if s.warning)
     for f in found.findings:
         if f.arm == "r":
@@ -186,10 +188,10 @@ def conclusions(found: Verdict) -> Iterator[str]:
 
 
 def how_long(folder: Path, found: Verdict) -> Iterator[str]:
-    """Such as "10 epochs", "all runs together took 11 minutes"."""
-    yield f"{found.runs['epochs'].max()} epochs"
+    """Such as "10 epochs in each run", "11 minutes for all runs"."""
+    yield f"{found.runs['epochs'].max()} epochs in each run"
     if took := (read_end(folder) or {}).get("overhead"):
-        yield f"all runs together took {took['seconds'] / 60:.0f} minutes"
+        yield f"{took['seconds'] / 60:.0f} minutes for all runs"
 
 
 # --- the program

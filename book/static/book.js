@@ -1,5 +1,5 @@
-/* The book's own script: which halves of the pairs are shown, buttons that copy code, a field that
-   finds rows of the dictionary. Without it the pages show everything and lack nothing else. */
+/* The book's own script: the choice of halves, buttons that copy code, and a field that finds rows of the
+   dictionary. Without it the pages show everything. */
 
 "use strict";
 
@@ -7,7 +7,7 @@
   const KEY = "sidebyside-pairs";
   const CHOICES = ["both", "r", "python"];
 
-  /* Where the browser keeps nothing for a page (some do not for files), the choice lasts as long as the page. */
+  /* Some browsers store nothing for pages that are files. There the choice lasts as long as the page. */
   const remembered = () => {
     try { return localStorage.getItem(KEY); } catch { return null; }
   };
@@ -17,7 +17,7 @@
 
   const show = (choice) => { document.documentElement.dataset.pairs = choice; };
 
-  /* At once, before the first cell is drawn. */
+  /* Do it now, before the first cell is drawn. */
   show(CHOICES.includes(remembered()) ? remembered() : "both");
 
   function startSwitch() {
@@ -27,7 +27,7 @@
     };
     for (const input of choices) {
       input.addEventListener("change", () => {
-        /* What is at the top of the window stays there, though cells above it come or go. */
+        /* Keep the top of the window in place when cells above it appear or disappear. */
         const seen = firstInSight();
         const before = seen?.getBoundingClientRect().top;
         show(input.value);
@@ -37,7 +37,7 @@
       });
     }
     check();
-    /* The choice was made on another page that is open. */
+    /* Follow a choice that was made on another open page. */
     addEventListener("storage", (event) => {
       if (event.key !== KEY || !CHOICES.includes(event.newValue)) return;
       show(event.newValue);
@@ -45,7 +45,7 @@
     });
   }
 
-  /* The first cell or heading in sight that no choice hides. */
+  /* The first visible cell or heading that no choice hides. */
   function firstInSight() {
     return [...document.querySelectorAll(".bd-article :is(h1, h2, h3, .cell:not(.tag_pair))")]
       .find((element) => element.getBoundingClientRect().top >= 0);
@@ -53,12 +53,12 @@
 
   /* ---- Copy */
 
-  /* R without the line that says that it is R: so it can be pasted into R. */
+  /* R code without the line %%R, so that it can be pasted into R. */
   const codeOf = (box) => box.querySelector("pre").textContent.replace(/^%%R\b[^\n]*\n/, "").replace(/\n$/, "");
 
   async function copy(text) {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    /* A page that came by plain http has no clipboard. */
+    /* A page that was loaded by plain http has no clipboard. */
     const before = document.activeElement;
     const area = document.createElement("textarea");
     area.value = text;
@@ -66,7 +66,7 @@
     area.select();
     const done = document.execCommand("copy");
     area.remove();
-    before?.focus(); /* else the key Tab would begin at the top of the page again */
+    before?.focus(); /* otherwise the Tab key starts again at the top of the page */
     if (!done) throw new Error("the browser does not let this page copy");
   }
 
@@ -98,7 +98,7 @@
         back = setTimeout(() => { button.textContent = "Copy"; says.textContent = ""; }, 2000);
       });
       (cell ?? box).classList.add("has-copy");
-      /* Before the code, so that the key Tab gets to it first. */
+      /* Before the code, so that the Tab key reaches it first. */
       (half ? cell : box).prepend(button);
     }
   }

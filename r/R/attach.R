@@ -1,45 +1,52 @@
-# library(sidebyside): keras3 if it is there, the companion's dialect if not.
+# library(sidebyside) attaches keras3 if it is installed, otherwise the dialect.
 
 search_name <- "sidebyside:dialect"
 
 #' Which dialect answers keras3's calls?
 #'
 #' @description
-#' The notebooks' R cells are written in keras3's language. `dialect()` says
-#' who answers: `"keras3"`, the R package, when it is installed, or
-#' `"companion"`, this package's own functions on reticulate alone, generated
-#' from the classes and signatures of the Keras that Python has.
+#' The R cells of the notebooks call functions of the R package keras3.
+#' `dialect()` tells you where these functions come from: `"keras3"` if that
+#' package is installed, otherwise `"companion"`. The companion's functions need
+#' only reticulate. They are generated from the classes and signatures of the
+#' Keras that Python has.
 #'
-#' The environment variable `SIDEBYSIDE_DIALECT`, set to `"keras3"` or
-#' `"companion"` before `library(sidebyside)`, chooses one of the two.
+#' To choose one of the two yourself, set the environment variable
+#' `SIDEBYSIDE_DIALECT` to `"keras3"` or `"companion"` before
+#' `library(sidebyside)`.
 #'
 #' @details
-#' The companion has sequential and functional models, every `layer_*()`,
-#' `optimizer_*()`, `loss_*()`, `metric_*()`, `callback_*()`, `activation_*()`,
-#' `initializer_*()`, `regularizer_*()`, `constraint_*()`, `application_*()`,
-#' `learning_rate_schedule_*()`, `config_*()`, `op_*()` and `random_*()`
-#' function that has a Python class or function behind it, `compile()`,
-#' `fit()`, `evaluate()`, `predict()`, `summary()`, `plot()` of a history,
-#' saving, loading, weights and the small utilities, and classes written in R:
-#' `Callback()`, `Layer()`, `Model()`, `Metric()`, `Loss()`, `Constraint()`,
-#' `new_learning_rate_schedule_class()`. Names, argument names, order and
-#' defaults are keras3's, whole numbers become integers where Keras wants them,
-#' and axes count from one. `?layer_dense`, `help("fit")` and `??dense` show
-#' what Keras itself says of a function, with R's arguments; keras3's reference
-#' is at <https://keras3.posit.co/reference/>. What only keras3 has gives an
-#' error that names the function. `library(keras3)` says who answers, and
-#' `keras3::layer_dense()` is answered as well.
+#' The companion's dialect has
+#' - sequential and functional models;
+#' - each `layer_*()`, `optimizer_*()`, `loss_*()`, `metric_*()`,
+#'   `callback_*()`, `activation_*()`, `initializer_*()`, `regularizer_*()`,
+#'   `constraint_*()`, `application_*()`, `learning_rate_schedule_*()`,
+#'   `config_*()`, `op_*()` and `random_*()` function that calls a Python class
+#'   or function;
+#' - `compile()`, `fit()`, `evaluate()`, `predict()`, `summary()`, and `plot()`
+#'   for a history;
+#' - functions that save and load models and weights, and small utilities;
+#' - classes written in R: `Callback()`, `Layer()`, `Model()`, `Metric()`,
+#'   `Loss()`, `Constraint()`, `new_learning_rate_schedule_class()`.
+#'
+#' Names, argument names, order and defaults are those of keras3
+#' (<https://keras3.posit.co/reference/>). Whole numbers become integers where
+#' Keras needs integers, and axes count from one. `?layer_dense`, `help("fit")`
+#' and `??dense` show Keras's own help with R's arguments.
+#' `keras3::layer_dense()` and `library(keras3)` also work.
 #'
 #' TensorFlow's tensors and variables behave like R's arrays, as with the R
-#' package tensorflow: arithmetic, comparison and mathematics, `sum()` and its
-#' like with `axis =`, `[` counted from one (negative numbers from the end),
-#' `dim()`, `length()`, `as.array()` and its like, `t()`, `aperm()`, `rbind()`,
-#' `cbind()`. Beside a tensor an R number takes the tensor's type. R has S3
-#' methods for `%*%` since 4.3; before, the dialect's own `%*%` stands before
-#' R's and passes to it what is no tensor. (With keras3, `%*%` of tensors needs
-#' R 4.3; `op_matmul()` always works.)
+#' package tensorflow. You can use arithmetic, comparison and mathematics,
+#' `sum()` and similar functions with `axis =`, `[`, `dim()`, `length()`,
+#' `as.array()`, `t()`, `aperm()`, `rbind()` and `cbind()`. `[` counts from one,
+#' and negative numbers count from the end. An R number takes the type of the
+#' tensor that it is combined with. `%*%` works too; keras3 needs R 4.3 for it,
+#' and `op_matmul()` always works.
 #'
 #' @return A string, `"keras3"` or `"companion"`.
+#' @section Errors:
+#' If `SIDEBYSIDE_DIALECT` has another value. A function that only keras3 has
+#' stops with an error that names it.
 #' @export
 dialect <- function() {
   wanted <- Sys.getenv("SIDEBYSIDE_DIALECT", "auto")
@@ -53,13 +60,13 @@ dialect <- function() {
   if (wanted != "auto") {
     return(wanted)
   }
-  # Loading, not looking: a keras3 that is installed but cannot be loaded
-  # (its reticulate is too old, say) is of no use.
+  # An installed keras3 may fail to load, for example because reticulate is too
+  # old. So we load it instead of looking for its folder.
   if (requireNamespace("keras3", quietly = TRUE)) "keras3" else "companion"
 }
 
-# `make setup` puts this package into <environment>/r-library. The Python of
-# that environment is then the one that is meant, unless the reader chose.
+# `make setup` puts this package into <environment>/r-library. Then we use the
+# Python of that environment, unless the reader has chosen another one.
 python_beside <- function(library_path) {
   beside <- file.path(dirname(library_path), "bin", "python")
   if (basename(library_path) == "r-library" && file.exists(beside)) beside
@@ -70,8 +77,8 @@ python_beside <- function(library_path) {
   if (!is.null(beside) && !nzchar(Sys.getenv("RETICULATE_PYTHON"))) {
     Sys.setenv(RETICULATE_PYTHON = beside)
   }
-  # TensorFlow's remarks would stand in every first cell; at "2" one is left
-  # that sounds like a failure and is none (see rsession.py).
+  # TensorFlow would print remarks in every first cell. Level "2" still shows
+  # one that sounds like a failure but is none (see rsession.py).
   if (!nzchar(Sys.getenv("TF_CPP_MIN_LOG_LEVEL"))) {
     Sys.setenv(TF_CPP_MIN_LOG_LEVEL = "3")
   }
@@ -102,7 +109,7 @@ python_beside <- function(library_path) {
   }
 }
 
-# Why the dialect could not be attached; "" if it was.
+# The reason why the dialect could not be attached; "" if it was attached.
 attach_problem <- function() {
   if (is.null(state$problem)) "" else state$problem
 }
@@ -118,9 +125,9 @@ python_name <- function() {
   if (is.null(found)) "any Python that reticulate found" else found
 }
 
-# The dialect stands on the search path in an environment of its own, as
-# keras3 would, and not among this package's exports: with keras3 installed
-# it must not hide keras3's functions.
+# The dialect has its own environment on the search path, as keras3 would. This
+# package does not export its functions: they would hide those of an installed
+# keras3.
 attach_dialect <- function() {
   state$keras <- load_keras()
   functions <- new.env()
@@ -135,8 +142,8 @@ attach_dialect <- function() {
   if (name %in% search()) {
     detach(name, character.only = TRUE)
   }
-  # Behind the package and not before it: detach() notes the package's place
-  # on the search path before it calls .onDetach().
+  # After the package: detach() notes the package's place on the search path
+  # before it calls .onDetach(), so this place must not move.
   package <- match("package:sidebyside", search(), nomatch = 1L)
   place <- attach(
     functions,
@@ -147,8 +154,8 @@ attach_dialect <- function() {
   )
 }
 
-# The Python companion, where it is, loads Keras without TensorFlow's remarks
-# on the screen.
+# If the Python companion is installed, it loads Keras and hides TensorFlow's
+# remarks.
 load_keras <- function() {
   if (reticulate::py_module_available("sidebyside")) {
     companion("sidebyside.kernel.quiet")$load_keras()

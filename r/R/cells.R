@@ -1,13 +1,14 @@
-# A cell of R code, read, placed and drawn as R's own console would.
+# Runs a cell of R code, finds the line of an error, and shows values and
+# pictures, all as R's own console does.
 
-# What is known of the cell that runs.
+# The state of the cell that is running.
 cell <- new.env(parent = emptyenv())
 
 # --- reading, and where an error is
 
-# The cell's expressions, ready to be run, or R's message why it cannot read
-# them. They are run at top level, where R's calls are empty, as at its prompt:
-# withVisible() would stand among them, and its .Internal() does not.
+# Returns the cell's expressions, ready to run, or R's message if it cannot
+# parse them. They run at top level, where sys.calls() is empty, as at R's
+# prompt. A call of withVisible() would be listed there; its .Internal() is not.
 read_cell <- function(code) {
   lines <- strsplit(code, "\n", fixed = TRUE)[[1]]
   cell$file <- srcfilecopy("cell", lines)
@@ -33,9 +34,10 @@ read_cell <- function(code) {
   })
 }
 
-# A call whose errors of rlang are told as R tells its own. rlang prints them
-# itself, and stops with no message. withCallingHandlers() would be seen among
-# the calls, and globalCallingHandlers() does not want to be called within it.
+# Wraps a call so that errors of rlang look like R's own errors. (rlang prints
+# its errors itself, and then stops without a message.) withCallingHandlers()
+# would be listed in sys.calls(), and globalCallingHandlers() cannot be called
+# inside it.
 heard <- function(call) {
   hear <- as.call(list(.Internal, call(
     ".addCondHands", "rlang_error", list(tell_as_r), globalenv(), NULL, TRUE
@@ -49,23 +51,23 @@ tell_as_r <- function(condition) {
   stop(simpleError(conditionMessage(condition), conditionCall(condition)))
 }
 
-# R's option "error": with the calls R knows the places that they were made.
+# R's option "error". The calls carry the lines from which they were made.
 note_calls <- function() {
   cell$calls <- sys.calls()
-  # As of those that print themselves.
+  # TRUE for errors that have printed themselves.
   cell$silent <- isFALSE(getOption("show.error.messages"))
 }
 
-# Whether Sys.sleep() was interrupted. It has a handler of its own, so Python
-# may not hear of the signal, and R leaves the message of an earlier error.
+# Was Sys.sleep() interrupted? It has its own signal handler, so Python may not
+# receive the signal, and R keeps the message of an earlier error.
 left_sleep <- function(message) {
   call <- utils::head(utils::tail(cell$calls, 2), 1)[[1]]
   identical(name_of(call), "Sys.sleep") &&
     !grepl(deparse(call)[1], message, fixed = TRUE)
 }
 
-# The first of the errors of Python that led to its last one. Keras hides that
-# of a lambda layer's function behind one of its own.
+# The first Python error in the chain that led to the last one. Keras replaces
+# an error in a lambda layer's function by its own error.
 first_error <- function() {
   error <- attr(reticulate::py_last_error(), "exception")
   repeat {
@@ -79,9 +81,9 @@ first_error <- function() {
 
 was_silent <- function() isTRUE(cell$silent)
 
-# The line of the cell that an error of its nth expression comes from.
+# The line of the cell in which an error of the nth expression occurred.
 error_line <- function(n, message) {
-  # The last of the calls is that of note_calls().
+  # The last call is note_calls() itself.
   calls <- cell$calls
   cell$calls <- NULL
   places <- lapply(calls, attr, "srcref")
@@ -97,9 +99,10 @@ error_line <- function(n, message) {
   stats::na.omit(c(line, place[1]))[1]
 }
 
-# Of a statement of several lines the line of what failed, or NA: of the object
-# that is missing, of the innermost call that stands there as it was made, or of
-# the one place where the function is named that failed or that was called.
+# Finds the line that failed within a statement of several lines; NA if it is
+# unclear. We look for the missing object, then for the innermost call that is
+# written in the cell, then for the only line that names the function that
+# failed or was called.
 failed_at <- function(place, made, message) {
   data <- utils::getParseData(cell$file)
   within <- data$line1 >= place[1] & data$line2 <= place[3]
@@ -124,8 +127,8 @@ failed_at <- function(place, made, message) {
   )[1]
 }
 
-# How deep an expression of the cell is in a call, which is given as text: with
-# a pipe, what stands before it belongs to the call. Inf if it is not in it.
+# How many levels is an expression of the cell below a call (given as text)? Inf
+# if it is not part of the call. With a pipe, the left side belongs to the call.
 depth_in <- function(id, data, call) {
   depth <- 0
   while (id > 0) {
@@ -143,7 +146,7 @@ name_of <- function(call) {
   if (is.call(call) && is.symbol(call[[1]])) as.character(call[[1]])
 }
 
-# R names the call that failed in its message.
+# R's message names the call that failed.
 call_in <- function(message) {
   pattern <- "^Error in (.*?) : .*"
   if (grepl(pattern, message)) {
@@ -153,12 +156,12 @@ call_in <- function(message) {
 
 # --- values
 
-# How R shows a value at its prompt (PrintValueEnv() in R's print.c), as a call
-# and where to evaluate it. `answer` is withVisible()'s.
+# Returns the call that shows a value as R's prompt does (PrintValueEnv() in R's
+# print.c), and the environment for it. `answer` comes from withVisible().
 showing <- function(answer) {
   place <- new.env(parent = globalenv())
   place$x <- answer$value
-  # The empty symbol, as quote(expr = ) gives it, is no argument of a call.
+  # The empty symbol, which quote(expr = ) returns, cannot be an argument.
   show <- if (identical(answer$value, formals(identity)$x)) {
     function(x) cat("\n")
   } else if (isS4(place$x)) {
@@ -180,14 +183,14 @@ keep_last_value <- function(answer) {
 
 # --- pictures
 
-# A device opens when something is drawn, as at R's prompt. Each of its pages is
-# a file of the cell's folder, "<device>-<page>.png".
+# A device opens when something is drawn, as at R's prompt. Each page is a file
+# in the cell's folder, "<device>-<page>.png".
 prepare_pictures <- function() {
-  # Where R has drawn if Python called it before, which begin_pictures() closes.
+  # If Python called R before, R has drawn here; begin_pictures() closes this.
   cell$folder <- "Rplots.pdf"
   begin_pictures("grDevices", "png", "png")
   options(device = open_device)
-  # A page is complete, and shown, when the next one begins.
+  # A page is complete when the next one begins. Then we show it.
   show <- function(...) {
     pages <- drawn_pages()
     companion("sidebyside.kernel.console")$current()$begin_page(
@@ -198,14 +201,14 @@ prepare_pictures <- function() {
   setHook("grid.newpage", show)
 }
 
-# `...` are arguments of `draw`, one of grDevices' functions such as png().
+# `draw` names a function such as png(); `...` are its arguments.
 begin_pictures <- function(package, draw, extension, ...) {
-  # What is drawn by R that Python calls, after a cell of R, is of no cell, and
-  # its device must not take the pictures of this one.
+  # Python may have called R between two cells, and R may have drawn. Such a
+  # device belongs to no cell and must not receive the pictures of this one.
   close_devices()
   cell$package <- asNamespace(package)
   cell$draw <- draw
-  # Every page to a file of its own, which png() does anyway.
+  # Each page becomes its own file. For png() this is the default.
   wanted <- list(..., onefile = FALSE)
   known <- names(formals(get(draw, cell$package)))
   cell$arguments <- wanted[names(wanted) %in% known]
@@ -218,14 +221,14 @@ begin_pictures <- function(package, draw, extension, ...) {
 
 end_pictures <- function() {
   if (!identical(getOption("device"), open_device)) {
-    # A device of the reader's counts for one cell, and is the current one.
+    # The reader chose another device. It is valid for this cell only.
     grDevices::graphics.off()
     options(device = open_device)
   }
   unlink(cell$folder, recursive = TRUE)
 }
 
-# R's option "device". dev.new() may ask for another size.
+# R's option "device". dev.new() can pass another size.
 open_device <- function(width = cell$arguments$width,
                         height = cell$arguments$height) {
   dir.create(cell$folder, showWarnings = FALSE)
@@ -242,8 +245,8 @@ start_device <- function(name, width, height) {
   do.call(cell$draw, c(list(file), arguments), envir = cell$package)
 }
 
-# The pages that became complete, and with `now` what the others show by now.
-# Files, named by their page.
+# Returns the files of the pages that are newly complete, and with `now` also
+# what the unfinished pages show at present. The names are the pages.
 drawn_pages <- function(now = FALSE) {
   if (cell$devices == 0) {
     return(character())
@@ -265,8 +268,8 @@ close_devices <- function() {
   invisible()
 }
 
-# The numbers of the devices that open_device() opened, with how the names of
-# their files begin.
+# For each device that open_device() opened: its number (the name) and the
+# beginning of its file names (the value).
 own_devices <- function() {
   numbers <- grDevices::dev.list()
   paths <- vapply(numbers, "", FUN = function(number) {
@@ -278,7 +281,7 @@ own_devices <- function() {
   sub("%03d[.][a-z]+$", "", paths)
 }
 
-# A file with what an unfinished page shows, if that is new.
+# Writes what an unfinished page shows to a file, if it has changed.
 snapshot <- function(device, page) {
   if (is.na(page)) {
     return(NULL)
@@ -298,6 +301,6 @@ snapshot <- function(device, page) {
   start_device("now", size[1], size[2])
   grDevices::replayPlot(plot)
   grDevices::dev.off()
-  # grid's new page is only drawn with what stands on it.
+  # grid draws a new page only when something is on it.
   if (file.exists(file)) structure(file, names = page)
 }

@@ -1,12 +1,11 @@
-# Classes written in R: Callback(), Layer(), Model() and their like, as keras3
-# has them.
+# Classes written in R, as in keras3: Callback(), Layer(), Model() and others.
 #
-# The R functions become methods of a Python class that inherits from Keras's.
-# Within a method there are, beside its arguments,
+# The R functions become methods of a Python class that inherits from a class of
+# Keras. A method sees its arguments and
 # - `self`, the Python object;
-# - `super`, for the methods of the class above: `super$initialize(...)`;
-# - `private`, an environment of R that belongs to the object and that Python
-#   does not see.
+# - `super`, the methods of the parent class: `super$initialize(...)`;
+# - `private`, an R environment that belongs to the object. Python does not see
+#   it.
 
 # ---- the families -----------------------------------------------------------
 
@@ -20,8 +19,8 @@ callback_methods <- paste0(
   )
 )
 
-# A function that makes classes of a family. Its first arguments are the methods
-# that are written most; `prepare` is for all members.
+# Makes a function such as Layer(). Its first arguments are the methods that are
+# used most often. `prepare` is applied to the list of all members.
 family <- function(above, methods, prepare = identity, composing = FALSE) {
   made <- function() NULL
   formals(made) <- c(
@@ -41,8 +40,8 @@ family <- function(above, methods, prepare = identity, composing = FALSE) {
   made
 }
 
-# Epochs and batches count from one in R, and the others get `logs`. Keras would
-# call a method that is None.
+# In R, epochs and batches count from one. Methods that do not count receive
+# only `logs`. We drop methods that are NULL, because Keras would call them.
 prepare_callback <- function(members) {
   is_none <- startsWith(names(members), "on_") & vapply(members, is.null, NA)
   members <- members[!is_none]
@@ -53,7 +52,7 @@ prepare_callback <- function(members) {
   members
 }
 
-# Constraints and schedules are called themselves, not their method `call`.
+# Keras calls a constraint or a schedule directly, not its method `call`.
 called_itself <- function(members) {
   if (!"__call__" %in% names(members)) {
     names(members)[names(members) == "call"] <- "__call__"
@@ -84,13 +83,15 @@ new_learning_rate_schedule_class <- family( # nolint: object_length_linter.
   c("call", "initialize", "get_config"), called_itself
 )
 
-#' The old way to a custom model
+#' The old way to write a custom model
 #'
-#' `keras_model_custom()` was a function of the R package keras. It is here,
-#' with either dialect, to say what to write today.
+#' `keras_model_custom()` was a function of the old R package keras; keras3 does
+#' not have it. Here it stops with an error that shows what to write today.
 #'
-#' @param model_fn,name What it once took.
-#' @return Nothing: an error that names the successor, `Model()`.
+#' @param model_fn,name The arguments of the old function. They are ignored.
+#' @return Nothing.
+#' @section Errors:
+#' Always: the message names the successor, `Model()`, with an example.
 #' @examples
 #' try(keras_model_custom(function(self) NULL))
 #' @export
@@ -106,7 +107,8 @@ keras_model_custom <- function(model_fn, name = NULL) {
 
 active_property <- function(fn) {
   if (!is.function(fn)) {
-    stop("active_property() takes a function; found ", class(fn)[1], ".",
+    stop("active_property() got an object of class ", class(fn)[1], ", ",
+      "expected a function.",
       call. = FALSE
     )
   }
@@ -115,14 +117,14 @@ active_property <- function(fn) {
 
 # ---- making a class ---------------------------------------------------------
 
-# The arguments with names of their own, then `...`, then `public`: who comes
-# later wins. NULL is "not given" for the first.
+# Joins the named arguments, `...` and `public`. If a name occurs twice, the
+# later one wins. Among the named arguments NULL means "not given".
 join_members <- function(named, others, public) {
   members <- Filter(Negate(is.null), named)
   more <- c(others, public)
   unnamed <- !nzchar(names_or_blank(more))
   if (any(unnamed)) {
-    stop("The members of a class must be named; found one without a name.",
+    stop("A member of the class has no name. Write name = value.",
       call. = FALSE
     )
   }
@@ -139,8 +141,8 @@ decorate <- function(f, decorator) {
   f
 }
 
-# A function that makes objects of the new class. A composing one first takes
-# what the layer is added to.
+# Makes the function that creates objects of the new class. With `composing`,
+# its first argument is the model or the tensor to which the layer is added.
 class_function <- function(classname, members, private, inherit, above,
                            parent_env, composing = FALSE) {
   if (is.null(inherit)) {
@@ -179,7 +181,7 @@ instance_of <- function(class, given) {
   with_method_errors(do.call(class, lapply(given, as_keras)))
 }
 
-# Methods that R6 and Python call differently.
+# Methods that have different names in R6 and in Python.
 python_names <- c(initialize = "__init__", finalize = "__del__")
 
 python_class <- function(classname, members, private, inherit, parent_env) {
@@ -188,7 +190,8 @@ python_class <- function(classname, members, private, inherit, parent_env) {
   for (r_name in names(python_names)) {
     name <- python_names[[r_name]]
     if (all(c(r_name, name) %in% names(members))) {
-      stop("A class has either `", r_name, "` or `", name, "`; found both.",
+      stop("The class has both `", r_name, "` and `", name, "`. Keep one of ",
+        "them.",
         call. = FALSE
       )
     }
@@ -212,7 +215,7 @@ python_class <- function(classname, members, private, inherit, parent_env) {
   made
 }
 
-# An empty list of R is a list in Python, and no dictionary.
+# reticulate would turn an empty R list into a Python list, not a dictionary.
 as_dictionary <- function(x) {
   if (length(x)) x else reticulate::dict()
 }
@@ -223,15 +226,16 @@ as_python_class <- function(x) {
     x <- generator_to_python(x)
   }
   if (!inherits(x, "python.builtin.type")) {
-    stop("A class inherits from a Python class, or from a function that makes ",
-      "objects of one (layer_dense); found ", class(x)[1], ".",
+    stop("A class cannot inherit from an object of class ", class(x)[1], ". ",
+      "Give a Python class, or a function that makes objects of one, such as ",
+      "layer_dense.",
       call. = FALSE
     )
   }
   x
 }
 
-# keras3 calls it so, and R shows it as the class of the object.
+# The same name as in keras3. R shows it as the class of the object.
 module_name <- function(env) {
   top <- topenv(env)
   name <- if (isNamespace(top)) paste0("namespace:", getNamespaceName(top))
@@ -240,8 +244,8 @@ module_name <- function(env) {
 
 # ---- methods ----------------------------------------------------------------
 
-# Where the methods of a class find what is not theirs: between the functions
-# and the environment in which the class was written.
+# The enclosing environment of a class's methods. It holds `super` and the like;
+# its parent is the environment in which the class was written.
 method_space <- function(classname, private, parent_env) {
   space <- new.env(parent = parent_env)
   space$super <- structure(
@@ -267,7 +271,7 @@ super_object <- function(type, object) {
   structure(list(type = type, object = object), class = "sidebyside_super_of")
 }
 
-# `super$initialize` is looked up for the `self` of the method it stands in.
+# `super$initialize` refers to the `self` of the method in which it is written.
 super_getter <- function(x, name) {
   super_member(do.call(unclass(x), list(), envir = parent.frame()), name)
 }
@@ -288,7 +292,7 @@ private_environment <- function(self, members, space) {
   private <- new.env(parent = emptyenv())
   inside <- new.env(parent = space)
   inside$private <- private
-  # Not the object itself, which would then live as long as R.
+  # A weak reference: otherwise the object would stay in memory until R ends.
   makeActiveBinding("self", caller_of(import("weakref")$ref(self)), inside)
   for (name in names(members)) {
     member <- members[[name]]
@@ -310,8 +314,8 @@ caller_of <- function(f) {
   function() f()
 }
 
-# An environment of R has no place in a Python object: the object has a number,
-# by which the environment is found here.
+# A Python object cannot hold an R environment. It holds a number instead, and
+# this table has the environment for each number.
 privates <- new.env(parent = emptyenv())
 
 keep_private <- function(self, private) {
@@ -366,7 +370,7 @@ in_space <- function(f, space, decorators) {
   if (!is.null(first) && !identical(names(formals(f))[1], names(first))) {
     formals(f) <- c(first, formals(f))
   }
-  # An argument called `private` is the caller's.
+  # An argument called `private` belongs to the method and stays as it is.
   arguments <- names(formals(f))
   if ("private" %in% all.names(body(f)) && "self" %in% arguments &&
         !"private" %in% arguments) {
@@ -380,8 +384,8 @@ in_space <- function(f, space, decorators) {
   f
 }
 
-# The defaults that Python can know, because they are the same in every call;
-# the others are left to R.
+# Defaults that can be computed now are passed to Python. The others (`lazy`)
+# depend on the call, so R computes them.
 python_defaults <- function(header, space) {
   is_required <- vapply(
     header, function(x) is.name(x) && !nzchar(as.character(x)), NA
@@ -401,8 +405,8 @@ python_defaults <- function(header, space) {
 
 # ---- errors -----------------------------------------------------------------
 
-# A method as Python calls it. Within R it goes by its label, so that errors and
-# warnings name it: "Error in `Counter$on_epoch_end`(...)".
+# The function that Python calls for a method. In R its name is the label, so
+# that errors and warnings show it: "Error in `Counter$on_epoch_end`(...)".
 reporting_function <- function(f, label, returns = TRUE) {
   here <- new.env(parent = topenv())
   here[[label]] <- f
@@ -420,8 +424,8 @@ reporting_function <- function(f, label, returns = TRUE) {
   )
 }
 
-# An error in a method goes to Python as an exception, and what comes back to R
-# is Python's. What R knew, and Python does not, is kept for that moment.
+# An error in a method goes to Python as an exception and comes back to R as a
+# Python error. Python does not know R's condition and calls, so we keep them.
 remember_error <- function(error, label) {
   state$method_error <- list(
     error = error, label = label, calls = sys.calls()
@@ -457,24 +461,26 @@ with_method_errors <- function(code) {
 #' Callbacks as R6 classes
 #'
 #' @description
-#' The class from which a callback inherits that is written with
-#' [R6::R6Class()], as in the old R package keras: an object of a class that
-#' inherits from it can stand in `fit(callbacks = )`. keras3 has `Callback()`
-#' instead and this class no longer, so it is the companion's with either
-#' dialect.
+#' With this class you write a callback as an R6 class, as in the old R package
+#' keras: make a class with [R6::R6Class()] that inherits from `KerasCallback`,
+#' and give an object of it to `fit(callbacks = )`. keras3 has `Callback()`
+#' instead. `KerasCallback` also works together with keras3.
 #'
 #' @details
-#' Methods that can be overridden: `on_train_begin(logs)`,
-#' `on_train_end(logs)`, `on_epoch_begin(epoch, logs)`,
-#' `on_epoch_end(epoch, logs)`, `on_train_batch_begin(batch, logs)` and
-#' `on_train_batch_end(batch, logs)` (also under their older names
-#' `on_batch_begin` and `on_batch_end`), and the same for `test` and `predict`.
-#' `logs` is a named list, or `NULL`. Epochs and batches count from zero, as
-#' they did in keras and do in Python; those of keras3's `Callback()` count
-#' from one. A method that is not overridden is never called. The fields
-#' `params` (a list: epochs, steps, verbose) and `model` are set when
-#' training, evaluation or prediction begins.
+#' You can write these methods: `on_train_begin(logs)`, `on_train_end(logs)`,
+#' `on_epoch_begin(epoch, logs)`, `on_epoch_end(epoch, logs)`,
+#' `on_train_batch_begin(batch, logs)` and `on_train_batch_end(batch, logs)`
+#' (older names: `on_batch_begin` and `on_batch_end`), and the same with `test`
+#' or `predict` in place of `train`. `logs` is a named list of numbers (the loss
+#' and the metrics), or `NULL`. Methods that you do not write are never called.
 #'
+#' Epochs and batches count from zero, as in the old package and in Python. In
+#' keras3's `Callback()` they count from one. The fields `params` (a list:
+#' `epochs`, `steps`, `verbose`) and `model` are set when training, evaluation
+#' or prediction begins.
+#'
+#' @section Errors:
+#' An error in a method stops the training; the message names the method.
 #' @examples
 #' \dontrun{
 #' LossHistory <- R6::R6Class("LossHistory",
@@ -520,7 +526,7 @@ KerasCallback <- R6::R6Class( # nolint: object_name_linter.
   )
 )
 
-# Registered for good, so that keras3's fit() takes these objects, too.
+# Always registered, so that keras3's fit() accepts these objects, too.
 #' @importFrom reticulate r_to_py
 #' @method r_to_py KerasCallback
 #' @export
@@ -540,7 +546,7 @@ r_to_py.KerasCallback <- function(x, convert = FALSE) {
   describer()$r6_callback(as_dictionary(methods), set_context)
 }
 
-# An R6 class that inherits from a Python class becomes one.
+# Turns an R6 class that inherits from a Python class into a Python class.
 generator_to_python <- function(x, convert = TRUE) {
   methods <- x$public_methods[names(x$public_methods) != "clone"]
   python_class(
@@ -585,8 +591,8 @@ register_class_methods <- function() {
   }
 }
 
-# `self$model$stop_training <- TRUE` ends with R setting self$model to what it
-# already is, which Python does not allow.
+# After `self$model$stop_training <- TRUE` R also assigns self$model to itself.
+# Python does not allow this, so we skip it.
 callback_assign <- function(x, name, value) {
   if (name == "model" && is_same_object(value, x$model)) {
     return(x)
@@ -599,7 +605,7 @@ is_same_object <- function(x, y) {
     identical(reticulate::py_id(x), reticulate::py_id(y))
 }
 
-# A layer or a model that is called with a sequential model is added to it, as
+# Calling a layer or a model with a sequential model adds it to that model, as
 # in keras3: model |> base().
 layer_to_r <- function(x) {
   force(x)
@@ -612,7 +618,7 @@ layer_to_r <- function(x) {
   }
 }
 
-# A shape of R's numbers.
+# An initializer that accepts a shape of R numbers.
 initializer_to_r <- function(x) {
   force(x)
   function(shape, ...) do.call(x, c(list(as_shape(shape)), listed(...)))

@@ -1,9 +1,9 @@
-# Completion and help for the word at the cursor, which the Python companion
-# asks for (sidebyside.kernel.completion).
+# Completion and help for the word at the cursor. The Python companion calls
+# these functions (sidebyside.kernel.completion).
 
-# The word that the code ends in, and what it could become: one of the names of
-# an object, if one is given, or what R knows. The functions of utils are those
-# that ?rc.options names for front ends.
+# Returns the word at the end of the code, then its possible completions: names
+# within `object`, if one is given, and what R itself offers. ?rc.options lists
+# the functions of utils that front ends use for this.
 complete_code <- function(code, object) {
   word <- ""
   found <- in_the_background({
@@ -11,19 +11,19 @@ complete_code <- function(code, object) {
     utils:::.assignEnd(nchar(code))
     token <- utils:::.guessTokenFromLine()
     utils:::.completeToken()
-    # It may be `]]$name`.
+    # The token may be `]]$name`.
     word <- if (nzchar(object)) sub("^\\].*[$]", "", token) else token
     ours <- c(names_within(object, word), dialect_completions(word))
     theirs <- utils:::.retrieveCompletions()
-    # R 4.5 has what follows :: in no order.
+    # R 4.5 does not sort the names after `::`.
     if (grepl("::", word, fixed = TRUE)) theirs <- sort(theirs)
-    # Where R finds nothing, it may offer the word itself.
+    # If R finds nothing, it may offer the word itself.
     c(ours, if (length(ours)) setdiff(theirs, token) else theirs)
   })
   c(word, unique(enc2utf8(as.character(found))))
 }
 
-# Evaluated for a second at most, and without a word: the reader is typing.
+# Evaluates for at most a second and prints nothing: the reader is typing.
 in_the_background <- function(expression) {
   setTimeLimit(elapsed = 1, transient = TRUE)
   on.exit(setTimeLimit())
@@ -46,7 +46,7 @@ names_within <- function(object, word) {
   names[startsWith(names, word)]
 }
 
-# What R's own completion does not see: ?layer_den and keras3::layer_den.
+# Completions that R itself does not offer: ?layer_den and keras3::layer_den.
 dialect_completions <- function(word) {
   if (!search_name %in% search()) {
     return(NULL)
@@ -59,8 +59,8 @@ dialect_completions <- function(word) {
   names[startsWith(names, word)]
 }
 
-# Help for the word at the cursor, or else for the function whose call the
-# cursor is in.
+# Help for the word at the cursor, or otherwise for the function in whose call
+# the cursor is.
 explain_code <- function(word, code) {
   text <- in_the_background({
     utils:::.assignLinebuffer(code)
@@ -75,8 +75,7 @@ explain_code <- function(word, code) {
   paste(enc2utf8(as.character(text)), collapse = "\n")
 }
 
-# What is known of a name: of the reader's own variable its structure, else the
-# help page.
+# The structure of the reader's own variable, or the help page of a name.
 explanation <- function(name) {
   own <- get0(name, envir = globalenv(), inherits = FALSE)
   if (is.function(own)) {
@@ -98,7 +97,8 @@ explanation <- function(name) {
   }
 }
 
-# A help page with the usage right after the title: a tooltip is small.
+# Moves the usage of a help page right below its title, because a tooltip is
+# small.
 usage_first <- function(page) {
   headings <- grep("^\\S.*:$", page)
   from <- match("Usage:", page)

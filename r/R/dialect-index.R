@@ -1,5 +1,5 @@
-# What the dialect consists of beside the generated functions, and what it
-# does not have.
+# Lists the functions of the dialect that are not generated, and the functions
+# of keras3 that the dialect does not have.
 
 written_functions <- function() {
   here <- topenv()
@@ -21,7 +21,7 @@ written_functions <- function() {
     "train_on_batch", "unfreeze_weights", "with_custom_object_scope",
     "zip_lists"
   )
-  # What keras3 passes on from other packages.
+  # Functions of other packages that keras3 exports, too.
   passed_on <- list(
     `%<-%` = zeallot::`%<-%`,
     `%<>%` = magrittr::`%<>%`,
@@ -44,12 +44,12 @@ written_functions <- function() {
   c(
     mget(names, envir = here), passed_on,
     list(keras = keras_module(), newaxis = NULL),
-    # R 4.3 and later have methods for it.
+    # From R 4.3 on, `%*%` has S3 methods.
     if (getRversion() < "4.3.0") list(`%*%` = matmul_before_r_4_3)
   )
 }
 
-# Functions of keras3 that only keras3 has.
+# Functions of keras3 that the dialect does not have.
 keras3_only <- c(
   "%<-active%", "%py_class%", "application_decode_predictions",
   "deserialize_keras_object", "export_savedmodel", "feature_cross",
@@ -66,7 +66,7 @@ keras3_only <- c(
   "set_custom_objects", "set_state_tree", "tensorboard", "use_backend"
 )
 
-# What keras3 also has under another name.
+# Second names of functions, as in keras3.
 second_names <- c(
   application_nasnetlarge = "application_nasnet_large",
   application_nasnetmobile = "application_nasnet_mobile",
@@ -87,8 +87,8 @@ missing_functions <- function(known) {
     force(name)
     function(...) {
       stop(name, "() is a function of the R package keras3, which is not ",
-        "attached here, and the companion's dialect does not have it. ",
-        "install.packages(\"keras3\") gets it where CRAN can be reached.",
+        "attached, and the companion does not have it. If you can reach CRAN, ",
+        "install keras3: install.packages(\"keras3\").",
         call. = FALSE
       )
     }
@@ -96,8 +96,8 @@ missing_functions <- function(known) {
   stats::setNames(functions, names)
 }
 
-# Registered when the dialect is attached and not in NAMESPACE: with keras3
-# installed they would replace keras3's.
+# These methods are registered when the dialect is attached. In NAMESPACE they
+# would replace the methods of an installed keras3.
 register_methods <- function() {
   model <- "keras.src.models.model.Model"
   history <- "keras_training_history"

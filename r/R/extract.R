@@ -1,12 +1,12 @@
-# `[` of tensors and op_subset(), counted from one. The rules of `[` are those
-# of the R package tensorflow:
+# `[` of tensors and op_subset(); both count from one. The rules of `[` are
+# those of the R package tensorflow:
 #
-# - a number, `from:to` with both ends, `from:to:by`, nothing (all), a vector
-#   of evenly spaced positive numbers, NULL (a new dimension of one), and
-#   `all_dims()`, as many dimensions as there are left;
-# - negative numbers count from the end, as in Python, and are not left out, as
-#   in R; a warning says so once;
-# - a tensor is passed on as it is and counts from zero.
+# - An index is a number, `from:to` (both ends included), `from:to:by`, nothing
+#   (all), a vector of evenly spaced positive numbers, NULL (a new dimension of
+#   size one), or `all_dims()` (all dimensions that are left).
+# - Negative numbers count from the end, as in Python. They do not drop elements
+#   as in R; a warning says so once.
+# - A tensor as an index goes to Python unchanged and counts from zero.
 
 tensor_extract <- function(x, ..., drop = TRUE) {
   arguments <- eval(substitute(alist(...)))
@@ -26,22 +26,21 @@ tensor_extract <- function(x, ..., drop = TRUE) {
   }
 }
 
-# keras3 leaves these brackets to reticulate, for which 1 is the second. What is
-# meant cannot be known, so the dialect does not guess.
+# With keras3, reticulate handles these brackets, and 1 means the second
+# element. We cannot know what the reader means, so we stop.
 symbolic_extract <- function(x, ...) {
-  stop("A symbolic tensor has no `[` that counts from 1, not with keras3 ",
-    "either. Write op_subset(x, ...), which does.",
+  stop("`[` of a symbolic tensor does not count from 1, also not in keras3. ",
+    "Write op_subset(x, ...), which counts from 1.",
     call. = FALSE
   )
 }
 
-# Tensors cannot be changed, in no language. R would go on to look for the
-# elements of an environment.
+# A tensor cannot be changed in any language. Without this method R would treat
+# it as an environment.
 tensor_assign <- function(x, ..., value) {
   stop("TypeError: '", class(x)[1], "' object does not support item ",
-    "assignment: a tensor cannot be changed. Make a new one, with ",
-    "op_where() or tf$tensor_scatter_nd_update(), or keep what changes in ",
-    "tf$Variable(), which has $assign().",
+    "assignment: a tensor cannot be changed. Make a new one with op_where() ",
+    "or tf$tensor_scatter_nd_update(), or use tf$Variable() and its $assign().",
     call. = FALSE
   )
 }
@@ -50,7 +49,7 @@ all_dims <- function() {
   reticulate::import_builtins(convert = FALSE)$Ellipsis
 }
 
-# ---- reading what stands between the brackets -------------------------------
+# ---- reading what is between the brackets -----------------------------------
 
 range_index <- function(from = NULL, to = NULL, by = NULL) {
   structure(list(from = from, to = to, by = by), class = "range_index")
@@ -69,7 +68,8 @@ as_index <- function(expression, frame) {
   if (is_range(index)) index else check_index(index)
 }
 
-# `1:5` is looked at and not computed: its ends may be NULL or negative.
+# `1:5` is read as an expression and not computed, because its ends may be NULL
+# or negative.
 read_index <- function(expression, frame) {
   if (is.name(expression) && !nzchar(as.character(expression))) {
     return(range_index())
@@ -91,7 +91,7 @@ colon_parts <- function(expression) {
       parts[1]
     }, parts[2]))
   }
-  # `::2`, as a name.
+  # R reads `::2` in backquotes as a name.
   if (is.name(expression) && grepl(":", expression, fixed = TRUE)) {
     texts <- strsplit(paste0(expression, " "), ":", fixed = TRUE)[[1]]
     texts <- trimws(texts)
@@ -117,8 +117,8 @@ check_end <- function(end) {
   } else if (is_one_whole(end)) {
     as.integer(end)
   } else {
-    stop("The ends and the step of a range have to be whole numbers; found ",
-      toString(end), ".",
+    stop("The ends and the step of a range have to be whole numbers, but ",
+      "one is ", toString(end), ".",
       call. = FALSE
     )
   }
@@ -126,8 +126,8 @@ check_end <- function(end) {
 
 check_numbers <- function(index) {
   if (!is.numeric(index) || !length(index) || !is_whole(as.double(index))) {
-    stop("A tensor is indexed by whole numbers and ranges of them; found ",
-      class(index)[1], " ", toString(utils::head(index, 5)), ".",
+    stop("The index of a tensor has to be a whole number or a range of them; ",
+      "found ", class(index)[1], " ", toString(utils::head(index, 5)), ".",
       call. = FALSE
     )
   }
@@ -138,7 +138,10 @@ check_index <- function(index) {
     return(index)
   }
   if (length(dim(index)) > 1) {
-    stop("A tensor cannot be indexed by a matrix or an array.", call. = FALSE)
+    stop("A tensor cannot be indexed by a matrix or an array. Use ",
+      "op_subset(x, ...), or one index for each dimension.",
+      call. = FALSE
+    )
   }
   check_numbers(index)
   index <- as.integer(index)
@@ -147,9 +150,9 @@ check_index <- function(index) {
   }
   steps <- diff(index)
   if (any(steps != steps[1]) || steps[1] == 0 || any(index < 0)) {
-    stop("A tensor takes positive numbers in even steps, as c(1, 3, 5); ",
-      "found ", toString(utils::head(index, 8)), ". op_take(x, numbers, axis) ",
-      "takes any.",
+    stop("Several numbers in one index have to be positive and in even steps, ",
+      "such as c(1, 3, 5); found ", toString(utils::head(index, 8)), ". For ",
+      "other numbers use op_take(x, numbers, axis).",
       call. = FALSE
     )
   }
@@ -162,7 +165,8 @@ is_ellipsis <- function(index) {
   inherits(index, "python.builtin.ellipsis")
 }
 
-# One index for each dimension; what is left out at the end is taken whole.
+# Returns one index for each dimension. Dimensions that are left out at the end
+# are taken whole.
 check_count <- function(indices, dimensions) {
   new <- vapply(indices, is.null, NA)
   rest <- vapply(indices, is_ellipsis, NA)
@@ -181,8 +185,8 @@ check_count <- function(indices, dimensions) {
   }
   if (length(missing)) {
     warning("Incorrect number of dimensions: this tensor has ", dimensions,
-      ", and ", given, " were given. The others are taken whole; write ",
-      "x[1, ] or x[1, all_dims()].",
+      ", and ", given, " were given. The others are taken whole. To say so, ",
+      "write x[1, ] or x[1, all_dims()].",
       call. = FALSE
     )
   }
@@ -216,7 +220,7 @@ warn_of_negative <- function(indices) {
   if (any(numbers < 0) && !isTRUE(state$warned_of_negative)) {
     state$warned_of_negative <- TRUE
     warning("Negative numbers are interpreted python-style when a tensor is ",
-      "indexed: -1 is the last one. This is said once.",
+      "indexed: -1 is the last one. This warning appears only once.",
       call. = FALSE
     )
   }
@@ -246,8 +250,8 @@ py_slice <- function(from, to, by) {
   reticulate::import_builtins(convert = FALSE)$slice(from, to, by)
 }
 
-# Python leaves the end out, R does not. A range that goes down gets a step
-# that goes down.
+# Python excludes the end of a range, R includes it. A range that goes down gets
+# the step -1.
 as_slice <- function(index) {
   ends <- Filter(is.numeric, unclass(index)[c("from", "to")])
   if (length(ends) == 2 && is.null(index$by) && ends$from > ends$to &&
@@ -262,8 +266,8 @@ as_slice <- function(index) {
   py_slice(from, beyond_last(index$to, down), index$by)
 }
 
-# Where Python stops, one after the last (going down: one before it). Beyond the
-# end of the tensor stands no number.
+# The position at which Python stops: one after the last element, or one before
+# it if the range goes down. NULL if that is beyond the end of the tensor.
 beyond_last <- function(to, down) {
   if (!is.numeric(to)) {
     return(to)
@@ -274,9 +278,9 @@ beyond_last <- function(to, down) {
 
 # ---- op_subset() ------------------------------------------------------------
 
-# keras3's own function takes more than `[`: positions in any order, TRUE and
-# FALSE, tensors of either (counted from one, too), a matrix with a row for each
-# element, and fewer indices than there are dimensions.
+# This function of keras3 accepts more than `[`: positions in any order, TRUE
+# and FALSE, tensors of positions (also counted from one) or of TRUE and FALSE,
+# a matrix with one row for each element, and fewer indices than dimensions.
 op_subset <- function(x, ...) {
   expressions <- unname(eval(substitute(alist(...))))
   indices <- lapply(expressions, read_index, parent.frame())
@@ -287,7 +291,7 @@ op_subset <- function(x, ...) {
   if (is.null(key)) {
     key <- reticulate::tuple(side_by_side(lapply(indices, as_subset)))
   }
-  # TensorFlow's own `[` of Python takes no vectors of positions.
+  # TensorFlow's usual Python `[` does not accept vectors of positions.
   as_numpy_does <- "_numpy_style_getitem"
   method <- if (reticulate::py_has_attr(x, as_numpy_does)) {
     as_numpy_does
@@ -297,8 +301,8 @@ op_subset <- function(x, ...) {
   as_r(reticulate::py_get_attr(x, method))(key)
 }
 
-# An only index that stands for all dimensions: TRUE and FALSE for each element,
-# or a column of positions for each dimension. NULL: it is none of these.
+# Handles a single index for all dimensions: TRUE or FALSE for each element, or
+# a column of positions for each dimension. Returns NULL for other indices.
 whole_key <- function(x, indices) {
   if (length(indices) != 1) {
     return(NULL)
@@ -332,8 +336,8 @@ try_shape <- function(x) {
   if (is_tensor(x)) op_shape(x)
 }
 
-# An index of one dimension: a slice, a number, or a vector of positions from
-# zero.
+# Converts the index of one dimension to a slice, a number, or a vector of
+# positions that count from zero.
 as_subset <- function(index) {
   index <- from_numpy(index)
   if (is.null(index)) {
@@ -349,14 +353,14 @@ as_subset <- function(index) {
   }
   if (is.logical(index) && !anyNA(index) && length(dim(index)) < 2) {
     index <- which(index)
-    # No position at all is a vector of length 0.
+    # If no element is TRUE, this is a vector of length 0.
     return(array(as.integer(index - 1L), length(index)))
   }
   check_numbers(index)
   as_position(index, strict = TRUE)
 }
 
-# all_dims() and Python's slices pass.
+# all_dims() and Python's slices stay as they are.
 python_subset <- function(index) {
   if (!is_tensor(index)) {
     index
@@ -367,8 +371,8 @@ python_subset <- function(index) {
   }
 }
 
-# Several vectors of positions pick rows and columns, as in R, and not pairs:
-# each gets a dimension of its own.
+# Several vectors of positions select rows and columns, as in R. In Python they
+# would select pairs, so we give each vector its own dimension.
 side_by_side <- function(key) {
   is_vector <- vapply(key, function(index) {
     is.array(index) ||

@@ -1,13 +1,12 @@
 #' Colours of the two languages
 #'
-#' One colour for R and one for Python, the same in every figure of the
-#' collection and in the Python companion (`sidebyside.R`,
-#' `sidebyside.PYTHON`); the light ones are for the second line of the same
-#' language. From the palette of Okabe and Ito
-#' (<https://jfly.uni-koeln.de/color/>), which people with any kind of colour
-#' vision can tell apart.
+#' There is one colour for R and one for Python, the same in all figures and in
+#' the Python companion (`sidebyside.R`, `sidebyside.PYTHON`). The light colours
+#' are for a second line of the same language. All of them are from the palette
+#' of Okabe and Ito (<https://jfly.uni-koeln.de/color/>). People with any kind
+#' of colour vision can tell these colours apart.
 #'
-#' @format Strings such as `"#0072B2"`.
+#' @format A character string such as `"#0072B2"`.
 #' @name colours
 NULL
 
@@ -27,11 +26,11 @@ python_colour <- "#D55E00"
 #' @export
 python_light <- "#E69F00"
 
-# What stands for no language: training and validation.
+# The colours of training and validation, which belong to no language.
 other_colours <- c("#009E73", "#CC79A7")
 
-# The two figures of a pair look alike: what matplotlib and the companion's
-# matplotlibrc do by themselves, for R's own graphics and for ggplot2.
+# The figures of a pair shall look alike. These settings give R's own graphics
+# and ggplot2 the look of matplotlib with the companion's matplotlibrc.
 figure_settings <- list(
   bty = "l", las = 1, tcl = -0.25, mgp = c(2.4, 0.5, 0),
   mar = c(3.6, 4.1, 2.1, 0.6), font.main = 1, cex.main = 1, cex.axis = 0.83,
@@ -50,13 +49,21 @@ set_theme <- function(...) {
   )
 }
 
-#' Say in words what the next figure of this cell shows
+#' Describe the next figure of this cell in words
 #'
-#' For readers who cannot see it. In a notebook the text is stored with the
-#' picture; anywhere else nothing happens. Call it before the figure is drawn.
+#' The text is for readers who cannot see the figure. In a notebook it is stored
+#' with the picture; elsewhere nothing happens. Call the function before you
+#' draw the figure.
 #'
-#' @param text A sentence or two.
+#' @param text A character string of one or two sentences.
 #' @return Nothing, invisibly.
+#' @section Errors:
+#' If `text` is not one character string, or is empty.
+#' @examples
+#' \dontrun{
+#' alt_text("The loss falls over 30 epochs.")
+#' plot(history)
+#' }
 #' @export
 alt_text <- function(text) {
   stopifnot(is.character(text), length(text) == 1)

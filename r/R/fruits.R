@@ -1,26 +1,29 @@
 #' A folder of fruit images
 #'
 #' @description
-#' The same folder as `sidebyside.fruits_directory()` gives in Python, with
-#' `Training/<class>/*.jpg` and `Test/<class>/*.jpg`. One line on the screen
-#' says which of three sources it is, first found wins: the folder that the
-#' environment variable `FRUITS360_DIR` names (the word "painted" there asks for
-#' painted fruits); `data/fruits-360/`, which `make fruits` writes; fruits
-#' painted by this project. The images of the last two were checked when they
-#' were made; of a folder of your own, the first image of each class is opened.
+#' Returns the same folder as `sidebyside.fruits_directory()` in Python. It
+#' contains `Training/<class>/*.jpg` and `Test/<class>/*.jpg`. It comes from the
+#' first of these sources that exists, and a printed line says which one it was:
+#' 1. the folder that the environment variable `FRUITS360_DIR` names (the value
+#'    `painted` asks for painted fruits);
+#' 2. `data/fruits-360/`, which `make fruits` writes;
+#' 3. fruits painted by this project.
 #'
-#' @param classes Names of classes, or `"all"` for all that are there. If
-#'   `NULL`, the environment variable `FRUITS360_CLASSES` (`"all"`, or names
-#'   with commas between them); if that is not set, the sixteen fruits of the
-#'   comparison of 2018, as far as they are there. The numbered names of later
-#'   versions are found by the name of the list: Strawberry is "Strawberry 1".
-#' @return The path of the folder, a character string. Images in it are 100 by
+#' The images of the last two were checked when they were made. In a folder of
+#' your own, the function opens the first image of each class.
+#'
+#' @param classes Names of classes, or `"all"` for all classes. If `NULL`, the
+#'   environment variable `FRUITS360_CLASSES` is used (`"all"`, or names
+#'   separated by commas). If that is not set, you get the sixteen fruits of the
+#'   comparison of 2018, or those of them that are there. Later versions of
+#'   Fruits-360 number the names; "Strawberry" finds "Strawberry 1".
+#' @return A character string, the path of the folder. Its images have 100 by
 #'   100 pixels.
 #' @section Errors:
 #' If the source is not a folder of fruits, if Training and Test have different
-#' classes, if a class is empty, if a file is no image of 100 by 100 pixels, or
-#' if `classes` names what is not there. The message names the file and what
-#' to do.
+#' classes, if a class is empty, if a file is not an image of 100 by 100 pixels,
+#' or if a name in `classes` does not exist. The message names the file and says
+#' what to do.
 #' @examples
 #' \dontrun{
 #' fruits <- fruits_directory()
@@ -36,8 +39,8 @@ fruits_directory <- function(classes = NULL) {
   in_one_sentence(fruits$fruits_directory(classes))
 }
 
-# Python looks at its environment variables once, when it starts; what
-# Sys.setenv() changed later it has to be told.
+# Python reads the environment variables once, when it starts. This function
+# passes on what Sys.setenv() has changed since then.
 share_environment <- function(...) {
   environ <- import("os", convert = FALSE)$environ
   for (name in c(...)) {
@@ -50,8 +53,8 @@ share_environment <- function(...) {
   }
 }
 
-# What a Python error says, without the name of its class before it, and
-# reticulate's advice or Python's call stack after it.
+# Reports a Python error by its message alone, without the name of its class,
+# reticulate's advice and Python's call stack.
 in_one_sentence <- function(code) {
   tryCatch(code, error = function(e) {
     after <- "\n(Run `reticulate::|Detailed traceback|Traceback).*"

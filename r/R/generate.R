@@ -1,8 +1,8 @@
 # Functions made from Keras's own classes and signatures.
 #
-# inst/python/sidebyside_dialect.py lists, for the Keras at hand, what there
-# is: R name, R arguments, the Python object behind it, how each argument is
-# translated. Each row becomes an R function here.
+# inst/python/sidebyside_dialect.py describes the functions of the installed
+# Keras: R name, R arguments, the Python object, and how to translate each
+# argument. Each row becomes an R function here.
 
 describer <- function(convert = TRUE) {
   name <- if (convert) "describer" else "describer_unconverted"
@@ -19,7 +19,7 @@ describer <- function(convert = TRUE) {
 generated_functions <- function() {
   rows <- describer()$describe()
   headers <- vapply(rows, `[[`, "", "formals")
-  # One parse for all of them: four hundred single ones take a second.
+  # Parse all of them at once: four hundred single calls take a second.
   parsed <- parse(
     text = sprintf("function(%s) NULL", headers),
     keep.source = FALSE
@@ -37,14 +37,15 @@ bodies <- list(
     model
   }),
   layer = quote({
-    # First `object`, so that a pipe makes its layers from left to right.
+    # Evaluate `object` first, so that a pipe makes its layers from left to
+    # right.
     if (!missing(object)) force(object)
     layer <- make_object(.dialect_row, given_arguments(but = "object"))
     compose(if (missing(object)) NULL else object, layer)
   }),
   merge = quote({
-    # Unnamed arguments are tensors to be merged, named ones describe the
-    # layer.
+    # Arguments without a name are the tensors to merge; arguments with a name
+    # describe the layer.
     given <- given_arguments(but = "inputs")
     is_tensor <- !nzchar(names_or_blank(given))
     tensors <- c(if (!missing(inputs)) as_plain_list(inputs), given[is_tensor])
@@ -98,13 +99,12 @@ python_object <- function(path) {
 
 translate_arguments <- function(row, given) {
   check_all_named(given, row$name)
-  # In a layer's shape NA is any size; here it is the one that is left.
+  # In other shapes NA means any size; in this one, the size that is left over.
   if (!is.null(given$target_shape) && !is_python(given$target_shape)) {
     given$target_shape <- as_full_shape(given$target_shape)
   }
   kinds <- row$kinds[names(given)]
-  # What came in through `...` is not in the signature: its name says what it
-  # is.
+  # An argument from `...` is not in the signature, so we judge it by its name.
   unknown <- is.na(kinds)
   kinds[unknown] <- "number"
   kinds[unknown & grepl("(^|_)shape$", names(given))] <- "shape"
@@ -120,8 +120,8 @@ translate_arguments <- function(row, given) {
   translated
 }
 
-# R writes 2 for Python's 2 and for its 2.0. Keras's docstrings and signatures
-# tell which is meant.
+# R writes 2 for both 2 and 2.0 of Python. Keras's docstrings and signatures
+# tell which one an argument needs.
 number_kinds <- function(row, r_names) {
   if (!length(r_names)) {
     return(character())
@@ -138,8 +138,8 @@ make_object <- function(row, given) {
   do.call(python_object(row$path), translate_arguments(row, given))
 }
 
-# A sequential model is changed in place by the layer that is piped in; a
-# tensor is what the layer is called with.
+# Adds a layer to a sequential model, which changes in place, or calls the layer
+# with a tensor.
 compose <- function(object, layer, ...) {
   if (is.null(object)) {
     layer
@@ -151,8 +151,8 @@ compose <- function(object, layer, ...) {
   }
 }
 
-# loss_*() and metric_*(): with data they compute, without they make the
-# object that compile() takes.
+# loss_*() and metric_*(): with data they compute the value, without data they
+# make the object for compile().
 measure <- function(row, given) {
   has_class <- nzchar(row$path)
   if (has_class && is.null(given$y_true) && is.null(given$y_pred)) {
@@ -164,12 +164,11 @@ measure <- function(row, given) {
   make_object(row, given)
 }
 
-# dataset_*(): the arrays of keras.datasets as a list of two, as keras3 gives
-# them.
+# dataset_*(): the arrays of keras.datasets as a list of two, as in keras3.
 load_dataset <- function(row, given, convert) {
   loader <- import(row$path, convert = convert)$load_data
   loaded <- do.call(loader, translate_arguments(row, given))
-  # Tuples of Python stay tuples without conversion, and count from zero.
+  # Without conversion, Python's tuples stay tuples, which count from zero.
   if (!convert) {
     loaded <- lapply(reticulate::iterate(loaded), reticulate::iterate)
   }

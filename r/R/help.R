@@ -1,8 +1,8 @@
-# Help for what the dialect has: Keras's docstrings as R help pages, laid out by
-# R's own tools. What the dialect does not have is passed on to R's help().
+# Help for the dialect's functions: Keras's docstrings as R help pages,
+# formatted by R's own tools. R's own help() answers for everything else.
 
-# What of Keras stands behind a function that is written out in R. Those made
-# from Keras's signatures know it themselves.
+# The Python object behind each function that is written in R. Functions that
+# are made from Keras's signatures know theirs.
 keras_sources <- c(
   adapt = "keras.layers.TextVectorization.adapt",
   application_preprocess_inputs = "keras.applications.vgg16.preprocess_input",
@@ -53,33 +53,33 @@ keras_sources <- c(
   with_custom_object_scope = "keras.saving.CustomObjectScope"
 )
 
-# What Keras says nothing about, or something that is not true in R.
+# Our own descriptions, where Keras has none or where Keras's is not true in R.
 own_words <- c(
   active_property = paste(
-    "Marks a method of a class written in R as a property: it is read and",
-    "set without being called."
+    "Makes a property of a method of a class written in R: you read and set",
+    "it like a value, without calling it."
   ),
   all_dims = paste(
-    "All dimensions that are left, between the brackets of a tensor:",
-    "x[all_dims(), 1] is the first of the last dimension."
+    "Stands for all dimensions that are left, between the brackets of a",
+    "tensor: x[all_dims(), 1] takes the first element of the last dimension."
   ),
   array_reshape = paste(
-    "Gives an array other dimensions. The elements are taken row by row, as",
-    "Python does it, and not column by column as dim<- does."
+    "Changes the dimensions of an array. The elements are read row by row, as",
+    "in Python, and not column by column as with dim<-."
   ),
-  as_tensor = "Makes a tensor of numbers, an array or another tensor.",
+  as_tensor = "Makes a tensor from numbers, an array or another tensor.",
   custom_metric = paste(
-    "Gives an R function of y_true and y_pred the name under which it is",
-    "reported as a metric."
+    "Gives a name to an R function of y_true and y_pred. The metric is",
+    "reported under this name."
   ),
   freeze_weights = paste(
-    "Keeps the weights of a model, or of some of its layers, as they are",
-    "while the model is trained. Compile the model afterwards."
+    "Keeps the weights of a model, or of some of its layers, unchanged during",
+    "training. Compile the model afterwards."
   ),
   keras = "The Python module keras: keras$layers$Dense is Keras's own class.",
   mark_active = "Another name of active_property().",
   named_list = paste(
-    "A list like list()'s, in which a value without a name takes that of its",
+    "Makes a list as list() does. A value without a name gets the name of its",
     "variable."
   ),
   newaxis = "A new dimension of size one, between the brackets of a tensor.",
@@ -92,44 +92,44 @@ own_words <- c(
     "by 1 - rate."
   ),
   shape = paste(
-    "The shape of a tensor or of an array, or one made of sizes. NA or NULL",
-    "stands for any size."
+    "Returns the shape of a tensor or of an array, or makes a shape from",
+    "sizes. NA or NULL means any size."
   ),
   unfreeze_weights = paste(
-    "Lets the weights of a model, or of some of its layers, be trained again.",
-    "Compile the model afterwards."
+    "Allows training to change the weights of a model, or of some of its",
+    "layers, again. Compile the model afterwards."
   ),
   zip_lists = paste(
-    "Turns several lists into one of tuples: the first elements of all, then",
-    "the second, and so on. Elements are matched by their names."
+    "Joins several lists element by element: the first elements of all lists,",
+    "then the second, and so on. Elements are matched by their names."
   )
 )
 
 layer_object <- paste(
-  "A sequential model, which the layer is added to, or a tensor, which the",
-  "layer is called with. Without it, the layer itself is returned."
+  "A sequential model or a tensor. The layer is added to the model, or called",
+  "with the tensor. If missing, the function returns the layer itself."
 )
 
 makes_a_class <- paste(
-  "The function makes a class that inherits from Keras's, with methods written",
-  "in R. Inside them, self, super and private are what they are in R6."
+  "The function makes a class that inherits from the Keras class. Its methods",
+  "are written in R. In a method, self, super and private work as in R6."
 )
 
-# Arguments that keras3 adds to Python's.
+# Arguments that keras3 has in addition to those of Python.
 argument_words <- c(
-  classname = "The name of the class, as a string.",
-  convert = "Whether to return R's arrays (TRUE) or NumPy's (FALSE).",
+  classname = "A string, the name of the class.",
+  convert = "TRUE to return R's arrays, FALSE to return NumPy's.",
   object = "A model or a layer of Keras.",
-  parent_env = "The environment that the methods see.",
+  parent_env = "The environment in which the methods look up other names.",
   private = "A list of methods and values that only the class's methods see.",
   public = "A list of further methods and values.",
-  dtype = "The type of the numbers, as a string.",
-  inherit = "The class to inherit from, instead of Keras's own.",
+  dtype = "A string, the type of the numbers.",
+  inherit = "The class to inherit from, in place of Keras's own.",
   inputs = "The tensors that the layer is called with.",
-  name = "A name, as a string.",
-  seed = "A whole number that random numbers start from.",
-  y_pred = "What the model predicted.",
-  y_true = "What is true.",
+  name = "A string, a name.",
+  seed = "A whole number from which random numbers start.",
+  y_pred = "The predictions of the model.",
+  y_true = "The true values.",
   zero_indexed = "If TRUE, positions count from zero, as in Python.",
   ... = "Further arguments, by name, as in Python."
 )
@@ -148,7 +148,7 @@ docstrings <- function() {
   )
 }
 
-# Python's objects by their R names, for the whole dialect.
+# The Python object behind each function of the dialect, by R name.
 python_paths <- function() {
   if (is.null(state$paths)) {
     paths <- c(unlist(describer()$python_paths()), keras_sources)
@@ -187,7 +187,7 @@ help_rd <- function(name) {
     if (nzchar(text)) sprintf("\\section{%s}{\n%s\n}", heading, text)
   }
   paste(c(
-    # From R 4.5 on, the page is headed by an alias.
+    # From R 4.5 on, the heading of the page is an alias.
     sprintf("\\name{%1$s}\\alias{%1$s}\\title{%2$s}", as_rd(name), parts$title),
     sprintf("\\description{\n%s\n}", parts$description),
     if (is.function(definition)) {
@@ -209,7 +209,7 @@ described_here <- function(name) {
   text <- own_words[name]
   if (is.na(text)) {
     text <- paste0(
-      "The dialect of the companion does not have ", name, "(): it is a ",
+      "The companion's dialect does not have ", name, "(), which is a ",
       "function of the R package keras3."
     )
   }
@@ -226,7 +226,7 @@ usage <- function(name, definition) {
   written <- paste0(
     names(defaults), ifelse(nzchar(written), " = ", ""), written
   )
-  # An argument and its default stay together.
+  # No line break between an argument and its default.
   joined <- gsub(" ", "\u00a0", written)
   call <- if (make.names(name) == name) name else paste0("`", name, "`")
   lines <- strwrap(
@@ -256,7 +256,9 @@ described_arguments <- function(definition, described) {
       text <- "An R function: the method of this name."
     }
     if (!is.null(text) && isTRUE(row$kinds[name] == "axis")) {
-      text <- paste(text, "(In R axes count from one: Python's axis 1 is 2.)")
+      text <- paste(
+        text, "(In R axes count from one: axis 1 of Python is axis 2.)"
+      )
     }
     if (!is.null(text)) {
       sprintf("\\item{%s}{%s}", if (name == "...") "\\dots" else name, text)
@@ -297,8 +299,8 @@ help_lines <- function(name) {
   utils::capture.output(tools::Rd2txt(page, package = "sidebyside"))
 }
 
-# R's own choice is 80, of which Rd2txt() fills nine tenths, with titles that a
-# terminal shows underlined.
+# By default help pages are for 80 columns, of which Rd2txt() fills nine tenths,
+# and titles are underlined as for a terminal.
 help_as_wide_as_text <- function() {
   tools::Rd2txt_options(
     underline_titles = FALSE, width = round(getOption("width") / 0.9)
@@ -313,7 +315,7 @@ print.sidebyside_help <- function(x, ...) {
   invisible(x)
 }
 
-# Through R's pager, whatever that is here.
+# Shows lines in R's pager, whichever it is.
 show_text <- function(lines, title) {
   file <- tempfile("Rtxt")
   writeLines(lines, file)
@@ -330,7 +332,7 @@ dialect_help <- function(name) {
   )
 }
 
-# The functions whose name or title matches, as help(package = ) lists them.
+# Lists the functions whose name or title matches, as help(package = ) does.
 dialect_index <- function(pattern = "") {
   paths <- python_paths()
   titles <- c(unlist(docstrings()$titles(as.list(paths))), own_words)
@@ -355,10 +357,10 @@ dialect_search <- function(pattern, further = NULL) {
   )
 }
 
-# ---- R's own functions, which know the dialect's names, too -----------------
+# ---- R's own functions, extended to the dialect's names ---------------------
 
-# They stand on the search path with the dialect, and only there: with keras3
-# installed, R's help has keras3's own pages.
+# They are on the search path only together with the dialect: if keras3 is
+# installed, R's help shows keras3's own pages.
 help_functions <- function() {
   list(
     `?` = question_mark, `::` = member_of_package, example = dialect_example,
@@ -367,19 +369,20 @@ help_functions <- function() {
   )
 }
 
-# The same call of R's own function, under its own name, which errors show.
+# Repeats the call with R's own function, under its own name, because errors
+# show this name.
 pass_on <- function(name, original, call, frame) {
   call[[1]] <- as.name(name)
   eval(call, stats::setNames(list(original), name), frame)
 }
 
-# A topic as help() takes it: a name, a string, or a variable with a string.
+# Reads a topic as help() does: a name, a string, or a variable with a string.
 topic_of <- function(expression, frame) {
   value <- tryCatch(eval(expression, frame), error = function(e) NULL)
   if (is.character(value) && length(value) == 1) value else named(expression)
 }
 
-# The function that is meant by f, "f", f(x), keras3::f or keras3::f(x).
+# The name of the function in f, "f", f(x), keras3::f or keras3::f(x).
 named <- function(expression) {
   if (is.call(expression)) {
     head <- expression[[1]]
@@ -442,8 +445,8 @@ dialect_example <- function(topic, ...) {
   code <- if (!is.na(path)) docstrings()$example(unname(path)) else ""
   if (nzchar(code)) {
     writeLines(c(
-      paste0("The example of ", name, "() is written in Python, and is not ",
-        "run here."
+      paste0("The example of ", name, "() is written in Python, so R does not ",
+        "run it."
       ), "", code
     ))
   } else {
@@ -452,9 +455,9 @@ dialect_example <- function(topic, ...) {
   invisible()
 }
 
-# What R's help() found, without pages that only say that a package passes a
-# function on. For fit() and its like keras3 has a page of its own method, which
-# R does not find by that name.
+# Removes pages that only say that a package re-exports a function from what R's
+# help() found. For fit() and similar functions keras3 has a page for its
+# method, which R does not find under the function's name.
 without_reexports <- function(found) {
   is_own <- basename(found) != "reexports"
   if ("keras3" %in% basename(dirname(dirname(found[!is_own])))) {
@@ -470,11 +473,11 @@ without_reexports <- function(found) {
   do.call(structure, c(list(found[is_own]), attributes(found)))
 }
 
-# ---- library(keras3), where there is no keras3 ------------------------------
+# ---- library(keras3) without keras3 -----------------------------------------
 
 has_keras3 <- function() nzchar(system.file(package = "keras3"))
 
-# Whether a call of library() or require() asks for a keras3 that is not there.
+# Does a call of library() or require() ask for keras3, which is not installed?
 asks_for_keras3 <- function(call, frame) {
   matched <- match.call(base::library, call)
   package <- matched$package
@@ -486,7 +489,8 @@ asks_for_keras3 <- function(call, frame) {
 
 say_who_answers <- function() {
   packageStartupMessage(
-    "keras3 is not installed. The companion answers its calls: see ?dialect."
+    "keras3 is not installed. The companion's dialect takes its place, see ",
+    "?dialect."
   )
 }
 
@@ -506,7 +510,7 @@ require_or_dialect <- function(package, ...) {
   pass_on("require", base::require, sys.call(), parent.frame())
 }
 
-# keras3::layer_dense() of code that was written for keras3.
+# Makes keras3::layer_dense() work in code that was written for keras3.
 member_of_package <- function(pkg, name) {
   package <- as.character(substitute(pkg))
   name <- as.character(substitute(name))

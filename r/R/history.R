@@ -1,4 +1,4 @@
-# What fit() returns: keras3's "keras_training_history".
+# The result of fit(), an object of keras3's class "keras_training_history".
 
 training_history <- function(history) {
   structure(
@@ -11,7 +11,8 @@ epochs_done <- function(history) {
   min(history$params$epochs, length(history$metrics[[1]]))
 }
 
-# fit()'s `validation_freq`: every so many epochs, or in these epochs.
+# The argument `validation_freq` of fit() is a number n (validate after each n
+# epochs) or a vector of epochs.
 validated_epochs <- function(history) {
   every <- unlist(history$params$validation_freq)
   epochs <- seq_len(history$params$epochs)
@@ -29,8 +30,8 @@ history_as_data_frame <- function(x, ...) {
   metrics <- names(x$metrics)
   plain <- sub("^val_", "", metrics)
   validation <- startsWith(metrics, "val_")
-  # Training that stopped early leaves rows without a value, and so does
-  # validation that is done now and then.
+  # Some rows have no value: if training stopped early, or if not each epoch was
+  # validated.
   values <- Map(function(metric, is_validation) {
     measured <- seq_along(metric)
     if (is_validation) {
@@ -79,7 +80,7 @@ plot_history <- function(x, y, metrics = NULL,
   }
   unknown <- setdiff(metrics, levels(values$metric))
   if (length(unknown)) {
-    stop("This history has no metric ", toString(unknown), "; it has ",
+    stop("This history has no metric ", toString(unknown), ". Choose from ",
       toString(levels(values$metric)), ".",
       call. = FALSE
     )
@@ -99,7 +100,7 @@ whole_breaks <- function(limits) {
 }
 
 plot_history_ggplot2 <- function(values, smooth, theme_bw) {
-  # aes() by string symbols: the names are columns, not variables of ours.
+  # as.name(), because the names are columns of the data, not our variables.
   columns <- list(x = as.name("epoch"), y = as.name("value"))
   if ("validation" %in% values$data) {
     columns$colour <- as.name("data")

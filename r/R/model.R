@@ -1,5 +1,5 @@
-# Models: making, training, looking. Written out, because these are keras3's
-# own inventions and not Keras classes.
+# Making, training and showing models. These functions are written in R, because
+# keras3 designed them and no Keras class has their form.
 
 # ---- making -----------------------------------------------------------------
 
@@ -13,7 +13,7 @@ keras_input <- function(shape = NULL, batch_size = NULL, dtype = NULL,
 }
 
 keras_model <- function(inputs = NULL, outputs = NULL, ...) {
-  # One tensor in a list is one tensor.
+  # A list of one tensor means this tensor.
   single <- function(x) {
     if (is.list(x) && !is.object(x) && length(x) == 1 && is.null(names(x))) {
       x[[1]]
@@ -40,8 +40,8 @@ keras_model_sequential <- function(input_shape = NULL, name = NULL, ...,
                                    layers = list()) {
   given <- check_all_named(given_arguments(), "keras_model_sequential")
   if (any(vapply(as_plain_list(input_shape), is_layer, NA))) {
-    stop("The first argument of keras_model_sequential() is the input's ",
-      "shape; found a layer. Write layers = list(...).",
+    stop("The first argument of keras_model_sequential() is a layer, expected ",
+      "the input's shape. For layers, write layers = list(...).",
       call. = FALSE
     )
   }
@@ -108,15 +108,16 @@ as_class_weight <- function(class_weight) {
   classes <- suppressWarnings(as.integer(names(class_weight)))
   if (length(classes) != length(class_weight) || anyNA(classes)) {
     found <- if (is.null(names(class_weight))) "none" else names(class_weight)
-    stop("class_weight must have the classes, counted from 0, as names, as in ",
-      "list(\"0\" = 1, \"1\" = 5); found names: ", toString(found), ".",
+    stop("class_weight must have the classes, counted from 0, as names, but ",
+      "its names are: ", toString(found), ". Write, for example, ",
+      "list(\"0\" = 1, \"1\" = 5).",
       call. = FALSE
     )
   }
   reticulate::py_dict(as.list(classes), unname(as.list(class_weight)))
 }
 
-# Arguments of fit(), evaluate() and predict() that are the same in all three.
+# Translates the arguments that fit(), evaluate() and predict() share.
 translate_run <- function(given, verbose) {
   data <- intersect(names(given), data_arguments)
   given[data] <- Map(as_model_data, given[data], data)
@@ -127,8 +128,8 @@ translate_run <- function(given, verbose) {
   whole <- intersect(names(given), whole_in_a_run)
   given[whole] <- lapply(given[whole], as_whole)
   if (!is.null(given$batch_size) && is_dataset(given$x)) {
-    stop("batch_size cannot be given with a dataset, which has its batches ",
-      "already; use the dataset's $batch().",
+    stop("batch_size cannot be given with a dataset, which has batches ",
+      "already. Leave it out, and use the dataset's $batch().",
       call. = FALSE
     )
   }
@@ -180,8 +181,8 @@ fit_model <- function(object, x = NULL, y = NULL, ..., batch_size = NULL,
                         default = "auto"
                       )) {
   if (isTRUE(view_metrics)) {
-    stop("view_metrics = TRUE draws in RStudio's viewer: keras3 has it, the ",
-      "companion's dialect does not. Leave it out, and plot the history.",
+    stop("view_metrics = TRUE, which draws in RStudio's viewer, needs keras3. ",
+      "Leave it out, and plot the history.",
       call. = FALSE
     )
   }
@@ -228,7 +229,8 @@ predict_on_batch <- function(object, x) {
   object$predict_on_batch(as_numpy(x, "x"))
 }
 
-# As in keras3, one number (the loss) is not a list of one.
+# As in keras3, a single number (the loss) is returned as a number, not as a
+# list of one.
 on_batch <- function(method, x, y, sample_weight, ...) {
   results <- method(
     as_numpy(x, "x"), as_numpy(y, "y"),
@@ -254,12 +256,12 @@ custom_metric <- function(name, metric_fn) {
   structure(metric_fn, py_function_name = name)
 }
 
-# ---- looking ----------------------------------------------------------------
+# ---- showing ----------------------------------------------------------------
 
 #' The summary table as text
 #'
-#' Keras prints it through Python, past R's output (`capture.output()` gets
-#' nothing), so the text is collected there and then printed by R.
+#' Keras prints the table from Python, where `capture.output()` of R cannot see
+#' it. So we collect the text in Python, and R prints it.
 #' @noRd
 format_model <- function(x, line_length = min(getOption("width"), 180),
                          positions = NULL, expand_nested = FALSE,
@@ -287,8 +289,8 @@ summary_model <- function(object, ...) {
 }
 
 plot_model <- function(x, ...) {
-  stop("A drawing of the model needs keras3 and pydot: keras3 has plot() for ",
-    "models. Here, use summary().",
+  stop("plot() of a model needs keras3 and pydot. Use draw_network() or ",
+    "summary() instead.",
     call. = FALSE
   )
 }
@@ -297,8 +299,8 @@ plot_model <- function(x, ...) {
 
 get_weights <- function(object, trainable = NA) {
   if (!is.logical(trainable) || length(trainable) != 1) {
-    stop("trainable must be TRUE, FALSE or NA (all weights); found ",
-      toString(trainable), ".",
+    stop("trainable is ", toString(trainable), ", expected TRUE, FALSE or NA ",
+      "(all weights).",
       call. = FALSE
     )
   }
@@ -330,7 +332,7 @@ unfreeze_weights <- function(object, from = NULL, to = NULL, which = NULL) {
   set_trainable(object, from, to, which, TRUE)
 }
 
-# As in keras3, the layers that are not chosen get the opposite.
+# As in keras3, the layers that are not chosen get the opposite value.
 set_trainable <- function(object, from, to, which, trainable) {
   if (is.null(from) && is.null(to) && is.null(which)) {
     object$trainable <- trainable
@@ -340,12 +342,12 @@ set_trainable <- function(object, from, to, which, trainable) {
     first <- if (is.null(from)) 1L else layer_position(object, from)
     end <- length(object$layers)
     last <- if (is.null(to)) end else layer_position(object, to)
-    # No seq(): what ends before it begins chooses nothing.
+    # Not seq(), which counts down if `last` is before `first`.
     seq_along(object$layers) >= first & seq_along(object$layers) <= last
   } else {
     seq_along(object$layers) %in% layer_position(object, which)
   }
-  # A model that is frozen as a whole would hide what its layers say.
+  # While a whole model is frozen, the values of its layers have no effect.
   object$trainable <- TRUE
   Map(
     function(layer, is_chosen) layer$trainable <- is_chosen == trainable,
@@ -354,10 +356,10 @@ set_trainable <- function(object, from, to, which, trainable) {
   invisible(object)
 }
 
-# Where in a model a layer stands that is given by its name, its number
-# (negative: from the end) or itself. Several by a vector of these, by TRUE
-# and FALSE, or by a function of a layer that says TRUE or FALSE; such a
-# function may be written as ~ .x$trainable.
+# The positions of layers in a model. A layer is given by its name, by its
+# number (a negative one counts from the end) or by the layer itself. Several
+# layers are given by a vector or list of these, by TRUE and FALSE, or by a
+# function that returns TRUE or FALSE for a layer, also written ~ .x$trainable.
 layer_position <- function(object, x) {
   layers <- object$layers
   names <- vapply(layers, function(layer) layer$name, "")
@@ -376,7 +378,7 @@ layer_position <- function(object, x) {
   }
   at <- if (is.character(x)) match(x, names) else as.integer(x)
   if (anyNA(at) || any(abs(at) > length(layers)) || any(at == 0L)) {
-    stop("No layer ", toString(x), " in this model; it has ",
+    stop("This model has no layer ", toString(x), ". Choose from ",
       toString(names), ".",
       call. = FALSE
     )
@@ -398,8 +400,8 @@ get_config <- function(object) {
 from_config <- function(config, custom_objects = NULL) {
   class <- attr(config, "__class__")
   if (is.null(class)) {
-    stop("from_config() takes what get_config() returned; found ",
-      class(config)[1], " without its class.",
+    stop("from_config() got an object of class ", class(config)[1], " that ",
+      "does not name its Keras class, expected the result of get_config().",
       call. = FALSE
     )
   }

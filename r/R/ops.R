@@ -1,16 +1,16 @@
-# op_*() and random_*(): keras.ops and keras.random, for tensors, variables and
-# R's arrays. Most are made from Keras's signatures, each when it is first
-# used; those that keras3 has in a way of its own are written out here.
+# op_*() and random_*(): the functions of keras.ops and keras.random, for
+# tensors, variables and R's arrays. Most are made from Keras's signatures when
+# they are first used. Those that differ in keras3 are written in this file.
 
 generated_operation <- function(name) {
   row <- describer()$describe_tensor_function(name)
   header <- str2lang(sprintf("function(%s) NULL", row$formals))
-  # A call of `function`, as parse() gives it to generated_functions().
+  # An unevaluated call of `function`, as in generated_functions().
   generated_function(row, header)
 }
 
-# On the search path as promises: describing all of them would take longer than
-# the rest of library(sidebyside).
+# These functions are promises on the search path. Making all of them at once
+# would take longer than the rest of library(sidebyside).
 promise_operations <- function(names, place) {
   lapply(names, function(name) {
     force(name)
@@ -55,11 +55,14 @@ as_tensor <- function(x, dtype = NULL, ..., name = NULL, shape = NULL) {
   tf <- tensorflow_module()
   if (is.character(dtype) && grepl("int", dtype, fixed = TRUE)) {
     if (anyNA(if (is.numeric(x)) x)) {
-      stop("NA cannot become a tensor of whole numbers.", call. = FALSE)
+      stop("x contains NA, which a tensor of whole numbers cannot hold. ",
+        "Remove or replace it, or choose a float type.",
+        call. = FALSE
+      )
     }
     x <- as_integers(x)
   }
-  # One double is as wide as several are.
+  # A single double gets the same type as a vector of doubles.
   x <- tf$convert_to_tensor(
     as_one_array(x),
     dtype = if (is.double(x)) "float64"
@@ -79,8 +82,8 @@ as_tensor <- function(x, dtype = NULL, ..., name = NULL, shape = NULL) {
   x
 }
 
-# A number that the type does not hold becomes its largest or smallest, not what
-# is left of its bits.
+# A number that is too large or too small for the type becomes the type's
+# largest or smallest number.
 cast <- function(x, type) {
   is_number <- function(type) type$is_floating || type$is_integer
   if (is_number(x$dtype) && is_number(type)) {
@@ -90,12 +93,12 @@ cast <- function(x, type) {
   }
 }
 
-# -1 where a shape says NA: whatever is left.
+# Replaces NA in a shape by -1, which means the size that is left over.
 as_full_shape <- function(sizes) {
   lapply(unclass(shape(sizes)), function(n) if (is.null(n)) -1L else n)
 }
 
-# The numbers from `start` to `end`, both of them, as in R.
+# The numbers from `start` to `end`, with both ends, as in R.
 op_arange <- function(start, end, step = 1L, dtype = NULL,
                       include_end = TRUE) {
   if (missing(end)) {
@@ -133,9 +136,9 @@ as_keras_shape <- function(sizes) {
   structure(as.list(sizes), class = "keras_shape")
 }
 
-# A list of sizes, NULL for any: of what is a size itself, of a tensor's or an
-# array's shape, or of several of these. A whole number that is a tensor is a
-# size: within a traced function that of the batch is known as nothing else.
+# A list of sizes, with NULL for any size. `x` is a size, a tensor or an array
+# (then its shape is taken), or a list of these. A whole number in a tensor is
+# also a size: in a traced function the batch size is known only as a tensor.
 sizes_of <- function(x) {
   if (inherits(x, "tensorflow.python.framework.tensor_shape.TensorShape")) {
     as.list(as_r(x$as_list()))
@@ -197,7 +200,7 @@ same_shape <- function(e1, e2) {
   switch(.Generic,
     `==` = same,
     `!=` = !same,
-    stop("Shapes are compared with == and !=; found ", .Generic, ".",
+    stop("Shapes cannot be used with ", .Generic, ", only with == and !=.",
       call. = FALSE
     )
   )
@@ -238,7 +241,7 @@ op_map <- function(xs, f) {
 
 # ---- positions --------------------------------------------------------------
 
-# A row for each position, counted from one.
+# Returns a row for each position; positions count from one.
 op_nonzero <- function(x) {
   ops <- keras_module()$ops
   found <- lapply(as_r(ops$nonzero(x)), ops$add, 1L)
@@ -256,8 +259,9 @@ op_top_k <- function(x, k, sorted = TRUE, zero_indexed = FALSE) {
 
 # ---- lists ------------------------------------------------------------------
 
-# list(a = 1, b = 2) and list(a = 3, b = 4) to list(a = list(1, 3),
-# b = list(2, 4)): by names where there are any, by position where not.
+# Turns list(a = 1, b = 2) and list(a = 3, b = 4) into list(a = list(1, 3),
+# b = list(2, 4)). Elements are matched by name, or by position if they have no
+# names.
 zip_lists <- function(...) {
   lists <- listed(...)
   if (length(lists) == 1) {
@@ -270,9 +274,9 @@ zip_lists <- function(...) {
     } else if (!is.null(names) && setequal(names(x), names)) {
       x[names]
     } else {
-      stop("The lists of zip_lists() must have the same names; found ",
-        toString(names), " and ", toString(names(x)), ". unname() them to go ",
-        "by position.",
+      stop("The lists of zip_lists() must have the same names, but one has ",
+        toString(names), " and another one has ", toString(names(x)), ". To ",
+        "match them by position, remove the names with unname().",
         call. = FALSE
       )
     }
@@ -282,7 +286,7 @@ zip_lists <- function(...) {
 
 # ---- registration -----------------------------------------------------------
 
-# Results with parts by name, which R has as lists.
+# Results of Python with named parts. In R they become lists.
 named_results <- list(
   tensorflow.python.ops.gen_linalg_ops.Qr = c("q", "r"),
   tensorflow.python.ops.gen_nn_ops.TopKV2 = c("values", "indices")

@@ -1,17 +1,19 @@
-#' A reader's own picture, made ready for a network
+#' Read a picture of your own for a network
 #'
-#' Transparent parts become white, what is not square gets white borders, and
-#' the picture is turned as the camera says. It is resized as
-#' `image_dataset_from_directory()` does it (bilinear, no antialiasing); one of
-#' more than 2,000 pixels a side is first made smaller, by means.
+#' Transparent parts become white, and a picture that is not square gets white
+#' borders. The picture is turned as its camera data say. Then it is resized as
+#' in `image_dataset_from_directory()` (bilinear, no antialiasing). If a side
+#' has more than 2,000 pixels, the picture is first made smaller by averaging.
 #'
-#' @param path JPEG, PNG, or any other format that Python's Pillow reads.
-#' @param size Side of the square, in pixels.
-#' @return An array of 1 by `size` by `size` by 3 (red, green, blue), values 0
-#'   to 255: a batch of one for `predict()`.
+#' @param path A character string, the path of a file. JPEG, PNG, and all other
+#'   formats that Python's Pillow can open are possible.
+#' @param size A whole number, the side of the square in pixels. The default is
+#'   the size that the fruit network of notebook 03 takes.
+#' @return An array with the dimensions 1 by `size` by `size` by 3 (red, green,
+#'   blue) and values from 0 to 255: a batch of one picture for `predict()`.
 #' @section Errors:
-#' If there is no file, or the file is no picture, is damaged, or has more than
-#' 8 bits a colour: a sentence with the path and what to do.
+#' If there is no such file, or if it is not a picture, is damaged, or has more
+#' than 8 bits for each colour. The message has the path and says what to do.
 #' @examples
 #' \dontrun{
 #' model |> predict(read_picture("my_fruit.jpg"))

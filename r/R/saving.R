@@ -1,10 +1,10 @@
-# Models on disk, in Keras's own format: what one language saves the other
-# loads.
+# Models on disk, in Keras's own format: each language can load what the other
+# one has saved.
 
 refuse_overwrite <- function(path, overwrite) {
   if (!overwrite && file.exists(path)) {
-    stop("The file ", path, " exists already. Give overwrite = TRUE to ",
-      "replace it, or another name.",
+    stop("The file ", path, " exists already. To replace it, use ",
+      "overwrite = TRUE; otherwise choose another name.",
       call. = FALSE
     )
   }
@@ -31,8 +31,8 @@ save_model <- function(model, filepath = NULL, overwrite = FALSE,
   }
 }
 
-# What Keras does not know by itself, by name; a class has one of its own, and a
-# function may.
+# Returns custom objects by name. A class has its own name; a function may have
+# one.
 as_custom_objects <- function(objects) {
   if (!length(objects)) {
     return(NULL)
@@ -51,8 +51,8 @@ as_named_object <- function(object, name) {
     object <- reticulate::r_to_py(object)
   }
   if (!is_python(object) && !nzchar(name)) {
-    stop("custom_objects have to be named, unless they are classes; found ",
-      class(object)[1], " without a name.",
+    stop("custom_objects contains a ", class(object)[1], " without a name. ",
+      "Everything but a class needs a name: list(name = object).",
       call. = FALSE
     )
   }
@@ -85,8 +85,8 @@ load_model <- function(model, custom_objects = NULL, compile = TRUE,
   } else {
     filepath <- path.expand(model)
     if (!file.exists(filepath)) {
-      stop("There is no file ", filepath, " to load a model from (working ",
-        "folder: ", getwd(), ").",
+      stop("There is no file ", filepath, ", so no model can be loaded. The ",
+        "working folder is ", getwd(), ".",
         call. = FALSE
       )
     }

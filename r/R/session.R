@@ -1,6 +1,6 @@
-# What the Python companion asks of R.
+# Functions that the Python companion calls.
 
-#' Versions as R sees them
+#' The versions of R and of its packages
 #' @noRd
 r_facts <- function() {
   version <- function(package) {
@@ -19,8 +19,8 @@ r_facts <- function() {
   )
 }
 
-# The session of a notebook: lines as wide as half a screen, figures that look
-# like Python's, help and other texts in the cell.
+# Prepares R for a notebook: lines for half a screen, figures that look like
+# Python's, and help and other texts as output of the cell.
 prepare_session <- function() {
   utils::rc.settings(ipck = TRUE, dots = FALSE)
   utils::rc.options(function.suffix = "", funarg.suffix = " = ")
@@ -28,14 +28,14 @@ prepare_session <- function() {
     width = 60,
     pager = show_files,
     browser = function(url) cat("Open in a browser:", url, "\n"),
-    pdfviewer = "echo", # a command: it says where the file is
+    pdfviewer = "echo", # a shell command: prints where the file is
     help_type = "text",
     keras.plot.history.smooth = FALSE,
     ggplot2.discrete.colour = list(other_colours),
     ggplot2.discrete.fill = list(other_colours)
   )
   help_as_wide_as_text()
-  # ggplot2 takes half a second to load, and is not in every notebook.
+  # Loading ggplot2 takes half a second, and not every notebook needs it.
   if (isNamespaceLoaded("ggplot2")) {
     set_theme()
   } else {
@@ -43,11 +43,11 @@ prepare_session <- function() {
   }
 }
 
-# R's pager: file.show() gives it the files that help() and others write.
+# R's pager. file.show() calls it with the files that help() and others write.
 show_files <- function(files, header, title, delete.file) { # nolint
   for (i in seq_along(files)) {
     lines <- readLines(files[i], warn = FALSE)
-    # Overstriking, which a terminal shows as underlined or bold.
+    # Remove overstriking, which a terminal shows as underlined or bold.
     writeLines(c(if (nzchar(header[i])) header[i], gsub(".\b", "", lines)))
   }
   if (delete.file) unlink(files)
@@ -70,13 +70,13 @@ refuse_to_quit <- function() {
   }
 }
 
-# A variable on its way to Python: a history as its metrics, all else as
-# reticulate translates it.
+# Sends a variable to Python. A history is sent as its metrics; reticulate
+# translates everything else.
 send_to_python <- function(name) {
   receive(name, metrics_of(get(name, envir = globalenv())))
 }
 
-# A variable on its way to compare(), with what reticulate's translation loses.
+# Sends a variable to compare(), with the information that reticulate loses.
 describe_to_python <- function(name) {
   receive(name, describe(get(name, envir = globalenv())))
 }
@@ -90,9 +90,9 @@ metrics_of <- function(x) {
   if (inherits(x, "keras_training_history")) x$metrics else x
 }
 
-# A value with its names and where it is missing: reticulate makes TRUE of a
-# logical NA, a number of an integer NA and "NA" of a text.
-# sidebyside.lesson.values reads this.
+# Describes a value with its names and the positions of NA. reticulate turns a
+# logical NA into True, an integer NA into a number, and a missing text into
+# "NA". sidebyside.lesson.values reads this description.
 describe <- function(x) {
   x <- metrics_of(x)
   if (is.null(x)) {
@@ -100,7 +100,7 @@ describe <- function(x) {
   } else if (is_python(x)) {
     list(kind = "python", values = x)
   } else if (inherits(x, c("integer64", "difftime"))) {
-    # Their numbers say nothing without the class.
+    # Without the class their numbers would have no meaning.
     list(kind = "other", class = class(x)[1])
   } else if (is.atomic(x) || inherits(x, "POSIXlt")) {
     describe_vector(x)
@@ -125,7 +125,7 @@ describe_vector <- function(x) {
   shape <- if (is.null(dim(x))) length(values) else dim(x)
   labels <- dimnames(x)
   marks <- names(x)
-  # An array of numbers without other attributes is not copied.
+  # Assigning attributes copies the array, so we do it only if necessary.
   if (!identical(attributes(values), list(dim = shape))) {
     attributes(values) <- list(dim = shape)
   }
@@ -142,12 +142,12 @@ describe_vector <- function(x) {
   )
 }
 
-# NaN is a number of both languages, and not missing.
+# NaN is a number in both languages and not a missing value.
 is_na <- function(x) {
   is.na(x) & !((is.double(x) || is.complex(x)) & is.nan(x))
 }
 
-# Not a vector: reticulate would make one name a text.
+# A list, because reticulate would turn a vector with one name into a string.
 as_names <- function(x) if (is.null(x)) FALSE else as.list(x)
 
 describe_list <- function(x) {
@@ -158,7 +158,7 @@ describe_list <- function(x) {
     all(vapply(items, is_plain_value, NA)) &&
     length(unique(vapply(items, typeof, ""))) == 1
   if (alone) {
-    # Each of a thousand numbers would cross by itself.
+    # One vector crosses to Python faster than a thousand single numbers.
     return(describe_vector(unlist(items)))
   }
   list(

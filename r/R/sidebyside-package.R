@@ -1,13 +1,13 @@
 #' sidebyside: R and Python side by side
 #'
-#' `library(sidebyside)` attaches keras3 when it is installed. Where it is
-#' not, the package answers keras3's calls itself (see [dialect()]). Either
-#' way the R cells of the notebooks run unchanged.
+#' `library(sidebyside)` attaches keras3 if it is installed. Otherwise this
+#' package supplies keras3's functions itself (see [dialect()]). The R cells of
+#' the notebooks run unchanged in both cases.
 #'
 #' @keywords internal
 #' @importFrom reticulate import
 "_PACKAGE"
 
-# What is found once and asked for often: the Keras module, the objects that
-# generated functions stand for, the attached dialect.
+# Objects that we look up once and use often: the Keras module, the Python
+# objects behind generated functions, and others.
 state <- new.env(parent = emptyenv())

@@ -1,11 +1,12 @@
-# Tensors that behave like R's arrays, as the R package tensorflow makes them.
+# Methods that make tensors behave like R's arrays, as the R package tensorflow
+# does.
 #
-# The methods are registered when the companion's dialect is attached
-# (`register_tensor_methods()`), and for the class that all of TensorFlow's
-# tensors and variables have. The package tensorflow puts a class of its own,
-# "tensorflow.tensor", before that one: where it is loaded, its methods answer.
+# They are registered when the companion's dialect is attached
+# (`register_tensor_methods()`), for the class that all tensors and variables of
+# TensorFlow have. If the package tensorflow is loaded, its own methods are
+# used, because it puts its class, "tensorflow.tensor", first.
 
-# R defines it in each method of a group.
+# R defines `.Generic` in each method of a group.
 utils::globalVariables(".Generic")
 
 tensor_class <- "tensorflow.python.types.core.Tensor"
@@ -18,8 +19,8 @@ tensorflow_module <- function() {
   state$tensorflow
 }
 
-# A function of TensorFlow ("math$tanh" is one of tf$math) or, for Keras's
-# symbolic tensors, of keras.ops; each is looked up once.
+# A function of TensorFlow ("math$tanh" is in tf$math) or, for Keras's symbolic
+# tensors, of keras.ops. Each is looked up only once.
 tensor_function <- function(name, symbolic = FALSE) {
   key <- paste(if (symbolic) "keras.ops" else "tensorflow", name)
   known <- state$objects[[key]]
@@ -41,12 +42,12 @@ is_symbolic <- function(x) {
   inherits(x, symbolic_class)
 }
 
-# What came from Python unconverted, because a module was imported so.
+# Converts an object that came from a module imported with convert = FALSE.
 as_r <- function(x) {
   if (is_python(x)) reticulate::py_to_r(x) else x
 }
 
-# Sizes of a shape as numbers, NA where any will do.
+# The sizes of a shape as numbers, with NA for any size.
 known_sizes <- function(shape) {
   vapply(
     as.list(shape),
@@ -69,7 +70,7 @@ tensor_length <- function(x) {
   if (is.null(count)) NA_integer_ else as.integer(count)
 }
 
-# Python writes a shape of one number as (3,).
+# Python prints a shape of one number as (3,).
 without_comma <- function(text) {
   gsub("shape=\\((None|[0-9]+),\\), dtype=", "shape=(\\1), dtype=", text)
 }
@@ -87,7 +88,7 @@ tensor_str <- function(object, ...) {
 
 # ---- from a tensor to R -----------------------------------------------------
 
-# Text is bytes in TensorFlow.
+# TensorFlow stores text as bytes.
 is_text <- function(x) {
   identical(type_name(x), "string")
 }
@@ -119,7 +120,7 @@ tensor_as_vector <- function(x, mode = "any") {
   as.vector(as.array(x), mode)
 }
 
-# Whole numbers are colours up to the largest of their type, others up to one.
+# Brightest is the largest number of the type for whole numbers, else 1.
 tensor_as_raster <- function(x, max = NULL, ...) {
   if (is.null(max)) {
     max <- if (as_r(x$dtype$is_integer)) as_r(x$dtype$max) else 1
@@ -129,7 +130,8 @@ tensor_as_raster <- function(x, max = NULL, ...) {
 
 # ---- arithmetic -------------------------------------------------------------
 
-# R's operator, TensorFlow's function, and Keras's where it has another name.
+# For each operator of R: TensorFlow's function, and Keras's if its name is
+# another one.
 tensor_operators <- list(
   `+` = "add",
   `-` = "subtract",
@@ -178,15 +180,16 @@ as_truth <- function(x, symbolic) {
   tensor_function("cast", symbolic)(x, "bool")
 }
 
-# An R value beside a tensor takes the tensor's type, so that `x + 1` is
-# whatever x is. The package tensorflow would cut 0.5 to 0 for whole numbers.
+# An R value gets the type of the tensor that it is combined with, so `x + 1`
+# has the type of x. (The package tensorflow turns 0.5 into 0 if the tensor has
+# whole numbers.)
 as_operand <- function(x, other) {
   if (is_python(x) || is.null(x) || !is_python(other)) {
     return(x)
   }
   type <- type_name(other)
   if (is_symbolic(other) && is.double(x) && !grepl("float", type)) {
-    # As Keras does it: whole numbers and a real one are real.
+    # As in Keras: whole numbers combined with a fraction become fractions.
     return(as_vector_data(x))
   }
   x <- as_one_array(as_stored(x, type))
@@ -199,14 +202,14 @@ as_operand <- function(x, other) {
   }
 }
 
-# R's numbers in the way that R stores what the type holds.
+# Stores R's numbers as integers or doubles, whichever suits the tensor's type.
 as_stored <- function(x, type) {
   whole <- grepl("^u?int", type)
   if (whole && is.double(x)) {
     if (!is_whole(x)) {
-      stop("The tensor's type is ", type, ", and ",
-        toString(utils::head(as.vector(x), 3)), " is no whole number ",
-        "up to ", .Machine$integer.max, ". Turn the tensor into floats first: ",
+      stop("The tensor's type is ", type, ", but ",
+        toString(utils::head(as.vector(x), 3)), " is not a whole number ",
+        "up to ", .Machine$integer.max, ". Convert the tensor first: ",
         "op_cast(x, \"float32\").",
         call. = FALSE
       )
@@ -218,7 +221,7 @@ as_stored <- function(x, type) {
   x
 }
 
-# TensorFlow's type is an object with a name, Keras's is the name.
+# The type is an object with a name in TensorFlow, and a string in Keras.
 type_name <- function(x) {
   type <- as_r(x$dtype)
   if (is.character(type)) type else as_r(type$name)
@@ -230,8 +233,8 @@ tensor_matmul <- function(x, y) {
   tensor_function("matmul", symbolic = TRUE)(x, y)
 }
 
-# Before R 4.3 `%*%` knows no S3 methods. There the dialect has this one, which
-# is R's own for everything that is no tensor.
+# Before R 4.3, `%*%` has no S3 methods. There the dialect masks it by this
+# function, which calls R's own `%*%` for everything but tensors.
 matmul_before_r_4_3 <- function(x, y) {
   if (is_python(x) || is_python(y)) {
     tensor_matmul(x, y)
@@ -242,8 +245,8 @@ matmul_before_r_4_3 <- function(x, y) {
 
 # ---- mathematics ------------------------------------------------------------
 
-# Where it takes more than TensorFlow's function of the same name. NULL:
-# TensorFlow has nothing like it.
+# Functions that need more than TensorFlow's function of the same name. NULL
+# means that TensorFlow has no such function.
 tensor_mathematics <- list(
   ceiling = function(x) tensor_function("math$ceil")(x),
   cospi = function(x) tensor_function("cos")(times_pi(x)),
@@ -267,8 +270,8 @@ tensor_math <- function(x, ...) {
   }
   f <- tensor_mathematics[[.Generic]]
   if (is.null(f)) {
-    stop("TensorFlow has nothing like R's ", .Generic, "(); turn the tensor ",
-      "into an array first: ", .Generic, "(as.array(x)).",
+    stop("TensorFlow has no function like R's ", .Generic, "(). Convert the ",
+      "tensor to an array first: ", .Generic, "(as.array(x)).",
       call. = FALSE
     )
   }
@@ -283,7 +286,8 @@ times_pi <- function(x) {
 tensor_round <- function(x, digits) {
   if (digits != 0) {
     stop("TensorFlow's round only supports rounding to integers; found ",
-      "digits = ", digits, ". In R: round(as.array(x), digits).",
+      "digits = ", digits, ". Convert the tensor to an array first: ",
+      "round(as.array(x), ", digits, ").",
       call. = FALSE
     )
   }
@@ -303,7 +307,7 @@ tensor_test <- function(name) {
   function(x) tensor_function(paste0("math$", name))(x)
 }
 
-# ---- what becomes of many numbers -------------------------------------------
+# ---- sums and other reductions ----------------------------------------------
 
 tensor_reduce <- function(generic, x, axis, keepdims) {
   tensor_function(paste0("reduce_", generic))(
@@ -314,7 +318,7 @@ tensor_reduce <- function(generic, x, axis, keepdims) {
 
 warn_of_na <- function(na_rm) {
   if (!isFALSE(na_rm)) {
-    warning("Tensors know no NA: na.rm is ignored.", call. = FALSE)
+    warning("Tensors have no NA, so na.rm is ignored.", call. = FALSE)
   }
 }
 
@@ -323,8 +327,8 @@ tensor_summary <- function(x, ..., axis = NULL, keepdims = FALSE,
   warn_of_na(na.rm)
   others <- list(...)
   if (length(others) && !(is.null(axis) && isFALSE(keepdims))) {
-    stop("axis and keepdims are for one tensor; found ", length(others) + 1,
-      ".",
+    stop("axis and keepdims need a single tensor, but there are ",
+      length(others) + 1, ". Call the function for one tensor at a time.",
       call. = FALSE
     )
   }
@@ -346,7 +350,7 @@ tensor_mean <- function(x, ..., axis = NULL, keepdims = FALSE,
                         na.rm = FALSE) { # nolint: object_name_linter.
   warn_of_na(na.rm)
   if (...length()) {
-    stop("mean() of a tensor takes axis and keepdims; found ",
+    stop("mean() of a tensor has only the arguments axis and keepdims; found ",
       toString(ifelse(
         nzchar(names_or_blank(list(...))), names(list(...)),
         "an argument without a name"
@@ -359,7 +363,7 @@ tensor_mean <- function(x, ..., axis = NULL, keepdims = FALSE,
 
 # ---- shape ------------------------------------------------------------------
 
-# As in keras3, whatever the number of dimensions.
+# As in keras3, for any number of dimensions.
 tensor_t <- function(x) {
   tensorflow_module()$transpose(x)
 }
@@ -370,8 +374,8 @@ tensor_aperm <- function(a, perm = NULL, ...) {
   )
 }
 
-# Rows or columns, of tensors and of what R has beside them. A vector is a row
-# for rbind() and a column for cbind(), as in R.
+# rbind() and cbind() of tensors and R's values. As in R, a vector is a row for
+# rbind() and a column for cbind().
 tensor_bind <- function(axis) {
   function(..., deparse.level = 0) { # nolint: object_name_linter.
     tf <- tensorflow_module()
@@ -416,11 +420,11 @@ register_tensor_methods <- function() {
   )
   registerS3method("Ops", symbolic_class, tensor_ops, baseenv())
   registerS3method("[", symbolic_class, symbolic_extract, baseenv())
-  # R asks for lengths in many places, and this one is not known.
+  # R asks for the length in many places; a symbolic tensor's is not known.
   registerS3method(
     "length", symbolic_class, function(x) NA_integer_, baseenv()
   )
-  # Keras's variables on other backends than TensorFlow's.
+  # Keras's variables on backends other than TensorFlow.
   variable <- "keras.src.backend.common.variables.Variable"
   for (generic in c("as.array", "as.double", "as.integer")) {
     registerS3method(generic, variable, base[[generic]], baseenv())

@@ -1,4 +1,4 @@
-# keras3's small helpers.
+# Small utility functions of keras3.
 
 set_random_seed <- function(seed) {
   seed <- as.integer(seed)
@@ -16,9 +16,9 @@ to_categorical <- function(x, num_classes = NULL) {
   keras_module()$utils$to_categorical(x, as_whole(num_classes))
 }
 
-# reticulate's function of this name sends the array to NumPy and back, with
-# three copies on the way, which R does not know of and keeps for long. R's own
-# aperm() turns the order of an array's elements round, which is all it takes.
+# reticulate's function of this name sends the array to NumPy and back. This
+# makes three copies, and R keeps them long, because it does not know of them.
+# R's own aperm() can reverse the order of an array's elements.
 array_reshape <- function(x, dim, order = c("C", "F")) {
   order <- match.arg(order)
   if (is_python(x)) {
@@ -32,15 +32,16 @@ array_reshape <- function(x, dim, order = c("C", "F")) {
   if (prod(to) != length(x)) {
     stop("An array of ", paste(from, collapse = " x "), " (", length(x),
       " values) cannot be reshaped to ", paste(unlist(dim), collapse = " x "),
-      ".",
+      ". Choose dimensions whose product is ", length(x), ".",
       call. = FALSE
     )
   }
   if (order == "F") {
     return(array(x, to))
   }
-  # Rows first means: the dimensions in reverse, read by R. A first dimension
-  # that stays (the samples) can stay where it is, which saves a copy.
+  # Reading rows first is the same as reversing the dimensions and reading as R
+  # does. If the first dimension (the samples) does not change, it can stay
+  # where it is, which saves a copy.
   fixed <- if (length(from) > 1 && length(to) > 1 && from[1] == to[1]) 1L
   turned <- function(n) c(fixed, rev(seq_len(n)[seq_len(n) > length(fixed)]))
   if (length(from) > 1) {
@@ -63,8 +64,8 @@ reset_state <- function(object) {
   invisible(object)
 }
 
-# A layer that prepares data (layer_text_vectorization(),
-# layer_normalization(), ...) first looks at the data it is for.
+# Layers that prepare data, such as layer_text_vectorization() or
+# layer_normalization(), first learn from the data.
 adapt <- function(object, data, ..., batch_size = NULL, steps = NULL) {
   options <- given_arguments(but = c("object", "data"))
   do.call(object$adapt, c(list(as_numpy(data)), as_whole(options)))
@@ -80,13 +81,13 @@ set_vocabulary <- function(object, vocabulary, idf_weights = NULL, ...) {
   invisible(object)
 }
 
-# Each application wants its pictures in another form. Which one a model is, is
-# kept as an attribute, as in keras3.
+# Each application needs its pictures in another form. As in keras3, an
+# attribute of the model holds the application.
 application_preprocess_inputs <- function(model, x, ..., data_format = NULL) {
   path <- attr(model, "application")
   if (is.null(path)) {
-    stop("The model was not made by one of the functions application_...(). ",
-      "Only those say how their inputs are prepared.",
+    stop("The model was not made by a function application_...(), so it is ",
+      "not known how to prepare its inputs. Call that function again.",
       call. = FALSE
     )
   }
@@ -103,7 +104,8 @@ imagenet_preprocess_input <- function(x, data_format = NULL, mode = "caffe") {
   utils$preprocess_input(as_pixels(x), data_format = data_format, mode = mode)
 }
 
-# Keras works in place, which an array of R does not allow; so a copy is given.
+# Keras changes the array in place, but R's arrays are read-only in Python. So
+# we pass a copy.
 as_pixels <- function(x, type = NULL) {
   if (is_python(x) && !inherits(x, "numpy.ndarray")) {
     return(x)

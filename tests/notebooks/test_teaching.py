@@ -82,7 +82,7 @@ def test_the_links_are_those_of_the_book(monkeypatch):
         repository_url="https://github.com/NAME/REPOSITORY",
         jupyterhub_url="https://HUB",
     )
-    env = SimpleNamespace(doc2path=lambda name: f"{name}.ipynb")
+    env = SimpleNamespace(doc2path=lambda name: ROOT / f"{name}.ipynb")
     context = {}
     app = SimpleNamespace(config=config, env=env)
     conf["add_links"](app, "notebooks/00_start_here", "", context, object())

@@ -124,7 +124,7 @@ def post_build(tmp_path):
 def test_a_build_without_trouble_prepares_everything(post_build, tmp_path):
     result, calls = post_build()
     assert result.returncode == 0, result.stderr
-    assert "keras3 answers in the R cells" in result.stdout
+    assert "The R cells use keras3" in result.stdout
     assert calls[0] == "python3 tools/setup.py"
     assert "python -m sidebyside.data.fetch" in calls
     assert any("fruits_directory()" in call for call in calls)
@@ -142,8 +142,8 @@ def test_without_keras3_the_build_goes_on_and_says_so(post_build, fails):
         "keras3 could not be installed from https://packagemanager.posit.co/cran/"
         in result.stdout
     )
-    assert "the companion's own dialect answers" in result.stdout
-    assert "keras3 answers in the R cells" not in result.stdout
+    assert "use the companion's own dialect" in result.stdout
+    assert "The R cells use keras3" not in result.stdout
     removal = next(i for i, call in enumerate(calls) if "remove.packages" in call)
     assert "python -m sidebyside.data.fetch" in calls[removal:]
 

@@ -100,12 +100,35 @@ def test_it_says_what_a_first_set_up_takes_as_set_up_itself_does():
     assert FIRST_SET_UP in " ".join(README.split())
 
 
+def test_the_release_it_names_is_that_of_set_up():
+    """TensorFlow's, for notebooks outside the project's environment."""
+    [named] = re.findall(r"tensorflow==[\d.]+", README)
+    assert named in (ROOT / "requirements.in").read_text(encoding="utf-8")
+
+
 def test_the_commands_it_names_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^(\w+):.*##", makefile, re.MULTILINE))
     named = set(re.findall(r"`make (\w+)|^make (\w+)", README, re.MULTILINE))
     named = {target for pair in named for target in pair if target}
     assert {"lab", "run", "timings", "fruits"} <= named <= targets
+
+
+LINK = re.compile(r"\]\(([\w./-]+\.(?:md|ipynb))")
+
+
+def links_of(page):
+    text = readme.modules.text_of(page) if page.suffix == ".ipynb" else page.read_text()
+    return {(page.parent / link).resolve() for link in LINK.findall(text)}
+
+
+def test_every_page_of_the_notebooks_can_be_reached_from_the_readme():
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        page = new.pop()
+        reached.add(page)
+        new |= links_of(page) - reached
+    assert set((ROOT / "notebooks").glob("*.md")) <= reached
 
 
 # --- other measurements, another text
@@ -156,7 +179,7 @@ def test_without_a_control_the_table_says_so(tmp_path):
 
 def test_the_machine_and_the_time_are_those_of_the_campaign(tmp_path):
     folder = reference(tmp_path)
-    assert "all runs together" not in readme.timings([folder])
+    assert "for all runs" not in readme.timings([folder])
     end = {"complete": True, "overhead": {"seconds": 200.0, "share": 0.1}}
     (folder / "end.json").write_text(json.dumps(end), encoding="utf-8")
     machine = {"id": "m", "cpu": {"name": "A processor", "usable": 8}}
@@ -165,9 +188,9 @@ def test_the_machine_and_the_time_are_those_of_the_campaign(tmp_path):
     before, _, after = (folder / "runs.csv").read_text("utf-8").rpartition("2026-11-22")
     (folder / "runs.csv").write_text(f"{before}2026-11-23{after}", encoding="utf-8")
     text = readme.timings([folder])
-    assert text.endswith("one: 4 epochs, all runs together took 3 minutes.")
+    assert text.endswith("one, 4 epochs in each run and 3 minutes for all runs.")
     assert "/reference-one/runs.csv): A processor, 8 cores" in text
-    assert ", 22 November 2026. How much: " in text
+    assert ", 22 November 2026. " in text
 
 
 # --- the minutes

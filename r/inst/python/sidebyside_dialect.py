@@ -1,14 +1,13 @@
-"""What the R companion needs to know of the Keras that is installed.
+"""Describes the installed Keras for the R companion.
 
-`describe()` walks Keras's public modules and returns, for every class and
-function that has a place in keras3's vocabulary, its R name and its R
-arguments. The R side (`R/generate.R`) turns each row into an R function, so
-the dialect always has the layers, losses, ... of the Keras at hand, and
-nothing is typed out twice.
+`describe()` walks through Keras's public modules. For each class and function
+that keras3 has in R, it returns the R name and the R arguments. `R/generate.R`
+turns each row into an R function. So the dialect always has the layers, losses
+and so on of the installed Keras, and nothing is written twice.
 
-The conventions are keras3's (https://keras3.posit.co/reference/): snake case
-with a prefix for the family, `object` first where a layer can be piped,
-one-based axes, NULL for None.
+The conventions are keras3's (https://keras3.posit.co/reference/): names in snake
+case with a prefix for the family, `object` as the first argument of layers, axes
+that count from one, and NULL for None.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ import weakref
 
 import numpy as np
 
-# Bytes that TensorFlow's memory has to start at a multiple of
+# Addresses of TensorFlow's memory are multiples of this number of bytes
 # (EIGEN_MAX_ALIGN_BYTES with AVX-512).
 _ALIGNMENT = 64
 
-# Names that snake case alone does not give. Left: family and Python name,
-# right: what keras3 calls it. None: keras3 has no such function.
+# Names that do not follow from snake case. Left: family and Python name. Right:
+# keras3's name, or None if keras3 has no such function.
 _EXCEPTIONS = {
     ("layer", "ELU"): "activation_elu",
     ("layer", "LeakyReLU"): "activation_leaky_relu",
@@ -74,7 +73,7 @@ _EXCEPTIONS = {
     ("learning_rate_schedule", "LearningRateSchedule"): None,
 }
 
-# Functions of keras.utils that keras3 has under their own names.
+# Functions of keras.utils that have the same name in keras3.
 _UTILITIES = (
     "audio_dataset_from_directory",
     "clear_session",
@@ -88,7 +87,7 @@ _UTILITIES = (
     "timeseries_dataset_from_array",
 )
 
-# And under names of its own.
+# Functions of keras.utils that have another name in keras3.
 _RENAMED_UTILITIES = {
     "image_array_save": "save_img",
     "image_from_array": "array_to_img",
@@ -96,8 +95,8 @@ _RENAMED_UTILITIES = {
     "image_to_array": "img_to_array",
 }
 
-# Where keras3's order of two arguments is not Python's: the first of each
-# pair comes before the second.
+# Arguments whose order in keras3 differs from Python's: the first one of each
+# pair comes before the second one.
 _BEFORE = {
     "layer_conv_3d_transpose": ("output_padding", "data_format"),
     "layer_integer_lookup": ("name", "salt"),
@@ -105,11 +104,11 @@ _BEFORE = {
     "image_array_save": ("x", "path"),
 }
 
-# Arguments that every optimizer has and keras3 puts after `...`.
+# Arguments of all optimizers that keras3 puts after `...`.
 _AFTER_DOTS = ("loss_scale_factor", "gradient_accumulation_steps")
 
-# Arguments that Keras has put between older ones since keras3 wrote them down.
-# Those keep their places.
+# Arguments that Keras has inserted between older ones since keras3 was written.
+# In R the older ones keep their places.
 _NEWER = (
     "renorm",
     "renorm_clipping",
@@ -125,14 +124,14 @@ _NEWER = (
 # Optimizers whose arguments keras3 leaves in Python's order.
 _PYTHONS_ORDER = ("Lamb", "Muon")
 
-# keras.ops.image and keras.random: what keras3 calls it.
+# keras3's names for functions of keras.ops.image and keras.random.
 _OP_IMAGE = {"crop_images": "crop", "pad_images": "pad"}
 _RANDOM = {"randint": "integer", "SeedGenerator": "seed_generator"}
 
-# R words that cannot be argument names, and what keras3 writes instead.
+# Reserved words of R, which cannot be argument names, and keras3's replacements.
 _R_ARGUMENT = {"function": "f"}
 
-# What every module of Keras has beside its members.
+# Names in every module of Keras that are not members.
 _GENERAL = ("deserialize", "get", "serialize")
 
 _REQUIRED = inspect.Parameter.empty
@@ -175,19 +174,23 @@ def _r_value(value: object, *, one_based: bool = False) -> str:
     if isinstance(value, (list, tuple)):
         inner = ", ".join(_r_value(v, one_based=one_based) for v in value)
         return f"list({inner})"
-    # An object made by Keras. R only shows it: it is never sent.
+    # An object made by Keras. R only prints it and never sends it to Python.
     return "NULL"
 
 
 def _kind(name: str, default: object) -> str:
-    """How an R value for this argument has to be translated.
+    """How to translate an R value for this argument.
 
-    `axis`: one-based in R. `sequences`: a list of vectors, though R's numbers
-    and vectors are alike. `rows`: an array, in Keras's own type. `shape`:
-    becomes a tuple, NA is None. `float`: stays as it is. `counted`: a function
-    of the number of an epoch or a batch, from one in R. `number`: R writes 32
-    for Python's 32 and for its 32.0, and `whole_arguments()` says which of
-    them is meant.
+    - `axis`: counts from one in R.
+    - `sequences`: a list of vectors. (R does not distinguish a number from a
+      vector of one number.)
+    - `rows`: an array in Keras's own type.
+    - `shape`: becomes a tuple; NA becomes None.
+    - `float`: stays as it is.
+    - `counted`: a function of the number of an epoch or a batch, which counts
+      from one in R.
+    - `number`: R writes 32 for both 32 and 32.0 of Python; `whole_arguments()`
+      says which one is needed.
     """
     if name in ("axis", "axes", "shared_axes"):
         return "axis"
@@ -205,12 +208,12 @@ def _kind(name: str, default: object) -> str:
     return "number"
 
 
-# Where a docstring begins to describe an argument.
+# The beginning of an argument's description in a docstring.
 _DESCRIBED = re.compile(r"^ *[`*]*(\w+(?:, ?\w+)*)[`*]* ?: +(\S.*)", re.M)
 _SAYS_WHOLE = re.compile(r"\b(int|integer)s?\b", re.I)
 _SAYS_REAL = re.compile(r"\b(floats?|floating|scalar)\b", re.I)
 
-# Counts, sizes and positions, where Keras's docstring says no type.
+# Counts, sizes and positions for which Keras's docstring has no type.
 _SOUNDS_WHOLE = re.compile(
     r"""(num|max|top|ignore|lora)_(?!freq|value)\w+
     | salt | mask_value | boundaries | vocabulary | ngrams | sampling_rate
@@ -222,10 +225,10 @@ _SOUNDS_WHOLE = re.compile(
 
 @functools.cache
 def whole_arguments(path: str, names: tuple[str, ...]) -> list[str]:
-    """Which of a function's arguments take 32, and not 32.0.
+    """Which arguments of a function need 32 and not 32.0.
 
-    Asked when a whole number is given: to read all of Keras's docstrings takes
-    longer than the rest of `library(sidebyside)`.
+    Called only when a whole number is given, because reading all of Keras's
+    docstrings takes longer than the rest of `library(sidebyside)`.
     """
     module_name, _, name = path.rpartition(".")
     target = getattr(importlib.import_module(module_name), name)
@@ -244,7 +247,7 @@ def whole_arguments(path: str, names: tuple[str, ...]) -> list[str]:
 
 def _is_whole(name: str, words: str, parameter) -> bool:
     if name in ("left_size", "right_size"):
-        # A number of samples, or a fraction.
+        # Either a number of samples or a fraction.
         return True
     if name == "value_range" or _SAYS_REAL.search(words):
         return False
@@ -280,8 +283,8 @@ def _takes_more(target: object) -> bool:
 def _row(name, style, path, arguments, lead=(), dots="end", function=""):
     """One function of the dialect, in a form that R can read.
 
-    `dots` says where `...` stands: "end", "start" (right after `lead`), ""
-    for nowhere, or the name of the argument that follows it.
+    `dots` is the place of `...`: "end", "start" (right after `lead`), "" for
+    none, or the name of the argument that follows it.
     """
     newer = () if name.startswith("op_") else _NEWER
     arguments = sorted(arguments, key=lambda row: row[0] in newer)
@@ -308,7 +311,7 @@ def _row(name, style, path, arguments, lead=(), dots="end", function=""):
 
 
 def _members(module_name: str, *, aliases: bool = False):
-    """Public names of a module; without aliases, each object only once."""
+    """The public names of a module. Without aliases, each object occurs once."""
     module = importlib.import_module(module_name)
     for name in sorted(dir(module)):
         member = getattr(module, name)
@@ -375,7 +378,7 @@ def _activations():
         if inspect.isfunction(member) and r_name and name not in _GENERAL:
             path = f"{module_name}.{name}"
             arguments = [
-                # Data: R's doubles are fractions here, whatever their value.
+                # These are data: R's doubles stay fractions, even whole ones.
                 (*row[:3], "float") if row[0] == "x" else row
                 for row in _arguments(member)
             ]
@@ -383,10 +386,10 @@ def _activations():
 
 
 def _measures(family: str, module_name: str):
-    """Losses and metrics: a class, and often a function of the same name.
+    """Losses and metrics: a class and often also a function of the same name.
 
-    keras3 joins the two: called with `y_true` and `y_pred` the R function
-    computes, called without it makes the object that `compile()` takes.
+    keras3 has one R function for both. With `y_true` and `y_pred` it computes the
+    value; without them it makes the object for `compile()`.
     """
     functions, classes = {}, {}
     for name, member in _members(module_name):
@@ -451,7 +454,7 @@ def _utilities():
 
 
 def _datasets():
-    """keras3 adds `convert`: whether R arrays or NumPy's are wanted."""
+    """keras3 adds `convert`: return R's arrays or NumPy's?"""
     convert = ("convert", "convert", "TRUE", "number")
     for name in dir(importlib.import_module("keras.datasets")):
         path = f"keras.datasets.{name}"
@@ -465,7 +468,7 @@ def _datasets():
 def _word_index(name: str, path: str):
     if find := getattr(importlib.import_module(path), "get_word_index", None):
         r_name, path = f"dataset_{name}_word_index", f"{path}.get_word_index"
-        # Keras's file was a pickle once, and keras3 still names it so for Reuters.
+        # Keras's file used to be a pickle; keras3 still has that name for Reuters.
         default = {"reuters": "'reuters_word_index.pkl'"}
         ((r_path, py_path, json, kind),) = _arguments(find)
         arguments = [(r_path, py_path, default.get(name, json), kind)]
@@ -473,7 +476,7 @@ def _word_index(name: str, path: str):
 
 
 def describe() -> list[dict]:
-    """One row for each function of the dialect that Keras's classes give."""
+    """One row for each function of the dialect that is made from a Keras class."""
     rows = [*_layers(), *_activations(), *_applications()]
     for family in (
         "optimizer",
@@ -497,18 +500,18 @@ _TENSOR_MODULES = (
     ("keras.random", "random_", _RANDOM),
 )
 
-# Names under which keras.ops has something twice, and keras3 both.
+# Second names in keras.ops that keras3 also has.
 _TWICE = {
     "op_hard_swish": "keras.ops.hard_swish",
     "op_pmax": "keras.ops.maximum",
     "op_pmin": "keras.ops.minimum",
 }
 
-# What keras3 makes of the arguments of its tensor functions. Positions count
-# from one (but 0 may stand for a mask); whole numbers are integers; vectors are
-# arrays of one dimension, of R's doubles (`array`) or of Keras's floats (`data`:
-# keras3 sends a list, which becomes that, but not all of Keras's functions take
-# lists). All else goes as reticulate translates it.
+# How the arguments of tensor functions are translated, as in keras3. Positions
+# count from one (but 0 may mean a mask). Whole numbers become integers. Vectors
+# become arrays of one dimension, with R's doubles (`array`) or with Keras's floats
+# (`data`). For the latter keras3 sends a list, but not all of Keras's functions
+# accept lists. reticulate translates everything else.
 _TENSOR_KINDS = {
     "axis": "axis axes axis1 axis2 source destination",
     "shape": "shape noise_shape",
@@ -529,7 +532,7 @@ _KIND_OF = {
     name: kind for kind, names in _TENSOR_KINDS.items() for name in names.split()
 }
 
-# The same, where a function has an argument of a common name.
+# The same for single functions in which an argument differs from the rule above.
 _KIND_IN = {
     ("op_one_hot", "x"): "index",
     ("op_take", "indices"): "index",
@@ -581,8 +584,8 @@ _KIND_IN = {
     },
 }
 
-# Functions that return or take positions: R counts them from one, unless the
-# caller says `zero_indexed = TRUE`.
+# Functions that return or take positions. R counts them from one, unless the
+# caller gives `zero_indexed = TRUE`.
 _ZERO_INDEXED = {
     "op_argmax": "result",
     "op_argmin": "result",
@@ -619,10 +622,10 @@ def python_paths() -> dict[str, str]:
 
 
 def describe_tensor_function(r_name: str) -> dict:
-    """The row of one of these, in the form of `describe()`.
+    """The row of a tensor function, in the form of `describe()`.
 
-    There are more than three hundred, and a reader uses a few: each is
-    described when it is first asked for.
+    There are more than three hundred, and a reader uses a few. So each one is
+    described when it is first used.
     """
     path = _tensor_paths()[r_name]
     module_name, _, name = path.rpartition(".")
@@ -644,17 +647,17 @@ def describe_tensor_function(r_name: str) -> dict:
 
 
 def as_list(values) -> list:
-    """Named tuples of a backend, which R does not know, as a list."""
+    """A backend's named tuple as a list, because R does not know named tuples."""
     return list(values)
 
 
 def in_rows(value: object, float_type: str) -> object:
     """R's data in the order and the type that Keras computes with.
 
-    R keeps an array column by column and every number in 64 bits; what
-    arrives here is a view of R's memory. Floats become `float_type`, whole
-    numbers stay whole, and both are written row by row, once. Containers are
-    gone through, everything else passes.
+    R stores an array column by column, and fractions in 64 bits. `value` is a view
+    of R's memory, or contains such views. Floats become `float_type`, whole numbers stay whole, and
+    both are written row by row. The elements of lists, tuples and dictionaries
+    are converted one by one; other objects stay as they are.
     """
     if isinstance(value, dict):
         return {k: in_rows(v, float_type) for k, v in value.items()}
@@ -669,12 +672,12 @@ def in_rows(value: object, float_type: str) -> object:
 
 
 def dense(value: object, float_type: str) -> np.ndarray:
-    """All numbers of SciPy's sparse matrix, as which R's sparse ones arrive."""
+    """A dense array with all numbers of a sparse matrix (R's arrive as SciPy's)."""
     return value.astype(float_type).toarray(order="C")
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An empty array that TensorFlow can use as it lies in memory."""
+    """An empty array whose memory TensorFlow can use without a copy."""
     size = int(np.prod(shape)) * dtype.itemsize
     room = np.empty(size + _ALIGNMENT, np.uint8)
     start = -room.ctypes.data % _ALIGNMENT
@@ -682,11 +685,11 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def _in_keras(value: object, float_type: str) -> object:
-    """Like `in_rows()`, but tensors of Keras's backend.
+    """Like `in_rows()`, but returns tensors of Keras's backend.
 
-    Given NumPy's arrays, TensorFlow copies them into memory of its own, which
-    it never gives back. By DLPack it takes ours as it is, which is why that
-    has to be aligned.
+    TensorFlow copies NumPy's arrays into its own memory, which it never gives
+    back. With DLPack it uses our memory directly; for this, the memory has to be
+    aligned.
     """
     import keras
 
@@ -707,11 +710,11 @@ def _is_data(value: object) -> bool:
 
 
 def _hold_back(data: dict, others: dict) -> tuple[dict, dict]:
-    """Do what `validation_split` asks for on views of R's memory.
+    """Apply `validation_split` to views of R's memory.
 
-    As Keras does it (`train_validation_split()`): the last part of the
-    samples, before any shuffling. Keras would copy both parts. What is not
-    all arrays, or leaves one part empty, is left to Keras.
+    As in Keras (`train_validation_split()`), the validation data are the last
+    samples, before any shuffling. Keras would copy both parts. If the data are
+    not all arrays, or if one part would be empty, we leave the split to Keras.
     """
     fraction = others.get("validation_split") or 0
     samples = {len(v) for v in data.values() if _is_data(v) and v.ndim}
@@ -732,8 +735,8 @@ def _hold_back(data: dict, others: dict) -> tuple[dict, dict]:
 def call_with_data(method, data: dict, others: dict, float_type: str):
     """Call fit(), evaluate() or predict() of a model with data from R.
 
-    The turned copies live here, for as long as the call, and not in R, which
-    would keep them until it next collects garbage.
+    The converted copies belong to this call and are freed when it ends. R would
+    keep them until its next garbage collection.
     """
     data, others = _hold_back(data, others)
     ready = {name: _in_keras(v, float_type) for name, v in data.items()}
@@ -741,7 +744,7 @@ def call_with_data(method, data: dict, others: dict, float_type: str):
 
 
 def summary_text(model, arguments: dict) -> str:
-    """What `model.summary()` prints, as text."""
+    """The text that `model.summary()` prints."""
     pieces: list[str] = []
 
     def keep(text: str, line_break: object = None) -> None:
@@ -753,7 +756,7 @@ def summary_text(model, arguments: dict) -> str:
 
 
 def _nothing_displayed():
-    """In a notebook rich also displays an empty frame, even into a string."""
+    """Without this, rich also displays an empty frame in a notebook."""
     if "IPython" in sys.modules:
         from IPython import get_ipython
         from IPython.utils.capture import capture_output
@@ -765,16 +768,16 @@ def _nothing_displayed():
 
 # ---- classes written in R ----------------------------------------------------
 
-# Stands for an argument whose default only R can compute.
+# Marks an argument whose default only R can compute.
 _LEFT_OUT = type("LeftOut", (), {"__repr__": lambda self: "<R's default>"})()
 
 
 def method(function, name, parameters, defaults, lazy, doc=None):
     """A Python function with an R function's name and arguments.
 
-    Keras looks at signatures: whether `call()` takes `training`, what
-    `__init__()` was given. R's `...` becomes `*args, **more`. A parameter has
-    a default if it is in `defaults`; those in `lazy` are left to R.
+    Keras reads signatures, for example to see whether `call()` has the argument
+    `training`. R's `...` becomes `*args, **more`. A parameter has a default if it
+    is in `defaults`; R computes the defaults of those in `lazy`.
     """
     defaults = {**defaults, **dict.fromkeys(lazy, _LEFT_OUT)}
     written, in_order, by_name = [], [], []
@@ -811,9 +814,9 @@ def method(function, name, parameters, defaults, lazy, doc=None):
 
 
 def counted_method(function, first: int):
-    """A callback's method for R: `first` is what epochs and batches begin at.
+    """A callback's method for R, in which epochs and batches count from `first`.
 
-    A dict that R returns is merged into the logs, as keras3 does it.
+    If R returns a dict, it is merged into the logs, as in keras3.
     """
 
     @functools.wraps(function)
@@ -824,7 +827,7 @@ def counted_method(function, first: int):
 
 
 def log_method(function):
-    """The same for the methods that are not counted."""
+    """The same for methods without the number of an epoch or a batch."""
 
     @functools.wraps(function)
     def of_run(self, logs=None):
@@ -839,7 +842,7 @@ def _merge(logs, result) -> None:
 
 
 def new_class(name: str, bases: list, members: dict, module: str):
-    """A Python class with R's methods; keras3 names its module so, too."""
+    """A Python class with R's methods. The module has the same name in keras3."""
     members = {"__module__": module, **members}
     return types.new_class(
         name, tuple(bases), exec_body=lambda space: space.update(members)
@@ -847,11 +850,11 @@ def new_class(name: str, bases: list, members: dict, module: str):
 
 
 def decorated(function, decorators: list):
-    """`property`, `classmethod` and the like, by name, around a method."""
+    """A method with `property`, `classmethod` or similar decorators, by name."""
     for name in decorators:
         arguments = inspect.signature(function).parameters
         if name == "property" and len(arguments) > 1:
-            # One R function reads (no value given) and writes.
+            # A single R function reads (without a value) and writes.
             function = property(function, function)
         else:
             function = getattr(builtins, name)(function)
@@ -859,7 +862,7 @@ def decorated(function, decorators: list):
 
 
 def super_attribute(class_: type, instance: object, name: str):
-    """What R's `super$name` stands for inside a method of `class_`."""
+    """The value of R's `super$name` in a method of `class_`."""
     return getattr(super(class_, instance), name)
 
 
@@ -868,10 +871,10 @@ _gone: list[int] = []
 
 
 def keep_private(instance: object, number: int) -> list[int]:
-    """Note, past Keras's bookkeeping, which of R's environments is its own.
+    """Store the number of an object's R environment, without Keras's tracking.
 
-    Returns the numbers of those that R can let go. Python does not tell R
-    itself: it collects garbage at any time, in any thread.
+    Returns the numbers of environments that R can remove. Python cannot tell R
+    directly, because it may collect garbage at any time and in any thread.
     """
     vars(instance)["_r_private"] = number
     weakref.finalize(instance, _gone.append, number).atexit = False
@@ -885,7 +888,7 @@ def private_number(instance: object) -> int | None:
 
 
 def initializer_arguments(class_: type) -> str:
-    """The head of an R function that makes objects of a class."""
+    """The arguments of an R function that makes objects of a class, as R code."""
     row = _row("", "call", "", _arguments(class_), dots="end")
     return row["formals"] if _takes_more(class_) else row["formals"][:-5]
 
@@ -893,7 +896,7 @@ def initializer_arguments(class_: type) -> str:
 def r6_callback(methods: dict, set_context):
     """A Keras callback that calls the methods of an R6 object.
 
-    Only those that R has written: what is not there is not called.
+    It has only the methods that are written in R.
     """
     import keras
 

@@ -13,7 +13,7 @@ import re
 import textwrap
 
 _ARGUMENTS = ("Args", "Arguments")
-# Headings for which R has a section of its own.
+# Headings that have a standard section in R.
 _STANDARD = {
     "Details": "details",
     "Note": "note",
@@ -48,12 +48,12 @@ def find(path: str) -> object:
 
 
 def docstring(path: str) -> str:
-    """What Keras says of it; for a method, of the one that it replaces."""
+    """Keras's docstring of an object, or of the method that it overrides."""
     found = find(path)
     if inspect.ismodule(found):  # keras.datasets.mnist
         found = found.load_data
     first, *lines = (inspect.getdoc(found) or "").expandtabs().split("\n")
-    # Some examples are not indented with the rest, which getdoc() gives up on.
+    # getdoc() fails if an example is indented less than the rest.
     margin, fenced = 80, False
     for line in lines:
         fenced ^= line.lstrip().startswith("```")
@@ -64,7 +64,7 @@ def docstring(path: str) -> str:
 
 
 def title(path: str) -> str:
-    """The first sentence, plain."""
+    """The first sentence, without markup."""
     first = docstring(path).split("\n\n")[0].replace("\n", " ")
     return re.sub(r"[`*]", "", re.split(r"(?<=[a-z)])\. ", first)[0]).rstrip(".: ")
 
@@ -77,8 +77,8 @@ def titles(paths: dict[str, str]) -> dict[str, str]:
 def page(path: str, r_names: dict[str, str]) -> dict:
     """The parts of the help page of one Python object.
 
-    `r_names`: what the dialect calls Python's objects. Sections are lists of
-    heading and text in Rd; arguments have Python's names.
+    `r_names` has the dialect's names of Python's objects. Sections are lists of a
+    heading and a text in Rd. Arguments have Python's names.
     """
     first, *others = _sections(docstring(path))
     title_, _, description = first[1].partition("\n\n")
@@ -110,16 +110,16 @@ def page(path: str, r_names: dict[str, str]) -> dict:
 
 
 def example(path: str) -> str:
-    """The code of the examples, as it stands in the docstring."""
+    """The code of the examples, unchanged from the docstring."""
     bodies = [b for h, b in _sections(docstring(path))[1:] if _EXAMPLES.match(h)]
     return "\n\n".join(bodies)
 
 
 def _sections(text: str) -> list[tuple[str, str]]:
-    """(heading, text) of each section; the first has no heading.
+    """(heading, text) of each section; the first section has no heading.
 
-    A section that is indented ends with its indentation, and what follows are
-    details. One that is not ends where the next one begins.
+    An indented section ends where the indentation ends; the text after it belongs
+    to the details. A section without indentation ends where the next one begins.
     """
     found, fenced, indented = [("", [])], False, False
     for line in text.split("\n"):
@@ -139,7 +139,7 @@ def _sections(text: str) -> list[tuple[str, str]]:
 
 
 def _described(body: str, r_names: dict) -> str:
-    """A section: a list of names if it is one, else paragraphs."""
+    """A section in Rd: a list of names, or otherwise paragraphs."""
     items = _items(body, r_names)
     if not items:
         return _blocks(body, r_names)
@@ -148,7 +148,7 @@ def _described(body: str, r_names: dict) -> str:
 
 
 def _items(body: str, r_names: dict) -> dict[str, str] | None:
-    """`name: text` rows by name; None if the body does not consist of these."""
+    """The rows `name: text` by name, or None if there is other text as well."""
     found: dict[str, list[str]] = {}
     current = None
     for line in body.split("\n"):
@@ -169,7 +169,7 @@ def _items(body: str, r_names: dict) -> dict[str, str] | None:
 
 
 def _blocks(text: str, r_names: dict) -> str:
-    """Paragraphs, lists and code in Rd."""
+    """Paragraphs, lists and code as Rd."""
     rd, paragraph, bullets = [], [], []
 
     def close():
@@ -216,7 +216,7 @@ def _take(lines: list[str], wanted) -> list[str]:
 
 
 def _inline(text: str, r_names: dict) -> str:
-    """Code in R's quotation marks, links and emphasis in plain form."""
+    """Code in R's quotation marks, and links and emphasis as plain text."""
     text = _LINK.sub(lambda m: m[2] if m[1] == m[2] else f"{m[1]} ({m[2]})", text)
     text = re.sub(r"(?<![\w)])\*\*(?=\S)(.+?)(?<=\S)\*\*", r"\1", text)
     pieces = re.split(r"`+([^`]+)`+", text)

@@ -1,17 +1,16 @@
-# The tests hold for both dialects, keras3's and the companion's, unless they
-# say otherwise with skip_with_keras3().
+# The tests are for both dialects, keras3's and the companion's, unless they
+# call skip_with_keras3().
 library(sidebyside)
 
-# It would warn of the many small functions that these tests make it trace.
+# TensorFlow would warn about the many small functions that it traces here.
 reticulate::import("tensorflow")$get_logger()$setLevel("ERROR")
 
 skip_with_keras3 <- function(because) {
   skip_if(dialect() == "keras3", because)
 }
 
-# Run Python code with R's values under their names, and return what it called
-# `result`. Matrices and arrays arrive as Keras should see them: float32, rows
-# first.
+# Runs Python code with R's values under their names and returns the variable
+# `result`. Matrices and arrays arrive as Keras needs them: float32, rows first.
 python <- function(code, ...) {
   main <- reticulate::import_main(convert = FALSE)
   values <- list(...)
@@ -39,7 +38,7 @@ small_model <- function(units = 3L, features = 4L, activation = "softmax") {
   model
 }
 
-# Eagerly: to make TensorFlow's graph takes longer than all that follows.
+# Runs eagerly, because building TensorFlow's graph takes longer than the rest.
 compiled_model <- function(..., loss = "categorical_crossentropy",
                            optimizer = "sgd", run_eagerly = TRUE) {
   model <- small_model()
@@ -49,7 +48,7 @@ compiled_model <- function(..., loss = "categorical_crossentropy",
   model
 }
 
-# The output of a picture, drawn on no device.
+# The printed output of a plot that is drawn on a null device.
 drawn <- function(code) {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())

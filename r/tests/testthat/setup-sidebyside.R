@@ -1,3 +1,3 @@
-# The edition stands in DESCRIPTION, which testthat finds only where it loads
-# the package itself.
+# DESCRIPTION names the edition, but testthat reads it only if it loads the
+# package itself.
 local_edition(3, .env = teardown_env())

@@ -9,7 +9,7 @@ test_that("whole doubles become integers where Keras wants them", {
 
 test_that("fractions and Keras's float arguments stay floats", {
   expect_identical(layer_dropout(rate = 0.4)$rate, 0.4)
-  # 1 and 1.0 are the same value and not the same type.
+  # 1 and 1.0 have the same value but different types.
   config <- python(
     "result = type(x.get_config()['scale']).__name__",
     x = layer_rescaling(scale = 0.5)
@@ -32,14 +32,14 @@ test_that("axes count from one", {
   expect_identical(shape_of(last), list(NULL, 5L))
 })
 
-test_that("axis zero is refused with a sentence", {
-  skip_with_keras3("keras3 has its own sentence")
+test_that("axis 0 is refused", {
+  skip_with_keras3("keras3 has its own message")
   expect_error(
     layer_batch_normalization(axis = 0),
-    "An axis counts from 1 in R (or from the end, -1); found 0.",
+    "An axis is 0, but in R it counts from 1 (or from the end, -1).",
     fixed = TRUE
   )
-  expect_error(get_layer(small_model(), index = 0), "A layer's index counts")
+  expect_error(get_layer(small_model(), index = 0), "A layer's index is 0")
 })
 
 test_that("shapes know NA and NULL", {
@@ -78,7 +78,7 @@ test_that("one translation for each kind of argument", {
   expect_identical(as_axis(c(1, -1)), list(0L, -1L))
 })
 
-test_that("a function of the dialect stands for what is behind it", {
+test_that("a function of the dialect as an argument means its Python object", {
   as_name <- layer_dense(units = 1, activation = "relu")
   as_function <- layer_dense(units = 1, activation = activation_relu)
   expect_identical(

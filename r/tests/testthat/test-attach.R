@@ -1,4 +1,4 @@
-test_that("dialect() says who answers", {
+test_that("dialect() says which package supplies the functions", {
   expect_true(dialect() %in% c("keras3", "companion"))
   answers <- environmentName(parent.env(environment(layer_dense)))
   if (dialect() == "keras3") {
@@ -12,7 +12,7 @@ test_that("dialect() says who answers", {
   }
 })
 
-test_that("the dialect goes and comes with the package", {
+test_that("the dialect is detached and attached with the package", {
   skip_with_keras3("keras3 stays attached by itself")
   detach("package:sidebyside")
   on.exit(library(sidebyside))
@@ -24,7 +24,7 @@ test_that("the dialect goes and comes with the package", {
   expect_equal(sidebyside:::attach_problem(), "")
 })
 
-test_that("a dialect that does not exist is refused with a sentence", {
+test_that("a dialect that does not exist is refused", {
   before <- Sys.getenv("SIDEBYSIDE_DIALECT", NA)
   on.exit(
     if (is.na(before)) {
@@ -45,7 +45,7 @@ test_that("a dialect that does not exist is refused with a sentence", {
   expect_identical(dialect(), "keras3")
 })
 
-test_that("a Python without Keras is named, and R goes on", {
+test_that("a message names a Python without Keras, and R continues", {
   bare <- tempfile("bare-python")
   on.exit(unlink(bare, recursive = TRUE))
   python <- Sys.getenv("RETICULATE_PYTHON", reticulate::py_config()$python)

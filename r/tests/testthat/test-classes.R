@@ -95,7 +95,7 @@ test_that("what a callback returns by name goes into the logs", {
   expect_equal(history$metrics$added, c(10, 20))
 })
 
-test_that("a callback's model is the one that it has", {
+test_that("a callback's model cannot be replaced", {
   Setting <- Callback("Setting", # nolint: object_name_linter.
     set = function(model) self$model <- model
   )
@@ -103,7 +103,7 @@ test_that("a callback's model is the one that it has", {
   expect_error(Setting()$set(model), "model")
 })
 
-test_that("a method that is NULL is none", {
+test_that("a method that is NULL is not called", {
   Maybe <- Callback("Maybe", on_batch_end = NULL) # nolint: object_name_linter.
   expect_length(train(linear_model(), callbacks = Maybe())$metrics$loss, 2)
 })
@@ -376,7 +376,7 @@ test_that("metrics, losses, constraints and schedules are classes, too", {
   expect_equal(c(get_weights(model)[[1]]), c(1, 1, 1))
 })
 
-test_that("a class of nothing, or twice of one thing, is refused", {
+test_that("members without a name and methods with two names are refused", {
   expect_error(
     Layer("A", initialize = function() NULL, `__init__` = function() NULL),
     "__init__"
@@ -386,9 +386,9 @@ test_that("a class of nothing, or twice of one thing, is refused", {
     "finalize"
   )
   skip_with_keras3("keras3 has its own messages")
-  expect_error(Layer("A", function() NULL, NULL, NULL, NULL, 1), "named")
-  expect_error(Layer("A", inherit = 3), "found numeric")
-  expect_error(active_property(3), "takes a function; found numeric")
+  expect_error(Layer("A", function() NULL, NULL, NULL, NULL, 1), "no name")
+  expect_error(Layer("A", inherit = 3), "of class numeric")
+  expect_error(active_property(3), "class numeric, expected a function")
 })
 
 test_that("private environments go with their objects", {

@@ -97,7 +97,7 @@ test_that("arguments that are only passed on reach Keras", {
   expect_false(model$jit_compile)
 })
 
-test_that("a function without a name stands under keras3's name", {
+test_that("a function without a name is reported under keras3's name", {
   away <- function(y_true, y_pred) op_mean(op_abs(y_true - y_pred))
   names_of <- function(metrics) {
     names(losses_of(loss = "mse", metrics = metrics))

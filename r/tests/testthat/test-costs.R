@@ -10,7 +10,7 @@ test_that("cost() measures as often as it is told, per call", {
   expect_true(all(seconds >= 0.002))
 })
 
-test_that("without a number of calls there are enough for the clock", {
+test_that("by default there are enough calls for the clock", {
   calls <- 0
   f <- function() calls <<- calls + 1
   cost(f, times = 1)
@@ -36,7 +36,7 @@ test_that("a pause of the machine does not pass for a slow function", {
 })
 
 test_that("cost() refuses what it cannot measure", {
-  expect_error(cost(1), "measures a function; found numeric")
+  expect_error(cost(1), "class numeric, expected a function")
   expect_error(cost(function() 1, times = 0), "times is 0")
   expect_error(cost(function() 1, calls = 0), "calls is 0")
 })

@@ -44,7 +44,7 @@ test_that("Keras's own data sets are functions", {
 })
 
 test_that("dataset_mnist() gives the arrays that Keras loads", {
-  # A small file in the place of the download.
+  # A small file in place of the download.
   file <- temporary_file(".npz")
   python(
     "
@@ -94,7 +94,7 @@ result = 0
 
 # ---- texts ------------------------------------------------------------------
 
-# Small data sets where the real ones would be kept.
+# Small data sets in the folder of the real ones.
 with_texts <- function(code) {
   folder <- tempfile("texts")
   where <- c("SIDEBYSIDE_DATA", "SIDEBYSIDE_TEXTS", "KERAS_HOME")

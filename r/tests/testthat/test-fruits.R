@@ -1,4 +1,4 @@
-# One JPEG a class and split, written by Python as the reader's camera would.
+# One JPEG for each class and split, written by Python.
 small_fruits <- function(classes = c("Kiwi", "Lemon", "Walnut")) {
   folder <- tempfile("fruits")
   python(
@@ -17,7 +17,7 @@ result = 0
   normalizePath(folder)
 }
 
-# NA stands for a variable that is not set.
+# NA means that the variable is not set.
 set_variables <- function(values) {
   for (name in names(values)) {
     if (is.na(values[[name]])) {
@@ -94,7 +94,7 @@ test_that("its errors are Python's sentences, and nothing else", {
       fruits_directory(c("Kiwi", "Lemmon")),
       "^There is no class 'Lemmon' in FRUITS360_DIR .* Kiwi, Lemon, Walnut\\.$"
     )
-    expect_error(fruits_directory("Kiwi"), "^1 of the classes that are wanted")
+    expect_error(fruits_directory("Kiwi"), "has 1 of the classes that you asked for")
     file <- file.path(folder, "Test", "Kiwi", "0_100.jpg")
     writeLines("no image", file)
     expect_error(

@@ -1,4 +1,4 @@
-# What is generated can be looked at under both dialects.
+# Generated functions exist under both dialects, so we test them under both.
 rows <- sidebyside:::describer()$describe()
 names(rows) <- vapply(rows, `[[`, "", "name")
 functions <- sidebyside:::generated_functions()
@@ -36,7 +36,7 @@ test_that("every row makes a function with a Python object behind it", {
   expect_identical(anyDuplicated(names(rows)), 0L)
   expect_identical(setdiff(names(rows), names(functions)), character())
   expect_true(all(vapply(functions, is.function, NA)))
-  # A dataset's row names a module, all other rows an object.
+  # The row of a dataset names a module; all other rows name an object.
   is_dataset <- vapply(rows, `[[`, "", "style") == "dataset"
   paths <- c(
     vapply(rows[!is_dataset], `[[`, "", "path"),
@@ -74,12 +74,12 @@ test_that("what needs little or nothing to be made can be made", {
     sensitivity = 0.5, specificity = 0.5, mean = 0, value = 1,
     schedule = function(epoch, rate) rate, output_size = 2, pool_size = 2
   )
-  # Without a default in spirit.
+  # They have a default, but cannot be used with it.
   also <- list(
     layer_category_encoding = list(num_tokens = 4),
     layer_discretization = list(num_bins = 3)
   )
-  # These change Keras's own state, load weights or want other packages.
+  # These change Keras's own state, load weights or need other packages.
   left_out <- paste0(
     "^(config|application|dataset)_|_dataset_from_|^get_|",
     "^(clear_session|callback_orbax_checkpoint|layer_tfsm)$"
@@ -92,7 +92,7 @@ test_that("what needs little or nothing to be made can be made", {
       is.name(x) && !nzchar(x)
     }, NA)]
     required <- setdiff(required, c("...", "object", "inputs"))
-    # Losses and metrics are made from a class, or only compute.
+    # Some losses and metrics have no class and only compute.
     if (rows[[name]]$style == "measure" && nzchar(rows[[name]]$path)) {
       required <- setdiff(required, c("y_true", "y_pred"))
     }
@@ -189,7 +189,7 @@ test_that("an initializer takes a shape of R's numbers", {
   )
 })
 
-test_that("the size that layer_reshape() is not told is the one left", {
+test_that("layer_reshape() computes one missing size", {
   layer <- layer_reshape(target_shape = c(6, NA))
   expect_identical(dim(layer(array(0, c(5, 4, 3)))), c(5L, 6L, 2L))
   left <- layer_reshape(keras_input(c(4, 3)), list(NULL, 4))
@@ -199,7 +199,7 @@ test_that("the size that layer_reshape() is not told is the one left", {
 })
 
 test_that("axes that are shared count from one", {
-  # The first one is that of the samples.
+  # The first axis is that of the samples.
   layer <- layer_activation_parametric_relu(shared_axes = c(2, 3))
   invisible(layer(array(0, c(1, 4, 5, 3))))
   expect_identical(dim(as.array(layer$alpha)), c(1L, 1L, 3L))

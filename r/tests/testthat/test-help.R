@@ -1,4 +1,4 @@
-# What is shown of a help page, by the pager.
+# The text of a help page as the pager shows it.
 shown <- function(help) {
   lines <- NULL
   pager <- function(files, ...) {
@@ -6,7 +6,7 @@ shown <- function(help) {
   }
   before <- options(pager = pager, width = 72)
   on.exit(options(before))
-  # The dialect's functions stand on the search path, not in this package.
+  # The dialect's functions are on the search path, not in this package.
   print(eval(substitute(help), globalenv()))
   lines
 }
@@ -34,7 +34,7 @@ test_that("every function of the dialect has a page", {
 
 test_that("a page looks as R lays it out, and nothing is underlined", {
   skip_if_keras3()
-  # A prime, so that all families have their turn.
+  # The step is a prime, so that all families are included.
   names <- dialect_names()
   for (name in names[seq(1, length(names), by = 17)]) {
     lines <- sidebyside:::help_lines(name)

@@ -1,4 +1,4 @@
-# Made by hand: what fit() returns, with numbers that do not depend on the
+# A result of fit() made by hand, so that its numbers do not depend on the
 # machine.
 history <- structure(
   list(
@@ -52,7 +52,7 @@ test_that("epochs that were not reached have rows without values", {
   expect_identical(loss, c(1.5, 1, NA, NA))
 })
 
-test_that("validation now and then stands at its epochs", {
+test_that("values of validation belong to the epochs that were validated", {
   skip_with_keras3("keras3 makes no data frame of it")
   data <- clusters()
   model <- compiled_model()
@@ -86,7 +86,7 @@ test_that("plot() draws with ggplot2", {
   expect_no_warning(drawn(print(plot(stopped))))
   only_loss <- drawn(plot(history, metrics = "loss"))
   expect_identical(unique(as.character(only_loss$data$metric)), "loss")
-  # From ten epochs on with a smooth line.
+  # From ten epochs on, the plot has a smooth line.
   long <- history
   long$params$epochs <- 12L
   long$metrics <- lapply(1:2, function(i) i + sin(1:12))
@@ -116,6 +116,6 @@ test_that("a metric that was not measured is named", {
   skip_with_keras3("keras3 draws an empty figure")
   expect_error(
     plot(history, metrics = "precision"),
-    "This history has no metric precision; it has accuracy, loss."
+    "This history has no metric precision. Choose from accuracy, loss."
   )
 })

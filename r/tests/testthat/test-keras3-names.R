@@ -1,8 +1,7 @@
-# Every function of keras3 that an R cell of the notebooks uses, with keras3's
-# leading arguments and their defaults, written as in the head of a function.
-# The attached dialect has to have each so, be it keras3 itself or the
-# companion. The fruit network's functions are here already. A notebook that
-# uses one more adds a line; the last test says which.
+# All functions of keras3 that R cells of the notebooks use, with keras3's first
+# arguments and their defaults, written as in the head of a function. The
+# attached dialect, keras3 or the companion, must have the same. If a notebook
+# uses another function, add a line here; the last test says which.
 functions_of_keras3 <- list(
   `%<-%` = "x, value",
   `%>%` = "lhs, rhs",
@@ -325,7 +324,7 @@ methods_for_histories <- list(
   print = "x, ..."
 )
 
-# Defaults by what they come to: list(1L, 1L) and c(1L, 1L) are the same
+# Compares the values of defaults: list(1L, 1L) and c(1L, 1L) are the same
 # window to Keras.
 expect_leading_arguments <- function(found, wanted, name) {
   wanted <- formals(eval(parse(text = sprintf("function(%s) NULL", wanted))))
@@ -384,8 +383,9 @@ r_cells <- function(notebook) {
   sub("^%%R[^\n]*\n?", "", code)
 }
 
-# What a piece of R code calls that is neither R's own, nor this package's, nor
-# of a package that it attaches or names, nor defined in it.
+# The functions that a piece of R code calls, without those of R itself, of this
+# package, and of packages that the code attaches or names, and without those
+# that the code defines.
 foreign_calls <- function(code) {
   tokens <- utils::getParseData(parse(text = code, keep.source = TRUE))
   tokens <- tokens[tokens$terminal & tokens$token != "COMMENT", ]
@@ -395,7 +395,7 @@ foreign_calls <- function(code) {
   is_member <- before %in% c("'$'", "'@'")
   package <- c("", "", utils::head(tokens$text, -2))
   is_elsewhere <- before == "NS_GET" & package != "keras3"
-  # The dialect's functions are also given as values: activation_relu.
+  # The dialect's functions also occur as values: activation_relu.
   families <- c(
     "activation", "application", "callback", "constraint", "dataset",
     "initializer", "layer", "loss", "metric", "op", "optimizer",

@@ -11,7 +11,7 @@ test_that("layers are piped into a sequential model in place", {
 })
 
 test_that("a sequential model takes its input's description in many ways", {
-  # A model without layers does not say what it takes.
+  # A model without layers does not know its input.
   input_of <- function(model) {
     model |> layer_activation("relu")
     shape_of(model$inputs[[1]])
@@ -60,7 +60,7 @@ test_that("several inputs, outputs and shared layers", {
     inputs = list(left, right),
     outputs = list(layer_dense(both, 1, name = "a"), layer_dense(both, 2))
   )
-  # The shared layer counts once.
+  # The shared layer is counted once.
   expect_equal(count_params(model), (3 * 2 + 2) + (4 + 1) + (8 + 2))
   expect_length(model$outputs, 2)
   x <- matrix(1, 2, 3)
@@ -99,7 +99,7 @@ test_that("a layer in the place of the input's shape is refused", {
   skip_with_keras3("keras3 has its own message")
   expect_error(
     keras_model_sequential(layer_dense(units = 1)),
-    "input's shape; found a layer. Write layers = list(...).",
+    "is a layer, expected the input's shape. For layers, write",
     fixed = TRUE
   )
 })
@@ -151,7 +151,7 @@ test_that("wrapping layers take layers", {
 })
 
 test_that("a pipe makes its layers from left to right", {
-  # Which is the order in which they draw their seeds.
+  # The layers draw their seeds in this order.
   set_random_seed(7)
   piped <- keras_model_sequential(input_shape = 4) |>
     layer_dense(units = 3) |>

@@ -90,7 +90,7 @@ test_that("op_one_hot() and op_take() take what keras3's take", {
 test_that("a position 0 is pointed out", {
   skip_with_keras3("keras3 says nothing")
   expect_warning(op_one_hot(c(0, 1), 2), "zero_indexed = TRUE")
-  expect_error(op_take(x, "a"), "found character a")
+  expect_error(op_take(x, "a"), "of class character: a")
 })
 
 test_that("whole numbers become integers, data stays what it is", {
@@ -221,7 +221,7 @@ test_that("op_subset() takes TRUE and FALSE, tensors and matrices", {
   chosen <- c(TRUE, FALSE, TRUE)
   expect_equal(as.array(op_subset(x, , chosen)), values[, chosen])
   expect_equal(as.array(op_subset(x, 2, chosen)), array(values[2, chosen]))
-  # Row by row, where R goes column by column.
+  # Row by row; R itself goes column by column.
   expect_equal(as.numeric(op_subset(x, x > 2)), c(3, 5, 4, 6))
   expect_equal(as.numeric(op_subset(x, values > 2)), c(3, 5, 4, 6))
   numbers <- tf$constant(c(3L, 1L))

@@ -65,11 +65,11 @@ test_that("errors about files are sentences", {
   save_model(small_model(), file)
   expect_error(
     save_model(small_model(), file),
-    "exists already. Give overwrite = TRUE to replace it, or another name"
+    "exists already. To replace it, use overwrite = TRUE"
   )
   expect_error(
     load_model("nowhere.keras"),
-    "There is no file nowhere.keras to load a model from \\(working folder: "
+    "There is no file nowhere.keras, .* The working folder is "
   )
 })
 

@@ -1,4 +1,4 @@
-# A campaign on the disk, made by the project's own maker of campaigns.
+# A campaign on the disk, made by the project's own test data generator.
 made_up <- function(...) {
   tests <- normalizePath("../../../tests", mustWork = FALSE)
   skip_if_not(file.exists(file.path(tests, "made_up.py")), "not in the project")
@@ -135,7 +135,7 @@ test_that("a table that is none is an error in a sentence", {
   expect_error(verdict(rbind(runs, copy)), "made-up and renamed have 16 runs")
 })
 
-test_that("what cannot be said is an error in a sentence", {
+test_that("runs that allow no verdict are an error", {
   runs <- load_campaigns(made_up(blocks = 3L))
   expect_error(
     verdict(subset(runs, arm != "r")), "^The arm 'r' has no completed run"

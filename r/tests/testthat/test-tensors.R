@@ -1,5 +1,5 @@
-# Tensors as R's arrays. With keras3 the methods are those of the R package
-# tensorflow and of reticulate.
+# Tensors used like R's arrays. With keras3 the methods come from the R package
+# tensorflow and from reticulate.
 tf <- reticulate::import("tensorflow")
 values <- matrix(as.double(1:6), 2)
 x <- tf$constant(values)
@@ -86,7 +86,7 @@ test_that("variables and weights have elements", {
 })
 
 test_that("what cannot be an index is refused", {
-  # keras3 with tensorflow has its own words, or those of TensorFlow.
+  # keras3 has messages of the package tensorflow or of TensorFlow itself.
   expect_error(x[3, ], "out of bounds|out bounds")
   expect_error(x[1, 1, 1], "Incorrect number of dimensions")
   expect_error(x[0, 1], "0")
@@ -98,7 +98,7 @@ test_that("what cannot be an index is refused", {
   expect_warning(x[1], "Incorrect number of dimensions")
 })
 
-test_that("the words of a refusal", {
+test_that("errors of `[` say what was wrong", {
   skip_with_keras3("keras3 has its own messages")
   expect_error(x[3, ], "Index 3 is out of bounds: dimension 1 has 2 elements.")
   expect_error(x[, 2:4], "Index 4 is out of bounds: dimension 2 has 3")
@@ -146,10 +146,10 @@ test_that("comparisons and logic are R's", {
   expect_identical(as.array(is.finite(x)), values > 0)
 })
 
-test_that("half a number beside whole ones is refused, not cut", {
+test_that("a fraction combined with a whole tensor is refused", {
   skip_with_keras3("tensorflow cuts it")
-  expect_error(counts + 0.5, "type is int32, and 0.5 is no whole number")
-  expect_error(counts + 3e9, "3e\\+09 is no whole number up to 2147483647")
+  expect_error(counts + 0.5, "type is int32, but 0.5 is not a whole number")
+  expect_error(counts + 3e9, "3e\\+09 is not a whole number up to 2147483647")
   expect_error(counts > c(1.5, 2, 3, 4), "int32")
 })
 
@@ -183,7 +183,7 @@ test_that("R's mathematics is TensorFlow's", {
 
 test_that("what TensorFlow does not have says so", {
   skip_with_keras3("keras3 has R's own message")
-  expect_error(trunc(x), "nothing like R's trunc()", fixed = TRUE)
+  expect_error(trunc(x), "no function like R's trunc()", fixed = TRUE)
   expect_error(cummax(x), "cummax(as.array(x))", fixed = TRUE)
   expect_equal(as.numeric(cumsum(counts)), cumsum(1:4))
   expect_equal(as.array(tanh(x)), tanh(values))

@@ -261,7 +261,7 @@ test_that("callbacks: one, several, and R functions", {
       callback_csv_logger(file)
     )
   )
-  # They count from one.
+  # Batches count from one.
   expect_identical(seen, 1:3)
   expect_identical(nrow(utils::read.csv(file)), 3L)
 })
@@ -309,7 +309,7 @@ test_that("verbose says how much is printed", {
   }
   expect_identical(printed(verbose = 0), "")
   expect_match(printed(verbose = 2), "Epoch 2/2", fixed = TRUE)
-  # Under testthat the default is silence, as in keras3.
+  # Under testthat nothing is printed by default, as in keras3.
   expect_identical(printed(), "")
   before <- options(keras.verbose = 2)
   on.exit(options(before))
@@ -337,7 +337,7 @@ test_that("one batch at a time", {
   train_on_batch(model, data$x, data$onehot)
   after <- test_on_batch(model, data$x, data$onehot)
   expect_false(identical(before, after))
-  # One number, or a list by name.
+  # The result is one number, or a list with names.
   expect_type(before, "double")
   expect_length(before, 1)
   several <- compiled_model(metrics = "accuracy")
@@ -401,9 +401,9 @@ test_that("a warning says what becomes of NA among whole numbers", {
   x <- matrix(1:8, 2)
   y <- diag(3)[1:2, ]
   x[2, 1:3] <- NA
-  expect_warning(predict(model, x), "^x has 3 NA .* -2147483648")
+  expect_warning(predict(model, x), "^x has 3 NA.* -2147483648")
   expect_warning(evaluate(model, x, y), "^x has 3 NA")
-  expect_warning(fit(model, x > 1, y, verbose = 0), "^x has 3 NA .* True")
+  expect_warning(fit(model, x > 1, y, verbose = 0), "^x has 3 NA.* True")
   expect_warning(train_on_batch(model, x, y), "^x has 3 NA")
   expect_warning(
     fit(model, 1 * diag(4)[1:2, ], y, validation_data = list(x, y)),

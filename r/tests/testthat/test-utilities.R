@@ -11,7 +11,7 @@ test_that("to_categorical() takes whole numbers, doubles and factors", {
 test_that("to_categorical() is told of classes that do not occur", {
   expect_identical(dim(to_categorical(c(0, 1), 10)), c(2L, 10L))
   expect_identical(dim(to_categorical(c(0, 1), num_classes = 3L)), c(2L, 3L))
-  # Levels that do not occur have to be told of, too.
+  # If some levels do not occur, num_classes has to be given.
   levels <- factor(c("b", "a"), levels = c("a", "b", "c"))
   expect_equal(to_categorical(levels), rbind(c(0, 1), c(1, 0)))
   expect_equal(to_categorical(levels, 3), rbind(c(0, 1, 0), c(1, 0, 0)))
@@ -50,7 +50,7 @@ test_that("array_reshape() is reticulate's, whatever the shapes", {
           reticulate::array_reshape(x, shape[[2]], order = order),
           label = label
         )
-        # One part may be left open.
+        # One of the sizes may be -1.
         open <- shape[[2]]
         open[length(open)] <- -1
         expect_identical(
@@ -183,7 +183,7 @@ test_that("a picture's pixels are an array", {
   expect_equal(as.array(picture), pixels)
 })
 
-# One picture, with blue, green and red in the middle of their ranges and apart.
+# One picture whose red, green and blue have different values in mid-range.
 pixels <- array(c(10, 200, 30, 40, 250, 60), c(1, 1, 2, 3))
 
 test_that("pictures are prepared as ImageNet's networks want them", {

@@ -1,6 +1,5 @@
-# The companion holds the last part of the samples back itself, without the
-# copies that Keras would make. It has to be Keras's own split, to the last
-# bit.
+# The companion splits off the last samples itself, without the copies that
+# Keras would make. The result must be Keras's own split, to the last bit.
 
 in_python <- "
 keras.utils.set_random_seed(1)
@@ -29,7 +28,7 @@ in_r <- function(x, y, loss, fraction, weight) {
   list(history$metrics, get_weights(model))
 }
 
-# 100 * (1 - 0.29) is not quite 71 in a computer.
+# In floating point, 100 * (1 - 0.29) is not exactly 71.
 cases <- list(c(97, 1 / 3), c(50, 0.07), c(100, 0.29))
 for (case in cases) {
   test_that(paste("of", case[1], "samples the last", case[2]), {

@@ -90,7 +90,7 @@ test_that("a layer that is not there is named", {
   skip_with_keras3("keras3 has its own message")
   expect_error(
     freeze_weights(four_layers(), from = "z"),
-    "No layer z in this model; it has a, b, c, d."
+    "This model has no layer z. Choose from a, b, c, d."
   )
 })
 
@@ -109,6 +109,6 @@ test_that("a configuration makes the object again", {
 test_that("a configuration without its class is refused", {
   skip_with_keras3("keras3 has its own message")
   expect_error(
-    from_config(list(units = 3)), "takes what get_config\\(\\) returned"
+    from_config(list(units = 3)), "expected the result of get_config\\(\\)"
   )
 })

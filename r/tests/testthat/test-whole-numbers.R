@@ -1,12 +1,12 @@
-# R writes 1 for Python's 1 and for its 1.0. Here every argument of Keras's
-# classes and functions that takes a number gets a whole one, and the object is
-# used. Python does the same with 1.0, or with 1 where 1.0 is refused. Three
-# days go through all of them; those that are hard to tell are tried every day.
+# R writes 1 for both 1 and 1.0 of Python. These tests give a whole number to
+# each numeric argument of Keras's classes and functions and use the object.
+# Python does the same with 1.0, or with 1 if it refuses 1.0. Each day a third
+# of the arguments is tried, and the difficult ones are tried every day.
 exercise <- reticulate::import_from_path("exercise", ".", convert = FALSE)
 rows <- sidebyside:::describer()$describe()
 names(rows) <- vapply(rows, `[[`, "", "name")
 
-# What a class or a function cannot do without.
+# Arguments that a class or a function needs.
 enough <- list(
   units = 2L, filters = 2L, kernel_size = 2L, rate = 0.5, stddev = 0.1,
   factor = 0.5, height = 4L, width = 4L, scale = 2.5, num_heads = 2L,
@@ -29,8 +29,8 @@ also <- list(
 
 is_empty <- function(x) is.name(x) && !nzchar(x)
 
-# The arguments to try: one that all layers or optimizers share, such as
-# `clipnorm`, once.
+# The arguments to try. One that all layers or optimizers share, such as
+# `clipnorm`, is tried once.
 candidates <- function() {
   families <- paste0(
     "^(activation|callback_(early|reduce)|constraint|initializer|layer|",
@@ -58,8 +58,8 @@ candidates <- function() {
   found
 }
 
-# The other arguments that it takes to make an object, or with `data` to call a
-# function; NULL where it takes more than `enough`.
+# The other arguments that are needed to make an object, or with `data` to call
+# a function; NULL if more is needed than `enough` contains.
 others <- function(row, name, data) {
   header <- formals(get(row$name))
   required <- names(header)[vapply(header, is_empty, NA)]
@@ -102,7 +102,8 @@ expect_the_same <- function(row, target, name, python_name) {
   TRUE
 }
 
-# Arguments of which neither Keras's signatures nor its docstrings say enough.
+# Arguments whose type is clear neither from Keras's signatures nor from its
+# docstrings.
 hard_to_tell <- paste0(
   "^(num|max|ignore|query|value)_|_(axes|dim|steps)$|",
   "^(boundaries|mask_value|ngrams|target_class_ids|value_range)$"
