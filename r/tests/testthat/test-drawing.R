@@ -4,7 +4,8 @@ words_drawn <- function(model, width = 7, height = 7) {
   grDevices::pdf(file, width, height, compress = FALSE, useKerning = FALSE)
   draw_network(model)
   grDevices::dev.off()
-  lines <- grep(" Tj$", readLines(file, warn = FALSE), value = TRUE)
+  lines <- readLines(file, warn = FALSE)
+  lines <- grep(" Tj$", lines, value = TRUE, useBytes = TRUE)
   gsub("^.*?\\(|\\) Tj$", "", lines, perl = TRUE)
 }
 
