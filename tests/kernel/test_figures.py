@@ -98,6 +98,6 @@ def test_a_text_never_crosses_into_the_next_cell():
 
 @pytest.mark.parametrize("empty", ["", "  ", "\n"])
 def test_an_empty_text_is_refused(empty):
-    with pytest.raises(ValueError, match="say in a sentence"):
+    with pytest.raises(ValueError, match="Say in a sentence"):
         alt_text(empty)
     assert metadata(picture()) == {}

@@ -175,7 +175,7 @@ class Session:
         ("4.2.0", "1.28", "1.26", ""),
         ("4.2.0", "1.38", "2.3.1", ""),
         ("4.2.0", "", "2.3.1", ""),  # attach_companion() says so
-        ("4.1.2", "1.28", "1.26", r"R 4.1.2 was found, 4.2 or later"),
+        ("4.1.2", "1.28", "1.26", r"R 4.1.2 was found, but 4.2 or later"),
         ("4.2.0", "1.28", "2.3.1", r"reticulate 1.28 cannot use NumPy 2.3.1"),
     ],
 )

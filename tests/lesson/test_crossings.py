@@ -86,7 +86,7 @@ def test_python_sees_a_matrix_of_r_where_r_has_it(journeys):
         ("matrices", "shared", "nothing"),
         ("one", "copied", "nothing"),
         ("factor", "copied", "its class: comes home as character; its levels"),
-        ("missing", "copied", "that it is missing: comes home as TRUE"),
+        ("missing", "copied", "its NA: comes home as TRUE"),
         ("function", "a handle", "its class: comes home as Python's function"),
         ("module", "the same object", "nothing"),
     ],

@@ -278,14 +278,14 @@ STOPPED = "stopped with an error"
 AT_WORK = [
     ([("a", "x = 3")], ONE, RIGHT),
     ([("a", "x = 3"), ("b", "y = x + 1\nprint(x, end='')")], ONE, RIGHT),
-    ([("a", "%%R\nx <- 3")], ONE, "in R, expected Python. Take the line `%%R` out"),
-    ([("a", "x = 3")], ONE_R, "in Python, expected R. Write `%%R`"),
-    ([("a", "x <- 3")], ONE_R, "in Python, expected R. Write `%%R`"),
-    ([("a", "x = 5"), ("a", "x <- 3")], ONE, "`<-`, which assigns in R only"),
+    ([("a", "%%R\nx <- 3")], ONE, "in R; expected Python. Remove the line `%%R`"),
+    ([("a", "x = 3")], ONE_R, "in Python; expected R. Write `%%R`"),
+    ([("a", "x <- 3")], ONE_R, "in Python; expected R. Write `%%R`"),
+    ([("a", "x = 5"), ("a", "x <- 3")], ONE, "`<-`, which assigns only in R"),
     ([("a", "x = 3"), ("a", "x = 1 / 0")], ONE, STOPPED),
     ([("a", "x = 3"), ("a", "x = (")], ONE, STOPPED),
     ([("a", "%%R\nx <- 3"), ("a", "%%R\nx <- stop()")], ONE_R, STOPPED),
-    ([("a", "x = 3"), ("a", "X = 4")], ONE, "no longer gives x a value"),
+    ([("a", "x = 3"), ("a", "X = 4")], ONE, "no longer assigns a value to x"),
     ([("a", "x = 1 / 0"), ("a", "x = 4")], ONE, WRONG),
     ([("a", "x = 3"), ("b", "del x")], ONE, "Python has no x"),
     # A translation: "r" is the reader's half, "p" the one that is given.
@@ -293,11 +293,11 @@ AT_WORK = [
     ([("p", "x = 3"), ("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
     ([("p", "x = 3")], INTO_R, "R has no x. Run the R half"),
     ([("r", "%%R\nx <- 3")], INTO_R, "Python has no x. Run the Python half"),
-    ([("r", "x = 3"), ("p", "x = 3")], INTO_R, "in Python, expected R"),
+    ([("r", "x = 3"), ("p", "x = 3")], INTO_R, "in Python; expected R"),
     (
         [("r", "%%R\nx <- 3"), ("p", "x = 3"), ("r", "x = 3")],
         INTO_R,
-        "in Python, expected R",
+        "in Python; expected R",
     ),
     (
         [("r", "%%R\nx <- 3"), ("p", "x = 3"), ("r", "%%R\nx <- y")],
@@ -307,7 +307,7 @@ AT_WORK = [
     (
         [("r", "%%R\nx <- 3"), ("p", "x = 3"), ("r", "%%R\ny <- 3")],
         INTO_R,
-        "the R half no longer gives x",
+        "the R half no longer assigns a value to x",
     ),
     # Both halves of an answer that is corrected.
     ([("r", "x = 3"), ("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
@@ -436,9 +436,9 @@ def test_a_translation_waits_for_both_halves(variables, capsys, missing):
 @pytest.mark.parametrize(
     ("mistake", "error", "said"),
     [
-        (lambda: exercise(lambda x: iter(())), TypeError, "asked nothing"),
-        (lambda: exercise(language="julia"), ValueError, "'julia', expected 'python'"),
-        (lambda: exercise("x"), TypeError, "type str, expected a function"),
+        (lambda: exercise(lambda x: iter(())), TypeError, "has no question"),
+        (lambda: exercise(language="julia"), ValueError, "'julia'; expected 'python'"),
+        (lambda: exercise("x"), TypeError, "type str; expected a function"),
         (translation, TypeError, "name of a variable"),
         (lambda: translation("x", into="S"), ValueError, "into is 'S'"),
     ],

@@ -108,7 +108,7 @@ def test_each_mistake_is_a_sentence(tmp_path, save):
     for name, said in {
         "gone.jpg": r"There is no file .*gone\.jpg\. Give the",
         ".": r"is a folder\. Give the path of one",
-        "text.jpg": r"text\.jpg is no picture that can be read",
+        "text.jpg": r"text\.jpg is not a picture that can be read",
         "a.jpg": r"cannot be read .*Save the picture again",
     }.items():
         with pytest.raises(NoPicture, match=said):
@@ -128,5 +128,5 @@ def test_r_says_the_same_and_nothing_else(tmp_path):
         text=True,
         check=True,
     )
-    expected = f"There is no file gone.jpg. Give the path of a picture (from {tmp_path}"
+    expected = "There is no file gone.jpg. Give the path of a picture, "
     assert done.stdout.startswith(expected)

@@ -180,5 +180,5 @@ def test_row_names_that_differ_are_shown():
 )
 def test_what_cannot_be_read_is_a_sentence_and_not_a_difference(odd):
     for value in ([1, odd], np.array([odd])):
-        with pytest.raises(TypeError, match="x is, or contains"):
+        with pytest.raises(TypeError, match="x is or contains"):
             agreement("x", 1, value)

@@ -1,1 +1,1 @@
-"""R inside the notebook's kernel."""
+"""Run R inside the notebook's kernel."""

@@ -1,15 +1,15 @@
-/* Lets reticulate before 1.31 live inside a Python process.
+/* Lets reticulate before 1.31 run inside a Python process.
  *
- * When R collects garbage, reticulate lets go of the Python objects that R no
- * longer uses. Before 1.31 it did so without holding Python's global lock
- * (https://github.com/rstudio/reticulate/issues/1236). rpy2 gives the lock
- * away while R works, so the first collection that meets a Python object
- * ends the process: "PyThreadState_Get: the GIL is released". Debian 12 has
- * reticulate 1.28.
+ * When R collects garbage, reticulate frees the Python objects that R no longer
+ * uses. Before 1.31 it did so without holding Python's global lock
+ * (https://github.com/rstudio/reticulate/issues/1236). rpy2 releases the lock
+ * while R works, so the first collection that frees a Python object ends the
+ * process: "PyThreadState_Get: the GIL is released". Debian 12 has reticulate
+ * 1.28.
  *
- * The function at fault is a weak symbol. Loaded before reticulate and for
- * all to see, the one below, of the same (mangled) name, is taken instead. It
- * does what reticulate 1.31 does.
+ * The faulty function is a weak symbol. The function below has the same (mangled)
+ * name. It is loaded before reticulate and with global visibility, so it replaces
+ * the faulty one. It does what reticulate 1.31 does.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -43,7 +43,7 @@ use(PyObject *module, PyObject *argument)
 
 static PyMethodDef methods[] = {
     {"use", use, METH_O,
-     "use(address): where R_ExternalPtrAddr stands in this process."},
+     "use(address): set the address of R_ExternalPtrAddr in this process."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,23 +1,23 @@
-"""What to do about an error of R, where its message alone does not say it."""
+"""Say what to do about an error in R if its message does not say so."""
 
 from __future__ import annotations
 
 import re
 
 _FIXED_BATCH = (
-    "A stateful layer needs a fixed batch size: "
+    "A stateful layer needs a fixed batch size. Use "
     "keras_model_sequential(input_batch_shape = c(32, ...)) or "
     "layer_input(batch_shape = c(32, ...))."
 )
 
-_OTHER_PLACES = "Keras's download failed. These look in other places as well: "
+_OTHER_PLACES = "Keras's download failed. This also tries other sources: "
 
-# Parts of messages, which are the same with keras3 and with the dialect.
+# Parts of messages. They are the same with keras3 and with the dialect.
 _ERRORS = {
     r"the batch size must be static": _FIXED_BATCH,
     r"Unrecognized keyword arguments.*'batch_(input_shape|size)'": _FIXED_BATCH,
     r"not recognized: \{'lr'|unused argument \(lr =": (
-        "`lr` is called learning_rate now."
+        "`lr` is now called learning_rate. Use that name."
     ),
     r"URL fetch failure on .*/(mnist|imdb|reuters)\.npz": _OTHER_PLACES + r"load_\1()",
     r"URL fetch failure on .*/cifar-10": _OTHER_PLACES + "load_cifar10()",
@@ -27,11 +27,11 @@ _ERRORS = {
     ),
 }
 
-# What the R package keras had before keras3, and what is used now. Of the others,
-# k_*() is op_*() or random_*() by the same name.
+# Functions of the R package keras from before keras3, and what to use now. Any other
+# k_*() is now an op_*() or random_*() of the same name.
 _SUCCESSORS = {
     r"(fit_|load_|save_)?text_tokenizer|texts_to_\w+|sequences_to_matrix": (
-        "layer_text_vectorization(); adapt() gives it the words of your texts"
+        "layer_text_vectorization(), which learns the words of your texts by adapt()"
     ),
     r"(fit|evaluate|predict)_generator": r"\1(), which takes data sets",
     r"image_data_generator|flow_images_from_\w+": (
@@ -40,7 +40,7 @@ _SUCCESSORS = {
     r"predict_(classes|proba)": "predict(), then op_argmax() for the classes",
     r"(load|save)_(model|model_weights)_(hdf5|tf)": r"\1_\2()",
     r"layer_cudnn_(gru|lstm)": r"layer_\1()",
-    r"reset_states": "reset_state(), of each stateful layer",
+    r"reset_states": "reset_state(), called for each stateful layer",
     r"\w+_preprocess_input": "application_preprocess_inputs(model, x)",
     r"(create_layer|KerasLayer|create_wrapper)": "Layer()",
     r"model_to_(json|yaml)": "save_model_config()",
@@ -68,12 +68,12 @@ _SUCCESSORS = {
 
 
 def advice(message: str) -> str:
-    """A sentence that says what to do; empty if none is known."""
+    """Return a sentence that says what to do; "" if we know none."""
     for pattern, sentence in _ERRORS.items():
         if found := re.search(pattern, message):
             return found.expand(sentence)
-    # R names the function that it could not find between such quotes, whatever
-    # the language of its messages.
+    # In every language, R puts the name of a function that it could not find
+    # between these quotes.
     for name in re.findall(r'"(\w+)"', message):
         if successor := _successor(name):
             return (

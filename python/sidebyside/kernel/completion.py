@@ -1,8 +1,7 @@
-"""Tab and Shift-Tab in R cells: R's own completion and help.
+"""R's own completion (Tab) and help (Shift-Tab) in R cells.
 
-IPython's completer asks its matchers (`IPython.core.completer`), and the one
-here asks R's `utils` package, whose functions for front ends ?rc.options
-describes.
+IPython's completer calls matchers (`IPython.core.completer`). The matcher here
+calls the functions for front ends in R's `utils` package (see ?rc.options).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from . import rsession
 R_CELL = re.compile(r"\s*%%R\b.*\n")
 R_LINE = re.compile(r"\s*([\w, ]+=)?\s*%R ")
 
-# What is evaluated for its names: `model`, `model$layers`, `l[["a"]][[1]]`.
+# An object whose names R may look up: `model`, `model$layers`, `l[["a"]][[1]]`.
 _OBJECT = r"""([\w.]+(?:[$@][\w.]+|\[\[(?:"[^"]*"|'[^']*'|\d+)\]\])*)"""
 OBJECT = re.compile(rf"{_OBJECT}\[?$")
 OBJECT_AND_NAME = re.compile(rf"""{_OBJECT}(?<=["']\]\])\$[\w.]*$""")
@@ -38,14 +37,14 @@ def register(shell) -> None:
     """Complete and explain R code in the cells of this shell."""
     unregister(shell)
     shell.Completer.custom_matchers.append(complete)
-    kernel = getattr(shell, "kernel", None)  # a terminal has none
+    kernel = getattr(shell, "kernel", None)  # None in a terminal
     if kernel is not None:
-        # IPython's own way in (`object_inspect_mime`) does not see the cell.
+        # IPython's own hook (`object_inspect_mime`) does not get the cell's text.
         kernel.do_inspect = functools.partial(inspect, kernel.do_inspect)
 
 
 def unregister(shell) -> None:
-    """Leave the shell to Python."""
+    """Use only Python's completion and help again."""
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if matcher is not complete]
     vars(getattr(shell, "kernel", shell)).pop("do_inspect", None)
@@ -53,7 +52,7 @@ def unregister(shell) -> None:
 
 @context_matcher(identifier="sidebyside.complete", priority=1000)
 def complete(context):
-    """What R knows that begins like the word before the cursor."""
+    """Return R's names that begin with the word before the cursor."""
     lines = context.full_text.split("\n")[: context.cursor_line + 1]
     lines[-1] = lines[-1][: context.cursor_position]
     before = "\n".join(lines)
@@ -65,7 +64,7 @@ def complete(context):
     if not before.endswith(word):
         word, found = "", []
     return {
-        # Without any, IPython would ask its other matchers: Python's names.
+        # If there were none, IPython would go on to complete Python's names.
         "completions": [
             SimpleCompletion(text, type=kind(text)) for text in found or [word]
         ],
@@ -76,14 +75,14 @@ def complete(context):
 
 
 def kind(text: str) -> str:
-    """What JupyterLab writes beside a completion."""
+    """Return the word that JupyterLab shows beside a completion."""
     if text.endswith(" = "):
         return "argument"
     return "member" if re.search(r"[$@]", text) else "R"
 
 
 def inspect(of_python, code: str, cursor_pos: int, *arguments, **options):
-    """R's help for the word at the cursor, or for the call around it."""
+    """Return R's help for the word at the cursor, or for the call around it."""
     before = r_code(code[:cursor_pos])
     if before is None:
         return of_python(code, cursor_pos, *arguments, **options)
@@ -94,7 +93,7 @@ def inspect(of_python, code: str, cursor_pos: int, *arguments, **options):
 
 
 def r_code(before: str) -> str | None:
-    """The R code in the text before the cursor; None where that is Python."""
+    """Return the R code in the text before the cursor; None if that is Python."""
     if cell := R_CELL.match(before):
         return before[cell.end() :]
     line = before.rpartition("\n")[2]
@@ -103,17 +102,17 @@ def r_code(before: str) -> str | None:
 
 
 def statement(code: str) -> tuple[str, str]:
-    """The statement that the code ends in, and the object whose names it asks for.
+    """Return the last statement of the code, and the object whose names it needs.
 
     R's completion is made for one line of a console. It counts quotation marks and
-    parentheses, those of comments and of strings as well. It knows the names after
-    `model$`, but not those in `d[["` and `d[, "`, nor those after `d[["a"]]$`.
+    parentheses even in comments and strings. It completes names after `model$`, but
+    not in `d[["` and `d[, "`, and not after `d[["a"]]$`.
     """
     kept, start, outer, object = "", 0, [], None
     for token in _TOKENS.finditer(code):
         kind, text = token.lastgroup, token[0]
         if kind == "comment":
-            # In one, there is nothing to complete.
+            # Inside a comment there is nothing to complete.
             text = "" if token.end() < len(code) else " "
         elif kind == "string":
             text = text[0] + re.sub(r"[^\w. ]", "_", text[1:-1]) + text[-1]
@@ -137,10 +136,10 @@ def statement(code: str) -> tuple[str, str]:
 
 
 def ask(function: str, *arguments: str) -> list[str]:
-    """What a function of the R companion says; nothing if R has no time for it.
+    """Return what a function of the R companion says, or [] if R is busy.
 
-    A reader who is typing neither waits for another thread that is in R, nor
-    wants to hear of an error.
+    A reader who is typing should not wait for another thread that uses R, and
+    should not see an error.
     """
     from rpy2.rinterface_lib import openrlib
 

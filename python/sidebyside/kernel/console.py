@@ -1,4 +1,4 @@
-"""R's console: code is run, and its values are shown, as at R's own prompt."""
+"""R's console: run code and show its values as R's own prompt does."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ class RError(Exception):
 
 
 class RInterrupted(KeyboardInterrupt):
-    """The reader stopped R."""
+    """The reader interrupted R."""
 
 
 class _Failed(Exception):
-    """R's evaluation ended early, by an error or because it was stopped."""
+    """R's evaluation ended early, by an error or an interrupt."""
 
 
 class Console:
     """Runs cells in R's global environment, expression by expression.
 
-    rpy2's functions evaluate within calls of their own, which errors, warnings and
-    `sys.calls()` show, and have R print an error before it is known what it is. R's
-    `R_tryEvalSilent()` evaluates at top level, and leaves the message.
+    rpy2's functions wrap an evaluation in their own calls, which then appear in
+    errors, warnings and `sys.calls()`. They also let R print an error before we can
+    read it. R's `R_tryEvalSilent()` evaluates at top level and keeps the message.
     """
 
-    # Questions of a cell that may stay without an answer.
+    # R is stopped after this many questions of a cell without an answer.
     PATIENCE = 5
 
-    # How often to look yet whether the page that has begun shows something.
+    # How many more times to check whether the page just begun shows something.
     looks = 0
 
-    # R's functions that a cell needs, whatever the reader defines by these names.
+    # Functions of the R companion. We keep them, because the reader may define
+    # others with these names.
     NEEDS = (
         "read_cell",
         "showing",
@@ -90,22 +91,22 @@ class Console:
         Parameters
         ----------
         code
-            All lines of the cell, so that R counts them as the reader does.
+            All lines of the cell, so that R's line numbers are those of the cell.
         show
-            What to do with the value of the last expression if R would show it;
-            by default it is shown as R does.
+            Function that shows the last value, if R would show it. By default it
+            is shown as R does.
         keep
-            Whether the code stands in a line of Python: the last value is the
-            result, and not shown, and an error has no line.
+            Whether the code is inside a line of Python. The last value is then
+            returned and not shown, and an error has no line number.
 
         Raises
         ------
         RError
             With R's message and the line.
         RInterrupted
-            If the reader stopped it.
+            If the reader interrupted it.
         """
-        self._rpy2.rlib.R_interrupts_pending = 0  # of what ran before
+        self._rpy2.rlib.R_interrupts_pending = 0  # left over from earlier code
         calls = self._companion["read_cell"](code)
         if calls.typeof == self._r.RTYPES.STRSXP:
             raise RError(calls[0])
@@ -121,7 +122,7 @@ class Console:
                 answer = self._run_one(call, show if last else None, keep and last)
         except KeyboardInterrupt:
             raise RInterrupted from None
-        # The latter by a function of the companion.
+        # Functions of the companion raise the second one.
         except (_Failed, self._r.embedded.RRuntimeError):
             raise self._problem(number, attention.interrupted, not keep) from None
         return answer[0] if answer and keep else None
@@ -139,19 +140,19 @@ class Console:
         return answer
 
     def _print_warnings(self) -> None:
-        """Print the warnings that R has kept.
+        """Print the warnings that R has collected.
 
-        R does so on its way back to the prompt, after an error as well. (Its
-        `.Internal(printDeferredWarnings())` says "In addition: " before.)
+        R prints them when it returns to its prompt, also after an error. (Its
+        `.Internal(printDeferredWarnings())` would add "In addition: ".)
         """
         turn.stopped = False
         with contextlib.suppress(_Failed):
             self._try(self._abort, self._r.baseenv)
-        if turn.stopped:  # The call fails in any case.
+        if turn.stopped:  # `_abort` always fails, so the failure says nothing.
             raise KeyboardInterrupt
 
     def _try(self, call: Any, environment: Any) -> Any:
-        """Evaluate at top level; a pointer that nothing protects."""
+        """Evaluate at top level, and return a pointer that R does not protect."""
         failed = ctypes.c_int(0)
         with self._rpy2.rlock:
             found = self._evaluate(
@@ -165,7 +166,7 @@ class Console:
         return int(self._rpy2.ffi.cast("uintptr_t", value.__sexp__._cdata))
 
     def _problem(self, number: int, interrupted: bool, located: bool) -> BaseException:
-        """What ended the evaluation of an expression."""
+        """Return the exception for an evaluation that ended early."""
         said = self._message().decode(errors="replace")
         slept = self._companion["left_sleep"](said)[0]
         line = self._companion["error_line"](number, said)[0]
@@ -181,14 +182,14 @@ class Console:
         return RError("\n".join(filter(None, [message, advice(message)])))
 
     def stop(self) -> None:
-        """Stop R, at the next moment when it looks whether it should."""
+        """Tell R to stop the next time that it checks for an interrupt."""
         self._rpy2.rlib.R_interrupts_pending = 1
 
     def stopping(self) -> bool:
         return bool(self._rpy2.rlib.R_interrupts_pending)
 
     def note_unanswered(self) -> None:
-        """Stop R if it asks again and again, as menu() does."""
+        """Stop R if it keeps asking, as menu() does."""
         self._unanswered += 1
         if self._unanswered == self.PATIENCE:
             self.stop()
@@ -196,14 +197,14 @@ class Console:
     # --- pictures
 
     def begin_pictures(self, device: Any, **arguments: Any) -> None:
-        """Have what the next code draws become pictures.
+        """Turn whatever the next code draws into pictures.
 
         Parameters
         ----------
         device
             rpy2's `GraphicsDevice`: a function of R that writes files.
         arguments
-            Of that function, such as `width`, as rpy2's vectors.
+            Arguments of that function, such as `width`, as rpy2's vectors.
         """
         self._shown: dict[str, bytes] = {}
         Console.looks = 0
@@ -212,13 +213,13 @@ class Console:
         )
 
     def show_pictures(self, now: bool = False) -> None:
-        """Show the pictures that are complete, and with `now` all that there is."""
+        """Show the complete pictures; with `now`, the unfinished ones, too."""
         pages = self._companion["drawn_pages"](now)
         if len(pages):
             self.show_pages(pages.names, pages)
 
     def show_pages(self, names: Iterable[str], files: Iterable[str]) -> None:
-        """Show files, each as the new state of the picture of this name."""
+        """Show files: each one replaces the picture that has its name."""
         for name, file in zip(names, files, strict=True):
             picture = Path(file).read_bytes()
             before = self._shown.get(name)
@@ -228,7 +229,7 @@ class Console:
                 Console.looks = 0
 
     def begin_page(self, names: Iterable[str], files: Iterable[str]) -> None:
-        """Show the pages before a new one, which what is written now comes after."""
+        """Show the pages before a new one, so that later text comes after them."""
         self.show_pages(names, files)
         Console.looks = 50
 
@@ -241,27 +242,27 @@ class Console:
 
 @cache
 def current() -> Console:
-    """The console of this process."""
+    """Return the console of this process."""
     return Console()
 
 
 def write(text: str) -> None:
-    """What R writes to its console, messages and warnings among it.
+    """Print what R writes to its console, with messages and warnings.
 
-    One stream, as in a terminal: it is the only way to keep the order. It is not
-    flushed, since the kernel sends what has been collected at short intervals. A
-    picture stands before what is written after it.
+    Everything goes to one stream, as in a terminal, because this is the only way to
+    keep the order. We do not flush: the kernel sends the text at short intervals. A
+    picture is shown before any text that is written after it.
     """
     if Console.looks:
         Console.looks -= 1
-        with contextlib.suppress(Exception):  # The text matters more.
+        with contextlib.suppress(Exception):  # The text is more important.
             current().show_pictures(now=True)
     sys.stdout.write(text)
 
 
 def read(prompt: str) -> str:
-    """What R reads from its console: an answer of the reader, if one can be had."""
-    if current().stopping():  # A loop may ask often before R looks.
+    """Return the line that R reads from its console: the reader's answer, or ""."""
+    if current().stopping():  # A loop may ask often before R notices the interrupt.
         return ""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -270,7 +271,7 @@ def read(prompt: str) -> str:
         current().stop()
     except Exception:  # The front end cannot ask, as when a notebook is executed.
         write(f"{prompt}\nNobody can answer here, so R got an empty answer.\n")
-        if prompt == "Selection: ":  # Of menu(), which asks until it has a number.
+        if prompt == "Selection: ":  # menu() asks until it gets a number.
             return "0"
         current().note_unanswered()
     finally:
@@ -279,16 +280,16 @@ def read(prompt: str) -> str:
 
 
 def clean_message(message: str) -> str:
-    """R's message without what reticulate adds."""
+    """Return R's message without the parts that reticulate adds."""
     message = re.sub(r"\n*Run `reticulate::py_last_error\(\)`.*", "", message)
-    # reticulate's own function is not what the reader called.
+    # The reader did not call reticulate's internal function.
     message = re.sub(r"^Error in py_\w+_impl\(.*?\) : +\n? *", "Error: ", message)
-    # Each crossing of R and Python adds one, and an empty line.
+    # Each crossing between R and Python adds one of these, and an empty line.
     return re.sub(r"(RuntimeError: )\1+", r"\1", message).rstrip("\n")
 
 
 def with_line(message: str, line: int) -> str:
-    """R's message with the line of the cell, as R would name it."""
+    """Return R's message with the line of the cell, in R's own form."""
     for before, after in {"Error: ": ": ", "Error in ": ", "}.items():
         if message.startswith(before):
             return f"Error in line {line}{after}{message.removeprefix(before)}"
@@ -296,8 +297,8 @@ def with_line(message: str, line: int) -> str:
 
 
 def is_interrupt(message: str) -> bool:
-    """Whether R ended by an interrupt, in its own code or in Python's that it called.
+    """Return whether R was interrupted, in its own code or in Python code it called.
 
-    R gives no message then, and Python leaves its exception.
+    R's own message is then empty, and Python's names its exception.
     """
     return not message or bool(re.search(r"(^|: |\s)KeyboardInterrupt:?\s*$", message))

@@ -1,4 +1,4 @@
-"""``%load_ext sidebyside``: R in the kernel, ready to be used."""
+"""``%load_ext sidebyside``: start R in the kernel and get it ready for use."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .interrupts import attention
 def load(shell) -> None:
     """Start R, load ``%%R``, attach the R companion, say what was found.
 
-    Raises `IPython.core.error.UsageError` (a message without a traceback)
-    that names what is missing and how to get it.
+    If something is missing, raises `IPython.core.error.UsageError` (a message
+    without a traceback) that names it and says how to get it.
     """
     from IPython.core.error import UsageError
 
     shell.events.register("pre_run_cell", running.begin)
     shell.events.register("post_run_cell", running.end)
-    running.begin()  # this cell runs already
+    running.begin()  # this cell is already running
     rsession.prepare_environment()
     try:
         preflight.require_python_packages()
@@ -42,27 +42,27 @@ def load(shell) -> None:
     magic.register(shell)
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
-    _give_figures_their_text(shell)
+    _register_alt_text(shell)
     shell.events.register("pre_run_cell", attention.listen)
     shell.events.register("post_run_cell", attention.rest)
-    figures.as_large_as_asked(shell)
+    figures.show_whole_figures(shell)
     session.call("prepare_session")
-    _print_as_wide_as_a_half(shell)
+    _set_output_width(shell)
     session.call("refuse_to_quit")
     print(preflight.one_line(session))
     style.show(shell)
 
 
 def _start_both() -> rsession.RSession:
-    """R with its companion, and Keras.
+    """Start R with its companion, and load Keras at the same time.
 
-    Keras takes seconds to import, R half a second to start, and what
-    reticulate needs of R another one. rpy2 lets Python go on while R works,
-    so they load together; what may print is not among it until R runs.
+    Keras takes seconds to import. R takes half a second to start, and another half
+    to load the packages that reticulate needs. rpy2 lets Python run while R works,
+    so they load together. Modules that may print are loaded when R runs.
     """
     with ThreadPoolExecutor(max_workers=1) as beside:
-        silent = beside.submit(_import_what_keras_needs)
-        # Importing rpy2 starts an R to ask where its libraries are, and waits.
+        silent = beside.submit(_import_silent_modules)
+        # Importing rpy2 starts R to find its libraries, and waits for it.
         session = rsession.current()
         preflight.require_r(session)
         silent.result()
@@ -73,19 +73,18 @@ def _start_both() -> rsession.RSession:
     return session
 
 
-def _import_what_keras_needs() -> None:
-    """The largest of the modules that Keras imports and that print nothing.
+def _import_silent_modules() -> None:
+    """Import the largest modules that Keras needs and that print nothing.
 
-    What goes wrong here goes wrong again where it is used, and is reported
-    there.
+    An error here happens again when the module is used, and is reported then.
     """
     for name in ("pandas", "matplotlib.pyplot", "h5py"):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
 
 
-def _print_as_wide_as_a_half(shell) -> None:
-    """Break arrays and lists before the screen does, as R does at its `width`."""
+def _set_output_width(shell) -> None:
+    """Break the lines of arrays and lists at half the screen, as R does."""
     import numpy as np
 
     np.set_printoptions(linewidth=rsession.COLUMNS)
@@ -93,7 +92,7 @@ def _print_as_wide_as_a_half(shell) -> None:
 
 
 def unload(shell) -> None:
-    """Take the hooks off. R itself stays in the process."""
+    """Remove the hooks. R itself stays in the process."""
     completion.unregister(shell)
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("post_run_cell", record.note)
@@ -104,11 +103,11 @@ def unload(shell) -> None:
     shell.events.unregister("post_run_cell", attention.rest)
 
 
-def _give_figures_their_text(shell) -> None:
+def _register_alt_text(shell) -> None:
     publisher = shell.display_pub
     if not hasattr(publisher, "register_hook"):
         return  # plain IPython in a terminal, which shows no pictures
-    # Once: a second hook would give one picture the text of the next.
+    # Register it once: a second hook would mix up the texts of pictures.
     publisher.unregister_hook(figures.add_alt_text)
     publisher.register_hook(figures.add_alt_text)
     shell.events.register("pre_run_cell", figures.forget_pending)

@@ -1,4 +1,4 @@
-"""Alternative text for the figures of a cell, in both languages; and their size."""
+"""Set the alternative text and the size of figures, in both languages."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ import base64
 import io
 from typing import Any
 
-# Letters of base64. A plot has fewer; photographs have more.
+# Size in letters of base64. Plots are smaller, and photographs are larger.
 LARGE = 80_000
 
 _pending: list[str] = []
 
 
-def as_large_as_asked(shell: Any) -> None:
-    """Show matplotlib's figures whole, as R's are, and not cut to what is drawn."""
+def show_whole_figures(shell: Any) -> None:
+    """Show matplotlib's figures in full size, as R's are, without cropping them."""
     from matplotlib_inline.config import InlineBackend
 
     backend = InlineBackend.instance(parent=shell)
     backend.print_figure_kwargs = {"bbox_inches": None}
 
 
-# The texts of the pictures of this cell, by display_id.
+# The texts of this cell's pictures, by display_id.
 _given: dict[str, str] = {}
 
 
 def alt_text(text: str) -> None:
     """Say in words what the next figure of this cell shows.
 
-    For readers who cannot see it. The text is stored with the picture in the
-    notebook. Call it before the figure is drawn, once for each figure; R has
-    the same function. Outside a notebook it does nothing.
+    The text is for readers who cannot see the figure, and is stored with it in
+    the notebook. Call this once for each figure, before drawing it. R has the
+    same function. Outside a notebook it does nothing.
     """
     if not text.strip():
         raise ValueError(
-            "alt_text() got an empty text; say in a sentence what the figure shows."
+            "alt_text() got an empty text. Say in a sentence what the figure shows."
         )
     _pending.append(" ".join(text.split()))
 
 
 def forget_pending(info: Any = None) -> None:
-    """At the start of a cell: a text never crosses into the next cell."""
+    """Drop unused texts at the start of a cell, so that none reaches the next cell."""
     _pending.clear()
     _given.clear()
 
 
 def add_alt_text(message: dict) -> dict:
-    """Give the next picture among the kernel's messages its text, and keep it small."""
+    """Add the text to the next picture that the kernel sends, and make it small."""
     content = message.get("content", {})
     pictures = [m for m in content.get("data", {}) if m.startswith("image/")]
     if not pictures:
@@ -53,7 +53,7 @@ def add_alt_text(message: dict) -> dict:
     in_fewer_colours(content["data"])
     name = content.get("transient", {}).get("display_id", "")
     text = None
-    if message.get("msg_type") == "update_display_data":  # R has added to it.
+    if message.get("msg_type") == "update_display_data":  # R has drawn more.
         text = _given.get(name)
     elif message.get("msg_type") == "display_data" and _pending:
         text = _given[name] = _pending.pop(0)
@@ -64,9 +64,10 @@ def add_alt_text(message: dict) -> dict:
 
 
 def in_fewer_colours(data: dict[str, str]) -> None:
-    """Store a large picture with 256 colours: in a third of the bytes.
+    """Store a large picture with 256 colours, which takes a third of the bytes.
 
-    So a notebook with photographs stays small. A transparent picture is left alone.
+    This keeps a notebook with photographs small. Transparent pictures stay as they
+    are.
     """
     from PIL import Image
 
@@ -81,11 +82,11 @@ def in_fewer_colours(data: dict[str, str]) -> None:
 
 
 def show_live(figure: Any, still: Any) -> None:
-    """Show a plotly figure where it can answer to the mouse, else a picture.
+    """Show an interactive plotly figure where possible, else a picture.
 
-    JupyterLab takes the plotly figure; the book, GitHub and whatever else
-    cannot run plotly takes the picture. `alt_text()` before it counts for
-    the picture.
+    JupyterLab shows the plotly figure. The book, GitHub and anything else that
+    cannot run plotly shows the picture. A call of `alt_text()` before this one
+    is about the picture.
 
     Parameters
     ----------
@@ -111,11 +112,11 @@ def show_live(figure: Any, still: Any) -> None:
 
 
 def show(picture: bytes, suffix: str, name: str, update: bool) -> None:
-    """Show a file of R's, or put it in place of the picture that has this name."""
+    """Show a picture file from R, or replace the picture that has this name."""
     from IPython.display import SVG, Image, display
 
     if suffix == ".svg":
-        # Two drawings in one page would use the same names for their parts.
+        # In a frame: two drawings in one page would use the same ids for their parts.
         shown, metadata = SVG(picture.decode()), {"image/svg+xml": {"isolated": True}}
     else:
         shown, metadata = Image(picture, format=suffix[1:]), {}
@@ -123,7 +124,7 @@ def show(picture: bytes, suffix: str, name: str, update: bool) -> None:
 
 
 def is_blank(picture: bytes) -> bool:
-    """Whether a file of R's shows nothing."""
+    """Return whether a picture file from R shows nothing."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -1,4 +1,4 @@
-"""Ctrl-C, or the kernel's stop button, in a cell of either language."""
+"""Handle Ctrl-C and the kernel's stop button in cells of both languages."""
 
 from __future__ import annotations
 
@@ -13,50 +13,51 @@ from typing import Any
 
 from .turns import CALLBACKS, MAIN, module, turn
 
-# Modules that R calls where it drops exceptions: reticulate asks for the classes of a
-# value, and R's hooks have pictures shown.
+# Modules that R calls while it drops exceptions: reticulate asks for the classes of
+# a value, and R's hooks show pictures.
 DROPPED = ("inspect", f"{__package__}.console")
-# Its functions hold what is not yet, or no longer, protected.
+# Its functions use R objects that are not protected from R's garbage collector.
 INTERNAL = "rpy2.rinterface_lib._rinterface_capi"
 OUTPUT = "ipykernel.iostream"
-# Call Python from C code that drops what it raises, such as a KeyboardInterrupt
-# while TensorFlow asks a shape for its length.
+# Packages whose C code calls Python and may drop an exception, such as a
+# KeyboardInterrupt while TensorFlow asks a shape for its length.
 DROPPING = ("keras.", "tensorflow.")
 
 
 class Interrupts:
-    """Brings an interrupt to where it is understood.
+    """Passes an interrupt to the language that is running.
 
-    In the reader's Python code, be it called by R (a `fit()`), it is Python's: a
-    KeyboardInterrupt, which comes back through R as an error. In R's own code it
-    reaches Python only in what R calls of rpy2 (a look for events, the console),
-    where an exception would be lost, so R is told instead. In the midst of rpy2 an
-    exception would leave R's stacks as they are, and in `__del__` it would be lost,
-    so the interrupt comes again a moment later.
+    In Python code, even if R has called it (a `fit()`), the interrupt is a
+    KeyboardInterrupt, which returns through R as an error. While R runs its own
+    code, Python sees the interrupt only when R calls rpy2 (to look for events, to
+    use the console). An exception would be lost there, so we tell R instead. Inside
+    rpy2's own code an exception would leave R's stacks inconsistent, and inside
+    `__del__` it would be lost. The interrupt is then repeated a moment later.
 
     Twice a second reticulate stops the Python code that R has called, looks for R's
-    events and flushes Python's output. An interrupt at that moment is lost, too, so it
-    is repeated while that code goes on; and so is one that TensorFlow has dropped.
+    events and flushes Python's output. An interrupt at that moment is also lost, so
+    it is repeated as long as that code runs. The same holds for an interrupt that
+    TensorFlow drops.
     """
 
-    # Seconds after which an interrupt comes again.
+    # Seconds after which an interrupt is repeated.
     SOON = 0.01
-    # Seconds in which code that has heard of an interrupt should have ended.
+    # Seconds within which interrupted code should end.
     PATIENCE = 1.0
 
     def __init__(self) -> None:
         self.interrupted = False
         self._before = None
-        # When an interrupt was first heard of that nobody has taken.
+        # When the interrupt that is still waiting first came.
         self._since: float | None = None
-        # Seconds to wait, and for which frame: the next one takes the place of the
-        # last, and None calls it off.
+        # Orders to repeat an interrupt: after how many seconds, and while which frame
+        # runs. A new order replaces the last one, and None cancels it.
         self._orders: SimpleQueue = SimpleQueue()
         self._report, sys.unraisablehook = sys.unraisablehook, self._repeat_lost
         threading.Thread(target=self._repeat, daemon=True).start()
 
     def listen(self, *cell: object) -> None:
-        """From the beginning of a cell."""
+        """Handle interrupts from the beginning of a cell."""
         self.interrupted = turn.stopped = False
         self._since, turn.depth = None, 0
         if threading.current_thread() is threading.main_thread():
@@ -64,7 +65,7 @@ class Interrupts:
             self._before = self._before or before
 
     def rest(self, *cell: object) -> None:
-        """At the end of a cell."""
+        """Stop handling interrupts at the end of a cell."""
         self._orders.put(None)
         turn.held = None
         turn.library.R_interrupts_pending = 0
@@ -85,7 +86,7 @@ class Interrupts:
             return
         turn.stopped = into_r is not None
         called = [each for each in frames if not module(each).startswith("rpy2.")]
-        if tell_r and turn.serving:  # Only the other thread's work will end.
+        if tell_r and turn.serving:  # This ends only the other thread's work.
             self._orders.put((self.SOON, None))
         elif into_r and (called or not frames):
             self._orders.put((self.PATIENCE, called[-1] if called else None))
@@ -96,27 +97,27 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _r_listens(self, frames: list[FrameType], into_r: FrameType) -> bool:
-        """Whether R is at work, and may be told."""
+        """Return whether R is running and may be told of the interrupt."""
         patience = into_r.f_locals["_patience"]
         waited = time.monotonic() - self._since
         dropped = bool(frames) and module(frames[-1]) in DROPPED
         return waited >= patience and (dropped or CALLBACKS in map(module, frames))
 
     def _busy(self, frames: list[FrameType], into_r: FrameType | None) -> bool:
-        """Whether an exception would do harm, or be lost."""
+        """Return whether an exception would do harm or be lost."""
         inner = [module(each) for each in frames if module(each) != turn.__module__]
         if turn.is_held(frames) or inner[:1] == [INTERNAL] or CALLBACKS in inner:
             return True
         if into_r and frames and module(frames[-1]) == INTERNAL:
             return True
         if not inner or OUTPUT in inner:
-            # Perhaps reticulate converts or flushes; else R has called what is
-            # written in C, such as time.sleep().
+            # Perhaps reticulate is converting or flushing. Otherwise R has called a
+            # function that is written in C, such as time.sleep().
             return time.monotonic() - self._since < self.PATIENCE
         return any(each.f_code.co_name == "__del__" for each in frames)
 
     def _repeat_lost(self, problem: Any) -> None:
-        """Python drops what is raised while it lets go of an object."""
+        """Repeat an interrupt that Python has dropped while it freed an object."""
         if isinstance(problem.exc_value, KeyboardInterrupt):
             self._orders.put((self.SOON, None))
         else:
@@ -132,9 +133,9 @@ class Interrupts:
                 order = None
 
     def _interrupt(self, called: FrameType | None) -> None:
-        """Interrupt once more the cell; or `called`, while that goes on.
+        """Interrupt the cell once more, or only `called` if it is still running.
 
-        Not while reticulate looks for R's events.
+        Wait as long as reticulate looks for R's events.
         """
         while frames := _frames_of_the_cell():
             if called is None or called in frames:
@@ -148,19 +149,19 @@ class Interrupts:
 
 
 def is_readers(frame: FrameType) -> bool:
-    """Whether it is of a cell, or of a function that a cell defines."""
+    """Return whether a frame is a cell's, or that of a function from a cell."""
     return frame.f_globals is vars(sys.modules["__main__"])
 
 
 def call_of_keras(frames: list[FrameType]) -> FrameType | None:
-    """What the reader's code, the innermost, has called of Keras or TensorFlow."""
+    """Return the frame of Keras or TensorFlow that the reader's code has called."""
     library = list(takewhile(lambda each: not is_readers(each), frames))
     called = [each for each in library if module(each).startswith(DROPPING)]
     return called[-1] if called else None
 
 
 def _frames_of_the_cell() -> list[FrameType]:
-    """Where the main thread is; nowhere if IPython has taken over."""
+    """Return the main thread's frames; [] if no cell is running any more."""
     frames, frame = [], sys._current_frames().get(MAIN)
     while frame is not None:
         frames.append(frame)

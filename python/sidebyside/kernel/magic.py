@@ -1,4 +1,4 @@
-"""``%%R``: R code in a cell."""
+"""``%%R``: run R code in a cell."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .console import RError, RInterrupted
 from .interrupts import call_of_keras
 from .turns import module
 
-# Growth of the process, in bytes, that is worth a collection (30 ms).
+# Growth of the process, in bytes, that is worth a garbage collection (30 ms).
 COLLECT_AFTER = 64_000_000
 
-# A picture is as large as matplotlib's (6 x 4 inches).
+# Pictures have the size of matplotlib's (6 x 4 inches).
 WIDTH, HEIGHT, RESOLUTION = 6.0, 4.0, 96
 
-# Of a size without a unit: below are inches, from here on pixels, as in rpy2.
+# A size without a unit is in pixels from here on, as in rpy2, and in inches below.
 FEWEST_PIXELS = 30
 
 
@@ -35,24 +35,25 @@ def register(shell) -> None:
 
     callbacks.consolewrite_print = callbacks.consolewrite_warnerror = console.write
     callbacks.consoleread = console.read
-    # rpy2 loses a text that is not UTF-8, and logs a traceback.
+    # For text that is not UTF-8, rpy2 would print a traceback instead.
     conversion._cchar_to_str_with_maxlen = _decode
-    # A new thread begins without rpy2's rules (its issue #965), so ro.r() fails there.
+    # A new thread starts without rpy2's conversion rules (rpy2 issue #965), so that
+    # ro.r() would fail in it.
     rules = ro.conversion.get_conversion()
     ro.conversion.converter_ctx = ContextVar("converter", default=rules)
 
     class SideBySideMagics(rmagic.RMagics):
-        """rpy2's ``%R``, with a cell run as R's console would run it."""
+        """rpy2's ``%R``, which runs a cell as R's console would."""
 
         _memory = memory_now()
 
         Rpush, Rpull, Rget = map(
-            _in_a_sentence,
+            _explain_errors,
             (rmagic.RMagics.Rpush, rmagic.RMagics.Rpull, rmagic.RMagics.Rget),
         )
 
-        @_in_a_sentence
-        @functools.wraps(rmagic.RMagics.R)  # with what IPython noted on it
+        @_explain_errors
+        @functools.wraps(rmagic.RMagics.R)  # IPython keeps its options there
         def R(self, line, cell=None, local_ns=None):
             args = parse_argstring(self.R, line)
             names = local_ns or {}
@@ -69,7 +70,7 @@ def register(shell) -> None:
                 return None
 
         def _run(self, args, cell, show):
-            # R counts lines as the reader does: `%%R` stands on the first.
+            # `%%R` is line 1, so that R's line numbers are those of the cell.
             code = " ".join(args.code) + ("" if cell is None else "\n" + cell)
             r = console.current()
             name = args.graphics_device or self.options.graphics_device_name
@@ -89,8 +90,8 @@ def register(shell) -> None:
     shell.set_custom_exc((RError, KeyboardInterrupt), _show_error)
 
 
-def _in_a_sentence(magic: Callable) -> Callable:
-    """Show what is wrong with the options of a magic without frames of rpy2."""
+def _explain_errors(magic: Callable) -> Callable:
+    """Explain wrong options of a magic in one sentence, without rpy2's traceback."""
     from IPython.core.error import UsageError
     from rpy2.rinterface_lib.embedded import RRuntimeError
 
@@ -109,28 +110,28 @@ def _in_a_sentence(magic: Callable) -> Callable:
             said = str(error.args[0] if error.args else type(error)).rstrip(".")
             where = " in R" if isinstance(error, KeyError) else ""
             raise UsageError(f"%{magic.__name__}: {said}{where}.") from None
-        except RRuntimeError as error:  # of a function of the companion
+        except RRuntimeError as error:  # from a function of the companion
             raise RError(str(error).strip()) from None
 
     return wrapped
 
 
 def is_null(value: object) -> bool:
-    """Whether R has given nothing, or has not been asked."""
+    """Return whether R returned NULL or was not called."""
     from rpy2.rinterface import NULL
 
     return value is None or isinstance(value, type(NULL))
 
 
 def listed(names: list[str] | None) -> list[str]:
-    """The names of `-i a,b -i c`."""
+    """Return the names in `-i a,b -i c`."""
     return ",".join(names).split(",") if names else []
 
 
 def picture_options(args: Namespace) -> dict[str, object]:
-    """What R's png() is given: inches, and dots an inch.
+    """Return arguments for R's png(): the size in inches, and dots per inch.
 
-    Without a unit a large number means pixels, as rpy2 takes it, and a small one
+    Without a unit, a large number means pixels, as in rpy2. A small number means
     inches, because nobody wants a picture of six pixels.
     """
     from rpy2.rinterface import FloatSexpVector, IntSexpVector, StrSexpVector
@@ -156,15 +157,15 @@ def picture_options(args: Namespace) -> dict[str, object]:
 
 
 def memory_now() -> int:
-    """Resident memory of this process in bytes."""
+    """Return the resident memory of this process in bytes."""
     return psutil.Process().memory_info().rss
 
 
 def collect_if_grown(before: int) -> int:
-    """Have R collect its garbage if the process has grown since `before`.
+    """Let R collect garbage if the process has grown since `before`.
 
-    R collects when *R's* memory grows. A Python array that R holds the last
-    reference to is a few bytes to R, and would stay for long.
+    R collects when *R's* memory grows. If R holds the last reference to a Python
+    array, R counts only a few bytes, and the array would stay for a long time.
     """
     if memory_now() - before > COLLECT_AFTER:
         rsession.current().evaluate("invisible(gc())")
@@ -172,17 +173,17 @@ def collect_if_grown(before: int) -> int:
 
 
 def _decode(characters, size: int, encoding: str) -> str:
-    """What R writes; rpy2 has no way to say what to do with other encodings."""
+    """Decode R's output. rpy2 has no option for text in another encoding."""
     from rpy2.rinterface_lib import openrlib
 
     return openrlib.ffi.string(characters, size).decode(encoding, "replace")
 
 
 def _show_error(shell, kind, error, traceback, tb_offset=None):
-    """Of an error in R its message; of an interrupt where the reader's code was.
+    """Show an R error as its message, and an interrupt without frames of libraries.
 
-    rpy2's frames say nothing of R. To format TensorFlow's can take ten seconds, and
-    IPython does it once more for its history.
+    rpy2's frames say nothing about R. Formatting TensorFlow's frames can take ten
+    seconds, and IPython does it a second time for its history.
     """
     if not issubclass(kind, (RError, RInterrupted)):
         error.with_traceback(_before_keras(traceback))
@@ -190,16 +191,16 @@ def _show_error(shell, kind, error, traceback, tb_offset=None):
         sys.last_traceback = traceback  # for %debug
         return None
     if issubclass(kind, RInterrupted):
-        kind, error = KeyboardInterrupt, KeyboardInterrupt("R was stopped.")
+        kind, error = KeyboardInterrupt, KeyboardInterrupt("R was interrupted.")
     shown = [str(error)]
     shell._showtraceback(kind, error, shown)
     return shown
 
 
 def _before_keras(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback down to where the reader's code called Keras or TensorFlow.
+    """Cut a traceback where the reader's code called Keras or TensorFlow.
 
-    Without frames of this package, which hears of the interrupt.
+    Frames of this package, which handles the interrupt, are also left out.
     """
     places = []
     while traceback is not None:

@@ -1,4 +1,4 @@
-"""Is everything there? `sidebyside.check()` answers with a table."""
+"""`sidebyside.check()`: a table that shows whether everything is installed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETUP = "make setup"
 
 @dataclass(frozen=True)
 class Row:
-    """One component of the table; `fix` says what to do where it is not good."""
+    """One component of the table. `fix` says what to do if it is not good."""
 
     component: str
     found: str
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The table. Prints as text, shows as HTML, is true when all is well."""
+    """The table. It prints as text, displays as HTML, and is true if all is well."""
 
     rows: tuple[Row, ...]
 
@@ -70,20 +70,20 @@ class Preflight:
 
 
 def check() -> Preflight:
-    """What is here, what is needed, and how to fix what is wrong.
+    """Show what is installed, what is needed, and how to fix what is wrong.
 
-    Starts R if it is not running. Never raises: what cannot be found is a row of
-    the table.
+    Starts R if it is not running. Never raises an error: a missing component is a
+    row of the table.
     """
     rows = [_python_row(), *_package_rows(), *_r_rows(), _data_row(), *_machine_rows()]
     return Preflight(tuple(rows))
 
 
 def at_least(found: str, needed: str) -> bool:
-    """Whether a version is as new as the one that is needed."""
+    """Return whether a version is at least the one that is needed."""
     try:
         return Version(found) >= Version(needed)
-    except InvalidVersion:  # or "", where nothing was found
+    except InvalidVersion:  # such as "", if nothing was found
         return False
 
 
@@ -126,7 +126,7 @@ def _r_rows() -> list[Row]:
         facts = rsession.current().facts()
     except rsession.RUnavailable as problem:
         return [Row("R", "", f"{versions.R} or later", False, str(problem))]
-    except Exception:  # R runs, its companion does not answer
+    except Exception:  # R runs, but its companion does not answer
         return [Row("R companion", "", "sidebyside", False, SETUP)]
     keras3, answers = facts["keras3"] or "not installed", f"{facts['dialect']} answers"
     return [
@@ -143,9 +143,9 @@ def _data_row() -> Row:
         "data folder": data_directory() / "mnist" / "mnist.npz",
     }
     found = next((n for n, path in places.items() if path.is_file()), "")
-    # In a cell it is this Python, whatever `python` is in a terminal.
+    # In a cell, unlike in a terminal, `python` is always this Python.
     fix = "in a cell: !python -m sidebyside.data.fetch"
-    return Row("MNIST", found, "either place", bool(found), fix)
+    return Row("MNIST", found, "cache or data folder", bool(found), fix)
 
 
 def _machine_rows() -> list[Row]:
@@ -164,7 +164,7 @@ def _machine_rows() -> list[Row]:
 
 
 def devices() -> list[str]:
-    """Devices that TensorFlow sees, such as ["CPU", "GPU"]."""
+    """Return the devices that TensorFlow sees, such as ["CPU", "GPU"]."""
     try:
         import tensorflow as tf
 
@@ -192,25 +192,25 @@ def require_r(session: rsession.RSession) -> None:
     found = session.text("as.character(getRversion())")
     if not at_least(found, versions.R):
         raise rsession.RUnavailable(
-            f"R {found} was found, {versions.R} or later is needed. `{SETUP}` in "
-            "the project's folder installs one or says where to get it."
+            f"R {found} was found, but {versions.R} or later is needed. `{SETUP}` in "
+            "the project's folder installs it or says where to get it."
         )
     reticulate = session.text(
         'if (nzchar(system.file(package = "reticulate"))) '
         'as.character(packageVersion("reticulate")) else ""'
     )
-    # Where there is none, attach_companion() says so.
+    # If reticulate is missing, attach_companion() says so.
     new = at_least(_installed("numpy"), "2")
     if reticulate and new and not at_least(reticulate, versions.RETICULATE_FOR_NUMPY_2):
         raise rsession.RUnavailable(
-            f"reticulate {reticulate} cannot use NumPy {_installed('numpy')} (it "
-            f"refuses NumPy 2 before {versions.RETICULATE_FOR_NUMPY_2}). `{SETUP}` "
-            "installs the NumPy that fits."
+            f"reticulate {reticulate} cannot use NumPy {_installed('numpy')}: NumPy 2 "
+            f"needs reticulate {versions.RETICULATE_FOR_NUMPY_2} or later. Run "
+            f"`{SETUP}` in the project's folder: it installs a NumPy that fits."
         )
 
 
 def one_line(session: rsession.RSession) -> str:
-    """What `%load_ext sidebyside` says it found."""
+    """Return the line that `%load_ext sidebyside` prints."""
     facts = session.facts()
     if facts["dialect"] == "keras3":
         answers = f"keras3 {facts['keras3']}"

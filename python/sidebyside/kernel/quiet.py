@@ -1,4 +1,4 @@
-"""Loading Keras without TensorFlow's start-up remarks."""
+"""Load Keras without TensorFlow's messages at start-up."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import ModuleType
 
 
 @contextlib.contextmanager
-def _standard_error_held_back() -> Iterator[None]:
-    """Keep what C code writes to standard error; show it if all goes wrong.
+def _quiet_standard_error() -> Iterator[None]:
+    """Hold back text that C code writes to standard error, unless there is an error.
 
-    TensorFlow 2.21 writes "oneDNN custom operations are on ..." before any
-    of its log settings is read, so no environment variable can stop it.
+    TensorFlow 2.21 writes "oneDNN custom operations are on ..." before it reads
+    any of its log settings, so no environment variable can prevent it.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, os.fdopen(os.dup(2), "wb") as real:
@@ -32,20 +32,21 @@ def _standard_error_held_back() -> Iterator[None]:
 
 
 def load_keras(*, list_devices: bool = False) -> ModuleType:
-    """`import keras`, with nothing on the screen unless it fails.
+    """Import Keras and print nothing unless it fails.
 
     Parameters
     ----------
     list_devices
-        Have TensorFlow look for devices too, which starts CUDA where there is
-        a GPU. TensorFlow does so when it is first used, and may remark on it
-        on standard error. A kernel wants that over with before the first
-        cell. R's `library(sidebyside)` does not, because `import keras` alone
-        does not do it either, and the timing experiment compares the two.
+        Also let TensorFlow look for devices, which starts CUDA if there is a
+        GPU. Otherwise TensorFlow does so when it is first used, and may print
+        messages on standard error. A kernel should have done this before the
+        first cell. R's `library(sidebyside)` does not do it, because `import
+        keras` alone does not do it either, and the timing experiment compares
+        the two.
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
-    with _standard_error_held_back():
+    with _quiet_standard_error():
         keras = importlib.import_module("keras")
         if list_devices and keras.backend.backend() == "tensorflow":
             tensorflow = importlib.import_module("tensorflow")

@@ -1,7 +1,7 @@
-"""Which cells have run, in which language, and whether they failed.
+"""Record which cells have run, in which language, and whether they failed.
 
-The variables of a notebook do not say that the cell that should have changed
-them stopped with an error. Exercises have to know.
+Exercises need this. A variable does not show whether the cell that should have
+changed it stopped with an error.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 class Cell:
     """One execution of a cell.
 
-    `id` is the cell's own, the same at each execution; None if the program that
-    shows the notebook does not send it.
+    `id` identifies the cell and is the same at each execution. It is None if the
+    program that shows the notebook does not send it.
     """
 
     source: str
@@ -30,25 +30,25 @@ class Cell:
         return "r" if re.match(r"\s*%%?R\b", self.source) else "python"
 
     def assigns(self, name: str) -> bool:
-        """Whether a line of it gives this variable a value, in either language."""
+        """Return whether a line assigns to this variable, in either language."""
         definition = rf"(?m)^\s*(def|class) {re.escape(name)}\b"
         return self.has(name, "<<?-|=(?!=)") or bool(re.search(definition, self.source))
 
     def has(self, name: str, sign: str) -> bool:
-        """Whether a line of it has this variable and then this sign, a pattern.
+        """Return whether a line has this variable, followed by `sign` (a pattern).
 
-        Lines with a bracket before the name are left out: `f(name = 1)`.
+        It skips lines with a bracket before the name, such as `f(name = 1)`.
         """
         line = rf"(?m)^[^\n=<(]*(?<![\w.$]){re.escape(name)}\b[^\n=<>(]*({sign})"
         return bool(re.search(line, self.source))
 
 
-# In the order in which they ran.
+# All cells, in the order in which they ran.
 ran: deque[Cell] = deque(maxlen=5000)
 
 
 def note(result: Any) -> None:
-    """What IPython calls after each cell."""
+    """Record a cell; IPython calls this after each one."""
     if result is not None:
         cell_id = getattr(result.info, "cell_id", None)
         ran.append(Cell(result.info.raw_cell, cell_id, not result.success))

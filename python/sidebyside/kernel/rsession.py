@@ -1,4 +1,4 @@
-"""R inside this process, started once and in the right order."""
+"""Start R inside this process, once and in the right order."""
 
 from __future__ import annotations
 
@@ -23,41 +23,40 @@ from .turns import turn
 # reticulate's own pointer to Py_AddPendingCall(), as C++ names it.
 PENDING_CALL = "_ZN10reticulate9libpython17Py_AddPendingCallE"
 
-# What fits half a screen, in code and in output.
+# The width in characters that fits half a screen, for code and for output.
 COLUMNS = 60
 
-# R's own limit where the system sets none, in bytes.
+# R's own limit of the stack, in bytes, for systems that set no limit.
 LARGEST_STACK = 100_000_000
 
 NO_R = (
-    "R was not found: there is no R on PATH and R_HOME is not set. `make "
-    "setup` in the project's folder installs it."
+    "R was not found: it is not on PATH, and R_HOME is not set. `make setup` in "
+    "the project's folder installs it."
 )
 
 
 class RUnavailable(RuntimeError):
-    """R cannot be started; the message says what to do."""
+    """R cannot be started. The message says what to do."""
 
 
 def prepare_environment() -> None:
-    """Settings that must stand before Keras and R are first loaded.
+    """Set environment variables, which must be done before Keras and R are loaded.
 
-    What the reader has set stays.
+    Variables that the reader has set stay as they are.
     """
     defaults = {
         "KERAS_BACKEND": "tensorflow",
-        # TensorFlow's remarks from C++ would fill every first cell. At "2" one
-        # is left that sounds like a failure and is none ("remapper failed",
-        # where a leaky relu follows a convolution). Errors that matter come
-        # as exceptions.
+        # TensorFlow's messages from C++ would fill every first cell. At "2" one
+        # harmless message is left that sounds like a failure ("remapper failed", if
+        # a leaky relu follows a convolution). Important errors are exceptions.
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        # R has to join the interpreter it runs in, and not look for another.
+        # R must use the interpreter that it runs in, and not look for another.
         "RETICULATE_PYTHON": sys.executable,
-        # reticulate >= 1.44 would check, at each start, packages that
-        # set-up has installed already.
+        # At each start, reticulate >= 1.44 would check packages that set-up has
+        # already installed.
         "RETICULATE_CHECK_REQUIRED_PACKAGES": "0",
-        # Keras's tables fill half a screen: it asks for the terminal's width and
-        # takes 4 less; what draws them (rich) asks for the notebook's.
+        # These make Keras's tables as wide as half a screen. Keras uses the terminal's
+        # width minus 4; rich, which draws the tables, uses the notebook's.
         "COLUMNS": str(COLUMNS + 4),
         "JUPYTER_COLUMNS": str(COLUMNS),
         "MATPLOTLIBRC": str(Path(__file__).with_name("matplotlibrc")),
@@ -71,18 +70,19 @@ def prepare_environment() -> None:
 
 
 def r_library() -> Path | None:
-    """The library that `make setup` put the R companion in, if it is there."""
+    """Return the library into which `make setup` installed the R companion, or None."""
     library = Path(sys.prefix) / "r-library"
     return library if library.is_dir() else None
 
 
 @contextlib.contextmanager
 def without_profiles() -> Iterator[None]:
-    """Have an R that is started meanwhile read neither .Rprofile nor a site's.
+    """Let R processes that are started in this block ignore all .Rprofile files.
 
-    rpy2 starts two to ask for settings (`r_ld_library_path_from_subprocess()`,
-    `_getrenvvars()`), and fails without a reason if a profile does. In this process
-    R reads the profiles, and goes on after an error in them, as its console does.
+    rpy2 starts two R processes to ask for settings
+    (`r_ld_library_path_from_subprocess()`, `_getrenvvars()`). If a profile fails in
+    them, rpy2 fails without saying why. R in this process does read the profiles,
+    and continues after an error in them, as its console does.
     """
     names = ("R_PROFILE", "R_PROFILE_USER")
     before = {name: os.environ.get(name) for name in names}
@@ -110,11 +110,11 @@ class RSession:
             rinterface.initr()
         except ImportError as error:
             raise RUnavailable(
-                f"rpy2 cannot be loaded ({error}). `make setup` in the "
-                "project's folder installs it."
+                f"The Python package rpy2 cannot be loaded ({error}). `make setup` "
+                "in the project's folder installs it."
             ) from error
         except Exception as error:
-            # On import, or later where rpy2 was compiled for its R.
+            # Raised on import, or only now if rpy2 was compiled for its R.
             if isinstance(error, ValueError) or "R_HOME" in str(error):
                 raise RUnavailable(NO_R) from error
             raise RUnavailable(f"R did not start: {error}") from error
@@ -122,13 +122,13 @@ class RSession:
         self._executable = sys.executable
         self._check_the_stack()
         self._look_for_interrupts()
-        self._leave_quietly()
+        self._remove_exit_handler()
 
     def _check_the_stack(self) -> None:
-        """Have R stop a recursion before the stack is full, as it does by itself.
+        """Let R stop a recursion before the stack is full, as usual.
 
-        rpy2 switches the check off (`_DEFAULT_C_STACK_LIMIT` in its embedded.py) for
-        the sake of threads. A fifth is left for what R calls.
+        rpy2 switches this check off because of threads (`_DEFAULT_C_STACK_LIMIT` in
+        its embedded.py). A fifth of the stack is left for functions that R calls.
         """
         from rpy2.rinterface_lib import openrlib
 
@@ -138,36 +138,37 @@ class RSession:
         openrlib.rlib.R_CStackLimit = size * 4 // 5
 
     def _look_for_interrupts(self) -> None:
-        """Have R that waits (Sys.sleep(), sockets) look ten times a second.
+        """Let R look for interrupts ten times a second while it waits.
 
-        An interrupt may come just before R waits with a handler of its own.
+        An interrupt may come just before R waits with its own handler, as in
+        Sys.sleep() or on a socket.
         """
         from rpy2.rinterface_lib import openrlib
 
         openrlib.rlib.R_wait_usec = 100_000
 
-    def _leave_quietly(self) -> None:
-        """Take rpy2's exit handler off.
+    def _remove_exit_handler(self) -> None:
+        """Remove rpy2's exit handler.
 
-        With reticulate in the same process R's orderly end crashes after
-        success (reticulate 1.28) or hangs (1.46). What it would have done for
-        the reader is to remove R's temporary folder, so that is done here.
+        If reticulate is in the same process, ending R properly crashes after all
+        work is done (reticulate 1.28) or hangs (1.46). For the reader it would
+        only remove R's temporary folder, so we do that here.
         """
         from rpy2.rinterface_lib import embedded, openrlib
 
         atexit.unregister(embedded.endr)
         atexit.register(shutil.rmtree, self.text("tempdir()"), True)
-        # R looks for events once more while Python is already shutting down.
+        # R looks for events once more when Python is already shutting down.
         library, null = openrlib.rlib, openrlib.ffi.NULL
         atexit.register(setattr, library, "ptr_R_ProcessEvents", null)
-        atexit.register(self._let_reticulate_rest)
+        atexit.register(self._stop_reticulates_calls)
 
-    def _let_reticulate_rest(self) -> None:
-        """Have reticulate's thread call Python no more.
+    def _stop_reticulates_calls(self) -> None:
+        """Keep reticulate's thread from calling Python.
 
-        It asks Python every half a second to look for R's events, and has no
-        end. Once in some fifty times it asked while Python was shutting down,
-        after all was done, and the process ended with a segmentation fault.
+        The thread never ends. Every half second it asks Python to look for R's
+        events. About once in fifty times it did so while Python was shutting down,
+        and the process ended with a segmentation fault after all work was done.
         """
         path = self.text(
             'local({ found <- getLoadedDLLs()[["reticulate"]]; '
@@ -175,10 +176,10 @@ class RSession:
         )
         if not path:
             return
-        # Another reticulate may have no such pointer, and other ways.
+        # Other versions of reticulate may not have this pointer.
         with contextlib.suppress(OSError, ValueError):
             call = ctypes.c_void_p.in_dll(ctypes.CDLL(path), PENDING_CALL)
-            # A function that does nothing and says 0, as for "it is noted".
+            # A function that does nothing and returns 0, which means success.
             nothing = ctypes.CDLL(None).isatty
             call.value = ctypes.cast(nothing, ctypes.c_void_p).value
 
@@ -187,27 +188,27 @@ class RSession:
         return self._r.evalr(code)
 
     def text(self, code: str) -> str:
-        """Evaluate R code that gives one string."""
+        """Evaluate R code that returns one string."""
         return str(self.evaluate(code)[0])
 
     def forget_error(self) -> None:
         """Empty R's last error message.
 
-        An interrupt sets none in some releases of R, and the message of an
-        earlier error would be taken for its own.
+        In some versions of R an interrupt sets no message, so we would take an
+        earlier error's message for its own.
         """
         self.evaluate('.Internal(seterrmessage(""))')
 
     def load_ahead(self) -> None:
-        """Load the slow part of reticulate (R's Matrix, 0.7 s) by itself.
+        """Load the slow part of reticulate (R's Matrix, 0.7 s) in advance.
 
-        Nothing in it sets environment variables, so Keras may be imported
-        in another thread at the same time.
+        It sets no environment variables, so another thread may import Keras at
+        the same time.
         """
         from rpy2.rinterface_lib import openrlib
 
-        # R asks rpy2 for events all the time, which waits for Python's lock,
-        # which the other thread holds: the two would take turns.
+        # R asks rpy2 for events all the time, and rpy2 then waits for Python's lock,
+        # which the other thread holds. Without this, they would slow each other down.
         library = openrlib.rlib
         look_for_events = library.ptr_R_ProcessEvents
         library.ptr_R_ProcessEvents = openrlib.ffi.NULL
@@ -217,7 +218,7 @@ class RSession:
             library.ptr_R_ProcessEvents = look_for_events
 
     def attach_companion(self) -> None:
-        """library(sidebyside), and reticulate joined to this interpreter."""
+        """Run library(sidebyside), and connect reticulate to this interpreter."""
         for package, what in {
             "reticulate": "R package reticulate",
             "sidebyside": "R companion (R package sidebyside)",
@@ -234,14 +235,14 @@ class RSession:
             raise RUnavailable(f"Keras cannot be loaded from R: {problem}")
         self.evaluate("reticulate::py_available(initialize = TRUE)")
         turn.guard_reticulate()
-        # reticulate replaces sys.executable and adds the working folder to
-        # sys.path; child processes and imports want them as they were.
+        # reticulate replaces sys.executable and adds the working folder to sys.path.
+        # Restore both, because child processes and imports need them.
         sys.executable = self._executable
         if sys.path and sys.path[0] == "":
             sys.path.pop(0)
 
     def make_finalizer_safe(self) -> None:
-        """Have an old reticulate free Python objects with Python's lock.
+        """Make an old reticulate hold Python's lock while it frees Python objects.
 
         Call it before reticulate is loaded; `attach_companion()` does. Raises
         `RUnavailable` if the compiled helper is missing. See _finalizer.c.
@@ -251,14 +252,14 @@ class RSession:
             return
         flags = sys.getdlopenflags()
         try:
-            # Visible to libraries loaded later, which is the point of it.
+            # RTLD_GLOBAL makes its symbols visible to libraries loaded later.
             sys.setdlopenflags(flags | os.RTLD_GLOBAL)
             finalizer = importlib.import_module("sidebyside.kernel._finalizer")
         except ImportError as error:
             raise RUnavailable(
-                f"reticulate {found} needs a small compiled helper to live "
-                "inside Python, and it was not built (is there a C compiler, "
-                "and python3-dev?). `make setup` builds it."
+                f"reticulate {found} needs a small compiled helper to run inside "
+                "Python, and the helper was not built. Install a C compiler and "
+                "python3-dev, then run `make setup`."
             ) from error
         finally:
             sys.setdlopenflags(flags)
@@ -271,11 +272,11 @@ class RSession:
         return bool(self.evaluate(code)[0])
 
     def has_variable(self, name: str) -> bool:
-        """Whether R's global environment has a variable of this name."""
+        """Return whether R's global environment has a variable of this name."""
         return name in self._r.globalenv
 
     def variables(self) -> list[str]:
-        """The names in R's global environment."""
+        """Return the names in R's global environment."""
         return list(self._r.globalenv)
 
     def call(self, function: str, *arguments: str) -> Any:
@@ -284,20 +285,20 @@ class RSession:
         return called(*(self._r.StrSexpVector([a]) for a in arguments))
 
     def facts(self) -> dict[str, str]:
-        """Versions as R sees them (the companion's `r_facts()`)."""
+        """Return the versions that R sees (the companion's `r_facts()`)."""
         found = self.call("r_facts")
         return dict(zip(found.names, found, strict=True))
 
 
 @cache
 def current() -> RSession:
-    """The R of this process, started when it is first asked for.
+    """Return this process's R, and start it at the first call.
 
-    Raises `RUnavailable` with what to install.
+    Raises `RUnavailable`, which says what to install.
     """
     return RSession()
 
 
 def is_started() -> bool:
-    """Whether `current()` has started R."""
+    """Return whether `current()` has started R."""
     return current.cache_info().currsize > 0

@@ -1,7 +1,7 @@
-"""A line under a cell that takes long: "running for 20 s".
+"""Show a line under a cell that takes long: "running for 20 s".
 
-It goes when the cell ends. Programs that execute notebooks (nbclient, nbval) do
-not get it, so what they save or compare is the same: they send no id of the cell.
+It disappears when the cell ends. Programs that execute notebooks (nbclient, nbval)
+send no id of the cell and get no line, so it is never saved or compared.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 
 from ..common import running
 
-# Seconds until the line appears, and between its changes. A thread that wakes
-# up more often would disturb what notebook 05 measures.
+# Seconds until the line appears, and between its changes. A thread that wakes up
+# more often would disturb the measurements in notebook 05.
 AFTER = 10.0
 EVERY = 5.0
 
 
 class Line:
-    """The line of one cell. A thread keeps it up to date until `remove()`."""
+    """The line of one cell. A thread updates it until `remove()` is called."""
 
     def __init__(self, publisher: Any) -> None:
         self._publisher = publisher
         self._id = uuid.uuid4().hex
         self._began = time.monotonic()
         self._ended = threading.Event()
-        # ipykernel keeps in the context which cell is running.
+        # From the context ipykernel knows which cell is running.
         context = contextvars.copy_context()
         self._thread = threading.Thread(
             target=context.run, args=[self._keep_up], daemon=True
@@ -48,7 +48,7 @@ class Line:
             self._publish({"text/plain": text}, update=shown)
             shown = True
         if shown:
-            # Nothing, in the form that takes no room in JupyterLab (style.css).
+            # Empty HTML, which takes no space in JupyterLab (style.css).
             self._publish({"text/html": "", "text/plain": ""}, update=True)
 
     def _publish(self, data: dict[str, str], update: bool) -> None:
@@ -60,20 +60,20 @@ _line: Line | None = None
 
 
 def begin(*_: Any) -> None:
-    """What IPython calls before each cell."""
+    """Start the line; IPython calls this before each cell."""
     from IPython import get_ipython
 
     global _line
     end()
     shell = get_ipython()
-    # The request to execute; plain IPython has none.
+    # The kernel's request to execute a cell; plain IPython has none.
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
     if "cellId" in request.get("metadata", {}):
         _line = Line(shell.display_pub)
 
 
 def end(*_: Any) -> None:
-    """What IPython calls after each cell."""
+    """Remove the line; IPython calls this after each cell."""
     global _line
     if _line is not None:
         _line.remove()

@@ -1,4 +1,4 @@
-"""Pairs in two columns: the style that ``%load_ext sidebyside`` sends."""
+"""Show pairs in two columns: the style that ``%load_ext sidebyside`` sends."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent / "labextension" / "static" / "style.css"
 
-# On the output that carries the style, so that the book can leave it out.
+# This tag marks the output with the style, so that the book can leave it out.
 MARK = {"sidebyside": "style"}
 
 
 def css() -> str:
-    """The rules of style.css without comments, in one line."""
+    """Return the rules of style.css in one line, without comments."""
     text = re.sub(r"/\*.*?\*/", "", SOURCE.read_text("utf-8"), flags=re.DOTALL)
     text = re.sub(r"\s+", " ", text)
     return re.sub(r" ?([{};,>]) ?", r"\1", text).strip()
@@ -21,9 +21,9 @@ def css() -> str:
 def show(shell) -> None:
     """Send the style to the page that shows the notebook.
 
-    JupyterLab with the extension in labextension/ has it already; this is for a
-    page whose server does not have the extension. Its text is empty: where
-    HTML is not shown, nothing is.
+    JupyterLab already has the style if the extension in labextension/ is installed.
+    This is for servers without it. The output has an empty text, so that a page
+    that cannot show HTML shows nothing.
     """
     if not hasattr(shell.display_pub, "register_hook"):
         return  # plain IPython in a terminal

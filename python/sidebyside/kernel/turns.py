@@ -1,8 +1,9 @@
-"""R has one thread, and Python's other threads have their calls of R done there.
+"""Let Python threads take turns with R, which runs in the main thread only.
 
-rpy2 gives Python's lock away in every call of R (cffi does), and its own lock covers
-part of what belongs together. So two Python threads are in R at once, and R's stacks
-break. Its documentation (Interoperability, "Multithreading") leaves locks to the user.
+rpy2 releases Python's lock in every call of R (cffi does), and its own lock does not
+cover everything that must stay together. So two Python threads could be in R at once
+and break R's stacks. rpy2's documentation (Interoperability, "Multithreading") leaves
+locks to the user.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ from typing import Any
 MAIN = threading.main_thread().ident
 CALLBACKS = "rpy2.rinterface_lib.callbacks"
 
-# What holds the lock.
+# Modules that may hold the lock.
 USERS = ("rpy2.", __package__)
 
 START = threading.Thread.start.__code__
 
-# Seconds for which a thread asks while the main thread stands still in C code other
-# than R's, such as TensorFlow's fit(), which may wait for what that thread makes.
+# Seconds for which a thread keeps asking while the main thread stays in C code other
+# than R's, such as TensorFlow's fit(), which may itself be waiting for this thread.
 PATIENCE = 10.0
 
-# What asks the main thread for a turn; by itself the system ignores this signal.
+# This signal asks the main thread for a turn. By default the system ignores it.
 ASK = signal.SIGURG
 
-# Functions of R's C interface that run R code, and with it perhaps Python's, and
-# after how many seconds R may be told of an interrupt. R_tryCatchError() does not
-# take its jump, which would go to where rpy2 no longer is.
+# Functions of R's C interface that run R code, which may call Python, and after how
+# many seconds R may be told of an interrupt. R then jumps out of its code.
+# R_tryCatchError() does not catch this jump, and it would pass over frames of rpy2.
 EVALUATE = {"R_tryEval": 0, "R_ToplevelExec": math.inf, "R_tryCatchError": math.inf}
 
-# What rpy2 asks for all the time, and what stays as it is once R has started.
+# Names that rpy2 looks up all the time, and that do not change once R has started.
 LASTING = (
     *("R_NilValue", "R_GlobalEnv", "R_UnboundValue", "R_MissingArg", "R_NaString"),
     *("R_NamesSymbol", "R_DimSymbol", "R_ClassSymbol", "_exec_findvar_in_frame"),
@@ -49,7 +50,7 @@ LASTING = (
 
 
 class Errand:
-    """What another thread has the main thread do, until it has no more for it."""
+    """Calls that the main thread makes for another thread, until that one is done."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -74,28 +75,28 @@ class Errand:
 
 
 class Mine(threading.local):
-    """What a thread other than R's has of the turn."""
+    """The turn as a thread other than the main one sees it."""
 
     depth = 0
     errand: Errand
 
 
 class Turn:
-    """In place of rpy2's locks: the main thread owns R, and works for the others.
+    """Replaces rpy2's locks: the main thread owns R, and calls it for other threads.
 
-    It does so only where no call of R is half done: while it runs or waits in the
-    reader's Python code, and before it evaluates R code of its own.
+    It does so only when no call of R is half done: while it runs or waits in the
+    reader's Python code, and before it evaluates its own R code.
 
     Attributes
     ----------
     depth
-        Above 0 while the main thread does in R what belongs together.
+        Above 0 while the main thread is in the middle of something in R.
     serving
-        Whether the main thread works for another thread.
+        Whether the main thread is calling R for another thread.
     stopped
-        Whether the reader has stopped R, or what R called.
+        Whether the reader has interrupted R, or code that R called.
     held
-        Handles an interrupt that had to wait for `depth` to be 0.
+        Function for an interrupt that has to wait until `depth` is 0.
     """
 
     def __init__(self) -> None:
@@ -131,7 +132,7 @@ class Turn:
         if self._mine.depth == 0:
             self._mine.errand.end()
 
-    # rpy2 takes the lock three times a call; one more frame would count.
+    # rpy2 takes the lock three times per call, so one more frame would cost time.
     __enter__, __exit__ = acquire, release
 
     def _let_interrupt_in(self) -> None:
@@ -142,12 +143,12 @@ class Turn:
         held(signal.SIGINT, frame)
 
     def _ask(self) -> tuple[int, int] | None:
-        """Wake the main thread, unless R is at work: it would hear of a signal.
+        """Wake the main thread, but not while R is running: the signal would reach R.
 
         Returns
         -------
         tuple of int or None
-            Where the main thread is in Python, if R is not at work.
+            The main thread's place in Python code; None if R is running.
         """
         frame = sys._current_frames().get(MAIN)
         interrupt_main(ASK)
@@ -157,22 +158,22 @@ class Turn:
         return id(frame), frame.f_lasti
 
     def _withdraw(self, errand: Errand) -> None:
-        with contextlib.suppress(ValueError):  # It has begun meanwhile.
+        with contextlib.suppress(ValueError):  # It has begun in the meantime.
             self._errands.remove(errand)
             raise RuntimeError(
-                "This thread called R, but only the main thread may use R, and it is"
-                " busy with something else, perhaps waiting for this thread. Get"
-                " what you need from R in the main thread, before it starts to wait."
+                "This thread called R, but only the main thread can use R, and it is"
+                " busy, perhaps waiting for this thread. Call R in the main thread"
+                " before it starts to wait, and pass the result to this thread."
             )
 
     def listen(self) -> None:
-        """Hear threads that ask for a turn."""
+        """Let other threads ask for a turn."""
         signal.signal(ASK, self._asked)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         frames, _ = self.since_r(frame)
-        # Not where rpy2 may hold what is not protected, which is over when it calls
-        # the reader's function. And an executor starts threads within a lock.
+        # Wait while rpy2 may hold unprotected R objects, which is over when it calls
+        # the reader's function, and while an executor starts a thread in a lock.
         busy = self.is_held(frames) or any(
             each.f_code is START
             or (module(each).startswith("rpy2.") and module(each) != CALLBACKS)
@@ -183,10 +184,10 @@ class Turn:
             self._serve()
 
     def is_held(self, frames: list[FrameType]) -> bool:
-        """Whether the main thread does in R what belongs together, at these frames.
+        """Return whether the main thread, at these frames, is in the middle of R work.
 
-        `depth` alone does not tell: rpy2 takes the lock in a generator (`rmemory()`),
-        and if another thread closes that, the lock is never given back.
+        `depth` alone does not tell: rpy2 takes the lock in a generator (`rmemory()`).
+        If another thread closes that generator, the lock is never released.
         """
         return self.depth > 0 and any(module(each).startswith(USERS) for each in frames)
 
@@ -202,7 +203,7 @@ class Turn:
     def since_r(
         self, frame: FrameType | None
     ) -> tuple[list[FrameType], FrameType | None]:
-        """A frame and those that called it, up to the one that called R, if any."""
+        """Return a frame and its callers, up to the one that called R, if any."""
         frames = []
         while frame is not None and frame.f_code is not self._evaluating:
             frames.append(frame)
@@ -210,7 +211,7 @@ class Turn:
         return frames, frame
 
     def calling(self, function: Callable) -> Callable:
-        """A function of R's C interface, done by the main thread."""
+        """Make the main thread call this function of R's C interface."""
 
         def call(*arguments):
             if get_ident() == MAIN:
@@ -221,13 +222,13 @@ class Turn:
         return call
 
     def evaluating(self, function: Callable, patience: float = 0) -> Callable:
-        """The same for one that runs R code, which may call Python, and so on.
+        """Do the same for a function that runs R code, which may call Python again.
 
         Parameters
         ----------
         patience
-            Seconds until R may be told of an interrupt meanwhile. R then jumps to
-            the last function that takes its jumps.
+            Seconds until R may be told of an interrupt. R then jumps to the last
+            function that catches its jumps.
         """
 
         def call(*arguments, _patience=patience, **named):
@@ -252,15 +253,16 @@ class Turn:
         return call
 
     def _take_back(self) -> None:
-        """R was told of an interrupt, and ended or called Python before it heard.
+        """Raise an interrupt here that R was told of but has not noticed yet.
 
-        It must not hear of it in what Python calls: its jump would pass over Python.
+        If R noticed it later, in code that Python calls, its jump would pass over
+        frames of Python.
         """
         self.library.R_interrupts_pending = 0
         raise KeyboardInterrupt
 
     def was_stopped(self, failed: object) -> bool:
-        """Whether an evaluation that has ended failed because the reader stopped it."""
+        """Return whether an evaluation failed because the reader interrupted it."""
         stopped = bool(self.stopped and failed)
         if self.stopped and get_ident() == MAIN:
             _, outer = self.since_r(sys._getframe())
@@ -268,7 +270,7 @@ class Turn:
         return stopped
 
     def releasing(self, function: Callable) -> Callable:
-        """One that lets go of an object, which any thread may do at any time."""
+        """Let the main thread call a function that frees an object, without waiting."""
 
         def call(value):
             if get_ident() == MAIN:
@@ -279,9 +281,9 @@ class Turn:
         return call
 
     def guard_rpy2(self) -> None:
-        """Have rpy2 take turns; before the rest of rpy2 is imported.
+        """Make rpy2 take turns. Call this before the rest of rpy2 is imported.
 
-        Its modules look `openrlib.rlib` and `openrlib.rlock` up at each use.
+        rpy2's modules look up `openrlib.rlib` and `openrlib.rlock` at each use.
         """
         from rpy2.rinterface_lib import openrlib
 
@@ -304,31 +306,31 @@ class Turn:
         def _evaluate_in_r(arguments):
             try:
                 return in_python(arguments)
-            except BaseException:  # rpy2 gives R a NULL, which ends the process.
+            except BaseException:  # rpy2 would return a null pointer and R would crash.
                 self.library.R_interrupts_pending = 1
                 return self.library.R_NilValue
 
-        # Where R is not in the main thread, it is left as rpy2 has it.
+        # If R is not in the main thread, leave everything to rpy2.
         with contextlib.suppress(ValueError):
             self.listen()
 
     def guard_reticulate(self) -> None:
-        """Have Python's threads take turns when they call functions of R.
+        """Make Python's threads take turns when they call functions of R.
 
-        reticulate before 1.39 (#1648) would be in R in that thread, and a newer one
-        waits for the main thread to run Python code, which it may not do.
+        reticulate before 1.39 (#1648) would use R in the calling thread. A newer one
+        waits until the main thread runs Python code, which may never happen.
         """
         import rpycall
         from rpytools import call
 
-        # R's jump may pass over Python's frames, where reticulate converts values.
+        # R may only jump later: it could pass over frames that convert values.
         evaluate = self.evaluating(rpycall.call_r_function, 0.5)
 
         def call_r_function(*arguments, **named):
             value, error = evaluate(*arguments, **named)
             return value, "KeyboardInterrupt" if self.was_stopped(error) else error
 
-        if hasattr(call, "call_r_function"):  # From 1.39 on an interrupt is one.
+        if hasattr(call, "call_r_function"):  # From 1.39 on it raises interrupts.
             rpycall.call_r_function = call.call_r_function = evaluate
         else:
             rpycall.call_r_function = call_r_function
@@ -343,7 +345,7 @@ class Turn:
 
 
 class Library:
-    """R's C interface as rpy2 has it, with functions that take turns."""
+    """rpy2's object for R's C interface, with functions that take turns."""
 
     def __init__(self, turn: Turn, openrlib: Any) -> None:
         library = openrlib.rlib
@@ -364,13 +366,13 @@ class Library:
             return result
 
         def evaluate(call, environment):
-            """R's own jumps, at an error, to where rpy2 no longer is."""
+            """Evaluate without R's jump at an error, which would skip rpy2's frames."""
             failed = openrlib.ffi.new("int *", 0)
             result = try_eval(call, environment, failed)
             if failed[0]:
                 from rpy2.rinterface_lib.embedded import RRuntimeError
 
-                raise RRuntimeError("R could not evaluate it.")
+                raise RRuntimeError("R could not evaluate this call.")
             return result
 
         self.__dict__.update(R_tryEval=try_eval, Rf_eval=evaluate)

@@ -1,1 +1,1 @@
-"""What the cells of a notebook call."""
+"""Functions that the cells of a notebook call."""

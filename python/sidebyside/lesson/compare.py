@@ -1,7 +1,7 @@
-"""Checks: do the R half and the Python half of a pair agree?
+"""Check whether the R half and the Python half of a pair agree.
 
-`compare("x_train")` takes the variable of that name from R and the one of
-that name from Python and says what it found, or raises `Different`.
+`compare("x_train")` compares R's variable `x_train` with Python's, and says what
+it found, or raises `Different`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .values import (
     read,
 )
 
-# Arrays are compared in pieces of about this many values, so that a check
-# never needs a second copy of a data set.
+# Arrays are compared in pieces of about this many values, so that no check needs
+# a second copy of a data set.
 _PIECE = 1 << 20
 
-# Differences inside a list that are named; the rest is counted.
+# At most this many differences inside a list are shown; the others are counted.
 _SHOWN = 3
 
 _received: dict[str, Any] = {}
@@ -48,25 +48,25 @@ class NoVariable(Sentence, NameError):
 
 
 class NotStarted(Sentence, RuntimeError):
-    """R is asked for, and nobody has started it."""
+    """R is needed but has not been started."""
 
 
 class WrongUse(Sentence, TypeError, ValueError):
-    """A function of a lesson was given something that it cannot use."""
+    """A function got an argument that it cannot use."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What one comparison found."""
+    """The result of one comparison."""
 
     what: str
     verdict: str
     agrees: bool
-    gap: float = math.inf  # largest difference of two numbers
+    gap: float = math.inf  # largest difference between two numbers
 
 
 def receive(name: str, value: Any) -> None:
-    """Called from R (`send_to_python()`, `describe_to_python()`)."""
+    """Receive a value; R calls this (`send_to_python()`, `describe_to_python()`)."""
     _received[name] = value
 
 
@@ -81,33 +81,33 @@ def compare(*names: str, tolerance: float = 0.0, differ: bool = False) -> None:
         arrays, numbers, texts, dates, lists, named lists and dicts, data frames,
         Keras models (by their weights) and training histories (by metric).
     tolerance
-        Largest absolute difference of two numbers that still counts as
-        agreement. The default, 0, asks for the same value to the last digit.
+        Largest absolute difference between two numbers that still counts as
+        agreement. The default, 0, requires equality to the last digit.
     differ
-        Reverses the question: raises if the two are the same.
+        If true, require the two to be different.
 
     Notes
     -----
-    - Whole numbers are compared as whole numbers, of any size. R's double is
-      first rounded to Python's type where that is narrower (float32). TRUE is 1.
-    - A vector of one value and a single value are the same: R has no scalars.
-    - R's NA, of any type, agrees with None, NaN, `pandas.NA` and NaT; R's NaN
-      with NaN only; NULL with None.
+    - Whole numbers of any size are compared exactly. If Python's type is narrower
+      than R's double (float32), R's value is first rounded to it. TRUE is 1.
+    - A vector with one value equals a single value, because R has no scalars.
+    - R's NA, of any type, agrees with None, NaN, `pandas.NA` and NaT. R's NaN
+      agrees only with NaN, and NULL only with None.
     - Named lists, dicts and the columns of data frames are compared by name, in
-      any order. Row names count where both have them as text. A factor is
+      any order. Row names are compared if both have them as text. A factor is
       compared by its labels.
-    - Dates and times are points in time, to the microsecond. A Python time
-      without a zone counts as UTC, as it does for reticulate.
+    - Dates and times are compared as points in time, to the microsecond. A Python
+      time without a time zone counts as UTC, as in reticulate.
 
     Raises
     ------
     Different
-        With a sentence for each variable that does not agree.
+        If a variable does not agree. The message has a line for each one.
     NoVariable
-        If a variable does not exist in one of the languages; a NameError.
+        If a variable does not exist in one of the languages. It is a NameError.
     WrongUse
-        If something else than a name is given, or if a value is of a type that
-        cannot be compared, such as a function; a TypeError.
+        If an argument is not a name, or if a value has a type that cannot be
+        compared, such as a function. It is a TypeError.
     """
     require_names("compare", names)
     _require_somewhere(names)
@@ -129,15 +129,15 @@ def compare(*names: str, tolerance: float = 0.0, differ: bool = False) -> None:
 
 
 def from_r(name: str) -> Any:
-    """The value of an R variable, as Python sees it.
+    """Return the value of an R variable, as Python sees it.
 
-    For a cell that shows both languages in one figure. Halves of pairs do
-    not need it.
+    Use it in a cell that shows both languages in one figure. The halves of pairs
+    do not need it.
 
     Raises
     ------
     NoVariable
-        If R has no variable of this name; a NameError.
+        If R has no variable of this name. It is a NameError.
     """
     require_names("from_r", [name])
     return as_python(value_in_r(name))
@@ -149,7 +149,7 @@ def agreement(
     """Compare one value from R with one from Python (see `compare`)."""
     number = isinstance(tolerance, int | float | np.number)
     if not (number and 0 <= tolerance < math.inf):
-        raise WrongUse(f"tolerance is {tolerance!r}, expected a number of 0 or more.")
+        raise WrongUse(f"tolerance is {tolerance!r}; expected a number of 0 or more.")
     try:
         return _compare(read(in_r), read(in_python), tolerance)
     except TypeError as problem:
@@ -158,14 +158,14 @@ def agreement(
 
 def _unreadable(name: str, problem: TypeError) -> WrongUse:
     return WrongUse(
-        f"{name} is, or contains, a value of type {problem}, which cannot be compared. "
-        "Compare numbers, texts, dates, arrays, lists, dicts, data frames, models or "
-        "histories."
+        f"{name} is or contains a value of type {problem}, which cannot be compared. "
+        "compare() takes numbers, texts, dates, arrays, lists, dicts, data frames, "
+        "models and training histories."
     )
 
 
 def _compare(mine: Any, theirs: Any, tolerance: float) -> Agreement:
-    """R's value and Python's, as `read()` gives them."""
+    """Compare R's value with Python's, both in the form of `read()`."""
     what, other = _what(theirs), f"R has {_what(mine)}"
     if is_model(mine) and is_model(theirs):
         mine, theirs = ([read(w) for w in m.get_weights()] for m in (mine, theirs))
@@ -185,7 +185,7 @@ def _compare(mine: Any, theirs: Any, tolerance: float) -> Agreement:
 
 
 def _is_nothing(side: Any) -> bool:
-    """NULL, NA or None."""
+    """Return whether a value is NULL, NA or None."""
     if isinstance(side, Leaf):
         return side.values.size == 1 and side.values.item() is None
     return side is None
@@ -198,7 +198,7 @@ def _is_empty(side: Any) -> bool:
 
 
 def _named(side: Any) -> Named | None:
-    """A vector's elements, or a matrix's columns, by name if they have names."""
+    """Return a vector's elements or a matrix's columns by name; None without names."""
     if isinstance(side, Leaf) and side.labels:
         rows, names = side.labels[0], side.labels[-1]
         table = len(side.labels) == 2
@@ -208,7 +208,7 @@ def _named(side: Any) -> Named | None:
 
 
 def _parts(side: Any, other: Any) -> list | None:
-    """A list's elements, or an array's; by columns if the other is a frame."""
+    """Return the elements of a list or array; the columns if `other` is a frame."""
     frames = [isinstance(s, Named) and s.frame for s in (side, other)]
     if isinstance(side, Leaf):
         return side.parts(axis=-1 if frames[1] else 0)
@@ -218,7 +218,7 @@ def _parts(side: Any, other: Any) -> list | None:
 
 
 def _what(side: Any) -> str:
-    """A value in a few words."""
+    """Describe a value in a few words."""
     if side is None:
         return "nothing"
     if is_model(side):
@@ -263,7 +263,7 @@ def _by_name(what: str, mine: Named, theirs: Named, tolerance: float) -> Agreeme
 
 
 def _summary(what: str, found: dict[str, Agreement]) -> Agreement:
-    """What the comparison of the parts says of the whole."""
+    """Combine the comparisons of the parts into one."""
     wrong = {place: one for place, one in found.items() if not one.agrees}
     if wrong:
         largest = sorted(wrong, key=lambda place: -wrong[place].gap)
@@ -275,7 +275,7 @@ def _summary(what: str, found: dict[str, Agreement]) -> Agreement:
         if len(wrong) > _SHOWN:
             said.append(f"and {len(wrong) - _SHOWN} more")
         return Agreement(what, "; ".join(said), False, wrong[largest[0]].gap)
-    # What is said of numbers is more than "equal".
+    # For numbers the verdict says more than "equal".
     verdicts = [one.verdict for one in found.values()]
     return Agreement(what, next((v for v in verdicts if v != "equal"), "equal"), True)
 
@@ -309,7 +309,7 @@ def _leaves(
 def _pieces(
     mine: np.ndarray, theirs: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """R's and Python's values, flat, after the number of those before them."""
+    """Yield R's and Python's values piece by piece, with the position of the first."""
     width = math.prod(mine.shape[1:])
     rows = max(1, _PIECE // max(1, width))
     for start in range(0, len(mine), rows):
@@ -324,13 +324,13 @@ def _show(value: Any, absent: str) -> str:
 
 
 def _gaps(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Differences of R's values and Python's; NaN for what only one of them has."""
+    """Return R's and Python's differences; NaN if only one of the two has a value."""
     if mine.dtype == object and theirs.dtype.kind in "fc":
-        # NumPy's numbers have no other missing value than NaN.
+        # NumPy's only missing number is NaN.
         filled = np.array([math.nan if v is None else v for v in mine])
         mine = filled if filled.dtype.kind in "fc" else mine
     if mine.dtype.kind == theirs.dtype.kind == "f":
-        # R has no narrow numbers: 0.1 looks different in float32 and in double.
+        # R has only doubles, and 0.1 is a different number in float32.
         with np.errstate(over="ignore"):
             narrow = mine.astype(theirs.dtype)
         mine = np.where(np.isinf(narrow), mine, narrow)
@@ -341,20 +341,20 @@ def _gaps(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     mine, theirs = mine.astype(wide, copy=False), theirs.astype(wide, copy=False)
     with np.errstate(all="ignore"):
         gaps = np.abs(mine - theirs)
-    # Also where both are infinite, or NaN.
+    # They are also equal if both are infinite, or both are NaN.
     gaps[(mine == theirs) | ((mine != mine) & (theirs != theirs))] = 0
     return gaps
 
 
 def _needs_python(values: np.ndarray) -> bool:
-    """Whether NumPy would round a value to compare it, or cannot compare it."""
+    """Return whether NumPy would round values to compare them, or cannot compare."""
     if values.dtype.kind in "iu" and values.size:
         return bool(values.max() > EXACT or values.min() < -EXACT)
     return values.dtype == object
 
 
 def _gap(mine: Any, theirs: Any) -> float:
-    """As `_gaps()`, of anything, without rounding."""
+    """Return the difference of two values of any type, without rounding."""
     if mine is None or theirs is None:
         both = mine is None and (theirs is None or theirs != theirs)
         return 0.0 if both else math.nan
@@ -371,7 +371,7 @@ def _gap(mine: Any, theirs: Any) -> float:
 
 
 def require_names(function: str, names: Iterable[Any]) -> None:
-    """Raises `WrongUse` unless `names` are texts, and at least one."""
+    """Raise `WrongUse` unless there is at least one name, and all are texts."""
     names = list(names)
     if not names:
         raise WrongUse(f'{function}() needs the name of a variable: {function}("x").')
@@ -379,16 +379,16 @@ def require_names(function: str, names: Iterable[Any]) -> None:
     if values:
         kind = type(values[0]).__name__
         raise WrongUse(
-            f"{function}() got a value of type {kind}, expected the name of a "
+            f"{function}() got a value of type {kind}; expected the name of a "
             f"variable. Write the name in quotes: {_in_quotes(function, values)}."
         )
 
 
 def _in_quotes(function: str, values: list) -> str:
-    """The call as it was meant, with the names of these values."""
+    """Return the call that the reader meant, with the names of these values."""
     shell = _shell()
     variables = shell.user_ns if shell else {}
-    # What the reader just typed: many variables may have the value 1.
+    # Prefer names in the code just typed, because many variables may be 1.
     typed = set(re.findall(r"\w+", variables.get("In", [""])[-1]))
     names = [
         next((n for n in typed if n in variables and variables[n] is value), "x")
@@ -408,7 +408,7 @@ def _shell() -> Any:
 
 
 def _require_somewhere(names: Iterable[str]) -> None:
-    """Raises `NoVariable` for a name that neither language has: a misspelled one."""
+    """Raise `NoVariable` for a name that neither language has."""
     shell, session = _shell(), _session()
     for name in names:
         if shell is None or name in shell.user_ns or session.has_variable(name):
@@ -425,12 +425,12 @@ def _require_somewhere(names: Iterable[str]) -> None:
 
 
 def value_in_python(name: str) -> Any:
-    """The notebook's variable of this name; `NoVariable` if there is none."""
+    """Return the notebook's variable of this name; `NoVariable` if there is none."""
     shell = _shell()
     if shell is None:
         raise RuntimeError(
-            f"There is no notebook here that has a variable {name!r}. For values, "
-            "use sidebyside.lesson.compare.agreement()."
+            f"compare() looks for the variable {name!r} of a notebook, but this is not "
+            "one. To compare two values, use sidebyside.lesson.compare.agreement()."
         )
     if name not in shell.user_ns:
         raise NoVariable(
@@ -441,12 +441,12 @@ def value_in_python(name: str) -> Any:
 
 
 def value_in_r(name: str) -> Any:
-    """R's variable of this name as reticulate translates it, or `NoVariable`."""
+    """Return R's variable of this name, converted by reticulate, or `NoVariable`."""
     return _sent(name, "send_to_python")
 
 
 def described_in_r(name: str) -> Any:
-    """R's variable of this name in the form that is compared, or `NoVariable`."""
+    """Return R's variable of this name in the form that we compare, or `NoVariable`."""
     described = _sent(name, "describe_to_python")
     if described["kind"] == "python":
         return described["values"]
@@ -464,12 +464,12 @@ def _sent(name: str, function: str) -> Any:
         session.call(function, name)
     except RRuntimeError as problem:
         reason = str(problem).strip().split("\n")[0]
-        raise WrongUse(f"R's {name} cannot be given to Python: {reason}") from None
+        raise WrongUse(f"R's {name} cannot be converted to Python: {reason}") from None
     return _received.pop(name)
 
 
 def session_with(name: str) -> Any:
-    """R, if it has a variable of this name; else `NoVariable`."""
+    """Return R's session if it has a variable of this name; else `NoVariable`."""
     session = _session()
     if not session.has_variable(name):
         raise NoVariable(
@@ -479,12 +479,12 @@ def session_with(name: str) -> Any:
 
 
 def _session() -> Any:
-    """R, if the notebook has started it; else `NotStarted`."""
+    """Return R's session if the notebook has started it; else `NotStarted`."""
     from ..kernel import rsession
 
     if not rsession.is_started():
         raise NotStarted(
-            "R has not started. Run the first code cell of this notebook, "
-            "%load_ext sidebyside."
+            "R has not been started. Run the first code cell of this notebook: "
+            "%load_ext sidebyside"
         )
     return rsession.current()

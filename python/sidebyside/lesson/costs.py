@@ -1,16 +1,16 @@
-"""Stop-watches for small things, in R and in Python by turns.
+"""Time quick calls, in R and in Python by turns.
 
-The notebook defines what is measured as a pair: a function of the same name
-in both languages. It prepares whatever is needed and returns a function
-without arguments, and only that one is timed::
+The notebook defines a pair: a function of the same name in both languages. It
+prepares whatever is needed, and returns a function without arguments. Only that
+one is timed::
 
     def send(n):
         x = np.arange(n)                # not timed
         return lambda: x.astype(float)  # timed
 
-`by_turns("send", 1000)` measures R's and Python's alternately, each with the
-clock of its own language, so that nothing crosses inside the clock and
-whatever else the machine does disturbs both alike.
+`by_turns("send", 1000)` measures R's and Python's function alternately, so that
+other programs on the machine disturb both equally. Each is measured with its own
+language's clock, so that the time contains no call between the languages.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ..common.colours import PYTHON, R
 from ..common.errors import Sentence, stoppable
 from .compare import WrongUse, require_names, session_with, value_in_python
 
-# Seconds that one measurement of a quick function lasts at least. R's clock
-# is good to a few microseconds.
+# One measurement of a quick function takes at least this many seconds. R's clock
+# is accurate to a few microseconds.
 AT_LEAST = 0.01
 
-# Factor from seconds, and the label of an axis.
+# For each unit: the factor from seconds, and the label of the axis.
 UNITS = {
     "s": (1.0, "seconds"),
     "ms": (1e3, "milliseconds"),
@@ -45,7 +45,7 @@ class RFailed(Sentence, RuntimeError):
 
 @dataclass(frozen=True)
 class Turns:
-    """What `by_turns()` measured.
+    """The result of `by_turns()`.
 
     `r` and `python`: seconds per call, one number for each turn.
     """
@@ -56,28 +56,28 @@ class Turns:
 
     @property
     def medians(self) -> tuple[float, float]:
-        """Seconds per call in R and in Python."""
+        """Return the median seconds per call, in R and in Python."""
         return statistics.median(self.r), statistics.median(self.python)
 
     @property
     def ratio(self) -> float:
-        """R's median over Python's."""
+        """Return R's median divided by Python's."""
         in_r, in_python = self.medians
         return in_r / in_python
 
 
 def cost(f: Callable[[], Any], times: int = 5, calls: int | None = None) -> np.ndarray:
-    """Seconds that a call of `f` takes; R has the same function.
+    """Measure the seconds that a call of `f` takes. R has the same function.
 
     Parameters
     ----------
     f
         A function that can be called without arguments, many times.
     times
-        How often it is measured.
+        Number of measurements.
     calls
-        Calls per measurement, of which the mean is taken. If not given, as
-        many as take `AT_LEAST` seconds; finding that out is the warm-up.
+        Calls per measurement; the measurement is their mean. The default is as
+        many as take `AT_LEAST` seconds. Finding this number is the warm-up.
 
     Returns
     -------
@@ -85,21 +85,21 @@ def cost(f: Callable[[], Any], times: int = 5, calls: int | None = None) -> np.n
         Seconds per call, `times` of them.
     """
     if not callable(f):
-        raise WrongUse(f"cost() measures a function, found {type(f).__name__}.")
+        raise WrongUse(f"cost() got a {type(f).__name__}; expected a function.")
     if calls is None:
         calls = enough_calls(f)
     if times < 1 or calls < 1:
-        raise WrongUse(f"times is {times}, calls is {calls}, expected 1 or more.")
+        raise WrongUse(f"times is {times} and calls is {calls}; expected 1 or more.")
     return np.array([_seconds(f, calls) / calls for _ in range(times)])
 
 
 def enough_calls(f: Callable[[], Any]) -> int:
-    """How many calls of `f` take `AT_LEAST` seconds or more."""
+    """Find how many calls of `f` take `AT_LEAST` seconds or more."""
     calls = 1
     while True:
         taken = _seconds(f, calls)
         if AT_LEAST <= taken < 10 * AT_LEAST:
-            # Once more: another program may have had its turn.
+            # Measure once more, because another program may have been running.
             taken = min(taken, _seconds(f, calls))
         if taken >= AT_LEAST:
             return calls
@@ -126,22 +126,22 @@ def by_turns(
     Parameters
     ----------
     name
-        A function of R's global environment and one of the notebook. Called
-        with `arguments`, each returns the function that is timed.
+        Name of a function in R's global environment and of one in the notebook.
+        Called with `arguments`, each returns the function that is timed.
     arguments
-        Numbers, texts, True or False; they are the same in both languages.
+        Numbers, texts, True or False, the same in both languages.
     times
-        Turns. Which language goes first changes from turn to turn.
+        Number of turns. The language that goes first changes with each turn.
     calls
-        Calls per measurement, see `cost()`. With 1 there is no warm-up:
-        the first turn is the first call.
+        Calls per measurement, see `cost()`. With 1 there is no warm-up, so the
+        first turn measures the first call.
 
     Raises
     ------
     NoVariable
-        If one of the languages has no such function; a NameError.
+        If one of the languages has no such function. It is a NameError.
     RFailed
-        If R reports an error; the message is R's.
+        If R reports an error. The message is R's.
     """
     from ..kernel.magic import collect_if_grown, memory_now
 
@@ -168,7 +168,7 @@ def by_turns(
 def _stop_watch_of_r(
     name: str, arguments: tuple[str | float, ...]
 ) -> tuple[Callable[[], int], Callable[[int], float]]:
-    """R's `enough_calls()` and `cost()` of the function that `name()` returns."""
+    """Return R's `enough_calls()` and `cost()` for the function from `name()`."""
     session = session_with(name)
     from rpy2 import rinterface
     from rpy2.rinterface_lib.embedded import RRuntimeError
@@ -199,16 +199,16 @@ def _stop_watch_of_r(
 def strip(
     ax: Any, measured: Mapping[str, Turns], unit: str = "s", log: bool = False
 ) -> None:
-    """Draw every measurement as a point, in rows; a bar for each median.
+    """Draw every measurement as a point, in rows, with a bar at each median.
 
     Parameters
     ----------
     ax
         Matplotlib axes.
     measured
-        Label of the row: what `by_turns()` found. From top to bottom.
+        The rows from top to bottom: each label, with the result of `by_turns()`.
     unit
-        "s", "ms" or "us"; the axis says so.
+        Unit of the axis: "s", "ms" or "us".
     log
         Whether the axis is logarithmic.
     """
@@ -232,7 +232,7 @@ def strip(
     if log:
         ax.set_xscale("log")
     else:
-        # And not a limit, which would cut off what is drawn later.
+        # Do not set a limit: it would cut off points that are drawn later.
         zero = ax.axvline(0, color="grey", lw=0.8)
         zero.sticky_edges.x.append(0)
     ax.legend()

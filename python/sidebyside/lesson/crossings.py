@@ -1,9 +1,8 @@
-"""Instruments of notebook 02: what crosses between R and Python, and how.
+"""Functions for notebook 02: how values cross between R and Python.
 
-Two packages carry values across: reticulate, which R cells use, and rpy2,
-which the kernel uses. The notebook sends values through both. This module
-looks at memory addresses, makes tables of what arrived, times a call and
-draws the map.
+Two packages pass values across: reticulate, which R cells use, and rpy2, which
+the kernel uses. The notebook sends values through both. This module finds memory
+addresses, makes tables of the values that arrived, times a call and draws the map.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from matplotlib.patches import FancyBboxPatch
 from ..common.colours import PYTHON, R
 from .compare import require_names, session_with
 
-# What a value of R has lost on its trip, as R sees it.
+# Says in R what a value of R has lost on its trip to Python and back.
 _LOST_IN_R = """
 function(before, after) {
   python <- "python.builtin.object"
@@ -37,11 +36,11 @@ function(before, after) {
     home <- sub("^python.builtin.", "Python's ", class(after)[1])
     lost <- paste("its class: comes home as", home)
   } else if (anyNA(unlist(before)) && !anyNA(unlist(after))) {
-    lost <- sprintf("that it is missing: comes home as %s", format(after))
+    lost <- sprintf("its NA: comes home as %s", format(after))
   } else if (!isTRUE(all.equal(before, after, check.attributes = FALSE))) {
     lost <- "its value"
   }
-  # Where a function was written (srcref) is no part of its value.
+  # The place where a function was written (srcref) is not part of its value.
   kept <- c("class", "srcref", names(attributes(after)))
   gone <- setdiff(names(attributes(before)), kept)
   lost <- c(lost, if (length(gone)) paste("its", toString(gone)))
@@ -49,13 +48,13 @@ function(before, after) {
 }
 """
 
-# --- where values lie
+# --- addresses in memory
 
 
 def address(value: Any) -> int:
-    """Where the values of a Python object lie in memory.
+    """Return the memory address of a Python object's values.
 
-    An array's first value; for everything else the object itself, `id()`.
+    For an array it is the address of the first value, else of the object (`id()`).
     """
     if isinstance(value, np.ndarray):
         return value.ctypes.data
@@ -63,7 +62,7 @@ def address(value: Any) -> int:
 
 
 def address_in_r(name: str) -> int:
-    """Where the values of a variable of R's global environment lie.
+    """Return the memory address of the values of an R variable.
 
     Raises `NoVariable` if R has no variable of this name.
     """
@@ -75,19 +74,19 @@ def address_in_r(name: str) -> int:
 
 
 def _address_of_r(value: Any) -> int:
-    """Of a vector of numbers the first value's, else the object's."""
+    """Return the address of a vector's first number, else of the object."""
     if hasattr(value, "memoryview"):
         try:
             return np.asarray(value.memoryview()).ctypes.data
         except (TypeError, ValueError, AttributeError):
-            pass  # a vector of texts: each text lies by itself
+            pass  # a vector of texts: each text has its own address
     from rpy2.rinterface_lib.openrlib import ffi
 
     return int(ffi.cast("uintptr_t", value.__sexp__._cdata))
 
 
 def _memory(in_python: Any, in_r: Any) -> str:
-    """Whether an object, or what it is made of, lies at one place for both."""
+    """Say whether both languages have the object, or its parts, at one address."""
     if callable(in_python):
         return "a handle"
     parts = [in_python]
@@ -102,14 +101,14 @@ def _memory(in_python: Any, in_r: Any) -> str:
     return "shared" if shared else "copied"
 
 
-# --- what a trip does to values
+# --- values before and after a trip
 
 
 def trips_from_r(seen: Mapping[str, Any]) -> pd.DataFrame:
-    """A table of values of R that went to Python and home by reticulate.
+    """Make a table of R values that reticulate took to Python and back.
 
-    `seen` is what arrived in Python, by name. R's lists `kinds` and `home` hold
-    the values that left and those that came home, under the same names.
+    `seen` has the values that arrived in Python, by name. R's lists `kinds` and
+    `home` have the values before and after the trip, under the same names.
     """
     from rpy2.rinterface import evalr, globalenv
 
@@ -129,9 +128,9 @@ def trips_from_r(seen: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def trips_by_rpy2(kinds: Mapping[str, Any], converter: Any) -> pd.DataFrame:
-    """A table of Python values sent to R and home with an rpy2 converter.
+    """Make a table of Python values that an rpy2 converter takes to R and back.
 
-    What the converter refuses is a row that says so.
+    If the converter refuses a value, its row says so.
     """
     rows = {}
     for name, value in kinds.items():
@@ -152,7 +151,7 @@ def trips_by_rpy2(kinds: Mapping[str, Any], converter: Any) -> pd.DataFrame:
 
 
 def _under_a_name(value: Any) -> Any:
-    """R's object, once the value is an R variable, as `%%R -i` makes it."""
+    """Assign a value to an R variable, as `%%R -i` does, and return R's object."""
     from rpy2.rinterface import globalenv
 
     globalenv[".crossing"] = value
@@ -180,19 +179,19 @@ def _lost_in_python(before: Any, after: Any) -> str:
         return "; ".join(lost) or "nothing"
     if isinstance(before, np.ndarray) and before.dtype != after.dtype:
         return f"comes home as {after.dtype}"
-    # As series: to pandas, two missing values are equal.
+    # Compare them as pandas series, where two missing values are equal.
     values = [pd.Series(np.ravel(side)) for side in (before, after)]
     same = np.shape(before) == np.shape(after) and values[0].equals(values[1])
     return "nothing" if same else "its value"
 
 
-# --- what a call costs
+# --- the cost of a call
 
 
 def microseconds(call: Callable[[], Any], number: int = 300) -> float:
-    """How long one call takes: the median of seven means of `number` calls.
+    """Measure one call: the median of seven repeats, each the mean of `number` calls.
 
-    The first of eight repeats warms up and does not count.
+    A first repeat is the warm-up and does not count.
     """
     seconds = timeit.repeat(call, number=number, repeat=8)[1:]
     return statistics.median(seconds) / number * 1e6
@@ -201,7 +200,7 @@ def microseconds(call: Callable[[], Any], number: int = 300) -> float:
 # --- the map
 
 
-# The boxes: their centres (in units of the figure) and colours.
+# Centres (in units of the figure) and colours of the boxes.
 _BOXES = {
     "Notebook kernel": (5.0, 5.2, "#555555"),
     "R": (1.6, 3.1, R),
@@ -211,8 +210,8 @@ _BOXES = {
 }
 _WIDTH, _HEIGHT = 2.2, 0.62
 
-# The arrows, in the order of the costs they show: where from and to, their
-# colour, where their text stands, how it is aligned, and the text.
+# The arrows, in the order of their costs: start, end, colour, position of the text,
+# its alignment, and the text.
 _ARROWS = [
     ((4.4, 4.89), (2.1, 3.41), R, (2.75, 4.35), "right", "%%R: rpy2\n"),
     ((5.6, 4.89), (7.9, 3.41), PYTHON, (7.25, 4.35), "left", "Python cell\n"),
@@ -231,11 +230,11 @@ _ARROWS = [
 
 @dataclass(frozen=True)
 class Map:
-    """Who calls whom in the notebook's process, and what a call costs.
+    """A map of who calls whom in the notebook's process, and what a call costs.
 
-    Costs are microseconds a call. Shown as SVG, with a title and a
-    description for readers who cannot see it, and as PNG where SVG is not
-    trusted.
+    Costs are microseconds per call. The map is shown as SVG, with a title and a
+    description for readers who cannot see it. Pages that do not trust SVG show a
+    PNG.
     """
 
     kernel_to_r: float
@@ -247,7 +246,7 @@ class Map:
 
     @property
     def description(self) -> str:
-        """The drawing in words."""
+        """Describe the drawing in words."""
         rpy2, cell, python, back, keras, tensorflow = map(_cost, astuple(self))
         return (
             f"Inside one process the notebook kernel runs Python cells itself ({cell} "
@@ -258,7 +257,7 @@ class Map:
         )
 
     def svg(self) -> str:
-        """The drawing as SVG, the same text for the same costs."""
+        """Return the drawing as SVG; the same costs always make the same text."""
         import matplotlib as mpl
 
         text = io.StringIO()
@@ -283,7 +282,7 @@ class Map:
     def _figure(self) -> Any:
         from matplotlib.figure import Figure
 
-        # Not pyplot's: it would be shown a second time.
+        # A figure of pyplot would be shown a second time.
         figure = Figure(figsize=(7.5, 4.6), facecolor="white", layout="none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, 10), ylim=(-0.4, 6.0))
@@ -312,7 +311,7 @@ def _box(axes, x, y, width, height, rounding, **style) -> None:
 
 
 def _cost(microseconds: float) -> str:
-    """Two digits are all that a median of a few repeats is worth."""
+    """Write a cost with two digits: a median of few repeats is no more exact."""
     value, unit = microseconds, "µs"
     if microseconds >= 1000:
         value, unit = microseconds / 1000, "ms"

@@ -1,16 +1,16 @@
-"""Exercises: what a notebook says to a reader's answer.
+"""Check a reader's answers to the exercises of a notebook.
 
-An exercise is a task, a cell to fill in, a check and a hidden solution. The
-check is a function, whose arguments are the variables that the reader was
-asked for, and whose `yield`s are the questions asked of them::
+An exercise has a task, a cell to fill in, a check and a hidden solution. The
+check is a function. Its arguments are the variables that the reader has to make,
+and each `yield` is a question about them::
 
     @exercise
     def asked(weights):
         yield "a whole number", weights == int(weights)
         yield "the right one", hashed(weights) == "1f0c3a52"
 
-It is called at once. Nothing is raised, so that a notebook with an exercise
-that nobody has answered runs to its end.
+The check is called at once. It raises no error, so that a notebook whose exercises
+nobody has answered runs to its end.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ WRONG = "Not yet."
 
 _LANGUAGES = {"python": value_in_python, "r": value_in_r}
 _TITLES = {"python": "Python", "r": "R"}
-# The value in a cell that nobody has filled in.
+# The value that the variable has in a cell that is not filled in.
 _EMPTY = {"python": "None", "r": "NULL"}
 _CHANGE_LANGUAGE = {
-    "python": "Take the line `%%R` out",
+    "python": "Remove the line `%%R`",
     "r": "Write `%%R` as the first line",
 }
 
 
 class NotAnswered(Exception):
-    """There is no answer to judge; the message says why and what to do."""
+    """There is no answer to check. The message says why and what to do."""
 
 
 @stoppable
@@ -59,37 +59,37 @@ def exercise(
     *,
     language: str = "python",
 ) -> Callable[..., None] | None:
-    """Ask a function's questions of the reader's answer, and say what came.
+    """Check the reader's answer with a function's questions, and print the results.
 
     Parameters
     ----------
     function
-        A generator. Its arguments are the names of the reader's variables;
-        it yields pairs (what is asked, whether it is so) or, with a hint for
-        those for whom it is not, triples.
+        A generator. Its arguments are the names of the reader's variables. It
+        yields pairs (question, whether it is met), or triples with a hint that is
+        shown if the question is not met.
     language
-        Where the variables are: "python" or "r". R's arrive as reticulate
-        converts them: numbers, arrays, lists, callables.
+        The language of the variables: "python" or "r". reticulate converts R's
+        to numbers, arrays, lists and callables.
 
-    Prints a line for each question and then `Right.` or `Not yet.`. A question
-    that cannot be asked (the answer is of another kind) counts as not met. Prints
+    Prints a line for each question and then `Right.` or `Not yet.`. If a question
+    raises an error (the answer has another type), it counts as not met. Prints
     `Not answered yet` and the reason if a variable is missing, None or NULL, or if
     the reader's last cell is in the wrong language or stopped with an error.
 
     Raises
     ------
     WrongUse
-        If something else than a function is given, or another language.
+        If `function` is not a function, or if there is no such language.
     """
     if language not in _LANGUAGES:
         raise WrongUse(
-            f"The language of an exercise is {language!r}, expected 'python' or 'r'."
+            f"The language of an exercise is {language!r}; expected 'python' or 'r'."
         )
     if function is None:
         return lambda later: exercise(later, language=language)
     if not callable(function):
         raise WrongUse(
-            f"exercise() got a value of type {type(function).__name__}, expected a "
+            f"exercise() got a value of type {type(function).__name__}; expected a "
             "function. Write @exercise on the line above a function."
         )
     names = list(inspect.signature(function).parameters)
@@ -105,20 +105,20 @@ def exercise(
 
 @stoppable
 def translation(*names: str, into: str = "", tolerance: float = 0.0) -> None:
-    """Whether a cell and its translation give the same.
+    """Check whether a cell and its translation have the same results.
 
     Parameters
     ----------
     names
-        Variables that both cells make; `compare()` says what can be.
+        Variables that both cells make. `compare()` lists the types that are allowed.
     into
         The language that the reader writes, "python" or "r".
     tolerance
-        Largest absolute difference of two numbers that counts as the same.
+        Largest absolute difference between two numbers that counts as the same.
     """
     require_names("translation", names)
     if into not in ("", *_LANGUAGES):
-        raise WrongUse(f"into is {into!r}, expected 'python' or 'r'.")
+        raise WrongUse(f"into is {into!r}; expected 'python' or 'r'.")
     try:
         if into:
             _require_translation(names, into)
@@ -127,15 +127,15 @@ def translation(*names: str, into: str = "", tolerance: float = 0.0) -> None:
         _say(_translated(names, in_r, in_python, tolerance))
     except NotAnswered as problem:
         print(UNANSWERED, problem)
-    except WrongUse as problem:  # a function, say, where a number is asked for
+    except WrongUse as problem:  # a function instead of a number, for example
         print(f"{problem}\n{WRONG}")
 
 
 def hashed(value: Any) -> str:
-    """Eight letters by which a check recognises an answer without naming it.
+    """Return eight letters by which a check recognises an answer without showing it.
 
-    Numbers count to six digits, texts without capitals and extra spaces, lists
-    and arrays (of any shape) by their elements in order.
+    Numbers are rounded to six digits. Capitals and extra spaces in texts are
+    ignored. Lists and arrays (of any shape) count by their elements in order.
     """
     return hashlib.sha256(_plain(value).encode()).hexdigest()[:8]
 
@@ -153,12 +153,12 @@ def _plain(value: Any) -> str:
 def _answers(
     names: Iterable[str], language: str, look_up: Callable[[str], Any], cell: str
 ) -> list[Any]:
-    """The reader's values, which their last run of `cell` has made."""
+    """Return the reader's values, if their last run of `cell` made them."""
     runs = [run for run in _runs_that_assign(names) if run.language == language]
     last = runs[-1] if runs else record.Cell("")
     if language == "python" and any(last.has(name, "<-") for name in names):
         raise NotAnswered(
-            f"{cell} has `<-`, which assigns in R only. Write `=` and run it again."
+            f"{cell} has `<-`, which assigns only in R. Write `=` and run it again."
         )
     if last.failed:
         raise NotAnswered(f"{cell} stopped with an error. Correct it and run it again.")
@@ -177,8 +177,8 @@ def _answers(
             )
         if _is_left_over(name, language):
             raise NotAnswered(
-                f"{cell} no longer gives {name} a value. What {name} is now comes "
-                "from an earlier run."
+                f"{cell} no longer assigns a value to {name}. Its value now comes from "
+                "an earlier run. Assign it in the cell and run it again."
             )
         values.append(value)
     return values
@@ -189,13 +189,13 @@ def _runs_that_assign(names: Iterable[str]) -> list[record.Cell]:
 
 
 def _runs() -> list[record.Cell]:
-    """What has run, without the checks, which use the same names."""
+    """Return the cells that have run, without checks, which use the same names."""
     check = re.compile(r"^(@exercise|translation\()", re.MULTILINE)
     return [run for run in record.ran if not check.search(run.source)]
 
 
 def _is_left_over(name: str, language: str) -> bool:
-    """Whether the cell that gave it a value has run again without doing so."""
+    """Return whether the cell that assigned the value has run again without it."""
     runs = _runs()
     gave = [
         i
@@ -208,14 +208,14 @@ def _is_left_over(name: str, language: str) -> bool:
 
 
 def _require_one_language(names: Iterable[str], language: str) -> None:
-    """Raises `NotAnswered` if the last answer is in the other language."""
+    """Raise `NotAnswered` if the last answer is in the other language."""
     runs = _runs_that_assign(names)
     if runs and runs[-1].language != language:
         raise _wrong_language(runs[-1].language, language)
 
 
 def _require_translation(names: Iterable[str], into: str) -> None:
-    """The same if the half that is given is in the other language, as it must be.
+    """Raise `NotAnswered` if the reader's half is in the language of the given half.
 
     Then two different cells of that language have run since the answer's
     last run, or the answer's own cell was one of them.
@@ -230,7 +230,7 @@ def _require_translation(names: Iterable[str], into: str) -> None:
 
 def _wrong_language(found: str, expected: str) -> NotAnswered:
     return NotAnswered(
-        f"the answer is in {_TITLES[found]}, expected {_TITLES[expected]}. "
+        f"the answer is in {_TITLES[found]}; expected {_TITLES[expected]}. "
         f"{_CHANGE_LANGUAGE[expected]} of the cell and run it again."
     )
 
@@ -238,7 +238,7 @@ def _wrong_language(found: str, expected: str) -> NotAnswered:
 def _asked(
     questions: Iterable[tuple], answers: dict[str, Any]
 ) -> Iterator[tuple[str, bool, str]]:
-    """Each question with its answer; the last one is the one that failed."""
+    """Yield each question with its result, up to the first that raises an error."""
     questions = iter(questions)
     while True:
         try:
@@ -246,8 +246,7 @@ def _asked(
             yield what, bool(met), " ".join(hint)
         except StopIteration:
             return
-        # The code is the reader's: any error of it is an answer that is not
-        # as expected.
+        # The answer may be the reader's own function, so any error is possible.
         except Exception as problem:
             reason = str(problem).strip().split("\n")[0]
             found = [f"{type(problem).__name__}: {reason}"]
@@ -269,7 +268,7 @@ def _translated(names, in_r, in_python, tolerance):
 def _say(answered: Iterable[tuple[str, bool, str]]) -> None:
     answered = list(answered)
     if not answered:
-        raise TypeError("The check of an exercise asked nothing.")
+        raise TypeError("The check of an exercise has no question: it must yield one.")
     for what, met, hint in answered:
         print(f"{'yes' if met else 'no ':<4}{what}", end="")
         print(f" ({hint})" if hint and not met else "")

@@ -1,4 +1,4 @@
-"""A reader's own picture, made ready for a network."""
+"""Prepare a reader's own picture for a network."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-# Pixels of a side from twice of which on a picture is made smaller first: a
-# telephone's of 48 million would take 1.5 GB on its way, and Binder has 2.
+# A picture with a side of more than twice this many pixels is first made smaller. A
+# telephone's picture of 48 million pixels would need 1.5 GB, and Binder has 2.
 LARGEST = 1000
 
 
 class NoPicture(ValueError):
-    """A file is not there or is no picture; the message says what to do."""
+    """A file does not exist or is not a picture. The message says what to do."""
 
 
 def read_picture(path: str | Path, size: int = 20) -> np.ndarray:
-    """One picture from a file, as a batch of one for `predict()`.
+    """Read one picture from a file, as a batch of one for `predict()`.
 
-    Transparent parts become white, what is not square gets white borders, and
-    the picture is turned as the camera says. It is resized by the function
-    that `image_dataset_from_directory()` uses (bilinear, no antialiasing), so
-    that the network sees it as it saw those it has learned from. (One of more
-    than 2,000 pixels a side is first made smaller, by means.)
+    Transparent parts become white, a picture that is not square gets white
+    borders, and the picture is turned as the camera noted. It is resized by the
+    function that `image_dataset_from_directory()` uses (bilinear, no
+    antialiasing), as the pictures were on which the network was trained. (A
+    picture of more than 2,000 pixels a side is first made smaller, by means.)
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def read_picture(path: str | Path, size: int = 20) -> np.ndarray:
     Raises
     ------
     NoPicture
-        With the path, what was found there, and what to do: no file, a
-        folder, no picture, a damaged one, one of more than 8 bits a colour.
+        If there is no file, or it is a folder, is not a picture, is damaged, or
+        has more than 8 bits per colour. The message says what to do.
     """
     from keras import ops
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -53,8 +53,8 @@ def read_picture(path: str | Path, size: int = 20) -> np.ndarray:
             picture = ImageOps.exif_transpose(opened).convert("RGBA")
     except FileNotFoundError:
         raise NoPicture(
-            f"There is no file {path}. Give the path of a picture (from "
-            f"{Path.cwd()}, or a full one)."
+            f"There is no file {path}. Give the path of a picture, either complete "
+            f"or relative to {Path.cwd()}."
         ) from None
     except IsADirectoryError:
         raise NoPicture(
@@ -62,25 +62,25 @@ def read_picture(path: str | Path, size: int = 20) -> np.ndarray:
         ) from None
     except UnidentifiedImageError:
         raise NoPicture(
-            f"{path} is no picture that can be read. Give a JPEG or PNG file."
+            f"{path} is not a picture that can be read. Give a JPEG or PNG file."
         ) from None
     except PermissionError:
         raise NoPicture(
-            f"{path} cannot be read (permission denied). As its owner: "
+            f"{path} cannot be read (permission denied). If you own it, type: "
             f"chmod u+r '{path}'"
         ) from None
     except (
-        *(OSError, SyntaxError, ValueError),  # Pillow's words for damage
+        *(OSError, SyntaxError, ValueError),  # raised by Pillow for damaged files
         Image.DecompressionBombError,
     ) as problem:
         raise NoPicture(
             f"{path} cannot be read ({problem}). Save the picture again, as "
             "JPEG or PNG."
         ) from problem
-    if mode.startswith(("I", "F")):  # Pillow would cut off all above 255
+    if mode.startswith(("I", "F")):  # Pillow would cut all values at 255
         raise NoPicture(
             f"{path} has grey values of more than 8 bits ({mode}). Save the "
-            "picture again, as JPEG or as PNG with 8 bits a colour."
+            "picture again, as JPEG or as PNG with 8 bits per colour."
         )
     picture = picture.reduce(max(1, max(picture.size) // LARGEST))
     side = max(picture.size)

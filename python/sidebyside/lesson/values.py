@@ -1,9 +1,9 @@
-"""Values of R and of Python in one form, so that `compare()` can compare them.
+"""Bring values of R and of Python into one form, so that they can be compared.
 
 `read()` turns a Python value into an array (`Leaf`), a list of such values, a
 mapping or data frame (`Named`), or None. `from_description()` does the same with
-what R's `describe()` says of its values: their names and missing values, which
-reticulate's translation loses.
+the output of R's `describe()`, which keeps the names and missing values that
+reticulate's conversion would lose.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ class Leaf:
     Attributes
     ----------
     values
-        Numbers as NumPy has them; or objects: texts, integers of any size, points
-        in time (pandas, UTC), and None for what is missing. NaN is a number.
+        NumPy's numbers; or objects: texts, integers of any size, points in time
+        (pandas, UTC), and None for a missing value. NaN is a number.
     labels
-        Names along each axis of a vector or matrix, None for an axis that has
-        none; empty if there are no names at all.
+        Names along each axis of a vector or matrix; None for an axis without
+        names. Empty if there are no names at all.
     """
 
     values: np.ndarray
     labels: tuple[tuple[str, ...] | None, ...] = ()
 
     def parts(self, axis: int = 0) -> list[Leaf]:
-        """The parts along an axis; a single value is one part."""
+        """Return the parts along an axis; a single value is one part."""
         if not self.values.shape:
             return [self]
         values = np.moveaxis(self.values, axis, 0)
-        # [...] keeps a single value an array.
+        # With [...] a single value is still an array.
         return [Leaf(values[i, ...]) for i in range(len(values))]
 
 
@@ -63,7 +63,7 @@ class Named:
 
 
 def by_name(names: Sequence[str] | None, values: list, **options: Any) -> Named | list:
-    """By name if every value has one of its own, else a list."""
+    """Return the values by name if every value has a different name, else a list."""
     if names is None or len(set(names)) < len(values) or "" in names:
         return values
     return Named(dict(zip(names, values, strict=True)), **options)
@@ -74,7 +74,7 @@ def is_model(value: Any) -> bool:
 
 
 def as_python(value: Any) -> Any:
-    """A training history as its metrics, a tensor as its array."""
+    """Turn a training history into its metrics, and a tensor into an array."""
     history = getattr(value, "history", None)
     if isinstance(history, Mapping):
         return history
@@ -84,9 +84,9 @@ def as_python(value: Any) -> Any:
 
 
 def read(value: Any) -> Any:
-    """A Python value in the form that is compared; a Keras model as it is.
+    """Turn a Python value into the form that we compare; a Keras model stays.
 
-    Raises TypeError, with the type alone, if it or a part of it has none.
+    Raises TypeError, which has only the type's name, for any other type.
     """
     if value is None or isinstance(value, Leaf | Named) or is_model(value):
         return value
@@ -102,7 +102,7 @@ def read(value: Any) -> Any:
     if type(value).__module__.startswith("pandas"):
         return _pandas(value)
     if hasattr(value, "__array__"):
-        # A symbolic tensor has the method, too, and only raises.
+        # A symbolic tensor also has this method, but it raises an error.
         with contextlib.suppress(Exception):
             return _array(np.asarray(value))
     raise TypeError(f"{type(value).__module__}.{type(value).__qualname__}")
@@ -110,14 +110,14 @@ def read(value: Any) -> Any:
 
 def _are_scalars(values: list) -> bool:
     kinds = set(map(type, values))
-    # NumPy counts its durations among the numbers.
+    # For NumPy, durations are numbers, too.
     return np.timedelta64 not in kinds and all(
         issubclass(kind, _SCALARS) or kind.__name__ == "NAType" for kind in kinds
     )
 
 
 def _scalars(values: list) -> np.ndarray:
-    """Numbers as NumPy has them, where none is rounded; else objects."""
+    """Return NumPy's numbers if that rounds none of them; else objects."""
     if all(isinstance(value, numbers.Number | np.bool_) for value in values):
         array = np.array(values)
         whole = [v for v in values if isinstance(v, numbers.Integral)]
@@ -141,7 +141,7 @@ def _object(value: Any) -> Any:
 
 
 def _list(values: list) -> Leaf | list:
-    """An array if the elements are of one type and shape."""
+    """Return an array if all elements have the same type and shape."""
     if _are_scalars(values):
         return Leaf(_scalars(values))
     parts = [read(value) for value in values]
@@ -170,7 +170,7 @@ def _pandas(value: Any) -> Any:
 
     if isinstance(value, pd.DataFrame):
         names = tuple(map(str, value.columns))
-        # .array: the labels are those of all columns.
+        # .array leaves out the labels, which are the same for all columns.
         columns = [read(value.iloc[:, i].array) for i in range(len(names))]
         rows = _names(value.index)
         return by_name(names, columns, frame=True, rows=rows and _list(list(rows)))
@@ -189,7 +189,7 @@ def _names(index: Any) -> tuple[str, ...] | None:
 
 
 def from_description(described: Mapping[str, Any]) -> Any:
-    """A value of R, from what `describe()` in r/R/session.R says of it."""
+    """Make a value from what `describe()` in r/R/session.R says about R's value."""
     kind = described["kind"]
     if kind == "null":
         return None
@@ -217,7 +217,7 @@ def from_description(described: Mapping[str, Any]) -> Any:
 
 
 def _times(seconds: np.ndarray) -> np.ndarray:
-    """Seconds since 1970 as points in time, to the microsecond as in R."""
+    """Turn seconds since 1970 into points in time, to the microsecond as in R."""
     import pandas as pd
 
     times = pd.to_datetime(seconds.ravel(), unit="s", utc=True).round("us")

@@ -1,12 +1,12 @@
-// What JupyterLab loads from share/jupyter/labextensions/sidebyside: the style of the pairs, the
-// alternative text of the figures, and R's colours for the code of R cells.
+// JupyterLab loads this from share/jupyter/labextensions/sidebyside. It adds the style of the
+// pairs, the alternative text of the figures, and R's colours for the code of R cells.
 //
-// Three things need this. The style must be there when a saved notebook is opened, and JupyterLab
-// takes <style> out of the outputs of a notebook that it does not trust (one from git, say). Its
-// own image renderer leaves out the text that sidebyside's alt_text() stores. And it highlights
-// every cell as the kernel's language.
+// We need it for three reasons. JupyterLab removes <style> from the outputs of a notebook that it
+// does not trust (one from git, for example), but a saved notebook needs the style when it is
+// opened. JupyterLab's own image renderer leaves out the text that sidebyside's alt_text() stores.
+// And it highlights every cell as the kernel's language.
 //
-// Written by hand in the form that JupyterLab expects of an extension that was built (a module
+// It is written by hand in the form that JupyterLab expects of a built extension (a module
 // federation container: init and get), so that nothing has to be built.
 (() => {
   "use strict";
@@ -22,13 +22,13 @@
     return {};
   }
 
-  /** One of JupyterLab's own packages, as the page has it. */
+  /** Load one of JupyterLab's own packages, in the version that the page uses. */
   async function jupyterlab(name) {
     const [release] = Object.values(shared[name]);
     return (await release.get())();
   }
 
-  /** Wrap JupyterLab's renderers of images: what they draw gets the text in the metadata. */
+  /** Wrap JupyterLab's image renderers, to add the text from the metadata to each image. */
   function giveImagesTheirText(rendermime) {
     for (const type of rendermime.mimeTypes.filter((t) => t.startsWith("image/"))) {
       const factory = rendermime.getFactory(type);
@@ -60,7 +60,7 @@
     choose();
   }
 
-  /** Do so for every code cell of a notebook, those to come too. */
+  /** Do so for every code cell of a notebook, and for cells that are added later. */
   function colourNotebook({ content: notebook }) {
     const known = new WeakSet();
     const look = () => {
