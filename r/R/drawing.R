@@ -2,9 +2,9 @@
 #'
 #' Draws a box for each layer, and arrows from the inputs down. A box says what
 #' the layer is (and its name, if it was given one), the shape of its output for
-#' one example, and how many parameters it has. Green boxes have parameters, grey
-#' ones have none. A layer that is used several times is one box, and so is a
-#' model inside the model. The alternative text says the same in words, unless
+#' one example, and how many parameters it has. Green boxes have parameters,
+#' grey ones have none. A layer that is used several times is one box, and so is
+#' a model inside the model. The alternative text says the same in words, unless
 #' you call [alt_text()] before.
 #'
 #' In a notebook, the figure has the size of the drawing. The drawing is scaled
@@ -14,8 +14,8 @@
 #' @param model A sequential or functional model whose input shape is known.
 #' @return Nothing, invisibly.
 #' @section Errors:
-#' If `model` is not a Keras model, or if its layers are not known because it has
-#' no input shape or is a class with its own `call()`.
+#' If `model` is not a Keras model, or if its layers are not known because it
+#' has no input shape or is a class with its own `call()`.
 #' @examples
 #' \dontrun{
 #' model <- keras_model_sequential(input_shape = 784)
