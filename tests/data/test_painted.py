@@ -88,7 +88,7 @@ def test_every_fruit_of_the_study_can_be_painted():
 
 
 @pytest.mark.parametrize("name", PAINTED)
-def test_a_fruit_fills_its_picture_and_stands_on_white(name):
+def test_a_fruit_fills_its_picture_on_a_white_background(name):
     picture = painting(name)
     assert picture.dtype == np.uint8
     assert picture.shape == (100, 100, 3)
@@ -108,7 +108,7 @@ def test_a_fruit_fills_its_picture_and_stands_on_white(name):
             assert line[inside[0] : inside[-1] + 1].all()
 
 
-def test_no_picture_is_there_twice():
+def test_no_two_pictures_are_equal():
     pictures = [
         painting("Banana", part, index).tobytes()
         for part in ("Training", "Test")
@@ -124,7 +124,7 @@ TEST_MEANS = """
 """
 
 
-def test_test_pictures_are_of_this_version():
+def test_the_test_pictures_have_the_colours_of_this_version():
     pictures = [[painting(x, "Test", index) for index in (0, 1)] for x in PAINTED]
     means = np.mean(pictures, axis=(1, 2, 3, 4))
     assert means == pytest.approx([float(x) for x in TEST_MEANS.split()], abs=0.2)
@@ -170,7 +170,7 @@ def test_an_unknown_fruit_is_named_and_so_are_the_known_ones(tmp_path):
     assert left_over(tmp_path) == []
 
 
-def test_one_fruit_need_not_be_a_list(tmp_path):
+def test_one_fruit_may_be_a_string(tmp_path):
     """As R hands it over, its numbers too."""
     folder = paint_fruits(
         tmp_path / "a", classes="Banana", training=1.0, test=1.0, seed=1.0
@@ -179,7 +179,7 @@ def test_one_fruit_need_not_be_a_list(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["mine.jpg", "Training/Kiwi/holiday.jpg"])
-def test_what_was_not_painted_is_never_removed(file, tmp_path):
+def test_files_that_were_not_painted_are_never_removed(file, tmp_path):
     folder = tmp_path / "fruits"
     (folder / file).parent.mkdir(parents=True)
     (folder / file).write_text("mine")
@@ -189,7 +189,7 @@ def test_what_was_not_painted_is_never_removed(file, tmp_path):
     assert left_over(tmp_path) == ["fruits"]
 
 
-def test_nor_if_it_lies_among_painted_fruits(tmp_path):
+def test_nor_among_painted_fruits(tmp_path):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     (folder / "Training" / "notes.txt").write_text("mine")
     paint_fruits(folder, **FEW)  # complete: nothing to be done
@@ -198,7 +198,7 @@ def test_nor_if_it_lies_among_painted_fruits(tmp_path):
     assert (folder / "Training" / "notes.txt").read_text() == "mine"
 
 
-def test_a_file_in_the_way(tmp_path):
+def test_a_file_at_the_folders_path_is_reported(tmp_path):
     (tmp_path / "fruits").write_text("mine")
     for place in (tmp_path / "fruits", tmp_path / "fruits" / "below"):
         with pytest.raises(CannotPaint, match="cannot be written to"):
@@ -227,7 +227,7 @@ def test_the_layout_is_that_of_fruits_360(tmp_path):
     assert is_complete(folder)
 
 
-def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
+def test_a_complete_folder_is_not_painted_again(tmp_path, monkeypatch):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     before = {x: x.stat().st_mtime_ns for x in folder.rglob("*")}
     monkeypatch.delattr(painted, "_paint_all")
@@ -240,7 +240,7 @@ def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "damage", ["missing", "no folder", "version", "seed", "not json", "counts"]
 )
-def test_what_is_not_complete_is_painted_again(damage, tmp_path):
+def test_an_incomplete_folder_is_painted_again(damage, tmp_path):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     whole = contents(folder)
     picture = folder / "Test" / "Lemon" / "1_100.jpg"
@@ -270,7 +270,7 @@ def test_what_is_not_complete_is_painted_again(damage, tmp_path):
 
 @pytest.mark.parametrize("before", ["nothing", "fruits of another seed"])
 @pytest.mark.parametrize("problem", ["interrupt", "full disk"])
-def test_an_interrupted_painting_leaves_what_was_there(
+def test_an_interrupted_painting_keeps_the_old_folder(
     before, problem, tmp_path, monkeypatch
 ):
     folder = tmp_path / "fruits"
@@ -307,7 +307,7 @@ def test_an_interrupted_painting_leaves_what_was_there(
         ("import os; os.kill(os.getpid(), 9)", r"failed .*\(no message\)"),
     ],
 )
-def test_a_child_that_cannot_go_on_is_heard(code, said, tmp_path, monkeypatch):
+def test_the_failure_of_a_child_process_is_reported(code, said, tmp_path, monkeypatch):
     monkeypatch.setattr(painted, "_cores", lambda: 2)
     monkeypatch.setattr(painted, "CHILD", code)
     with pytest.raises(CannotPaint, match=said):
@@ -326,7 +326,7 @@ def test_a_folder_that_an_earlier_version_painted_is_taken(tmp_path, monkeypatch
     paint_fruits(folder, **FEW)
 
 
-def test_what_a_killed_process_left_is_cleared_away(tmp_path, monkeypatch):
+def test_leftovers_of_a_killed_painting_are_removed(tmp_path, monkeypatch):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     folder.rename(tmp_path / ".fruits.sidebyside-old")
     (tmp_path / ".fruits.sidebyside-new" / "Training").mkdir(parents=True)

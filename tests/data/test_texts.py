@@ -134,7 +134,7 @@ def said_in(x, index):
     return [sidebyside.decode_words(text, index) for text in x]
 
 
-def test_reviews_of_the_wheel_are_split_without_a_leak(reviews, capsys):
+def test_copies_of_a_review_are_only_in_the_training_part(reviews, capsys):
     (x_train, y_train), (x_test, y_test) = sidebyside.load_imdb()
     *_, line = capsys.readouterr().out.splitlines()
     assert line.startswith(f"IMDB reviews from the PyPI wheel {packages.REVIEWS.name}")
@@ -209,7 +209,7 @@ def test_news_of_the_wheel(places, monkeypatch, capsys):
         ([], ""),
     ],
 )
-def test_decoding(codes, said):
+def test_numbers_are_decoded_to_words(codes, said):
     index = {"film": 2, "good": 1, "<b>": 3}
     assert sidebyside.decode_words(codes, index) == said
 
@@ -246,7 +246,9 @@ def count(monkeypatch, folder):
         monkeypatch.setitem(kept.KERAS_FILES, name, (f"{algorithm}:{digest}", size))
 
 
-def test_texts_of_packages_may_be_asked_for(reviews, keras_files, monkeypatch, capsys):
+def test_a_variable_asks_for_the_texts_of_packages(
+    reviews, keras_files, monkeypatch, capsys
+):
     assert len(sidebyside.load_imdb()[0][0]) == 10
     monkeypatch.setenv("SIDEBYSIDE_TEXTS", "packages")
     for _ in range(2):
@@ -280,14 +282,14 @@ def test_news_of_keras_are_split_as_it_does(keras_files):
     assert len(sidebyside.reuters_topics()) == 46
 
 
-def test_keras_files_replace_a_stand_in_that_is_kept(reviews, monkeypatch, request):
+def test_keras_files_replace_a_kept_stand_in(reviews, monkeypatch, request):
     assert len(sidebyside.load_imdb()[0][0]) == 40
     request.getfixturevalue("keras_files")
     assert len(sidebyside.load_imdb()[0][0]) == 10
 
 
 @pytest.mark.parametrize("file", ["imdb.npz", "imdb_word_index.json"])
-def test_a_file_with_another_hash_is_passed_over(reviews, keras_files, capsys, file):
+def test_a_file_with_another_hash_is_skipped(reviews, keras_files, capsys, file):
     with (keras_files / file).open("ab") as changed:
         changed.write(b"\n")
     assert len(sidebyside.load_imdb()[0][0]) == 40
@@ -297,7 +299,7 @@ def test_a_file_with_another_hash_is_passed_over(reviews, keras_files, capsys, f
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_what_keras_downloads_is_checked(keras_files, places, monkeypatch, right):
+def test_kerass_download_is_checked(keras_files, places, monkeypatch, right):
     served = {path.name: path.read_bytes() for path in keras_files.iterdir()}
     for path in keras_files.iterdir():
         path.unlink()
@@ -391,7 +393,7 @@ needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-de
 
 
 @needs_dpkg
-def test_apt_has_the_novels_even_where_it_has_no_lists(novels, places, capsys):
+def test_apt_finds_the_novels_even_without_lists_of_packages(novels, places, capsys):
     for _ in range(2):
         assert sidebyside.load_novels() == SHORT
     assert list(sidebyside.load_novels()) == list(SHORT)
@@ -410,7 +412,7 @@ def test_an_installed_package_comes_first(novels, r_library, monkeypatch, capsys
 
 
 @needs_dpkg
-def test_a_package_with_other_texts_is_not_taken(novels, places, monkeypatch):
+def test_a_package_with_other_texts_is_not_used(novels, places, monkeypatch):
     monkeypatch.setattr(packages, "NOVELS_SHA256", sha256(b""))
     with pytest.raises(NoData, match="SHA-256"):
         sidebyside.load_novels()
@@ -434,7 +436,7 @@ def test_the_text_of_the_original_example_comes_first(novels, places, capsys):
 FULL = stories.STORIES
 
 
-def test_simulated_stories_are_told_right(places, capsys, monkeypatch):
+def test_the_answers_of_simulated_stories_are_right(places, capsys, monkeypatch):
     monkeypatch.setattr(stories, "STORIES", FULL)
     train, test = sidebyside.load_stories()
     assert "simulator" in capsys.readouterr().out
@@ -493,7 +495,7 @@ def test_stories_of_babi_come_first(places, capsys):
         os.mkfifo,
     ],
 )
-def test_an_archive_of_something_else_is_passed_over(places, capsys, write):
+def test_another_archive_is_skipped(places, capsys, write):
     path = places / "keras" / "datasets" / "babi-tasks-v1-2.tar.gz"
     write(path)
     train, _ = sidebyside.load_stories()
@@ -563,7 +565,7 @@ def test_damaged_weights_are_made_again(trunk, damage, capsys):
     assert f"{path} cannot be read" in capsys.readouterr().out
 
 
-def test_without_weights_one_sentence_says_what_to_do(places):
+def test_without_weights_the_message_says_what_to_do(places):
     with pytest.raises(NoData, match="run `make gallery`") as problem:
         sidebyside.vgg16_weights()
     for part in (vgg16.KERAS_NAME, packages.TRUNK.name, str(places / "keras")):
@@ -644,7 +646,7 @@ def calls(batch):
 
 
 @pytest.mark.parametrize("change", [calls, lambda batch: [], lambda batch: {}])
-def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
+def test_an_archive_with_other_pictures_is_skipped(places, monkeypatch, capsys, change):
     monkeypatch.chdir(places)
     write_cifar10(places / "keras" / "datasets", monkeypatch, change)
     (x_train, _), _ = sidebyside.load_cifar10()
@@ -656,7 +658,7 @@ def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
 # --- what is kept
 
 
-def test_what_is_kept_needs_no_source(reviews, monkeypatch, capsys):
+def test_a_kept_data_set_needs_no_source(reviews, monkeypatch, capsys):
     before = repr(sidebyside.load_imdb())
     first = capsys.readouterr().out.splitlines()
 
@@ -699,7 +701,7 @@ def test_a_broken_file_is_made_again(places, capsys, damage):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_two_at_a_time_get_the_same(places):
+def test_two_threads_get_the_same_data(places):
     with ThreadPoolExecutor(4) as pool:
         first, *others = pool.map(lambda _: sidebyside.load_stories(), range(4))
     assert all(other == first for other in others)
@@ -730,7 +732,7 @@ def test_other_contents_of_a_wheel_are_not_kept(reviews, monkeypatch):
 # --- the command
 
 
-def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, capsys):
+def test_a_dead_network_raises_clear_errors_at_once(places, monkeypatch, capsys):
     """All downloads for real, to a port where nobody listens."""
     with socket.socket() as once:
         once.bind(("127.0.0.1", 0))
@@ -757,7 +759,7 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     assert left_over(places) == ["cifar10.npz", "stories.npz"]
 
 
-def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, capsys):
+def test_the_command_prints_the_sources(reviews, novels, trunk, keras_files, capsys):
     for _ in range(2):
         assert texts.main() == 0
         said = capsys.readouterr().out.splitlines()
@@ -767,7 +769,7 @@ def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, cap
     ]
 
 
-def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
+def test_an_interrupted_command_keeps_complete_data_sets(reviews, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
 
@@ -777,7 +779,7 @@ def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
     assert left_over(reviews) == ["imdb.npz"]
 
 
-def test_progress_is_in_bytes(tmp_path, monkeypatch, capsys):
+def test_progress_is_printed_in_megabytes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sources, "GLANCE", 0.01)
     with sources.progress("Novels", tmp_path, 2_000_000):
         (tmp_path / "half").write_bytes(bytes(1_000_000))

@@ -106,13 +106,13 @@ BAD = [
 
 
 @pytest.mark.parametrize(("change", "said"), BAD)
-def test_what_is_no_program_is_said(write, change, said):
+def test_incomplete_programs_raise_a_clear_error(write, change, said):
     with pytest.raises(NoProgram) as raised:
         read_programs(write(change(cells_of(GOOD))))
     assert said in str(raised.value)
 
 
-def test_what_is_no_notebook_is_said(tmp_path):
+def test_files_that_are_not_notebooks_raise_a_clear_error(tmp_path):
     with pytest.raises(NoProgram, match="is not there"):
         read_programs(tmp_path / "gone.ipynb")
     (tmp_path / "text.ipynb").write_text("text")
