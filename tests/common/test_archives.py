@@ -1,4 +1,4 @@
-"""Archives of strangers: a clear answer, in bounded memory and time."""
+"""Untrusted archives: a clear error, in bounded memory and time."""
 
 import io
 import zipfile
@@ -16,7 +16,7 @@ GOOD = [
 
 
 def read(path):
-    """Everything in an archive; for the watched process."""
+    """Read everything in an archive; the watched process calls this."""
     with open_archive(path) as archive:
         sizes = [len(archive.read(name, 1_000_000)) for name in archive.members]
     return f"read {len(sizes)} members, {sum(sizes)} bytes"
@@ -79,7 +79,7 @@ def test_an_encrypted_archive_is_reported_as_encrypted(answers, method, flags):
 
 @pytest.fixture
 def opened(tmp_path):
-    """A function that opens an archive of these entries."""
+    """Return a function that opens an archive with the given entries."""
 
     def open_it(entries, **options):
         path = tmp_path / "x.zip"
@@ -112,7 +112,7 @@ def test_a_member_up_to_the_limit_is_read_and_a_larger_one_is_not(opened):
 
 @pytest.mark.parametrize("promised", [7, 1])
 def test_entries_up_to_the_limit_are_allowed_and_no_more(tmp_path, promised):
-    """zipfile goes by the size of its directory, not by the number in it."""
+    """zipfile trusts the size of the directory, not the number of entries in it."""
     path = tmp_path / "x.zip"
     entries = [Entry(b"%d" % number, b"x") for number in range(7)]
     path.write_bytes(zipped(entries, entry_count=promised))
@@ -136,7 +136,7 @@ def test_the_signature_of_an_entry_in_the_data_does_not_count(opened):
 
 
 def test_archives_written_by_zipfile_are_read(tmp_path):
-    """With sizes behind the data, as a program writes that cannot go back."""
+    """Its sizes come after the data, as in archives that are written to a pipe."""
     whole = io.BytesIO()
     whole.seekable = lambda: False
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:

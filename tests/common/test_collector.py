@@ -1,4 +1,4 @@
-"""The garbage collector is paused, and comes back as it was."""
+"""The garbage collector is paused, and afterwards as it was before."""
 
 import gc
 

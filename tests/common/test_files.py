@@ -1,4 +1,4 @@
-"""Files that are whole or not there, files of strangers, and where data is kept."""
+"""Files that are never half written, untrusted files, and where data is kept."""
 
 import errno
 import fcntl
@@ -29,7 +29,7 @@ from sidebyside.common.files import (
     written_whole,
 )
 
-# --- files that are whole or not there
+# --- files that are never half written
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_the_written_file_has_the_given_content(tmp_path, content, expected):
 
 @pytest.fixture
 def steps(monkeypatch):
-    """What is asked of the operating system, in order, and done."""
+    """Record the calls of the operating system in order, and make them."""
     done = []
     fsync, replace = os.fsync, os.replace
 
     def noted_fsync(handle):
-        # Where the handle leads, and how much has arrived there.
+        # The file behind the handle, and its size.
         what = Path(os.readlink(f"/proc/self/fd/{handle}"))
         size = what.stat().st_size if what.is_file() else None
         done.append(("fsync", what, size))
@@ -146,7 +146,7 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_draft(
 
 
 def test_a_full_disk_is_reported(tmp_path):
-    """A file that may not grow beyond 100 bytes stands in for one."""
+    """A limit of 100 bytes for files plays the part of a full disk."""
     path = tmp_path / "x"
     path.write_text("old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -159,12 +159,12 @@ def test_a_full_disk_is_reported(tmp_path):
     assert [x.read_text() for x in tmp_path.iterdir()] == ["old"]
 
 
-# --- folders that are whole or as they were
+# --- folders that are replaced as a whole
 
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder that is there, with one file."""
+    """An existing folder with one file."""
     (tmp_path / "place").mkdir()
     (tmp_path / "place" / "old").touch()
     return tmp_path / "place"
@@ -180,7 +180,7 @@ def test_a_folder_is_replaced_as_a_whole(place, before):
         elsewhere = place.rename(place.with_name("elsewhere"))
         if before != "nothing":
             place.symlink_to("elsewhere" if before == "link" else "nowhere")
-    # What a killed writer left is in nobody's way.
+    # Leftovers of a killed writer do not matter.
     (place.parent / ".place.sidebyside-new" / "half").mkdir(parents=True)
     with written_folder(place) as new:
         (new / "new").touch()
@@ -189,7 +189,7 @@ def test_a_folder_is_replaced_as_a_whole(place, before):
     assert not place.is_symlink()
     if before == "folder":
         assert beside(place) == ["place"]
-    else:  # what a link led to stays
+    else:  # the target of a link stays
         assert os.listdir(elsewhere) == ["old"]
         assert beside(place) == ["elsewhere", "place"]
 
@@ -231,12 +231,12 @@ def test_restoring_keeps_a_new_folder_and_brings_back_the_old_one_otherwise(
     assert (tmp_path / "place").exists() != dead_link
 
 
-# --- files of strangers
+# --- untrusted files
 
 
 @pytest.fixture
 def special(tmp_path):
-    """What is not a file, by the word for it."""
+    """Paths that are not files, by their kind."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     (tmp_path / "device").symlink_to("/dev/zero")
@@ -271,7 +271,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
         read_at_most(tmp_path / "y", 4)
 
 
-# --- text of strangers
+# --- untrusted text
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_long_text_keeps_its_ends():
 
 
 def install_from(monkeypatch, url):
-    """Let pip have noted this address of the package, or none."""
+    """Set the address from which pip installed the package, or none."""
     noted = url and json.dumps({"dir_info": {}, "url": url})
     package = SimpleNamespace(read_text={"direct_url.json": noted}.get)
     monkeypatch.setattr(files.importlib.metadata, "distribution", lambda _: package)

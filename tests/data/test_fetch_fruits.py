@@ -1,4 +1,4 @@
-"""`make fruits`: what it puts in place, what it refuses, and what it says."""
+"""`make fruits`: the folder that it writes, what it refuses, and its messages."""
 
 import errno
 import io
@@ -41,7 +41,7 @@ JPEG = jpeg()
 
 
 def members(root="fruits-360_dataset/fruits-360/", classes=THREE, test="Test"):
-    """Names and contents: two images a class to learn from, one to be tested on."""
+    """Return names and contents: for each class two training images and one test."""
     files = (
         *("Training/{}/0_100.jpg", "Training/{}/r_0_100.jpg"),
         f"{test}/{{}}/7_100.jpg",
@@ -58,7 +58,7 @@ def pack(path, contents):
 
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """A home and a data folder of the test's own, and no account at Kaggle."""
+    """A new home and data folder, and no account at Kaggle."""
     for name in list(os.environ):
         if name.startswith(("KAGGLE_", "FRUITS360_", "XDG_CONFIG", "VERBOSE")):
             monkeypatch.delenv(name)
@@ -77,7 +77,7 @@ def archive(tmp_path):
 
 @pytest.fixture
 def unpacked(archive, tmp_path):
-    """A folder with what is in the archive."""
+    """A folder with the contents of the archive."""
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path / "unpacked")
     return tmp_path / "unpacked"
@@ -88,7 +88,7 @@ def classes_of(folder, split="Training"):
 
 
 def left_in(folder):
-    """What stands there, but for the lock's file, which may stay."""
+    """List a folder without the lock's file, which may stay."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
@@ -151,7 +151,7 @@ def test_a_data_folder_may_be_a_relative_path(archive, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SIDEBYSIDE_DATA", "here")
     assert fetch(origin=archive) == tmp_path / "here" / "fruits-360"
-    # It is where the notebooks look.
+    # This is the folder in which the notebooks look.
     assert "FRUITS360_DIR" not in capsys.readouterr().out
 
 
@@ -175,7 +175,7 @@ def test_only_images_are_unpacked(tmp_path, data):
             *("Training/Kiwi/Thumbs.db", "Training/Kiwi/._0_100.jpg", "LICENSE"),
             *("Validation/Kiwi/1.jpg", "Training/.x/1.jpg", "Test/.x/1.jpg"),
             *("__MACOSX/Training/Kiwi/._0.jpg", "__MACOSX/Test/Kiwi/._0.jpg"),
-            # Names that no image has, which a terminal would obey.
+            # Not names of images; they contain commands for a terminal.
             *("Test/Kiwi/\x1b[31m.jpg", "Test/Kiwi\x1b/1.jpg"),
         ],
         b"x",
@@ -194,7 +194,7 @@ def test_only_images_are_unpacked(tmp_path, data):
         ({f"Training/{x}/1.jpg": JPEG for x in THREE}, "is not Fruits-360"),
         ({f"{x}/Kiwi/1.jpg": JPEG for x in ("Test", "Validation")}, "not Fruits-360"),
         (members(classes=["Cherry", "Grape"]), "has 0 of the classes.*Cherry, Grape"),
-        # A class in one part only.
+        # A class in only one of the parts.
         (
             {x: JPEG for x in members("") if x[:7] != "Test/Le"},
             "'Lemon' .* not in Test",
@@ -287,7 +287,7 @@ def test_a_folder_with_links_in_a_circle(unpacked, data):
 
 
 def test_a_folder_without_write_permission_is_reported(archive, data, capsys):
-    """/proc, where not even root can make a folder or a file."""
+    """In /proc not even root can make a folder or a file."""
     for place in ("/proc/fruits", "/proc/new/fruits"):
         assert main(["--from", str(archive), "--to", place]) == 1
         said = capsys.readouterr().err
@@ -295,14 +295,14 @@ def test_a_folder_without_write_permission_is_reported(archive, data, capsys):
         assert "/proc/" in said
 
 
-# ---- What is in place is whole, or what was there before
+# ---- The folder is complete, or as it was before
 
 
 def test_existing_photographs_are_not_fetched_again(archive, data, capsys):
     fetch(origin=archive)
     (data / "fruits-360" / "mine").touch()
     capsys.readouterr()
-    assert main([]) == 0  # nor is Kaggle asked
+    assert main([]) == 0  # without a request to Kaggle
     assert (
         "is there already. To get it again, or to get other classes: "
         'make fruits ARGS="--force"' in capsys.readouterr().out
@@ -314,7 +314,7 @@ def test_existing_photographs_are_not_fetched_again(archive, data, capsys):
 
 def test_folders_from_elsewhere_are_not_changed(archive, data, tmp_path):
     (data / "fruits-360").mkdir()
-    fetch(origin=archive)  # an empty one may be filled
+    fetch(origin=archive)  # an empty folder may be filled
     mine = tmp_path / "mine"
     (mine / "letters").mkdir(parents=True)
     (tmp_path / "file").touch()
@@ -397,19 +397,19 @@ def test_a_disk_that_becomes_full(archive, data, monkeypatch):
 
 
 class Kaggle:
-    """What takes the place of the kaggle package's own requests."""
+    """Replaces the kaggle package's own requests."""
 
     def __init__(self, archive):
         self.archive = archive
-        self.comes = None  # bytes, before the connection breaks off
-        self.problem = None  # raised when the data set is asked for
+        self.comes = None  # bytes that arrive before the connection breaks
+        self.problem = None  # raised when the data set is requested
         self.asked = []
 
     def authenticate(self, api):
         print(SECRET)
 
     def files(self, api, dataset, path, **_):
-        """As `dataset_download_files()`: asks, then downloads or resumes."""
+        """Do what `dataset_download_files()` does: request, download or resume."""
         print(f"https://storage.example/fruits.zip?signature={SECRET}")
         self.asked.append(dataset)
         if self.problem is not None:
@@ -437,7 +437,7 @@ def kaggle(monkeypatch, archive):
         ("dataset_download_files", played.files),
         ("download_file", played.download),
     ):
-        # A function, which becomes a method of the class.
+        # It must be a function, to become a method of the class.
         monkeypatch.setattr(KaggleApi, name, lambda *x, play=play, **y: play(*x, **y))
     return played
 
@@ -507,14 +507,14 @@ def test_no_exception_shows_a_secret(kaggle, data, problem, expected):
     kaggle.problem = problem
     with pytest.raises(NoData, match=expected) as caught:
         fetch()
-    # Neither in its text nor in what a traceback would show.
+    # Neither in its text nor in its traceback.
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
     assert left_in(data) == []
 
 
-# A process of its own: the kaggle package looks at the account and at VERBOSE
-# when it is imported.
+# Run in a new process, because the kaggle package reads the account and VERBOSE when
+# it is imported.
 ALONE = """
 import sys
 from kagglesdk import kaggle_env

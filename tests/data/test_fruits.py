@@ -1,7 +1,7 @@
-"""The folder of fruits: which source it is, which classes, and what is refused.
+"""The folder of fruits: its source, its classes, and what is refused.
 
-The folders are made here, of tiny classes. The real photographs, where they
-are at hand, are in the tests of `make fruits`.
+The folders here have tiny classes. The tests of `make fruits` use the real
+photographs, if they are available.
 """
 
 import os
@@ -20,7 +20,7 @@ from sidebyside.data.fruits import CLASSES
 from sidebyside.data.painted import painter as painted
 
 THREE = ("Kiwi", "Lemon", "Plum")
-# The sixteen of the list as the version of 2025 calls them, and neighbours.
+# The sixteen classes under their names in the version of 2025, and similar classes.
 NUMBERED = (
     *(f"{name} 1" for name in CLASSES),
     *("Strawberry 2", "Strawberry Wedge 1", "Avocado ripe 1", "Peach 2", "Walnut 1"),
@@ -34,7 +34,7 @@ def make_image(path, size=(100, 100), colour="green"):
 
 
 def make_fruits(folder, classes=THREE, test="Test", **settings):
-    """Two images a class to learn from, one to be tested on."""
+    """Make two training images and one test image for each class."""
     for name in classes:
         for number in range(2):
             make_image(folder / "Training" / name / f"{number}_100.jpg", **settings)
@@ -48,7 +48,7 @@ def classes_of(folder, split="Training"):
 
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """A data folder of the test's own; no fruits are there yet."""
+    """A new data folder without fruits."""
     for name in ("FRUITS360_DIR", "FRUITS360_CLASSES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
@@ -57,7 +57,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """The folder that FRUITS360_DIR names; it is not there yet."""
+    """The folder that FRUITS360_DIR names; it does not exist yet."""
     monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "given"))
     return tmp_path / "given"
 
@@ -70,7 +70,7 @@ def given(place):
 
 @pytest.fixture(scope="module")
 def three_a_class(tmp_path_factory):
-    """Painted fruits, as `paint_fruits()` writes them; that takes seconds."""
+    """Painted fruits from `paint_fruits()`, which takes seconds."""
     return painted.paint_fruits(
         tmp_path_factory.mktemp("painted") / "fruits", training=2, test=1
     )
@@ -78,7 +78,7 @@ def three_a_class(tmp_path_factory):
 
 @pytest.fixture
 def few_painted(three_a_class, data, monkeypatch):
-    """What fruits_directory() paints if there is nothing else: three a class."""
+    """Make fruits_directory() paint only three pictures per class."""
     few = partial(painted.paint_fruits, training=2, test=1)
     monkeypatch.setattr(painted, "paint_fruits", few)
     shutil.copytree(three_a_class, data / "painted-fruits")
@@ -109,7 +109,7 @@ def test_the_second_source_is_the_folder_from_make_fruits(data, capsys):
     assert fruits_directory() == str(made)
     line = capsys.readouterr().out
     assert line.startswith("Fruits: photographs, from `make fruits` (")
-    # Where the disk that it is on is not there, nothing else is taken for it.
+    # If its disk is missing, no other source is used instead.
     made.rename(data / "away")
     made.symlink_to("nowhere")
     refused("`make fruits` .* is not a folder")
@@ -166,7 +166,7 @@ def cache(tmp_path, monkeypatch):
 def test_without_write_permission_the_cache_is_used(
     given, cache, tmp_path, monkeypatch
 ):
-    (tmp_path / "file").touch()  # is in the way
+    (tmp_path / "file").touch()  # a file where a folder should be
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "file" / "data"))
     assert Path(fruits_directory(["Kiwi", "Plum"])).is_relative_to(cache)
 
@@ -401,12 +401,12 @@ def test_other_files_do_not_matter(given):
     assert fruits_directory() == before == str(given)
 
 
-# ---- What is opened, which counts in the timed stage
+# ---- Which files are opened, which takes time in the timed stage
 
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The files that are opened from now on to be read."""
+    """Record the files that are opened for reading from now on."""
     paths, really = [], fruits.read_at_most
     monkeypatch.setattr(
         fruits,
@@ -466,7 +466,7 @@ def test_a_view_is_made_once_and_again_after_it_was_deleted(given, data, monkeyp
         assert (view / part / "Kiwi").resolve() == given / part / "Kiwi"
     left = {path.name for path in view.parent.iterdir()}
     assert left == {view.name, f".{view.name}.lock"}
-    # Other folders of the same names are another view.
+    # Other folders with the same names make another view.
     other = make_fruits(given.parent / "other")
     monkeypatch.setenv("FRUITS360_DIR", str(other))
     assert fruits_directory(["Kiwi", "Plum"]) != str(view)

@@ -1,7 +1,6 @@
 """The gallery's texts and pictures: their sources, their numbers, what is kept.
 
-No test here needs the network; the one about a dead network talks to this
-machine only.
+No test here needs the network. The test about a dead network uses only this machine.
 """
 
 import csv
@@ -52,7 +51,7 @@ def few_fruits(tmp_path_factory):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch, few_fruits):
-    """Empty folders for Keras's cache, what is kept, and downloads; no network."""
+    """Empty folders for Keras's cache, kept files and downloads, without a network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("SIDEBYSIDE_TEXTS", raising=False)
@@ -83,14 +82,14 @@ def places(tmp_path, monkeypatch, few_fruits):
 
 
 def left_over(places):
-    """Every file of data that is there now."""
+    """Return every data file that exists now."""
     folders = (places / name for name in ("keras", "data", "downloads"))
     files = (path for folder in folders for path in folder.rglob("*"))
     return sorted(path.name for path in files if path.is_file())
 
 
 def offer_wheel(monkeypatch, name, members):
-    """The package `name` of the module is now a wheel with these files."""
+    """Make the package `name` of the module a wheel with these files."""
     package = getattr(packages, name)
     hashes = {member: sha256(data) for member, data in members.items()}
     monkeypatch.setattr(packages, name, package._replace(members=hashes))
@@ -111,7 +110,7 @@ def offer_wheel(monkeypatch, name, members):
 
 # --- IMDB and Reuters from the wheels
 
-# 50 reviews: bad ones first, one of them there three times.
+# 50 reviews: bad ones first, and one of them occurs three times.
 BAD = [f"Bad, bad film no. {number}!<br /><br />Don't go" for number in range(22)]
 GOOD = [f"A GOOD film: no. {number}... \n" for number in range(25)]
 AGAIN = "Seen it before?"
@@ -223,7 +222,7 @@ def as_objects(lists):
 
 @pytest.fixture
 def keras_files(places, monkeypatch):
-    """Small files of Keras's in its cache, whose hashes count in this test."""
+    """Small files in Keras's cache; in this test their hashes are the right ones."""
     folder = places / "keras" / "datasets"
     x = as_objects([[1 + n % 4, 2] for n in range(10)])
     y = np.arange(10)
@@ -237,7 +236,7 @@ def keras_files(places, monkeypatch):
 
 
 def count(monkeypatch, folder):
-    """The hashes of the files in this folder count as those of Keras's files."""
+    """Make the hashes of the files in this folder the right ones."""
     for name, (known, size) in kept.KERAS_FILES.items():
         if not (folder / name).exists():
             continue
@@ -323,7 +322,7 @@ def test_kerass_download_is_checked(keras_files, places, monkeypatch, right):
 
 
 class Calls:
-    """Pickled, this calls a function with an argument when it is read."""
+    """When its pickle is read, it calls a function with an argument."""
 
     def __reduce__(self):
         return os.mkdir, ("trace",)
@@ -346,7 +345,7 @@ def test_a_pickle_that_would_run_code_is_refused(
 
 @pytest.fixture(scope="module")
 def r_library(tmp_path_factory):
-    """A library of R with another janeaustenr, whose novels are short."""
+    """An R library with another janeaustenr, whose novels are short."""
     source = tmp_path_factory.mktemp("source") / "janeaustenr"
     (source / "R").mkdir(parents=True)
     about = "Package: janeaustenr\nVersion: 0.1\nTitle: None\nDescription: None.\n"
@@ -366,7 +365,7 @@ SHORT = {title: f"{name}\n\n\u2013 &" for name, title in packages.NOVELS.items()
 
 @pytest.fixture
 def novels(places, monkeypatch, r_library, tmp_path):
-    """R has no such package; apt has that of `r_library`, but no lists."""
+    """R lacks the package; apt has the one of `r_library`, but no lists."""
     text = "\0".join(SHORT.values()).encode()
     monkeypatch.setattr(packages, "NOVELS_SHA256", sha256(text))
     deb = tmp_path / "deb"
@@ -510,7 +509,7 @@ KERNELS = [np.full((1, 1, 1, 1), float(number), "float32") for number in range(1
 
 @pytest.fixture
 def trunk(places, monkeypatch):
-    """The wheel has the 13 layers, each with one weight: its place in the network."""
+    """A wheel with the 13 layers; the weight of each is its place in the network."""
     written = io.BytesIO()
     with h5py.File(written, "w") as file:
         kernels = iter(KERNELS)
@@ -592,7 +591,7 @@ def test_pictures_are_there(places, monkeypatch):
 
 
 def write_cifar10(folder, monkeypatch, change=lambda batch: batch):
-    """An archive like Keras's with two pictures in each part, and its hash counts."""
+    """Write an archive like Keras's, with two pictures in each file, and its hash."""
     path = folder / pictures.ARCHIVE
     with tarfile.open(path, "w:gz") as archive:
         for number, name in enumerate(itertools.chain(*pictures.BATCHES.values())):
@@ -613,7 +612,7 @@ def test_pictures_of_keras(places, monkeypatch, capsys):
     assert x_train.dtype == y_train.dtype == "uint8"
     assert y_train.tolist() == [[0], [9], [1], [9], [2], [9], [3], [9], [4], [9]]
     assert y_test.tolist() == [[5], [9]]
-    # Row by row, first all that is red, then green, then blue.
+    # Row by row: first all red values, then green, then blue.
     for colour in range(3):
         place = colour * 1024 + 7 * 32 + 5
         assert x_train[2, 7, 5, colour] == (place + 1) % 256
@@ -668,7 +667,7 @@ def test_a_kept_data_set_needs_no_source(reviews, monkeypatch, capsys):
     monkeypatch.setattr(packages, "download_wheel", gone)
     monkeypatch.setattr(kept, "download", gone)
     assert repr(sidebyside.load_imdb()) == before
-    # One line, and the same one, which names where it came from.
+    # It prints the same one line with the source.
     assert capsys.readouterr().out.splitlines() == first[-1:]
 
 
@@ -733,7 +732,7 @@ def test_other_contents_of_a_wheel_are_not_kept(reviews, monkeypatch):
 
 
 def test_a_dead_network_raises_clear_errors_at_once(places, monkeypatch, capsys):
-    """All downloads for real, to a port where nobody listens."""
+    """Make all downloads for real, from a port that nobody answers."""
     with socket.socket() as once:
         once.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{once.getsockname()[1]}/"
@@ -741,7 +740,7 @@ def test_a_dead_network_raises_clear_errors_at_once(places, monkeypatch, capsys)
     for module in (kept, vgg16):
         monkeypatch.setattr(module, "download", sources.download)
         monkeypatch.setattr(module, "KERAS_URL", closed)
-    # pip reads its own settings from a file, too; these win over it.
+    # These variables win over pip's configuration file.
     for name in list(os.environ):
         if name.startswith("PIP_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -792,7 +791,7 @@ def test_progress_is_printed_in_megabytes(tmp_path, monkeypatch, capsys):
 
 
 def test_the_numbers_are_the_same_on_every_machine():
-    """Of the stand-ins; `make test` has fetched them, or Keras's files."""
+    """The numbers of the stand-ins; `make test` has fetched them, or Keras's files."""
     found = {}
     for name in ("imdb", "reuters"):
         arrays = getattr(words, name)()

@@ -179,7 +179,7 @@ def test_a_kernel_that_dies_is_a_failure_at_once(tmp_path):
 def test_a_missing_notebook_has_a_clear_message(tmp_path):
     done = run(tmp_path / "no.ipynb")
     assert done.returncode == 2
-    assert "no.ipynb is no file; expected a notebook" in done.stderr
+    assert "no.ipynb is not a file; expected a notebook" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -111,7 +111,7 @@ def test_blocks_are_randomised_and_complete(fakes):
     ("options", "words"),
     [
         ({"arms": ("python", "julia")}, "julia; expected some of"),
-        ({"arms": ("r", "r")}, "each once"),
+        ({"arms": ("r", "r")}, "each at most once"),
         ({"arms": ()}, "none"),
         ({"device": "tpu"}, "expected cpu or gpu"),
         ({"blocks": 0}, "blocks is 0"),
@@ -125,8 +125,8 @@ def test_blocks_are_randomised_and_complete(fakes):
         *(({x: 1.5}, f"{x} is 1.5; .*whole") for x in ("blocks", "epochs", "seed")),
         *(({x: 10**30}, f"{x} is 10{29 * '0'}") for x in ("blocks", "seed", "budget")),
         ({"precision": 1e-12}, "precision is 1e-12"),
-        ({"precision": 0.02, "blocks": 29}, "expected at least 30 with a precision"),
-        ({"arms": None}, "arms None; expected some of"),
+        ({"precision": 0.02, "blocks": 29}, "expected at least 30"),
+        ({"arms": None}, "arms are None; expected some of"),
     ],
 )
 def test_impossible_settings_raise_a_clear_error(fakes, options, words):
@@ -143,7 +143,7 @@ def test_a_notebook_that_cannot_be_timed_raises_a_clear_error(fakes, run):
     for name in ("../one", "日本", "\ud800", "", None, 1):
         with pytest.raises(WrongPlan, match="becomes a folder"):
             run(name)
-    with pytest.raises(NoProgram, match="is not there"):
+    with pytest.raises(NoProgram, match="does not exist"):
         run(notebook=fakes.folder / "none.ipynb")
     assert not fakes.campaigns.exists()
 
@@ -189,10 +189,10 @@ def test_a_campaign_of_all_arms(fakes, run):
 
 def test_an_existing_campaign_is_not_overwritten(run):
     folder = run()
-    with pytest.raises(WrongPlan, match="is finished; choose another name"):
+    with pytest.raises(WrongPlan, match=r"is finished. Choose another name"):
         run()
     (folder / "end.json").unlink()
-    with pytest.raises(WrongPlan, match="is not finished; choose another"):
+    with pytest.raises(WrongPlan, match=r"is not finished. Choose another"):
         run()
 
 
@@ -708,14 +708,14 @@ def test_a_campaign_that_is_stopped_leaves_no_process(fakes, number):
     assert has_ended(pid)
     table = load_campaigns(fakes.campaigns / "one")
     assert table["state"].tolist() == ["ok", "ok", "interrupted"]
-    assert table["message"][2] == "the campaign was stopped by its user"
+    assert table["message"][2] == "the campaign was interrupted by its user"
 
 
 def test_killed_in_the_middle_and_resumed(fakes, capfd):
     process, pid = start_and_hang(fakes)
     with pytest.raises(AnotherCampaign, match=f"'one', process {process.pid}"):
         run_campaign("two", notebook=fakes.notebook, directory=fakes.campaigns)
-    assert "under way on this machine: one" in report.status_text(fakes.campaigns)
+    assert "running on this machine: one" in report.status_text(fakes.campaigns)
     process.kill()
     process.communicate(timeout=20)
     assert has_ended(pid, 10)
@@ -750,7 +750,7 @@ def test_a_campaign_resumes_only_if_nothing_has_changed(fakes, run, monkeypatch)
     text = (folder / "machine.json").read_text()
     found = machine.machine_id()
     (folder / "machine.json").write_text(text.replace(found, "0" * 12))
-    with pytest.raises(Stopped, match=f"machine {'0' * 12}, and this is {found}"):
+    with pytest.raises(Stopped, match=f"machine {'0' * 12}, but this is {found}"):
         resume_campaign(folder, progress="none")
     (folder / "machine.json").write_text(text)
     known = arms.Surroundings({"keras": "9"}, {}, "")
@@ -759,7 +759,7 @@ def test_a_campaign_resumes_only_if_nothing_has_changed(fakes, run, monkeypatch)
         resume_campaign(folder, progress="none")
     programs = folder / "programs.json"
     programs.write_text(programs.read_text().replace("0.015625", "0.26"))
-    with pytest.raises(Stopped, match="not what the campaign began with"):
+    with pytest.raises(Stopped, match="not what the campaign started with"):
         resume_campaign(folder, progress="none")
     programs.unlink()
     with pytest.raises(Stopped, match="missing, as in every copy"):
@@ -791,7 +791,7 @@ def test_looking_does_not_take_the_lock(fakes, monkeypatch):
     with locks.machine_lock("one"):
         monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
         found = locks.holder()
-        assert "under way on this machine: one" in report.status_text(
+        assert "running on this machine: one" in report.status_text(
             fakes.campaigns.parent
         )
         # Another user's campaign writes into the same file later.
@@ -874,7 +874,7 @@ def test_the_time_of_a_campaign_includes_all_sessions(
         with pytest.raises((KeyboardInterrupt, Stopped)) as stopped:
             run(began=clock.now - 10.0)
     if ending == "full":
-        assert "no room. What was measured is safe; make room" in str(stopped.value)
+        assert "no room. The completed runs are safe. Make room" in str(stopped.value)
     if ending == "killed":
         shutil.rmtree(fakes.campaigns)
         killed.rename(fakes.campaigns)
@@ -979,7 +979,9 @@ def test_a_folder_is_a_campaign_only_when_it_can_be_resumed(run, monkeypatch):
 
 def test_without_a_gpu_the_cpu_is_measured_and_a_line_says_so(fakes, run, capfd):
     folder = run(device="gpu")
-    assert "TensorFlow sees no GPU here; the CPU is measured" in capfd.readouterr().out
+    assert (
+        "TensorFlow sees no GPU here, so the CPU is measured" in capfd.readouterr().out
+    )
     assert set(load_campaigns(folder)["device"]) == {"cpu"}
     assert read(folder, "plan.json")["device"] == "cpu"
 
@@ -992,7 +994,7 @@ def test_a_gpu_run_with_its_model_on_the_cpu_is_refused(tmp_path):
         row = written(tmp_path, [], epochs=1, device="gpu")
         assert row["state"] == "crashed"
         where = ", ".join(sorted(devices)) or "no known device"
-        assert f"its variables lie on {where}" in row["message"]
+        assert f"its variables were on {where}" in row["message"]
     fits[0]["devices"] = ["/device:GPU:0"]
     (tmp_path / "fits.json").write_text(json.dumps(fits))
     row = written(tmp_path, [], epochs=1, device="gpu")
@@ -1120,7 +1122,7 @@ def test_a_campaign_continues_by_the_rule_it_started_with(fakes):
 def test_a_budget_is_in_minutes_and_includes_all_sessions(fakes):
     plan = make_plan(fakes, budget=10)
     assert plan_module.why_enough(plan, [], 599.9) == ""
-    assert "budget of 10 minutes is spent" in plan_module.why_enough(plan, [], 600.0)
+    assert "budget of 10 minutes is used up" in plan_module.why_enough(plan, [], 600.0)
     assert plan_module.why_enough(make_plan(fakes), [], 1e9) == ""
 
 
@@ -1138,7 +1140,7 @@ def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
     folder = run(blocks=50, budget=5, began=clock.now - 10.0)
     end = read(folder, "end.json")
     assert end["complete"]
-    assert end["reason"] == "the budget of 5 minutes is spent"
+    assert end["reason"] == "the budget of 5 minutes is used up"
     assert [x["block"] for x in layout.read_rows(folder)] == [0, 0, 1, 1]
 
 
@@ -1274,7 +1276,7 @@ def test_a_contributed_copy_names_nobody(fakes, run, monkeypatch):
     text = "".join(x.read_text() for x in target.iterdir())
     for word in ("ada-l", "engine", "/home", str(fakes.folder), sys.prefix):
         assert word not in text, word
-    with pytest.raises(WrongPlan, match="is there already"):
+    with pytest.raises(WrongPlan, match="already exists"):
         contribute(fakes.campaigns / "of-ada-l", shared)
     named = contribute(fakes.campaigns / "of-ada-l", shared, name="reference-cpu")
     assert set(load_campaigns(named)["campaign"]) == {"reference-cpu"}
@@ -1391,7 +1393,7 @@ def test_disturbances_follow_from_the_counters(monkeypatch):
     after.update(dict.fromkeys(before, 50.0 * os.cpu_count()))
     found = machine.disturbances(before, 100.0)
     assert len(found) == 4
-    for words in ("took 50.0% of the processors", "for heat", "limit", "MB were swap"):
+    for words in ("took 50.0% of the processors", "by heat", "limit", "MB were swap"):
         assert words in "; ".join(found)
 
 

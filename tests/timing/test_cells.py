@@ -99,8 +99,11 @@ BAD = [
     (lambda c: [*c[2:], *c[:2]], "timed-parameters comes after timed-fit"),
     (lambda c: [*c, *pair("train", "1", "1")], "timed-train; expected one of"),
     (lambda c: [*c, cell("1", "python", "timed-fit", "timed-data")], "expected one of"),
-    (lambda c: [*c, *pair("fit", "1", "%time 1")], "'%time 1' is for Jupyter"),
-    (lambda c: [*c, *pair("fit", "1", "!ls")], "'!ls' is for Jupyter only"),
+    (
+        lambda c: [*c, *pair("fit", "1", "%time 1")],
+        "only Jupyter understands '%time 1'",
+    ),
+    (lambda c: [*c, *pair("fit", "1", "!ls")], "only Jupyter understands '!ls'"),
     (lambda c: [*c, cell("1", "r", "timed-fit")], "does not begin with %%R"),
 ]
 
@@ -113,7 +116,7 @@ def test_incomplete_programs_raise_a_clear_error(write, change, said):
 
 
 def test_files_that_are_not_notebooks_raise_a_clear_error(tmp_path):
-    with pytest.raises(NoProgram, match="is not there"):
+    with pytest.raises(NoProgram, match="does not exist"):
         read_programs(tmp_path / "gone.ipynb")
     (tmp_path / "text.ipynb").write_text("text")
     with pytest.raises(NoProgram, match="is not a notebook"):

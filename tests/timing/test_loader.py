@@ -269,10 +269,7 @@ def test_a_place_that_was_run_twice_is_refused(tmp_path):
     ("change", "words"),
     [
         (lambda x: "a,b\n", "line 1: found 'a,b', expected campaign,run"),
-        *(
-            (lambda x, y=y: y, "empty, or has only zeros")
-            for y in ("", " \n", "\0" * 9)
-        ),
+        *((lambda x, y=y: y, "is empty") for y in ("", " \n", "\0" * 9)),
         *(
             (lambda x, y=y: x.encode(y), "UTF-16, expected UTF-8")
             for y in ("utf-16", "utf-16-le", "utf-16-be")
@@ -359,7 +356,7 @@ def test_the_same_campaign_twice_is_refused(tmp_path, name, same, left_out):
     write(tmp_path / "b", copy[: 4 - left_out])
     problem = problem_of(tmp_path)
     assert (problem.column, problem.file.parent.name) == (same, "b")
-    assert f"{tmp_path / 'a'} too" in problem.what
+    assert f"{tmp_path / 'a'}" in problem.what
     assert same or problem.what.startswith(f"{4 - left_out} of these runs")
 
 
@@ -513,7 +510,7 @@ ODD = [
     # Names in all scripts, and what no file can be called.
     *((x, "is not there, expected") for x in ("日本", "🍎", "a\x1b[1m\nb", "\udcff")),
     *(
-        (x, "which no folder can be called")
+        (x, "expected the path of a folder")
         for x in ("a\0b", "\ud800", "~no-such-user")
     ),
 ]
