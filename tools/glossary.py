@@ -92,7 +92,13 @@ def terms(said: Iterable[Said]) -> dict[str, Said]:
     for sentence in said:
         for term in sentence.terms:
             found.setdefault(term, sentence)
-    return dict(sorted(found.items(), key=lambda item: item[0].strip("`").lower()))
+    return {name: found[name] for name in sorted(found, key=place_in_alphabet)}
+
+
+def place_in_alphabet(term: str) -> tuple[bool, str]:
+    """Signs come first, and a code term is where its letters belong."""
+    plain = term.strip("`").lower()
+    return plain[0].isalpha(), plain
 
 
 # --- what is wrong

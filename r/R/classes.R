@@ -88,8 +88,8 @@ new_learning_rate_schedule_class <- family( # nolint: object_length_linter.
 #' `keras_model_custom()` was a function of the old R package keras; keras3 does
 #' not have it. Here it stops with an error that shows what to write today.
 #'
-#' @param model_fn,name The arguments of the old function. They are ignored.
-#' @return Nothing.
+#' @param model_fn,name The arguments of the old function; they are ignored.
+#' @return Nothing, because it always stops.
 #' @section Errors:
 #' Always: the message names the successor, `Model()`, with an example.
 #' @examples

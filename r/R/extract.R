@@ -29,8 +29,8 @@ tensor_extract <- function(x, ..., drop = TRUE) {
 # With keras3, reticulate handles these brackets, and 1 means the second
 # element. We cannot know what the reader means, so we stop.
 symbolic_extract <- function(x, ...) {
-  stop("`[` of a symbolic tensor does not count from 1, also not in keras3. ",
-    "Write op_subset(x, ...), which counts from 1.",
+  stop("`[` of a symbolic tensor does not count from 1, not even in keras3. ",
+    "Use op_subset(x, ...), which counts from 1.",
     call. = FALSE
   )
 }
@@ -185,8 +185,8 @@ check_count <- function(indices, dimensions) {
   }
   if (length(missing)) {
     warning("Incorrect number of dimensions: this tensor has ", dimensions,
-      ", and ", given, " were given. The others are taken whole. To say so, ",
-      "write x[1, ] or x[1, all_dims()].",
+      ", and ", given, " were given. The others are taken whole. To avoid ",
+      "this warning, write x[1, ] or x[1, all_dims()].",
       call. = FALSE
     )
   }

@@ -29,7 +29,7 @@ python_light <- "#E69F00"
 # The colours of training and validation, which belong to no language.
 other_colours <- c("#009E73", "#CC79A7")
 
-# The figures of a pair shall look alike. These settings give R's own graphics
+# The figures of a pair should look alike. These settings give R's own graphics
 # and ggplot2 the look of matplotlib with the companion's matplotlibrc.
 figure_settings <- list(
   bty = "l", las = 1, tcl = -0.25, mgp = c(2.4, 0.5, 0),

@@ -43,10 +43,10 @@ def test_a_term_gets_the_sentence_that_explains_it_and_a_link_to_its_section(wri
     paths = write([text, "- An ***axis*** is a direction."], ["A ***`|>`*** pipes."])
     terms = glossary.terms(x for path in paths for x in glossary.sentences(path))
     assert glossary.lines(terms).splitlines() == [
+        "- **`|>`**: A `|>` pipes. ([01 ](01_a.ipynb#))",
         "- **axis**: An axis is a direction. ([00 Train `it`](00_a.ipynb#Train-it))",
         "- **epoch**: An epoch is one pass, see [Fit](00_a.ipynb#Fit). "
         "([00 Train `it`](00_a.ipynb#Train-it))",
-        "- **`|>`**: A `|>` pipes. ([01 ](01_a.ipynb#))",
     ]
 
 

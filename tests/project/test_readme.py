@@ -119,7 +119,8 @@ LINK = re.compile(r"\]\(([\w./-]+\.(?:md|ipynb))")
 
 def links_of(page):
     text = readme.modules.text_of(page) if page.suffix == ".ipynb" else page.read_text()
-    return {(page.parent / link).resolve() for link in LINK.findall(text)}
+    links = LINK.findall(re.sub("`.*?`", "", text))
+    return {(page.parent / link).resolve() for link in links}
 
 
 def test_every_page_of_the_notebooks_can_be_reached_from_the_readme():

@@ -94,7 +94,9 @@ test_that("its errors are Python's sentences, and nothing else", {
       fruits_directory(c("Kiwi", "Lemmon")),
       "^There is no class 'Lemmon' in FRUITS360_DIR .* Kiwi, Lemon, Walnut\\.$"
     )
-    expect_error(fruits_directory("Kiwi"), "has 1 of the classes that you asked for")
+    expect_error(
+      fruits_directory("Kiwi"), "has 1 of the classes that you asked for"
+    )
     file <- file.path(folder, "Test", "Kiwi", "0_100.jpg")
     writeLines("no image", file)
     expect_error(
