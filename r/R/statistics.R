@@ -215,14 +215,14 @@ multiply <- function(a, b, m) {
 #' @param x A verdict.
 #' @param ... Not used.
 #' @return A list of class `sidebyside_verdict`: `text`, one paragraph;
-#'   `sentences`; `biased`, whether Python differs from itself; and `findings`,
-#'   a data frame of ratios. It has their 95 % intervals (`low`, `high`) and
-#'   90 % intervals (`low_90`, `high_90`), the `campaigns` that they come from,
-#'   and whether a ratio is the `primary` question. Three columns are p values, of
-#'   the hypotheses "the ratio is 1" (`p_different`), "it is beyond the margin"
-#'   (`p_apart`) and "it is within the margin" (`p_beyond`). They are corrected
-#'   by Holm's method, except those of the primary question. `p` is
-#'   `p_different` without the correction.
+#'   `sentences`; `biased`, whether Python differs from itself; and
+#'   `findings`, a data frame of ratios. It has their 95 % intervals (`low`,
+#'   `high`) and 90 % intervals (`low_90`, `high_90`), the `campaigns` that
+#'   they come from, and whether a ratio is the `primary` question. Three
+#'   columns are p values, of the hypotheses "the ratio is 1" (`p_different`),
+#'   "it is beyond the margin" (`p_apart`) and "it is within the margin"
+#'   (`p_beyond`). They are corrected by Holm's method, except those of the
+#'   primary question. `p` is `p_different` without the correction.
 #' @section Errors:
 #' If there are no pairs of runs to compare, or if the runs or a margin are
 #' wrong, the message says why.
