@@ -1,19 +1,21 @@
 #' Draw a network
 #'
-#' A box for each layer, and arrows from the inputs down. A box says what the
-#' layer is (and its name, if it was given one), the shape of its output for one
-#' example, and how many parameters it has. Green boxes have parameters, grey
-#' ones have none. A layer that is used several times is one box, and so is a
-#' model inside the model. The alternative text says the same in words.
+#' Draws a box for each layer, and arrows from the inputs down. A box says what
+#' the layer is (and its name, if it was given one), the shape of its output for
+#' one example, and how many parameters it has. Green boxes have parameters,
+#' grey ones have none. A layer that is used several times is one box, and so is
+#' a model inside the model. The alternative text says the same in words, unless
+#' you call [alt_text()] before.
 #'
-#' In a notebook the figure is as large as the drawing. Anywhere else, and where
-#' you opened a device or divided the page yourself, the drawing is made to fit.
+#' In a notebook, the figure has the size of the drawing. The drawing is scaled
+#' to fit if you opened a device or divided the page yourself, and outside a
+#' notebook.
 #'
 #' @param model A sequential or functional model whose input shape is known.
 #' @return Nothing, invisibly.
 #' @section Errors:
-#' If it is not a model, or if its layers are not known: no input shape, or a
-#' `call()` of its own.
+#' If `model` is not a Keras model, or if its layers are not known because it
+#' has no input shape or is a class with its own `call()`.
 #' @examples
 #' \dontrun{
 #' model <- keras_model_sequential(input_shape = 784)
@@ -33,11 +35,14 @@ draw_network <- function(model) {
   drawing <- in_one_sentence(
     companion("sidebyside.lesson.drawing")$drawing_of(model)
   )
-  alt_text(drawing$in_words)
   opened <- open_page(drawing$width, drawing$height)
   before <- graphics::par(mar = c(0, 0, 0, 0))
   on.exit(if (opened) grDevices::dev.off() else graphics::par(before))
   graphics::plot.new()
+  if (in_notebook()) {
+    # The earlier figures of the cell are shown by now, with their texts.
+    companion("sidebyside.kernel.figures")$describe(drawing$in_words)
+  }
   graphics::plot.window(
     c(0, drawing$width), c(-drawing$height, 0),
     asp = 1, xaxs = "i", yaxs = "i"
@@ -72,11 +77,13 @@ draw_network <- function(model) {
 # opened one, or divided its page. Was one opened?
 open_page <- function(width, height) {
   current <- grDevices::dev.cur()
-  in_notebook <- identical(getOption("device"), open_device)
-  ours <- in_notebook && (current == 1 || current %in% names(own_devices()))
+  ours <- in_notebook() && (current == 1 || current %in% names(own_devices()))
   divided <- current > 1 && prod(graphics::par("mfrow")) > 1
   if (ours && !divided) {
+    close_devices() # completes the figures before this one
     open_device(width, height)
   }
   ours && !divided
 }
+
+in_notebook <- function() identical(getOption("device"), open_device)

@@ -324,6 +324,25 @@ def test_r_draws_a_network_as_python_does(kernel):
     assert "Dense, 2: 8 parameters" in in_r["metadata"]["image/png"]["alt"]
 
 
+def test_the_reader_may_describe_a_network(kernel):
+    r = kernel.r(
+        "model <- keras_model_sequential(input_shape = 3) |> layer_dense(2)\n"
+        "alt_text('A point.')\nplot(1)\n"
+        "alt_text('Mine.')\ndraw_network(model)\ndraw_network(model)"
+    )
+    python = kernel.run(
+        "import keras\nfrom matplotlib import pyplot as plt\n"
+        "from sidebyside import alt_text, draw_network\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+        "alt_text('A point.')\nplt.plot(1)\n"
+        "alt_text('Mine.')\ndraw_network(model)\ndraw_network(model)"
+    )
+    for reply in r, python:
+        texts = [d["metadata"]["image/png"]["alt"] for d in reply.displays]
+        assert texts[:2] == ["A point.", "Mine."]
+        assert texts[2].startswith("A network, from input to output: Input, 3:")
+
+
 def test_a_drawing_as_svg(kernel):
     reply = kernel.run("%%R --graphics-device svg\nplot(1:3)\nlines(3:1)\nplot(2)")
     assert ["<svg" in d["data"]["image/svg+xml"] for d in pictures(reply)] == [True] * 2

@@ -38,6 +38,20 @@ def alt_text(text: str) -> None:
     _pending.append(" ".join(text.split()))
 
 
+def describe(text: str, waiting: int = 0) -> None:
+    """`alt_text()` for a figure that describes itself, unless the reader has done so.
+
+    Parameters
+    ----------
+    text
+        What the figure shows.
+    waiting
+        How many figures of this cell come before it and are not shown yet.
+    """
+    if len(_pending) <= waiting:
+        alt_text(text)
+
+
 def forget_pending(info: Any = None) -> None:
     """Drop unused texts at the start of a cell, so that none reaches the next cell."""
     _pending.clear()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..common.errors import Sentence
-from ..kernel.figures import alt_text
+from ..kernel.figures import describe
 
 # Inches: the height of a box, of a row with its arrows, and the largest width.
 BOX, ROW, WIDEST = 0.42, 0.68, 9
@@ -53,7 +53,7 @@ def draw_network(model: Any) -> None:
     of its output for one example, and how many parameters it has. Green boxes
     have parameters, grey ones have none. A layer that is used several times is
     one box, and so is a model inside the model. The alternative text says the
-    same in words.
+    same in words, unless `alt_text()` was called before.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def draw_network(model: Any) -> None:
     Raises
     ------
     CannotDraw
-        If it is not a model, or if its layers are not known: no input shape, or
-        a `call()` of its own.
+        If `model` is not a Keras model, or if its layers are not known because it
+        has no input shape or is a class with its own `call()`.
     """
     from matplotlib import pyplot as plt
     from matplotlib.patches import FancyBboxPatch
 
     drawing = drawing_of(model)
-    alt_text(drawing.in_words)
+    describe(drawing.in_words, waiting=len(plt.get_fignums()))
     size = (drawing.width, drawing.height)
     ax = plt.figure(figsize=size, layout="none").add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, size[0]), ylim=(-size[1], 0))
@@ -103,8 +103,8 @@ def drawing_of(model: Any) -> Drawing:
     if not hasattr(graph, "_nodes_by_depth"):
         raise CannotDraw(
             f"The layers of this {type(model).__name__} are not known yet. Give a "
-            "Sequential model an input shape and a layer; a model with a call() of "
-            "its own cannot be drawn."
+            "Sequential model an input shape and a layer; a model with its own "
+            "call() cannot be drawn."
         )
     words = {op: _words(op, graph) for op in graph.operations}
     paths, place = _places(graph)
