@@ -1,9 +1,9 @@
 """Measure speed and memory against the project's limits (`make bench`).
 
-Prints a table, that of CONTRIBUTING.md, and writes build/bench.json, a list of
-{name, value, unit, limit}. The exit status is 1 if a limit is missed. What is
-compared is measured in turns and repeated, so that a noisy machine disturbs both
-sides alike; medians are reported. Tests are never timed.
+Prints the table of CONTRIBUTING.md, and writes build/bench.json, a list of
+{name, value, unit, limit}. The exit status is 1 if a limit is missed. Two things that
+are compared are measured by turns and repeatedly, so that a noisy machine disturbs
+both equally. The table has medians. Tests are never timed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REFERENCES = sorted((PROJECT / "data" / "timings").glob("reference-*"))
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a measured value and the most that it may be."""
+    """One line of the table: a measured value and its limit."""
 
     name: str
     value: float
@@ -42,13 +42,14 @@ class Row:
 
 
 def numbers(command: list[str], count: int = 1) -> list[float]:
-    """Run a program whose last words are `count` numbers."""
+    """Run a program and return the `count` numbers that it prints last."""
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=PROJECT
     )
     words = result.stdout.split()
     if result.returncode or len(words) < count:
-        # Both: tools/run.py names the notebook on one and says why on the other.
+        # Show both streams: tools/run.py names the notebook on one, the reason on the
+        # other.
         said = result.stdout[-2000:] + result.stderr[-2000:]
         raise RuntimeError(f"{command[:3]} failed:\n{said}")
     return [float(word) for word in words[len(words) - count :]]
@@ -58,7 +59,7 @@ PYTHON, RSCRIPT = [sys.executable, "-c"], ["Rscript", "-e"]
 
 
 def seconds(name: str, command: list[str], rounds: int, limit: float) -> list[Row]:
-    """Median of the seconds that a program prints."""
+    """Return the median of the seconds that a program prints."""
     taken = [numbers(command)[0] for _ in range(rounds)]
     return [Row(name, statistics.median(taken), "s", limit)]
 
@@ -66,7 +67,7 @@ def seconds(name: str, command: list[str], rounds: int, limit: float) -> list[Ro
 def beyond(
     name: str, base: list[str], whole: list[str], rounds: int, limit: float
 ) -> list[Row]:
-    """Median of what `whole` takes beyond `base`; which goes first changes."""
+    """Return the median time that `whole` takes more than `base`, run by turns."""
     differences = []
     for number in range(rounds):
         taken = {}
@@ -85,7 +86,7 @@ import keras
 print(time.perf_counter() - start)
 """
 
-# The shell is there before a notebook's first cell runs.
+# The shell already exists when the first cell of a notebook runs.
 LOAD_EXTENSION = """
 import time
 from IPython.core.interactiveshell import InteractiveShell
@@ -110,7 +111,7 @@ cat(as.numeric(Sys.time() - start, units = "secs"), "\\n")
 
 
 def bench_notebooks(rounds: int) -> list[Row]:
-    """Time and memory of `make run` and of `make gallery`, from a run of each."""
+    """Measure time and memory of one `make run` and one `make gallery`."""
     minutes, peaks = {}, {}
     for part in ("course", "gallery"):
         started = time.monotonic()
@@ -140,7 +141,7 @@ print(time.perf_counter() - start)
 """
 
 
-# The same 50,000 lines by R's cat() and by Python's print(), by turns.
+# Print the same 50,000 lines by R's cat() and by Python's print(), by turns.
 PRINT_LINES = """
 import statistics, time
 from jupyter_client.manager import start_new_kernel
@@ -228,11 +229,11 @@ print(seconds)
 
 
 def bench_turns(rounds: int) -> list[Row]:
-    """Fit of the fruit network, R over Python, epochs by turns.
+    """Compare the training of the fruit network in R and in Python, epochs by turns.
 
-    Two processes, `Rscript` and `python`, run the timed cells of notebook 03
-    and train an epoch each in random order, so that the two epochs of a
-    pair meet the same machine. The same with Python against itself.
+    Two processes, `Rscript` and `python`, run the timed cells of notebook 03. They
+    train one epoch each in random order, so that both epochs of a pair run under the
+    same conditions. Then Python is compared with itself in the same way.
     """
     from sidebyside.timing import interleave
 
@@ -245,7 +246,7 @@ def bench_turns(rounds: int) -> list[Row]:
         print(f"  fit, {arms[0]} over {arms[1]}: {ratios[-1]}", flush=True)
     r, again = ratios
     farthest = max(r.high - 1, 1 - r.low)
-    # Zero if the interval covers 1.
+    # This is zero if the interval contains 1.
     missed = max(again.low - 1, 1 - again.high, 0.0)
     return [
         Row("fit, R over Python, farther end from 1", farthest, "", 0.05),
@@ -254,7 +255,7 @@ def bench_turns(rounds: int) -> list[Row]:
 
 
 def bench_campaign(rounds: int) -> list[Row]:
-    """Whole processes of R and Python, and what blocks themselves take."""
+    """Compare whole processes of R and Python, and measure a campaign's own time."""
     from sidebyside.timing import load_campaigns, paired_ratio
     from sidebyside.timing.format import read_end
 
@@ -311,13 +312,13 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
 
 
 def machine() -> str:
-    """The machine in a few words."""
+    """Describe the machine in a few words."""
     model = cpuinfo.get_cpu_info().get("brand_raw") or platform.machine()
     return f"{model}, {os.cpu_count()} cores, {platform.platform()}"
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as aligned text."""
+    """Return the rows as aligned text."""
     return "\n".join(
         f"{r.name:<54}{r.value:8.2f} {r.unit:<4}limit {r.limit:<6g}"
         f"{'holds' if r.holds else 'MISSED'}"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # `make lock`: pin requirements.in, with the hash of every file (UPGRADE=1: newest releases).
 #
-# requirements.txt has everything that is the same wherever set-up works. The two small
-# lists beside it have what depends on R: NumPy, because reticulate before 1.38 refuses
-# NumPy 2 and NumPy 1.26 has no wheels for Python 3.13; and rpy2-rinterface, which is
-# compiled against R. requirements-uv.txt is what pip installs first.
+# requirements.txt has the packages that are the same on every machine. Small files beside
+# it have those that depend on R: NumPy, because reticulate before 1.38 refuses NumPy 2 and
+# NumPy 1.26 has no wheels for Python 3.13; and rpy2-rinterface, which is compiled against
+# R. pip installs requirements-uv.txt first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,7 +27,7 @@ compile - --no-deps -o requirements-uv.txt <<<"$UV"
 compile - --no-deps -o requirements-numpy1.txt <<<"$NUMPY1"$'\n'"$RPY2"
 compile - --no-deps -o requirements-numpy2.txt <<<"$NUMPY2"$'\n'"$RPY2"
 
-# Does every combination that set-up can choose fit, and has it wheels?
+# Check that every combination that set-up can choose can be installed from wheels.
 for choice in 3.11-numpy1 3.12-numpy1 3.11-numpy2 3.12-numpy2 3.13-numpy2; do
   for machine in x86_64 aarch64; do
     echo "Python ${choice/-/, }, $machine"

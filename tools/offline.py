@@ -2,18 +2,18 @@
 
     python tools/offline.py                      execute all notebooks (tools/run.py)
     python tools/offline.py COMMAND ...          run another command
-    python tools/offline.py --no-limit COMMAND   the network off, memory as it is: in
+    python tools/offline.py --no-limit COMMAND   the network off, memory not limited: in
                                                  `make test` each notebook has its own
                                                  2 GB (tests/kernel_memory.py)
 
-The network is off because the command runs in a network of its own (a Linux namespace,
-made by `unshare`) that contains only the machine itself. Some containers do not allow
-that. Then this says so, and sends requests to a proxy that does not exist.
+The command runs in a separate network (a Linux namespace, made by `unshare`) that
+contains only the machine itself. Some containers do not allow this. A line then says
+so, and requests go to a proxy that does not exist.
 
-Memory is measured five times a second: the command and everything that it starts. If it
-is more than the limit, all of them are ended.
+The memory of the command and of everything that it starts is measured five times a
+second. If it is above the limit, all of them are ended.
 
-The exit status is the command's; 1 if memory ended it.
+The exit status is that of the command, or 1 if it used too much memory.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ NOWHERE = "http://127.0.0.1:9"
 NO_PROXY = {"no_proxy": "localhost,127.0.0.1", "NO_PROXY": "localhost,127.0.0.1"}
 for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     NO_PROXY[name] = NOWHERE
-NOT_OFF = "not off (no namespaces here), but behind a proxy that does not exist"
+NOT_OFF = "not off (no namespaces here), but requests go to a proxy that does not exist"
 
-# In a new network even 127.0.0.1 is down, and notebooks need it to talk with their
-# kernels. SIOCSIFFLAGS (0x8914) with IFF_UP (1) raises it, see netdevice(7). Then
-# prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL) gives back the rights that this took:
-# they would let tests write to folders that are closed to the user.
+# In a new network even 127.0.0.1 is down, and notebooks need it to talk to their
+# kernels. SIOCSIFFLAGS (0x8914) with IFF_UP (1) switches it on, see netdevice(7). Then
+# prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL) drops the rights that this needed,
+# because they would let tests write to folders without permission.
 RAISE_LOOPBACK = """
 import ctypes, fcntl, os, socket, struct, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
@@ -51,8 +51,8 @@ ctypes.CDLL(None).prctl(47, 4, 0, 0, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
-# Root may simply have another network; other users where user namespaces are allowed,
-# under their own name: tests see whose files are whose.
+# Root can always make a network; other users only where user namespaces are allowed.
+# They keep their own user id, so that tests see the true owners of files.
 WAYS_OUT = (
     ("unshare", "--net"),
     ("unshare", "--map-current-user", "--keep-caps", "--net"),
@@ -60,7 +60,7 @@ WAYS_OUT = (
 
 
 def own_network() -> list[str]:
-    """What gives a command a network of its own if put before it; [] if not allowed."""
+    """Return a prefix that gives a command a separate network; [] if not allowed."""
     for way in WAYS_OUT:
         prefix = [*way, sys.executable, "-c", RAISE_LOOPBACK]
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
@@ -71,7 +71,7 @@ def own_network() -> list[str]:
 
 
 def network() -> str:
-    """Whether there is a network, for the reader of a log."""
+    """Say whether there is a network, for the reader of a log."""
     ways = {name for name, state in psutil.net_if_stats().items() if state.isup}
     if all(name.startswith("lo") for name in ways):
         return "off"
@@ -79,10 +79,11 @@ def network() -> str:
 
 
 def memory_of(processes: Sequence[psutil.Process]) -> int:
-    """Bytes that processes take together, with what they share counted once.
+    """Return the bytes that processes use together, counting shared memory once.
 
-    Each one's own memory (USS, see psutil) plus the most that one of them shares. (PSS
-    would divide shared memory by all who share it, other notebooks among them.)
+    It is the sum of each one's own memory (USS, see psutil) plus the largest shared
+    memory of one of them. (PSS would divide shared memory among all processes that
+    share it, which may belong to other notebooks.)
     """
     own, shared = 0, 0
     for process in processes:
@@ -94,10 +95,10 @@ def memory_of(processes: Sequence[psutil.Process]) -> int:
 
 
 class Watch(threading.Thread):
-    """Measures the memory of a process and all that it starts.
+    """Measures the memory of a process and of all processes that it starts.
 
-    Ends all of them if they take more than `limit` bytes together. `peak` is the most
-    that was seen.
+    Ends all of them if they use more than `limit` bytes together. `peak` is the largest
+    measured value.
     """
 
     def __init__(self, process: int, limit: int) -> None:
@@ -136,7 +137,7 @@ class Watch(threading.Thread):
 
 
 def run(command: Sequence[str], limit: int | None) -> int:
-    """Run a command without a network, in `limit` bytes of memory; its exit status."""
+    """Run a command offline, in `limit` bytes of memory, and return its exit status."""
     prefix = own_network()
     environment = os.environ | ({} if prefix else NO_PROXY)
     command = [*prefix, *command]
@@ -154,7 +155,7 @@ def run(command: Sequence[str], limit: int | None) -> int:
         watch.close()
     print(f"Peak: {watch.peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB.")
     if watch.exceeded:
-        print("That was too much memory: everything was ended.", file=sys.stderr)
+        print("This is above the limit, so everything was ended.", file=sys.stderr)
         return 1
     return code if code >= 0 else 128 - code
 

@@ -1,4 +1,4 @@
-"""Regions of a Markdown file that a program writes, each between two HTML comments."""
+"""Replace regions of a Markdown file, each between two HTML comments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BEGIN, END = "<!-- {} (written by `make readme`) -->", "<!-- end of {} -->"
 
 
 def put(text: str, region: str, make: Callable[[str], str]) -> str:
-    """The text with what is between two comments replaced by what is made of it."""
+    """Replace a region of a text by what `make` returns for its present content."""
     begin, end = BEGIN.format(region), END.format(region)
     head, found, rest = text.partition(begin)
     inside, found_end, tail = rest.partition(end)

@@ -1,7 +1,7 @@
-"""Execute notebooks in order and say how it went (`make run`, `make gallery`).
+"""Execute notebooks in order and print a table (`make run`, `make gallery`).
 
-The executed copies go to build/notebooks/; with --in-place they replace the
-notebooks themselves, which is how the outputs that are committed are made.
+The executed copies go to build/notebooks/. With --in-place they replace the
+notebooks themselves; this is how we make the outputs that are committed.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from sidebyside.common.errors import Sentence
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
 EXECUTED = PROJECT / "build" / "notebooks"
-# The table again, for `make bench`.
+# The same table as a file, for `make bench`.
 SUMMARY = PROJECT / "build" / "run.json"
 
-# The two parts of the collection, told apart by their notebooks' numbers.
+# The two parts of the collection, by the first digit of their notebooks' numbers.
 PARTS = {"course": "0[0-9]_*.ipynb", "gallery": "1[0-9]_*.ipynb"}
 
 LINE = "{:<32}  {:<7}  {:<11}  {:<13}  {}"
 
-# Asked of the kernel itself when it is done: kilobytes on Linux, bytes on
-# macOS (getrusage(2) of each).
+# The kernel evaluates this at the end. getrusage(2) counts kilobytes on Linux, bytes on
+# macOS.
 PEAK = (
     "__import__('resource').getrusage(0).ru_maxrss"
     " * (1 if __import__('sys').platform == 'darwin' else 1024)"
@@ -43,13 +43,13 @@ PEAK = (
 
 
 def notebooks_of(part: str) -> list[Path]:
-    """The notebooks of a part of the collection, in reading order."""
+    """Return the notebooks of a part of the collection, in reading order."""
     return sorted(NOTEBOOKS.glob(PARTS[part]))
 
 
 @dataclass
 class Outcome:
-    """How one notebook went."""
+    """The result of executing one notebook."""
 
     name: str
     minutes: float
@@ -59,7 +59,7 @@ class Outcome:
     problem: str = ""
 
     def __str__(self) -> str:
-        """One row of the table."""
+        """Return one row of the table."""
         memory = f"{self.peak_bytes / 1e9:.2f} GB" if self.peak_bytes else "-"
         checks = f"{self.checks_passed} of {self.checks}"
         verdict = "failed" if self.problem else "ok"
@@ -67,16 +67,16 @@ class Outcome:
 
 
 def is_check(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell compares two halves; an exercise waits for its reader."""
+    """Return whether a cell compares two halves. Checks of exercises do not count."""
     tags = cell.metadata.get("tags", [])
     return "check" in tags and "exercise" not in tags
 
 
 def execute(source: Path, target: Path) -> Outcome:
-    """Execute one notebook in a kernel of its own and write what came out.
+    """Execute one notebook in a new kernel and write the executed copy.
 
-    A cell that fails ends the notebook; what was executed until then is
-    written all the same (but never over the notebook itself).
+    If a cell fails, the notebook ends. The cells before it are still written, but never
+    over the notebook itself.
     """
     notebook = nbformat.read(source, as_version=4)
     checks = [c for c in notebook.cells if is_check(c)]
@@ -87,17 +87,16 @@ def execute(source: Path, target: Path) -> Outcome:
         notebook,
         kernel_name="python3",
         timeout=900,
-        # R writes word by word; one output for each would be a long list.
+        # R writes word by word, so merge the outputs of a stream.
         coalesce_streams=True,
-        # Every kernel warns that it talks over TCP without encryption (with
-        # this process, on this machine), and some call their end an error.
-        # What goes wrong in a cell is in its outputs, and comes back here.
+        # Hide the kernels' log: each one warns about TCP without encryption, and some
+        # report their own end as an error. Errors in cells are in the outputs.
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         resources={"metadata": {"path": str(target.parent)}},
     )
     passed, problem, peak, times = 0, "", 0, {}
     started = time.monotonic()
-    # Times of cells change with each run and would fill every diff.
+    # Do not keep the times of cells, which would change with each run.
     client.record_timing = False
     try:
         examples = sections(notebook, source.name)
@@ -116,8 +115,8 @@ def execute(source: Path, target: Path) -> Outcome:
         problem = str(error)
     minutes = (time.monotonic() - started) / 60
     show_progress("", 0, 0)
-    # Names of versions and times make diffs and no sense. nbconvert's `--to script`
-    # asks for the exporter.
+    # Keep no versions and times in the metadata, because they only make diffs. Keep the
+    # exporter, because nbconvert's `--to script` needs it.
     notebook.metadata.language_info = {
         "name": "python",
         "nbconvert_exporter": "python",
@@ -131,7 +130,7 @@ def execute(source: Path, target: Path) -> Outcome:
 
 
 def seconds(cells: list, times: Mapping[str, float]) -> dict[str, float]:
-    """What the halves of pairs took in each language, for the gallery's index."""
+    """Add up the times of the halves in each language, for the gallery's index."""
     halves = [(times[cell.id], cell.metadata.get("tags", [])) for cell in cells]
     return {
         language: round(
@@ -142,7 +141,7 @@ def seconds(cells: list, times: Mapping[str, float]) -> dict[str, float]:
 
 
 def peak_memory(client: NotebookClient) -> int:
-    """Largest memory of the kernel so far, in bytes (0 if it does not say)."""
+    """Return the kernel's largest memory so far, in bytes (0 if it is not known)."""
     message = client.kc.execute("", silent=True, user_expressions={"peak": PEAK})
     reply = run_sync(client.async_wait_for_reply)(message)
     with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -152,7 +151,7 @@ def peak_memory(client: NotebookClient) -> int:
 
 
 def show_progress(name: str, cell: int, cells: int) -> None:
-    """One line that is written over; a log gets a line a notebook."""
+    """Update one line in a terminal; write one line per notebook to a log."""
     if sys.stdout.isatty():
         text = f"{name}: cell {cell} of {cells}" if name else ""
         print(f"\r{text:<60}", end="" if name else "\r", flush=True)
@@ -171,13 +170,13 @@ def main() -> int:
     chosen = parser.parse_args()
     for path in chosen.notebooks:
         if not path.is_file():
-            parser.error(f"{path} is no file; expected a notebook (.ipynb)")
+            parser.error(f"{path} is not a file; expected a notebook (.ipynb)")
     sources = [path.resolve() for path in chosen.notebooks]
     parts = [chosen.part] if chosen.part else PARTS
     sources = sources or [path for part in parts for path in notebooks_of(part)]
     if not sources:
-        parser.error(f"{NOTEBOOKS} has no notebooks of the {chosen.part}")
-    if chosen.in_place:  # What is committed is the same on every machine.
+        parser.error(f"found no notebooks of the {chosen.part} in {NOTEBOOKS}")
+    if chosen.in_place:  # Committed outputs must be the same on every machine.
         os.environ["SIDEBYSIDE_TEXTS"] = "packages"
     outcomes = []
     for source in sources:

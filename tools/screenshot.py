@@ -16,8 +16,8 @@ PICTURE = ROOT / "book" / "static" / "pair.png"
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
-# No sandbox: it works neither as root nor in most containers, and only our own pages
-# are opened. The rest keeps the browser from calling its maker.
+# The sandbox works neither as root nor in most containers, and we open only our own
+# pages. The other options keep the browser from calling its maker's servers.
 OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -28,8 +28,8 @@ OPTIONS = (
     "--disable-sync",
 )
 
-# The halves of the first pair of which both have a figure, in pixels of the page, and
-# a little around them.
+# Finds the first pair whose halves both have a figure: its place in pixels of the page,
+# with a small margin.
 FIND_PAIR = """
 () => {
   for (const r of document.querySelectorAll("main .tag_pair.tag_r")) {
@@ -46,17 +46,17 @@ FIND_PAIR = """
 
 
 def find_browser() -> str | None:
-    """The Chromium that set-up has installed, or another one that is there."""
+    """Find the Chromium that set-up has installed, or another browser of its kind."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextlib.contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """Open a browser without a window."""
     program = find_browser()
     if program is None:
         raise SystemExit(
-            f"None of {', '.join(BROWSERS)} is installed; "
+            f"No browser was found; expected one of {', '.join(BROWSERS)}. "
             "`make setup` installs chromium on Debian."
         )
     with sync_playwright() as playwright:
@@ -71,9 +71,9 @@ def open_browser() -> Iterator[Browser]:
 
 def main() -> None:
     if not PAGE.is_file():
-        raise SystemExit(f"{PAGE} does not exist; `make picture` makes it first.")
+        raise SystemExit(f"{PAGE} does not exist. Run `make picture`, which makes it.")
     with open_browser() as browser:
-        # Twice the pixels, for today's screens.
+        # Twice as many pixels, for today's screens.
         page = browser.new_page(
             viewport={"width": 1400, "height": 900},
             device_scale_factor=2,

@@ -3,19 +3,19 @@
     python3 tools/setup.py                      set up what is missing
     python3 tools/setup.py --exec COMMAND ...   the same, then run COMMAND there
 
-There are two routes. On Debian and Ubuntu R comes from apt (apt-packages.txt) and
+There are two routes. On Debian and Ubuntu, R comes from apt (apt-packages.txt), and
 Python's packages go into .venv from the locked lists. Inside an active conda
-environment made from environment.yml only the two companions are installed. On
-anything else set-up stops, before it has changed anything, with one message: what was
-found, what is needed, what to type.
+environment made from environment.yml, only the two companions are installed. On any
+other system set-up stops before it changes anything. Its message says what was found,
+what is needed, and what to type.
 
-Every step leaves a fingerprint of what it depended on in a stamp file. A step runs
-again only when its fingerprint changes, so a second set-up takes a fraction of a
+Every step writes a fingerprint of everything it depends on into a stamp file. A step
+runs again only if its fingerprint has changed, so a second set-up takes a fraction of a
 second. Steps that do not need each other run at the same time.
 
-What is decided is in setup_decisions.py, what is done is here. Both use the standard
-library only and run on Python 3.8, because they are started by whatever python3 the
-machine has, and a Python that is too old deserves a sentence.
+setup_decisions.py decides what to do, and this file does it. Both use only the standard
+library and run on Python 3.8, because any python3 may start them, and also one that is
+too old should print a clear message.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ def child_environment(
 ) -> dict[str, str]:
     """The variables with which the project's R and Python find each other."""
     env = dict(environ)
-    # Another Python's modules must not be taken for the pinned ones.
+    # Do not let modules of another Python replace the pinned ones.
     env.pop("PYTHONHOME", None)
     env.pop("PYTHONPATH", None)
     env["PYTHONNOUSERSITE"] = "1"
     env["PATH"] = os.pathsep.join([str(prefix / "bin"), env.get("PATH", os.defpath)])
-    # reticulate looks at this first; newer ones would otherwise build their own Python.
+    # reticulate uses this first. Without it, newer versions would install a new Python.
     env["RETICULATE_PYTHON"] = str(prefix / "bin" / "python")
     if r_library is not None:
         env["VIRTUAL_ENV"] = str(prefix)
@@ -98,16 +98,16 @@ def child_environment(
 
 
 def locale_is_utf8() -> bool:
-    """Whether the user's locale exists and is UTF-8; else R prints <U+00E9> for é."""
+    """Return whether the locale is UTF-8; otherwise R would print <U+00E9> for é."""
     try:
         locale.setlocale(locale.LC_ALL, "")
     except locale.Error:
         return False
-    # Python has turned C and POSIX into C.UTF-8, for its children too (PEP 538).
+    # Python turns the locales C and POSIX into C.UTF-8, also for children (PEP 538).
     return "utf-8" in locale.nl_langinfo(locale.CODESET).lower()
 
 
-# The commands at work, so that an interruption ends them all.
+# The commands that are running, so that an interrupt can end them all.
 at_work: set[subprocess.Popen] = set()
 interrupted = threading.Event()
 
@@ -115,11 +115,11 @@ interrupted = threading.Event()
 def run(
     command: Sequence[object], env: Mapping[str, str], show_failure: bool = True
 ) -> int:
-    """Run a command; its output goes to build/setup.log.
+    """Run a command and write its output to build/setup.log.
 
-    If it fails, its last lines are shown here: nobody reads two thousand lines of apt
-    and pip, and those of several commands are mixed in the log. A line that begins
-    with "answer: " is shown in any case.
+    If it fails, its last lines are printed. The log has thousands of lines of apt and
+    pip, and mixes the lines of several commands. A line that begins with "answer: " is
+    always printed.
     """
     if interrupted.is_set():
         raise KeyboardInterrupt
@@ -149,7 +149,7 @@ def run(
             at_work.discard(child)
     if child.returncode != 0 and show_failure and not interrupted.is_set():
         say("\n".join([f"  $ {' '.join(arguments)[:150]}", *last]))
-        say(f"  Everything that was printed: {LOG}")
+        say(f"  The complete output is in {LOG}")
     return child.returncode
 
 
@@ -158,12 +158,12 @@ def must_run(
 ) -> None:
     code = run(command, env)
     if code != 0:
-        found = f"a command ended with code {code}; the lines above say why"
+        found = f"a command failed with exit code {code}; the lines above say why"
         raise Stop(found, needed, [RESUME, *remedy])
 
 
 def output_of(command: Sequence[object], env: Mapping[str, str] | None = None) -> str:
-    """Standard output of a question; empty if the command cannot be run."""
+    """Return the output of a command; empty if it cannot be run."""
     try:
         result = subprocess.run(
             [str(part) for part in command],
@@ -194,7 +194,7 @@ def ask_python(command: str) -> PythonFacts:
     text = output_of([command, "-I", "-c", PYTHON_PROBE])
     if not text:
         raise Stop(
-            f"'{command}', which does not run as a Python",
+            f"'{command}', which does not start as a Python",
             "a Python that works",
             ["make setup PYTHON=/usr/bin/python3"],
         )
@@ -211,17 +211,17 @@ R_PROBE = (
 
 
 def ask_r(r: str, env: Mapping[str, str]) -> dict[str, Version] | None:
-    """Versions of R and of its packages that are there; None if this R does not run."""
+    """Return versions of R and its installed packages; None if R does not run."""
     rscript = str(Path(r).with_name("Rscript"))
     text = output_of([rscript, "-e", R_PROBE, *R_PACKAGES], env)
-    # A profile may print something of its own, so only marked lines count.
+    # A profile may also print something, so read only marked lines.
     found = re.findall(r"^sidebyside (\S+) (\d\S*)", text, re.MULTILINE)
     versions = {name: version(number) for name, number in found}
     return versions if "R" in versions else None
 
 
 def query_dpkg(names: Sequence[str]) -> dict[str, str]:
-    """Version of each package that is fully installed."""
+    """Return the version of each package that is completely installed."""
     form = "${Package}\t${Version}\t${db:Status-Status}\n"
     text = output_of(["dpkg-query", "--show", f"--showformat={form}", *names])
     return dict(re.findall(r"^(.*)\t(.*)\tinstalled$", text, re.MULTILINE))
@@ -244,7 +244,7 @@ def hash_files(paths: Sequence[Path]) -> str:
 
 
 def sources(folder: Path) -> list[Path]:
-    """The files of r/ or python/ that are installed: no tests, nothing compiled."""
+    """Return the files of r/ or python/ that are installed: no tests, no binaries."""
     made = re.compile(r"^tests/|(^|/)(\.|build/|__pycache__/|[^/]*\.egg-info/)")
     return [
         path
@@ -256,7 +256,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 def listing(paths: Iterable[Path]) -> str:
-    """Names and sizes of files, so that set-up notices if something was deleted."""
+    """Fingerprint names and sizes of files, so that set-up notices a deleted file."""
     files = [path for path in paths if path.is_file() and path.suffix != ".pyc"]
     return fingerprint(*sorted(f"{path} {path.stat().st_size}" for path in files))
 
@@ -267,18 +267,18 @@ def fetched() -> str:
 
 
 class Stamp:
-    """Remembers, in a small JSON file, what each step was done with."""
+    """Keeps the fingerprints of all steps that are done in a small JSON file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.values: dict[str, str] = {}
         self.lock = threading.Lock()
-        # A file that is absent or cut off: everything is still to do.
+        # If the file is missing or damaged, all steps have to run.
         with contextlib.suppress(OSError, ValueError):
             self.values = dict(json.loads(path.read_text()))
 
     def set(self, key: str, value: str) -> None:
-        """Write at once and in one piece: an interruption leaves earlier steps done."""
+        """Write the whole file at once, so that an interrupt keeps earlier steps."""
         with self.lock:
             self.values[key] = value
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -294,10 +294,10 @@ class Stamp:
 class Step:
     """One part of set-up.
 
-    `inputs` is a fingerprint of what the step works from, `result` one of what it
-    leaves behind. The step is done if both are what they were when it was last carried
-    out: so it runs again when a source file changes, and when what it made is lost. It
-    waits for the steps named in `after`. If `work` returns False, the rest works
+    `inputs` is a fingerprint of everything the step uses, and `result` is one of the
+    files it makes. The step is done if both are the same as after its last run. So it
+    runs again if a source file has changed, or if a file that it made is missing. It
+    waits for the steps named in `after`. If `work` returns False, the others can do
     without this step, and the next set-up tries it again.
     """
 
@@ -312,7 +312,7 @@ class Step:
 
     def carry_out(self, stamp: Stamp) -> None:
         start = time.monotonic()
-        # The inputs are read first: what is edited while the step runs is not done.
+        # Read the inputs first: a file edited during the step then counts as changed.
         inputs = self.inputs()
         if self.work() is not False:
             stamp.set(self.name, f"{inputs} {self.result()}")
@@ -320,9 +320,9 @@ class Step:
 
 
 def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
-    """Carry out what is not done, each step as soon as those before it are finished.
+    """Run the steps that are not done, each as soon as its `after` steps are done.
 
-    When one fails, no other is begun; those at work come to their end.
+    If a step fails, no new step starts, and running steps are finished.
     """
     waiting, finished = list(steps), set()
     running: dict[Future, Step] = {}
@@ -333,7 +333,7 @@ def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
                     waiting.remove(step)
                     if step.is_done(stamp):
                         finished.add(step.name)
-                        break  # look again: others may have waited for this one only
+                        break  # start again: others may have waited only for this one
                     running[pool.submit(step.carry_out, stamp)] = step
                 else:
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -343,12 +343,12 @@ def carry_out(steps: Sequence[Step], stamp: Stamp) -> None:
         except KeyboardInterrupt:
             interrupted.set()
             for child in list(at_work):
-                with contextlib.suppress(OSError):  # apt-get belongs to root
+                with contextlib.suppress(OSError):  # apt-get runs as root
                     child.terminate()
             raise
 
 
-# --- Route 1: an active conda environment; and what both routes share
+# --- Route 1: an active conda environment, and code for both routes
 
 
 CHECK_PYTHON = """
@@ -370,14 +370,14 @@ CHECK_R = (
 
 
 class Environment:
-    """Where things go in a conda environment, and the steps."""
+    """The places and steps of set-up in a conda environment."""
 
     first_time = (
         "the two companions go into the active conda environment, "
         "MNIST and painted fruits into data/"
     )
     r_library: Path | None = None
-    # The steps that bring what the two companions need.
+    # The steps that install what the two companions need.
     before_python: Sequence[str] = ()
     before_r: Sequence[str] = ()
 
@@ -390,12 +390,12 @@ class Environment:
         self.env = child_environment(os.environ, prefix, self.r_library)
 
     def judge_before(self) -> None:
-        """Stop for everything that is known before the first change is made."""
+        """Stop before the first change if we already know a reason to stop."""
         judge_python(str(self.python), ask_python(str(self.python)))
         judge_r(self.r, ask_r(self.r, self.env))
 
     def base(self) -> str:
-        """Fingerprint of what the companions depend on."""
+        """Return a fingerprint of everything that the companions depend on."""
         records = (self.prefix / "conda-meta").glob("*.json")
         return fingerprint(ROOT, *sorted(path.name for path in records))
 
@@ -408,7 +408,7 @@ class Environment:
                 self.before_python,
                 lambda: fingerprint(self.base(), hash_files(python)),
                 self.install_python_companion,
-                # Its compiled part is easily cleaned away.
+                # Its compiled part is easily deleted.
                 lambda: listing(self.prefix.glob(f"{MODULES}/sidebyside/**/*")),
             ),
             Step(
@@ -423,8 +423,9 @@ class Environment:
         ]
 
     def install_python_companion(self) -> None:
-        # Not editable: reticulate before 1.31 does not read the .pth files of such an
-        # installation, so Rscript would not find it. Its dependencies are installed.
+        # Not editable, because reticulate before 1.31 does not read the .pth files of
+        # an editable installation, and Rscript would not find it. --no-deps, because
+        # its dependencies are already installed.
         pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall"]
         folder = ROOT / "python"
@@ -432,7 +433,7 @@ class Environment:
             needed = "a python/ that can be installed"
             must_run([*pip, *options, "./python"], self.env, needed)
         finally:
-            # What setuptools built there would be packed again, without its source.
+            # Remove setuptools' build folder: it may have files without a source.
             for leftover in [folder / "build", *folder.glob("*.egg-info")]:
                 shutil.rmtree(str(leftover), ignore_errors=True)
 
@@ -440,14 +441,14 @@ class Environment:
         where = []
         if self.r_library is not None:
             self.r_library.mkdir(parents=True, exist_ok=True)
-            # Left by an installation that was killed: we hold the lock.
+            # Left by an installation that was killed: no other set-up is running.
             for leftover in self.r_library.glob("00LOCK-*"):
                 shutil.rmtree(str(leftover))
             where = [f"--library={self.r_library}"]
         command = [self.r, "CMD", "INSTALL", "--no-test-load", *where, "r"]
         must_run(command, self.env, "an r/ that can be installed")
 
-    # Start one language from the other, so that a fault shows here first.
+    # Start each language from the other, so that problems are found here.
 
     def check_python(self) -> None:
         self.check(self.python, "-c", CHECK_PYTHON)
@@ -464,8 +465,8 @@ class Environment:
     def fetch_data(self) -> bool:
         if run([self.python, "-m", "sidebyside.data.fetch"], self.env) == 0:
             return True
-        say("  MNIST or the painted fruits are missing; everything else works.")
-        say("  `make setup` tries again.")
+        say("  MNIST or the painted fruits are missing. Everything else works.")
+        say("  To try again: make setup")
         return False
 
 
@@ -482,19 +483,20 @@ class AptEnvironment(Environment):
         super().__init__(VENV)
         self.stamp = Stamp(VENV / "sidebyside-setup.json")
         self.lock_path = ROOT / "build" / "setup.lock"
-        # An R that the user put before the distribution's is taken, and left as it is.
+        # If the user has another R first on PATH, use that one and do not change it.
         self.r = shutil.which("R") or "/usr/bin/R"
         self.own_r = os.path.realpath(self.r) != os.path.realpath("/usr/bin/R")
         if not self.own_r:
             self.r = "/usr/bin/R"
         listed, self.optional = package_list((ROOT / "apt-packages.txt").read_text())
         needed = [name for name in listed if not (self.own_r and name.startswith("r-"))]
-        # Python's few come first: its other packages can then arrive beside R.
+        # Install the few packages for Python first: pip can then work at the same time
+        # as R's packages are installed.
         self.for_python = [name for name in needed if name.startswith("python3-")]
         self.for_r = [name for name in needed if name not in self.for_python]
         self.present = query_dpkg([*needed, *self.optional])
         self.command = python_command(os.environ, self.stamp.values.get("base python"))
-        # A very bare machine may lack the distribution's Python; apt brings it.
+        # A minimal machine may lack the distribution's Python; apt installs it.
         is_there = self.command != "/usr/bin/python3" or os.path.exists(self.command)
         self.facts = ask_python(self.command) if is_there else None
 
@@ -504,14 +506,14 @@ class AptEnvironment(Environment):
         r = ask_r(self.r, self.env)
         if self.own_r:
             judge_r(self.r, r)
-        # Without reticulate here, apt is going to bring one.
+        # If reticulate is missing, apt will install it.
         if self.facts is not None and r and "reticulate" in r:
             requirements_for(r["reticulate"], self.facts.version)
 
     # --- fingerprints
 
     def packages(self, names: Sequence[str]) -> str:
-        """Debian's packages as they are: an upgrade changes this, a removal too."""
+        """Fingerprint the versions of Debian's packages; upgrades change it."""
         return fingerprint(*[f"{name} {self.present.get(name)}" for name in names])
 
     def venv_inputs(self) -> str:
@@ -522,7 +524,7 @@ class AptEnvironment(Environment):
 
     def venv_result(self) -> str:
         config = VENV / "pyvenv.cfg"
-        # When it was written tells a folder made anew from the old one.
+        # The time of writing tells a new folder from an old one.
         return fingerprint(
             self.python.exists(), config.exists() and config.stat().st_mtime_ns
         )
@@ -586,10 +588,10 @@ class AptEnvironment(Environment):
         try:
             self.apt_install(self.optional, show_failure=False)
         except Stop:
-            say(f"  Going on without {' '.join(self.optional)}, which apt cannot give.")
+            say(f"  apt cannot install {' '.join(self.optional)}: continuing without.")
 
     def apt_install(self, wanted: Sequence[str], show_failure: bool = True) -> None:
-        """Install what is missing of `wanted`."""
+        """Install those packages of `wanted` that are missing."""
         missing = [name for name in wanted if name not in self.present]
         if not missing:
             return
@@ -603,36 +605,37 @@ class AptEnvironment(Environment):
         )
         if not (is_root or has_sudo):
             raise Stop(
-                f"{', '.join(missing)} not installed, and you are not root here",
-                "an administrator who types the next line, once; after it "
-                "`make setup` needs no rights",
+                f"packages that are not installed ({', '.join(missing)}), and you are "
+                "not root",
+                "an administrator who types the next line once; afterwards `make "
+                "setup` needs no special rights",
                 [for_administrator, CONDA_LINE],
             )
         apt = [
-            # sudo asks on the terminal for a password if it wants one.
+            # sudo may ask for a password on the terminal.
             *([] if is_root else ["sudo"]),
             *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"),
-            # On a fresh machine the daily upgrade is often at work: wait for its lock.
+            # On a new machine the daily upgrade is often running: wait for its lock.
             *("-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"),
         ]
         install = [*apt, "install", "-y", "--no-install-recommends", *missing]
-        # The package lists may be old, or not be there at all.
+        # The lists of packages may be old or missing.
         run([*apt, "update"], self.env, show_failure)
         code = run(install, self.env, show_failure)
         self.present = query_dpkg(everything)
         if code != 0:
             raise Stop(
-                f"apt-get install ended with code {code}; the lines above say why",
-                "Debian 12 or newer, or Ubuntu 24.04 or newer with 'universe'; its "
-                "packages within reach; and the right to install them",
+                f"apt-get install failed (exit code {code}); the lines above say why",
+                "Debian 12 or newer, or Ubuntu 24.04 or newer with 'universe'; access "
+                "to its package servers; and the right to install packages",
                 [RESUME, for_administrator, CONDA_LINE],
             )
 
     def make_venv(self) -> None:
-        """Make .venv, also where one of another Python or place is in the way."""
+        """Make .venv, and replace one of another Python or from another folder."""
         assert self.facts is not None
         if (VENV / "pyvenv.cfg").exists():
-            say("  .venv is unfinished, or of another Python or place: made again.")
+            say("  .venv is unfinished, or from another Python or folder: made again.")
         must_run(
             [self.command, "-m", "venv", "--clear", VENV],
             self.env,
@@ -642,38 +645,38 @@ class AptEnvironment(Environment):
         self.stamp.set("base python", self.command)
 
     def pip_install(self, file: str, *options: str) -> int:
-        """With pip; `--no-deps`, because the locked lists name everything."""
+        """Install a list with pip; `--no-deps`, because the lists are complete."""
         pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
         return run(
             [*pip, "--no-deps", "--require-hashes", *options, "-r", file], self.env
         )
 
     def install(self, file: str, built: str = "") -> None:
-        """Install a locked list; `built`: the package of it that is compiled here.
+        """Install a locked list. `built` is the package in it that is compiled here.
 
-        uv is much quicker than pip, which takes over where uv has no wheel or fails.
+        uv is much faster than pip. pip is used if uv has no wheel or fails.
         """
         uv, for_uv, for_pip = VENV / "bin" / "uv", [], []
         if built:
-            # Not apart from the pinned packages: what a build takes is locked. And not
-            # from a cache: that one may have been compiled against another R.
+            # No build isolation, so that the build uses locked packages. No cache,
+            # because its package may have been compiled against another R.
             for_uv = [f"--refresh-package={built}", f"--reinstall-package={built}"]
             for_uv.append("--no-build-isolation")
             for_pip = ["--no-cache-dir", "--force-reinstall", "--no-build-isolation"]
         settings = uv_variables(output_of([self.python, "-m", "pip", "config", "list"]))
         command = [
             *(uv, "pip", "install", "--python", self.python, "--no-deps"),
-            # As pip does: the best of all indexes. The hashes make that safe.
+            # Use the best version of all indexes, as pip does. The hashes make it safe.
             *("--require-hashes", "--index-strategy=unsafe-best-match"),
             *("--compile-bytecode", *for_uv, "-r", file),
         ]
-        # What was set for uv itself has the last word.
+        # Variables that the user has set for uv come last, so they win.
         if uv.exists() and run(command, {**settings, **self.env}) == 0:
             return
         if self.pip_install(file, *for_pip) != 0:
             raise Stop(
                 f"pip could not install {file}; the lines above say why",
-                "PyPI, or the index that pip is configured for, within reach",
+                "access to PyPI, or to the index that pip is configured for",
                 [RESUME],
             )
 
@@ -699,7 +702,7 @@ def find_environment() -> Environment:
 
 @contextlib.contextmanager
 def only_one(lock_path: Path) -> Iterator[None]:
-    """Wait for another set-up; the system frees the lock of one that was killed."""
+    """Wait for another set-up. If it is killed, the system frees its lock."""
     import fcntl
 
     lock_path.parent.mkdir(parents=True, exist_ok=True)
@@ -707,26 +710,26 @@ def only_one(lock_path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            say("Another set-up is at work; waiting for it.")
+            say("Another set-up is running. Waiting until it ends ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def set_up(quiet: bool) -> Environment:
-    """Do what is outstanding. `quiet`: say nothing if that is nothing."""
+    """Run the steps that are not done. `quiet`: print nothing if all are done."""
     environment = find_environment()
     if all(step.is_done(environment.stamp) for step in environment.steps()):
         if not quiet:
-            say(f"Set-up is complete; nothing to do. {WHAT_NEXT}")
+            say(f"Set-up is complete: there is nothing to do. {WHAT_NEXT}")
         return environment
     with only_one(environment.lock_path):
-        # The set-up that we may have waited for has changed things.
+        # Look again, because we may have waited for another set-up.
         environment = find_environment()
         environment.judge_before()
         start = time.monotonic()
         if not environment.stamp.values:
             say(f"Setting up in {ROOT}, once: {environment.first_time}.")
-            say(f"What apt, pip and R print goes to {LOG.relative_to(ROOT)}.")
+            say(f"The output of apt, pip and R is in {LOG.relative_to(ROOT)}.")
         LOG.parent.mkdir(parents=True, exist_ok=True)
         LOG.write_text("")
         carry_out(environment.steps(), environment.stamp)
@@ -752,8 +755,8 @@ def main(arguments: Sequence[str]) -> int:
     except PermissionError as problem:
         stop = Stop(
             f"{problem.filename}, where you may not write ({problem.strerror})",
-            "a folder of your own",
-            [f"copy {ROOT} to where you may write, and set up there"],
+            "a folder where you may write",
+            [f"copy {ROOT} to such a folder, and set up there"],
         )
         print(f"\n{stop}", file=sys.stderr, flush=True)
         return 1

@@ -1,7 +1,7 @@
-"""What set-up decides, apart from what it does: route, Python, NumPy, when to stop.
+"""The decisions of set-up: which route, which Python, which NumPy, when to stop.
 
-Nothing here changes the machine, so the tests can ask about machines that they do not
-have. Like tools/setup.py this uses the standard library only and runs on Python 3.8.
+Nothing here changes the machine, so tests can try other kinds of machines. Like
+tools/setup.py this uses only the standard library and runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Tuple
 
 Version = Tuple[int, ...]
 
-# With the release in its name, as in /usr/bin/python3.11.
+# Commands with the version in their name, as in /usr/bin/python3.11.
 DISTRIBUTION = os.path.realpath("/usr/bin/python3")
 
-# Read by its path: the package is not installed yet.
+# Load this file by its path, because the package is not installed yet.
 REQUIRED = runpy.run_path(
     str(Path(__file__).resolve().parent.parent / "python/sidebyside/common/versions.py")
 )
@@ -38,12 +38,12 @@ CONDA_LINE = (
     "conda env create -f environment.yml && conda activate sidebyside && make setup"
 )
 
-# Measured in a bare Debian 12 on two cores, archives near by; README.md says it too.
+# Measured in a minimal Debian 12 on two cores with fast mirrors, as README.md says.
 FIRST_SET_UP = "one to two minutes, 1 GB of downloads, 4.5 GB of disk"
 
 
 class Stop(Exception):
-    """Set-up cannot go on: what was found, what is needed and what to type."""
+    """Set-up cannot continue. Says what was found, what is needed and what to type."""
 
     def __init__(self, found: str, needed: str, remedy: Sequence[str]) -> None:
         super().__init__(found)
@@ -83,11 +83,11 @@ RETICULATE_FOR_NUMPY_2 = version(REQUIRED["RETICULATE_FOR_NUMPY_2"])
 
 @dataclass(frozen=True)
 class PythonFacts:
-    """What a Python says of itself."""
+    """What a Python says about itself."""
 
     executable: str
     version: Version
-    has_shared_library: bool  # libpython as a file of its own
+    has_shared_library: bool  # libpython as a separate file
 
 
 def judge_python(where: str, found: PythonFacts) -> None:
@@ -99,7 +99,7 @@ def judge_python(where: str, found: PythonFacts) -> None:
             f"Python {dotted(PYTHON_MIN)} to {dotted(PYTHON_MAX)}",
             ["make setup PYTHON=/path/to/python3.12", CONDA_LINE],
         )
-    # The distribution's library comes with python3-dev, which set-up installs.
+    # The distribution's shared library is in python3-dev, which set-up installs.
     if not found.has_shared_library and os.path.realpath(where) != DISTRIBUTION:
         raise Stop(
             f"{where} (Python {dotted(found.version)}) has no shared library",
@@ -109,7 +109,7 @@ def judge_python(where: str, found: PythonFacts) -> None:
 
 
 def requirements_for(reticulate: Version, python: Version) -> str:
-    """The locked list that fits: NumPy 1 where reticulate refuses NumPy 2."""
+    """Return the locked list that fits: NumPy 1 if reticulate refuses NumPy 2."""
     needed = RETICULATE_FOR_PYTHON[python[:2]]
     if reticulate < needed:
         raise Stop(
@@ -129,9 +129,9 @@ def requirements_for(reticulate: Version, python: Version) -> str:
 
 
 def missing_from_conda(prefix: Path) -> list[str]:
-    """What environment.yml would have put into this environment and is not there.
+    """Return the parts of environment.yml that are missing in this environment.
 
-    Looks at files: starting R and Python to ask them would take a second each time.
+    It checks files, because starting R and Python would take a second each time.
     """
     wanted = {
         "R": ["bin/R"],
@@ -149,7 +149,7 @@ def missing_from_conda(prefix: Path) -> list[str]:
 
 
 def choose_route(environ: Mapping[str, str], system: str, has_apt: bool) -> str:
-    """ "conda" or "apt"; stop where neither can work."""
+    """Return "conda" or "apt"; stop if neither can work."""
     prefix = environ.get("CONDA_PREFIX")
     if prefix:
         missing = missing_from_conda(Path(prefix))
@@ -176,10 +176,10 @@ def choose_route(environ: Mapping[str, str], system: str, has_apt: bool) -> str:
 
 
 def judge_r(r: str, found: Mapping[str, Version] | None) -> Version:
-    """Stop if this R cannot be used; else reticulate's version.
+    """Stop if this R cannot be used; otherwise return reticulate's version.
 
-    `found` has the versions of R ("R") and of its packages that are installed; None
-    where it does not run.
+    `found` has the versions of R ("R") and of its installed packages. It is None if R
+    does not run.
     """
     if found is None:
         raise Stop(
@@ -193,7 +193,7 @@ def judge_r(r: str, found: Mapping[str, Version] | None) -> Version:
             "an R with these packages",
             [
                 f"in that R: install.packages(c({names}))",
-                "PATH=/usr/bin:$PATH make setup   (takes the distribution's R)",
+                "PATH=/usr/bin:$PATH make setup   (uses the distribution's R)",
             ],
         )
     for name, oldest in (("R", R_MIN), ("reticulate", RETICULATE_MIN)):
@@ -207,10 +207,10 @@ def judge_r(r: str, found: Mapping[str, Version] | None) -> Version:
 
 
 def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
-    """PYTHON if it is set, else the one of .venv, else the distribution's.
+    """Return PYTHON if it is set, else the Python of .venv, else the distribution's.
 
-    The distribution's is the default, not python3 from PATH: Debian's has a shared
-    library, and those that pyenv, asdf or uv put on PATH often have none.
+    The default is the distribution's Python and not python3 from PATH: Debian's has a
+    shared library, but those that pyenv, asdf or uv put on PATH often have none.
     """
     given = environ.get("PYTHON")
     if given:
@@ -224,7 +224,7 @@ def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
 
 
 def package_list(text: str) -> tuple[list[str], list[str]]:
-    """Packages that are needed, and those whose line ends with "# optional"."""
+    """Return the needed packages, and those whose line ends with "# optional"."""
     lists: tuple[list[str], list[str]] = ([], [])
     for line in text.splitlines():
         name, _, comment = line.partition("#")
@@ -233,7 +233,7 @@ def package_list(text: str) -> tuple[list[str], list[str]]:
     return lists
 
 
-# --- Where uv finds packages: where pip would
+# --- uv uses the same package indexes as pip
 
 UV_VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -247,10 +247,10 @@ UV_VARIABLES = {
 
 
 def uv_variables(pip_config: str) -> dict[str, str]:
-    """pip's settings, as `pip config list` prints them, in uv's words.
+    """Translate pip's settings, as `pip config list` prints them, into uv's variables.
 
-    As for pip, the variables (:env:) win over [install], and that over [global]. Where
-    another setting is needed, uv fails and pip takes over.
+    As in pip, variables (:env:) win over [install], and [install] wins over [global].
+    If another setting is needed, uv fails and pip is used.
     """
     found = re.findall(r"^([\w:]+)\.([\w-]+)='(.*)'$", pip_config, re.MULTILINE)
     return {

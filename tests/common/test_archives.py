@@ -1,4 +1,4 @@
-"""Archives of strangers: a clear answer, in bounded memory and time."""
+"""Untrusted archives: a clear error, in bounded memory and time."""
 
 import io
 import zipfile
@@ -16,7 +16,7 @@ GOOD = [
 
 
 def read(path):
-    """Everything in an archive; for the watched process."""
+    """Read everything in an archive; the watched process calls this."""
     with open_archive(path) as archive:
         sizes = [len(archive.read(name, 1_000_000)) for name in archive.members]
     return f"read {len(sizes)} members, {sum(sizes)} bytes"
@@ -31,7 +31,7 @@ def answers(tmp_path_factory):
     return {wrong: said for wrong, (said, _) in zip(wrongs, results, strict=True)}
 
 
-def test_every_hostile_file_gets_a_sentence_in_bounded_memory(answers):
+def test_every_hostile_file_raises_a_clear_error_in_bounded_memory(answers):
     refused = [said for said in answers.values() if not said.startswith("read")]
     assert len(answers) > 250
     assert len(refused) > 180
@@ -65,13 +65,13 @@ def test_good_archives_are_read(answers, wrong):
         *("a pipe", "a socket", "a folder", "/dev/zero", "a web page"),
     ],
 )
-def test_these_are_refused(answers, wrong):
+def test_bad_archives_are_refused(answers, wrong):
     assert answers[wrong].startswith(("BadArchive: ", "NotAFile: ")), answers[wrong]
 
 
 @pytest.mark.parametrize("method", [0, 8])
 @pytest.mark.parametrize("flags", ["1", "41"])
-def test_an_encrypted_archive_is_called_so(answers, method, flags):
+def test_an_encrypted_archive_is_reported_as_encrypted(answers, method, flags):
     said = answers[f"method {method}, flags {flags}"]
     assert "password" in said
     assert "damaged" not in said
@@ -79,7 +79,7 @@ def test_an_encrypted_archive_is_called_so(answers, method, flags):
 
 @pytest.fixture
 def opened(tmp_path):
-    """A function that opens an archive of these entries."""
+    """Return a function that opens an archive with the given entries."""
 
     def open_it(entries, **options):
         path = tmp_path / "x.zip"
@@ -103,7 +103,7 @@ def test_names_are_normalised_and_folders_left_out(opened):
             archive.read("a/b", 1)
 
 
-def test_a_member_may_be_as_large_as_allowed_and_no_larger(opened):
+def test_a_member_up_to_the_limit_is_read_and_a_larger_one_is_not(opened):
     with opened([Entry(b"a", b"12345")]) as archive:
         assert archive.read("a", 5) == b"12345"
         with pytest.raises(BadArchive, match="a would unpack to 5 bytes"):
@@ -111,8 +111,8 @@ def test_a_member_may_be_as_large_as_allowed_and_no_larger(opened):
 
 
 @pytest.mark.parametrize("promised", [7, 1])
-def test_as_many_entries_as_allowed_and_no_more(tmp_path, promised):
-    """zipfile goes by the size of its directory, not by the number in it."""
+def test_entries_up_to_the_limit_are_allowed_and_no_more(tmp_path, promised):
+    """zipfile trusts the size of the directory, not the number of entries in it."""
     path = tmp_path / "x.zip"
     entries = [Entry(b"%d" % number, b"x") for number in range(7)]
     path.write_bytes(zipped(entries, entry_count=promised))
@@ -135,8 +135,8 @@ def test_the_signature_of_an_entry_in_the_data_does_not_count(opened):
         assert archive.read("a", 400) == b"PK\1\2" * 100
 
 
-def test_what_zipfile_writes_is_read(tmp_path):
-    """With sizes behind the data, as a program writes that cannot go back."""
+def test_archives_written_by_zipfile_are_read(tmp_path):
+    """Its sizes come after the data, as in archives that are written to a pipe."""
     whole = io.BytesIO()
     whole.seekable = lambda: False
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:

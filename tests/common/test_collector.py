@@ -1,4 +1,4 @@
-"""The garbage collector is paused, and comes back as it was."""
+"""The garbage collector is paused, and afterwards as it was before."""
 
 import gc
 
@@ -25,7 +25,7 @@ def test_nothing_is_collected_in_the_block():
     assert gc.isenabled()
 
 
-def test_what_was_made_counts_as_old_and_can_still_be_collected():
+def test_new_objects_count_as_old_and_can_still_be_collected():
     gc.enable()
     gc.collect()
     with collector.paused():
@@ -38,7 +38,7 @@ def test_what_was_made_counts_as_old_and_can_still_be_collected():
     assert gc.collect() >= 1
 
 
-def test_who_has_it_off_keeps_it_off():
+def test_a_collector_that_was_off_stays_off():
     gc.disable()
     with collector.paused():
         pass

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, files of strangers, and where data is kept."""
+"""Files that are never half written, untrusted files, and where data is kept."""
 
 import errno
 import fcntl
@@ -29,14 +29,14 @@ from sidebyside.common.files import (
     written_whole,
 )
 
-# --- files that are whole or not there
+# --- files that are never half written
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [("é\r\n\n", "é\r\n\n".encode()), (b"\xff\0", b"\xff\0"), ("", b"")],
 )
-def test_what_is_written_is_what_was_given(tmp_path, content, expected):
+def test_the_written_file_has_the_given_content(tmp_path, content, expected):
     path = tmp_path / "x"
     path.write_text("a longer text that was there before")
     write_whole(path, content)
@@ -46,12 +46,12 @@ def test_what_is_written_is_what_was_given(tmp_path, content, expected):
 
 @pytest.fixture
 def steps(monkeypatch):
-    """What is asked of the operating system, in order, and done."""
+    """Record the calls of the operating system in order, and make them."""
     done = []
     fsync, replace = os.fsync, os.replace
 
     def noted_fsync(handle):
-        # Where the handle leads, and how much has arrived there.
+        # The file behind the handle, and its size.
         what = Path(os.readlink(f"/proc/self/fd/{handle}"))
         size = what.stat().st_size if what.is_file() else None
         done.append(("fsync", what, size))
@@ -77,7 +77,7 @@ def test_bytes_are_on_the_disk_before_the_name_and_the_name_at_the_end(tmp_path,
     assert folder == ("fsync", tmp_path, None)
 
 
-def test_a_draft_of_a_killed_process_is_used_again(tmp_path):
+def test_the_draft_of_a_killed_process_is_reused(tmp_path):
     kill = (
         "import os, sys; from pathlib import Path;"
         "from sidebyside.common.files import written_whole\n"
@@ -127,7 +127,7 @@ def test_a_second_writer_waits_for_the_first(tmp_path, monkeypatch, first_fails)
 )
 @pytest.mark.parametrize("moment", ["block", "fsync", "replace"])
 @pytest.mark.parametrize("before", ["old", None])
-def test_a_failure_leaves_what_was_there_and_no_draft(
+def test_a_failure_keeps_the_old_file_and_leaves_no_draft(
     tmp_path, monkeypatch, failure, raised, moment, before
 ):
     def fails(*_):
@@ -145,8 +145,8 @@ def test_a_failure_leaves_what_was_there_and_no_draft(
     assert [x.read_text() for x in tmp_path.iterdir()] == ([before] if before else [])
 
 
-def test_a_full_disk_is_said(tmp_path):
-    """A file that may not grow beyond 100 bytes stands in for one."""
+def test_a_full_disk_is_reported(tmp_path):
+    """A limit of 100 bytes for files plays the part of a full disk."""
     path = tmp_path / "x"
     path.write_text("old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -159,12 +159,12 @@ def test_a_full_disk_is_said(tmp_path):
     assert [x.read_text() for x in tmp_path.iterdir()] == ["old"]
 
 
-# --- folders that are whole or as they were
+# --- folders that are replaced as a whole
 
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder that is there, with one file."""
+    """An existing folder with one file."""
     (tmp_path / "place").mkdir()
     (tmp_path / "place" / "old").touch()
     return tmp_path / "place"
@@ -180,7 +180,7 @@ def test_a_folder_is_replaced_as_a_whole(place, before):
         elsewhere = place.rename(place.with_name("elsewhere"))
         if before != "nothing":
             place.symlink_to("elsewhere" if before == "link" else "nowhere")
-    # What a killed writer left is in nobody's way.
+    # Leftovers of a killed writer do not matter.
     (place.parent / ".place.sidebyside-new" / "half").mkdir(parents=True)
     with written_folder(place) as new:
         (new / "new").touch()
@@ -189,13 +189,13 @@ def test_a_folder_is_replaced_as_a_whole(place, before):
     assert not place.is_symlink()
     if before == "folder":
         assert beside(place) == ["place"]
-    else:  # what a link led to stays
+    else:  # the target of a link stays
         assert os.listdir(elsewhere) == ["old"]
         assert beside(place) == ["elsewhere", "place"]
 
 
 @pytest.mark.parametrize("moment", ["in the block", "at the second rename"])
-def test_a_folder_that_fails_leaves_what_was_there(place, monkeypatch, moment):
+def test_after_a_failure_the_old_folder_is_kept(place, monkeypatch, moment):
     really, calls = os.rename, []
 
     def rename(old, new):
@@ -215,7 +215,7 @@ def test_a_folder_that_fails_leaves_what_was_there(place, monkeypatch, moment):
 
 @pytest.mark.parametrize("old", ["folder", "link", "dead link"])
 @pytest.mark.parametrize("there", ["nothing", "folder", "dead link"])
-def test_what_is_in_place_stays_and_the_old_comes_where_nothing_is(
+def test_restoring_keeps_a_new_folder_and_brings_back_the_old_one_otherwise(
     tmp_path, old, there
 ):
     (tmp_path / "elsewhere").mkdir()
@@ -231,12 +231,12 @@ def test_what_is_in_place_stays_and_the_old_comes_where_nothing_is(
     assert (tmp_path / "place").exists() != dead_link
 
 
-# --- files of strangers
+# --- untrusted files
 
 
 @pytest.fixture
 def special(tmp_path):
-    """What is not a file, by the word for it."""
+    """Paths that are not files, by their kind."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     (tmp_path / "device").symlink_to("/dev/zero")
@@ -246,7 +246,7 @@ def special(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket"])
-def test_what_is_not_a_file_is_refused_at_once(special, kind):
+def test_anything_but_a_file_is_refused_at_once(special, kind):
     with pytest.raises(NotAFile, match="expected a file"):
         read_at_most(special / kind, 9)
 
@@ -271,7 +271,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
         read_at_most(tmp_path / "y", 4)
 
 
-# --- text of strangers
+# --- untrusted text
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
         (Path("a/b"), "a/b"),
     ],
 )
-def test_text_of_strangers_is_safe_to_print(text, shown):
+def test_untrusted_text_is_made_safe_to_print(text, shown):
     assert printable(text) == shown
     printable(text).encode()
 
@@ -303,7 +303,7 @@ def test_long_text_keeps_its_ends():
 
 
 def install_from(monkeypatch, url):
-    """Let pip have noted this address of the package, or none."""
+    """Set the address from which pip installed the package, or none."""
     noted = url and json.dumps({"dir_info": {}, "url": url})
     package = SimpleNamespace(read_text={"direct_url.json": noted}.get)
     monkeypatch.setattr(files.importlib.metadata, "distribution", lambda _: package)
@@ -326,12 +326,12 @@ def test_the_project_it_was_installed_from_is_found(monkeypatch, tmp_path):
     assert files.data_directory() == project / "data"
 
 
-def test_a_project_that_is_gone_is_not_made_anew(monkeypatch, tmp_path):
+def test_a_deleted_project_is_not_created_again(monkeypatch, tmp_path):
     install_from(monkeypatch, (tmp_path / "python").as_uri())
     assert files.project_directory() is None
 
 
-def test_elsewhere_the_users_cache_is_taken(monkeypatch, tmp_path):
+def test_otherwise_the_users_cache_is_used(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     install_from(monkeypatch, None)  # installed from an index

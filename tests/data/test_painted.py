@@ -1,7 +1,7 @@
-"""Painted fruits: the same every time, what they look like, how they are kept.
+"""Painted fruits: always the same, what they look like, how they are kept.
 
-What a person sees on the contact sheet no test can see; the tests here ask
-for what follows from it: a fruit of its own colour on white that turns.
+Only a person can judge the contact sheet. The tests here check what follows from it:
+a fruit with its own colour that turns on a white background.
 """
 
 import errno
@@ -31,13 +31,13 @@ from sidebyside.data.painted.painter import (
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Two fruits that are quickly made, a few pictures each.
+# Two fruits that are quick to paint, with a few pictures each.
 FEW = {"classes": ("Banana", "Lemon"), "training": 3, "test": 2}
 
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    """Nothing is painted in other processes; tests about them change it."""
+    """Paint in this process only; tests about other processes change this."""
     monkeypatch.setattr(painted, "_cores", lambda: 1)
 
 
@@ -47,12 +47,12 @@ def painting(name, part="Training", index=0):
 
 
 def is_fruit(picture):
-    """Where the picture is not white. (Fuzz can be very light.)"""
+    """Return where the picture is not white. (Fuzz can be very light.)"""
     return (picture < 245).any(axis=-1)
 
 
 def contents(folder):
-    """Every file below a folder and its SHA-256."""
+    """Return every file below a folder and its SHA-256."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(
             path.read_bytes()
@@ -63,7 +63,7 @@ def contents(folder):
 
 
 def left_over(folder):
-    """What stands in a folder but for the lock."""
+    """List a folder without the lock."""
     return sorted(x.name for x in folder.iterdir() if x.suffix != ".lock")
 
 
@@ -88,7 +88,7 @@ def test_every_fruit_of_the_study_can_be_painted():
 
 
 @pytest.mark.parametrize("name", PAINTED)
-def test_a_fruit_fills_its_picture_and_stands_on_white(name):
+def test_a_fruit_fills_its_picture_on_a_white_background(name):
     picture = painting(name)
     assert picture.dtype == np.uint8
     assert picture.shape == (100, 100, 3)
@@ -99,8 +99,8 @@ def test_a_fruit_fills_its_picture_and_stands_on_white(name):
     assert (0.12 if name == "Banana" else 0.3) < fruit.mean() < 0.9
     sides = [fruit.any(axis=0).sum(), fruit.any(axis=1).sum()]
     assert 90 <= max(sides) <= 100
-    # Nothing shines through: a row of the picture that meets the fruit's
-    # middle is fruit from its first dot to its last.
+    # There are no holes: in rows near the middle, all dots from the first to the last
+    # are fruit.
     row, column = (int(x.mean()) for x in np.nonzero(fruit))
     for line in (fruit[row], fruit[:, column]):
         inside = np.flatnonzero(line)
@@ -108,7 +108,7 @@ def test_a_fruit_fills_its_picture_and_stands_on_white(name):
             assert line[inside[0] : inside[-1] + 1].all()
 
 
-def test_no_picture_is_there_twice():
+def test_no_two_pictures_are_equal():
     pictures = [
         painting("Banana", part, index).tobytes()
         for part in ("Training", "Test")
@@ -117,14 +117,14 @@ def test_no_picture_is_there_twice():
     assert len(set(pictures)) == 24
 
 
-# The mean of the first two Test pictures of each, which are on no sheet.
+# The mean colour of each fruit's first two Test pictures, which no sheet shows.
 TEST_MEANS = """
 161.3 236.4 166.6 162.0 130.9 153.1 176.7 166.0
 145.9 183.6 151.8 111.2 149.5 154.8 184.6 141.2
 """
 
 
-def test_test_pictures_are_of_this_version():
+def test_the_test_pictures_have_the_colours_of_this_version():
     pictures = [[painting(x, "Test", index) for index in (0, 1)] for x in PAINTED]
     means = np.mean(pictures, axis=(1, 2, 3, 4))
     assert means == pytest.approx([float(x) for x in TEST_MEANS.split()], abs=0.2)
@@ -170,8 +170,8 @@ def test_an_unknown_fruit_is_named_and_so_are_the_known_ones(tmp_path):
     assert left_over(tmp_path) == []
 
 
-def test_one_fruit_need_not_be_a_list(tmp_path):
-    """As R hands it over, its numbers too."""
+def test_one_fruit_may_be_a_string(tmp_path):
+    """R passes it like this, and its numbers as floats."""
     folder = paint_fruits(
         tmp_path / "a", classes="Banana", training=1.0, test=1.0, seed=1.0
     )
@@ -179,7 +179,7 @@ def test_one_fruit_need_not_be_a_list(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["mine.jpg", "Training/Kiwi/holiday.jpg"])
-def test_what_was_not_painted_is_never_removed(file, tmp_path):
+def test_files_that_were_not_painted_are_never_removed(file, tmp_path):
     folder = tmp_path / "fruits"
     (folder / file).parent.mkdir(parents=True)
     (folder / file).write_text("mine")
@@ -189,16 +189,16 @@ def test_what_was_not_painted_is_never_removed(file, tmp_path):
     assert left_over(tmp_path) == ["fruits"]
 
 
-def test_nor_if_it_lies_among_painted_fruits(tmp_path):
+def test_nor_among_painted_fruits(tmp_path):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     (folder / "Training" / "notes.txt").write_text("mine")
-    paint_fruits(folder, **FEW)  # complete: nothing to be done
+    paint_fruits(folder, **FEW)  # complete, so nothing is done
     with pytest.raises(CannotPaint, match=r"Training/notes\.txt"):
         paint_fruits(folder, **FEW, seed=2)
     assert (folder / "Training" / "notes.txt").read_text() == "mine"
 
 
-def test_a_file_in_the_way(tmp_path):
+def test_a_file_at_the_folders_path_is_reported(tmp_path):
     (tmp_path / "fruits").write_text("mine")
     for place in (tmp_path / "fruits", tmp_path / "fruits" / "below"):
         with pytest.raises(CannotPaint, match="cannot be written to"):
@@ -219,7 +219,7 @@ def test_the_layout_is_that_of_fruits_360(tmp_path):
             with Image.open(files[0]) as image:
                 assert (image.format, image.size) == ("JPEG", (100, 100))
                 stored = np.asarray(image).astype(int)
-            # JPEG loses a little, but it is the picture.
+            # JPEG loses a little, but it is the same picture.
             assert np.abs(stored - painting(name, part)).mean() < 4
     marker = json.loads((folder / "painted.json").read_text())
     assert "not photographs" in marker["what"]
@@ -227,12 +227,12 @@ def test_the_layout_is_that_of_fruits_360(tmp_path):
     assert is_complete(folder)
 
 
-def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
+def test_a_complete_folder_is_not_painted_again(tmp_path, monkeypatch):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     before = {x: x.stat().st_mtime_ns for x in folder.rglob("*")}
     monkeypatch.delattr(painted, "_paint_all")
     paint_fruits(folder, **FEW)
-    # In another order they are the same fruits.
+    # The order of the fruits does not matter.
     paint_fruits(folder, **{**FEW, "classes": FEW["classes"][::-1]})
     assert {x: x.stat().st_mtime_ns for x in folder.rglob("*")} == before
 
@@ -240,7 +240,7 @@ def test_what_is_complete_is_left_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "damage", ["missing", "no folder", "version", "seed", "not json", "counts"]
 )
-def test_what_is_not_complete_is_painted_again(damage, tmp_path):
+def test_an_incomplete_folder_is_painted_again(damage, tmp_path):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     whole = contents(folder)
     picture = folder / "Test" / "Lemon" / "1_100.jpg"
@@ -270,7 +270,7 @@ def test_what_is_not_complete_is_painted_again(damage, tmp_path):
 
 @pytest.mark.parametrize("before", ["nothing", "fruits of another seed"])
 @pytest.mark.parametrize("problem", ["interrupt", "full disk"])
-def test_an_interrupted_painting_leaves_what_was_there(
+def test_an_interrupted_painting_keeps_the_old_folder(
     before, problem, tmp_path, monkeypatch
 ):
     folder = tmp_path / "fruits"
@@ -307,7 +307,7 @@ def test_an_interrupted_painting_leaves_what_was_there(
         ("import os; os.kill(os.getpid(), 9)", r"failed .*\(no message\)"),
     ],
 )
-def test_a_child_that_cannot_go_on_is_heard(code, said, tmp_path, monkeypatch):
+def test_the_failure_of_a_child_process_is_reported(code, said, tmp_path, monkeypatch):
     monkeypatch.setattr(painted, "_cores", lambda: 2)
     monkeypatch.setattr(painted, "CHILD", code)
     with pytest.raises(CannotPaint, match=said):
@@ -316,7 +316,7 @@ def test_a_child_that_cannot_go_on_is_heard(code, said, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_an_earlier_version_painted_is_taken(tmp_path, monkeypatch):
-    """The marker's words name a module, which has moved."""
+    """Its marker names a module that has been moved."""
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     marker = folder / "painted.json"
     entries = json.loads(marker.read_text())
@@ -326,12 +326,12 @@ def test_a_folder_that_an_earlier_version_painted_is_taken(tmp_path, monkeypatch
     paint_fruits(folder, **FEW)
 
 
-def test_what_a_killed_process_left_is_cleared_away(tmp_path, monkeypatch):
+def test_leftovers_of_a_killed_painting_are_removed(tmp_path, monkeypatch):
     folder = paint_fruits(tmp_path / "fruits", **FEW)
     folder.rename(tmp_path / ".fruits.sidebyside-old")
     (tmp_path / ".fruits.sidebyside-new" / "Training").mkdir(parents=True)
     monkeypatch.delattr(painted, "_paint_all")
-    paint_fruits(folder, **FEW)  # which is complete: put back
+    paint_fruits(folder, **FEW)  # the old folder is complete and is restored
     assert left_over(tmp_path) == ["fruits"]
 
 
@@ -370,7 +370,7 @@ def test_callers_at_the_same_time_wait_for_the_first(tmp_path, monkeypatch):
 
 def test_the_contact_sheet_shows_every_fruit():
     sheet = contact_sheet(turns=1, size=100)
-    # The first is in the upper left corner, below the title.
+    # The first fruit is in the upper left corner, below the title.
     place = (126, 58)
     first = sheet.crop((*place, place[0] + 100, place[1] + 100))
     assert (np.asarray(first) == painting(PAINTED[0])).all()
@@ -378,10 +378,10 @@ def test_the_contact_sheet_shows_every_fruit():
 
 
 def test_the_sheet_in_data_is_of_this_version():
-    """Whoever changes a picture paints the committed sheet again.
+    """If a picture changes, the committed sheet has to be painted again.
 
-    The picture of a fruit of another colour, turned, or lit from another side
-    differs by more than the 256 colours that are stored (4 of 255, at most).
+    A fruit with another colour, angle or light differs by more than the rounding to
+    the 256 stored colours does (at most 4 of 255).
     """
     stored = ROOT / "data" / "painted-contact-sheet.png"
     sheet = contact_sheet()

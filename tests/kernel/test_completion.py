@@ -86,7 +86,7 @@ def test_pythons_names_do_not_appear_in_an_r_cell(r, code):
     assert all(match.startswith(word) for match in matches)
 
 
-def test_python_cells_and_the_line_magic_keep_their_own(r):
+def test_python_cells_and_the_line_magic_complete_as_usual(r):
     def complete(code):
         r.client.complete(code)
         return r.client.get_shell_msg(timeout=30)["content"]["matches"]
@@ -120,7 +120,7 @@ def test_shift_tab_shows_rs_help(r, code, shown):
     assert shown in text[:600]
 
 
-def test_shift_tab_finds_nothing_and_pythons_own_where_that_is_right(r):
+def test_shift_tab_in_a_python_cell_shows_pythons_help(r):
     assert not ask(r, "inspect", "nobody_knows¦")[1]["found"]
     r.client.inspect("print")
     found = r.client.get_shell_msg(timeout=30)["content"]
@@ -165,6 +165,6 @@ def test_help_of_fit_is_that_of_a_model(r):
     assert "validation_split" in shown
 
 
-def test_a_menu_that_nobody_can_answer_ends(r):
+def test_a_menu_without_an_answer_ends(r):
     """R's menu() asks until it has an answer; help() of two packages' pages uses it."""
     assert r.r("menu(c('one', 'two'))").stdout.endswith("[1] 0\n")

@@ -130,7 +130,7 @@ def test_a_wrong_option_is_one_line(kernel, code, said):
     assert shown.strip().count("\n") == 0
 
 
-def test_a_line_of_r_gives_its_value(kernel):
+def test_a_line_of_r_returns_its_value(kernel):
     assert kernel.run("%R x <- c(1, 2); mean(x)").text == "array([1.5])"
     assert kernel.run("%R invisible(NULL)").text == ""
     assert kernel.run("%R stop('in a line')").shown == "Error: in a line"
@@ -142,7 +142,7 @@ def test_a_line_of_r_gives_its_value(kernel):
 # --- what is shown comes in order, and soon
 
 
-def test_texts_come_in_their_order_whoever_writes(kernel):
+def test_output_of_both_languages_is_in_order(kernel):
     reply = kernel.r(
         "main <- reticulate::import_main()\n"
         "reticulate::py_run_string('def say(x): print(x)')\n"
@@ -179,11 +179,11 @@ def test_what_is_not_utf8_is_replaced(kernel):
 @pytest.mark.parametrize(
     "code", ["readline('name? ')", "scan()", "menu('a')", "(function() browser())()"]
 )
-def test_a_question_that_nobody_answers_is_left_empty(kernel, code):
+def test_a_question_without_an_answer_gets_an_empty_one(kernel, code):
     assert "Nobody can answer" in kernel.r(code).stdout
 
 
-def test_a_readers_functions_of_the_same_names_are_no_obstacle(kernel):
+def test_a_reader_may_define_functions_with_the_same_names(kernel):
     names = "print show format eval cat c options dev.off list png parse names is.null"
     kernel.r(
         f"for (n in strsplit('{names}', ' ')[[1]]) assign(n, function(...) stop(n))"
@@ -246,7 +246,7 @@ def test_pictures_are_those_that_r_draws(kernel, code, number):
     assert kernel.r("is.null(dev.list())").stdout == "[1] TRUE\n"
 
 
-def test_a_picture_that_is_added_to_is_one_with_all_in_it(kernel):
+def test_drawing_more_into_a_picture_shows_one_picture(kernel):
     stepwise = kernel.r("alt_text('Two lines.')\nplot(1:3)\nlines(3:1)\n1 + 1")
     together = kernel.r("{ plot(1:3); lines(3:1) }")
     [added], [drawn] = pictures(stepwise), pictures(together)
@@ -265,13 +265,13 @@ def test_a_picture_that_is_added_to_is_one_with_all_in_it(kernel):
     ],
     ids=["expressions", "braces", "loop", "grid"],
 )
-def test_a_picture_stands_where_it_was_drawn(kernel, code):
+def test_a_picture_is_shown_where_it_was_drawn(kernel, code):
     reply = kernel.r(code)
     assert reply.order == ["a", "a picture", "b", "a picture", "c"]
 
 
 @pytest.mark.parametrize("device", ["'pdf'", "function(...) png(tempfile())"])
-def test_a_readers_device_counts_for_one_cell(kernel, device):
+def test_a_readers_own_device_is_closed_after_the_cell(kernel, device):
     assert not pictures(kernel.r(f"options(device = {device})\nplot(1)"))
     assert len(pictures(kernel.r("plot(1)"))) == 1
 
@@ -304,7 +304,7 @@ def test_the_size_of_a_picture(kernel, options, expected):
     assert sizes(kernel.r(draw)) == [(576, 384)]  # not in the next cell
 
 
-def test_a_device_is_as_large_as_asked(kernel):
+def test_a_device_has_the_requested_size(kernel):
     reply = kernel.r("dev.new(width = 3, height = 2)\nplot(1)\nlines(1)")
     assert sizes(reply) == [(288, 192)]
 

@@ -36,7 +36,7 @@ def test_every_format_of_a_picture_gets_its_text_in_one_line():
     assert found == {"image/svg+xml": alt, "image/png": alt}
 
 
-def test_texts_are_given_in_order_one_a_picture():
+def test_texts_go_to_pictures_in_order():
     alt_text("First.")
     alt_text("Second.")
     assert metadata(picture()) == {"image/png": {"alt": "First."}}
@@ -52,7 +52,7 @@ def test_texts_are_given_in_order_one_a_picture():
         {"msg_type": "stream", "content": {"text": "image/png"}},
     ],
 )
-def test_what_is_no_picture_takes_no_text(message):
+def test_only_pictures_get_a_text(message):
     alt_text("A line.")
     before = copy.deepcopy(message)
     assert figures.add_alt_text(message) == before

@@ -255,7 +255,7 @@ def test_a_recursion_without_end_is_an_error(kernel, code):
 
 
 @pytest.mark.parametrize("code", ['q("no")', "base::quit(status = 1)", "lapply(1, q)"])
-def test_rs_end_is_refused(kernel, code):
+def test_ending_r_is_refused(kernel, code):
     reply = kernel.r(code)
     assert "Kernel > Restart" in reply.shown
     assert kernel.r("1 + 1").stdout.strip() == "[1] 2"
@@ -305,7 +305,7 @@ def test_an_interrupt_returns_to_the_prompt(kernel, code):
 @pytest.mark.parametrize(
     "call", ["work('{}')", "%R reticulate::import_main()$work('{}')"]
 )
-def test_an_interrupt_that_is_lost_on_its_way_is_repeated(kernel, call, lose):
+def test_a_lost_interrupt_is_repeated(kernel, call, lose):
     assert kernel.run(LOSES).ok
     reply = kernel.run(f"ended = False\n{call.format(lose)}\nended = True")
     assert reply.error == "KeyboardInterrupt", reply.shown
@@ -337,7 +337,7 @@ TensorShape.__len__ = length
     ["cat('x')\nfor (i in 1:1e9) sqrt(2)", "warning('x')"],
     ids=["output", "warnings"],
 )
-def test_an_interrupt_while_r_prints_is_rs(kernel, code):
+def test_an_interrupt_while_r_prints_stops_r(kernel, code):
     assert kernel.run(LOSES).ok
     assert kernel.run(
         "def write(text, before=callbacks.consolewrite_print):\n"
@@ -425,7 +425,7 @@ LOOPS = {
 
 
 @pytest.mark.parametrize("code", LOOPS.values(), ids=list(LOOPS))
-def test_interrupts_at_any_moment_are_survived(kernel, code):
+def test_the_kernel_survives_an_interrupt_at_any_moment(kernel, code):
     kernel.run(THREADS + "kept = 'of Python'")
     kernel.r("kept <- 'of R'\nreticulate::import_main()$keep(function(x) x)")
     moments = random.Random(code)
@@ -466,12 +466,12 @@ def test_two_pictures_of_a_cell_get_their_texts_in_order(kernel):
     assert alts(reply) == ["First.", "Second."]
 
 
-def test_what_python_has_r_draw_takes_no_picture_of_a_cell(kernel):
+def test_pictures_that_python_makes_r_draw_are_not_shown_in_a_cell(kernel):
     kernel.run("import rpy2.robjects as ro; ro.r('plot(1)')")
     assert len(pictures(kernel.r("plot(2)"))) == 1
 
 
-def test_a_text_that_no_picture_took_is_gone_with_its_cell(kernel):
+def test_an_unused_text_is_dropped_at_the_end_of_its_cell(kernel):
     assert kernel.r("alt_text('Of no picture.')").ok
     assert alts(kernel.r("plot(1:3)")) == [None]
 
@@ -542,7 +542,7 @@ def test_python_objects_that_r_drops_are_freed_and_the_kernel_lives(kernel):
     assert kernel.r("kept[[10]]").ok
 
 
-def test_collections_in_the_middle_of_python_calls_are_survived(kernel):
+def test_the_kernel_survives_collections_during_python_calls(kernel):
     reply = kernel.r(
         "total <- 0\n"
         "for (i in 1:2000) {\n"
@@ -556,7 +556,7 @@ def test_collections_in_the_middle_of_python_calls_are_survived(kernel):
     assert reply.stdout.strip().endswith("2e+06")
 
 
-def test_an_array_that_r_dropped_does_not_stay(kernel):
+def test_an_array_that_r_dropped_is_freed(kernel):
     """To R such an array is a few bytes; the process has to be asked."""
     memory = "import psutil; psutil.Process().memory_info().rss / 1e6"
     before = float(kernel.run(memory).text)
@@ -579,7 +579,7 @@ def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
     assert kernel.leave() == 0
 
 
-def test_a_kernel_ends_cleanly_and_takes_rs_folder_along(start_kernel, tmp_path):
+def test_a_kernel_ends_cleanly_and_removes_rs_folder(start_kernel, tmp_path):
     """R's own end, which would have removed its folder, is not run.
 
     An error in a profile, which ends the R processes that rpy2 asks, is no obstacle.
@@ -611,7 +611,7 @@ LACKS = {
 }
 
 
-def test_what_is_missing_is_named_and_when_fixed_the_kernel_goes_on(start_kernel):
+def test_a_missing_part_is_named_and_after_a_fix_the_kernel_continues(start_kernel):
     kernel = start_kernel()
     kernel.run(
         "import sys\n"

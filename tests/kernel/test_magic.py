@@ -14,7 +14,7 @@ from sidebyside.kernel.console import clean_message, is_interrupt, with_line
         ("Error: KeyboardInterrupt is not a function", False),
     ],
 )
-def test_an_interrupt_is_told_from_an_error(message, expected):
+def test_interrupts_and_errors_are_told_apart(message, expected):
     assert is_interrupt(message) is expected
 
 

@@ -54,7 +54,7 @@ def requirements():
     return project, pinned
 
 
-def test_the_required_versions_are_those_that_pip_is_told():
+def test_the_required_versions_agree_with_pips_files():
     """pip reads its own files, so they repeat what common/versions.py says."""
     project, pinned = requirements()
     named = {
@@ -91,7 +91,7 @@ def test_the_table_is_true_only_if_every_row_is_good():
     assert not Preflight((MISSING, GOOD))
 
 
-def test_printed_its_columns_are_aligned_and_only_what_is_wrong_has_a_fix():
+def test_the_printed_table_is_aligned_and_only_bad_rows_have_a_fix():
     lines = repr(Preflight((GOOD, MISSING))).splitlines()
     assert lines == [
         "component      found   needed          verdict  fix",
@@ -100,7 +100,7 @@ def test_printed_its_columns_are_aligned_and_only_what_is_wrong_has_a_fix():
     ]
 
 
-def test_shown_it_is_a_table_whose_cells_are_escaped():
+def test_the_displayed_table_has_escaped_cells():
     shown = Preflight((GOOD, Row("R", "<4>", "4", False, "x & y")))._repr_html_()
     assert [shown.count(f"<{tag}>") for tag in ("tr", "th", "td")] == [3, 5, 10]
     assert "<td>&lt;4&gt;</td>" in shown
@@ -191,7 +191,7 @@ def test_an_r_or_reticulate_that_is_too_old_is_named(
     ("r", "reticulate", "wrong"),
     [("4.2.2", "1.28", []), ("4.1.2", "1.28", ["R"]), ("4.2", "1.20", ["reticulate"])],
 )
-def test_rs_rows_hold_rs_versions(monkeypatch, r, reticulate, wrong):
+def test_the_rows_of_r_have_its_versions(monkeypatch, r, reticulate, wrong):
     monkeypatch.setattr(rsession, "current", lambda: Session(r, reticulate))
     rows = preflight._r_rows()
     assert [row.found for row in rows[:2]] == [r, reticulate]
@@ -221,7 +221,7 @@ def test_no_r_or_no_companion_is_a_row_and_not_an_error(
     ("keras3", "named"),
     [("", "the companion's dialect 0.1.0"), ("1.5.1", "keras3 1.5.1")],
 )
-def test_the_one_line_names_what_answers_keras3s_calls(
+def test_the_one_line_says_who_answers_keras3s_calls(
     installed, monkeypatch, keras3, named
 ):
     monkeypatch.setattr(preflight, "devices", lambda: ["CPU", "GPU:0", "GPU:1"])
@@ -234,7 +234,7 @@ def test_the_one_line_names_what_answers_keras3s_calls(
 # --- data and machine
 
 
-def test_mnist_is_found_where_it_is(monkeypatch, tmp_path):
+def test_mnist_is_found_in_both_places(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))
     row = preflight._data_row()
@@ -322,7 +322,7 @@ def environment(monkeypatch):
     return copy
 
 
-def test_what_the_reader_has_set_stays(environment):
+def test_the_readers_variables_are_not_changed(environment):
     environment["TF_CPP_MIN_LOG_LEVEL"] = "0"
     environment.pop("RETICULATE_PYTHON", None)
     environment.pop("MATPLOTLIBRC", None)

@@ -25,7 +25,7 @@ def quick(kernel):
 
 
 @pytest.mark.parametrize("code", LONG.values(), ids=LONG)
-def test_a_long_cell_says_that_it_is_running_and_then_no_more(quick, code):
+def test_a_long_cell_has_a_line_until_it_ends(quick, code):
     reply = quick.run(code, cell_id="a")
     (shown,) = reply.displays
     texts = [u["data"].get("text/plain", "") for u in [shown, *reply.updates]]

@@ -71,21 +71,21 @@ SCORES = {"loss": [0.5, 0.25], "accuracy": [0.5, 0.75]}
         ),
     ],
 )
-def test_what_is_found_is_said(in_r, in_python, what, verdict):
+def test_the_verdict_describes_what_was_found(in_r, in_python, what, verdict):
     found = agreement("x", in_r, in_python)
     assert (found.what, found.verdict) == (what, verdict)
     assert found.agrees == verdict.startswith("equal")
 
 
 @pytest.mark.parametrize("in_python", [1.0, np.nextafter(1.0, 2), 1.0 + 1e-9])
-def test_with_a_tolerance_the_verdict_says_what_was_asked(in_python):
+def test_with_a_tolerance_the_verdict_names_the_tolerance(in_python):
     """Releases of R differ in the last bits, and outputs are compared."""
     found = agreement("x", {"a": 1.0}, {"a": in_python}, tolerance=2e-9)
     assert found.verdict == "equal within 2e-09"
 
 
 @pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf"), "0.1", None])
-def test_a_tolerance_that_is_none_is_refused(tolerance):
+def test_a_bad_tolerance_is_refused(tolerance):
     with pytest.raises(ValueError, match="tolerance"):
         agreement("x", 1.0, 1.0, tolerance=tolerance)
 
@@ -120,7 +120,7 @@ def variables(monkeypatch):
     return in_r, in_python
 
 
-def test_compare_prints_one_aligned_line_a_variable(variables, capsys):
+def test_compare_prints_one_aligned_line_per_variable(variables, capsys):
     for side in variables:
         side.update(x=np.zeros((2, 3)), longer=1.0)
     compare("x", "longer")
@@ -130,7 +130,7 @@ def test_compare_prints_one_aligned_line_a_variable(variables, capsys):
     )
 
 
-def test_compare_raises_with_the_variables_that_differ_only(variables, capsys):
+def test_the_error_of_compare_names_only_the_variables_that_differ(variables, capsys):
     in_r, in_python = variables
     in_r.update(same=1.0, other=2.0)
     in_python.update(same=1.0, other=3.0)
@@ -143,7 +143,7 @@ def test_compare_raises_with_the_variables_that_differ_only(variables, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_differ_turns_the_question_round(variables, capsys):
+def test_differ_requires_different_values(variables, capsys):
     in_r, in_python = variables
     in_r.update(same=1.0, other=2.0)
     in_python.update(same=1.0, other=3.0)
@@ -161,19 +161,19 @@ def test_compare_passes_the_tolerance_on(variables):
         compare("x", tolerance=0.05)
 
 
-def test_a_variable_that_r_does_not_have_is_a_sentence(variables):
+def test_a_variable_that_r_does_not_have_is_named(variables):
     variables[1]["x"] = 1
     with pytest.raises(NameError, match=r"no R variable 'x'. Run the R half"):
         compare("x")
 
 
-def test_a_variable_that_python_does_not_have_is_a_sentence(variables):
+def test_a_variable_that_python_does_not_have_is_named(variables):
     variables[0]["x"] = 1
     with pytest.raises(NameError, match=r"no Python variable 'x'. Run the Py"):
         compare("x")
 
 
-def test_what_r_sent_is_not_kept(variables):
+def test_values_from_r_are_not_kept(variables):
     """A data set that was compared must not stay in memory."""
     for side in variables:
         side["x"] = np.zeros(3)

@@ -75,7 +75,7 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(("cases", "expected"), [(SAME, True), (DIFFERENT, False)])
-def test_whether_values_agree(kernel, cases, expected):
+def test_values_agree_as_expected(kernel, cases, expected):
     """One cell for R and one for Python have all of them."""
     r = "\n".join(f"v{i} <- {r}" for i, (r, _) in enumerate(cases))
     python = "\n".join(f"v{i} = {p}" for i, (_, p) in enumerate(cases))
@@ -95,7 +95,7 @@ def test_whether_values_agree(kernel, cases, expected):
 
 
 @pytest.mark.parametrize("value", ["function(x) x", "as.difftime(1, units = 'mins')"])
-def test_what_cannot_be_compared_is_a_sentence(kernel, value):
+def test_values_that_cannot_be_compared_raise_a_clear_error(kernel, value):
     kernel.r(f"odd <- {value}")
     kernel.run("odd = 1\nfrom sidebyside import compare")
     reply = kernel.run("compare('odd', differ=True)")
@@ -140,7 +140,7 @@ MISTAKES = [
 ]
 
 
-def test_a_mistake_is_told_in_one_or_two_lines(kernel):
+def test_a_mistake_is_explained_in_one_or_two_lines(kernel):
     """In place of a traceback through this project's code."""
     kernel.r(
         "squares <- e <- only_r <- symbol <- 1\nlen_ <- 1\n"

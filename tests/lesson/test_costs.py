@@ -13,7 +13,7 @@ from sidebyside.lesson.costs import AT_LEAST, Turns, cost, enough_calls, strip
 # --- one language
 
 
-def test_as_many_measurements_as_asked_for_and_per_call(monkeypatch):
+def test_measurements_are_per_call_and_as_many_as_requested(monkeypatch):
     """On a clock of its own: the n-th call takes n seconds."""
     now, calls = [100.0], []
     monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
@@ -33,12 +33,12 @@ def test_without_a_number_of_calls_enough_are_made(monkeypatch):
     assert cost(len, times=2) == pytest.approx([2e-6, 2e-6])
 
 
-def test_what_is_slow_is_called_once(monkeypatch):
+def test_a_slow_function_is_called_once(monkeypatch):
     monkeypatch.setattr(costs, "_seconds", lambda f, calls: calls * 1.0)
     assert enough_calls(None) == 1
 
 
-def test_a_pause_of_the_machine_does_not_pass_for_slow(monkeypatch):
+def test_a_pause_of_the_machine_does_not_make_a_function_slow(monkeypatch):
     pauses = [2 * AT_LEAST]
 
     def seconds(f, calls):
@@ -49,7 +49,7 @@ def test_a_pause_of_the_machine_does_not_pass_for_slow(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", [{"times": 0}, {"calls": 0}, {"calls": -1}])
-def test_none_at_all_is_refused(wrong):
+def test_zero_measurements_are_refused(wrong):
     with pytest.raises(ValueError, match="expected 1 or more"):
         cost(lambda: None, **wrong)
 
@@ -173,7 +173,7 @@ def test_each_language_prepares_once_with_the_same_arguments(turns):
     assert "TRUE" in reply.stdout + reply.text
 
 
-def test_a_function_that_is_not_there_is_named(kernel):
+def test_a_missing_function_is_named(kernel):
     kernel.run("from sidebyside.lesson.costs import by_turns")
     kernel.r("only_in_r <- function() function() 1")
     kernel.run("def only_in_python(): return lambda: 1")
@@ -183,7 +183,7 @@ def test_a_function_that_is_not_there_is_named(kernel):
     assert "no Python variable 'only_in_r'" in reply.shown
 
 
-def test_an_error_of_r_is_told_in_rs_words(kernel):
+def test_an_error_of_r_has_rs_message(kernel):
     kernel.run("def fails(): return lambda: 1")
     kernel.r('fails <- function() function() stop("no such fruit")')
     reply = kernel.run("by_turns('fails', calls=1)")

@@ -60,14 +60,14 @@ def value(kernel, expression):
 # --- addresses
 
 
-def test_two_views_of_an_array_lie_at_one_address():
+def test_two_views_of_an_array_have_one_address():
     array = np.arange(6.0)
     assert address(array) == address(array.reshape(2, 3))
     assert address(array) != address(array.copy())
     assert address(array) != address(array[1:])
 
 
-def test_python_sees_a_matrix_of_r_where_r_has_it(journeys):
+def test_both_languages_have_a_matrix_of_r_at_one_address(journeys):
     assert journeys.r(
         "m <- kinds$matrix + 1\nv <- reticulate::r_to_py(m)\nsent$v <- v"
     ).ok
@@ -91,12 +91,12 @@ def test_python_sees_a_matrix_of_r_where_r_has_it(journeys):
         ("module", "the same object", "nothing"),
     ],
 )
-def test_what_is_shared_and_lost_from_r(journeys, kind, memory, lost):
+def test_the_table_shows_what_r_values_share_and_lose(journeys, kind, memory, lost):
     found = value(journeys, f"list(trips_from_r(seen).loc['{kind}'])[2:]")
     assert ast.literal_eval(found) == [memory, lost]
 
 
-def test_what_lost_its_value_is_seen(journeys):
+def test_a_lost_value_is_noticed(journeys):
     """The table compares what left with what came, and does not just say so."""
     assert journeys.r("home$matrix[1, 1] <- 5").ok
     assert value(journeys, "trips_from_r(seen).loc['matrix'].iloc[-1]") == "'its value'"
@@ -104,7 +104,7 @@ def test_what_lost_its_value_is_seen(journeys):
     assert value(journeys, "trips_from_r(seen).loc['matrix'].iloc[-1]") == "'nothing'"
 
 
-def test_what_rpy2_refuses_is_a_row_that_says_so(journeys):
+def test_a_value_that_rpy2_refuses_has_a_row(journeys):
     assert journeys.run(
         "import math, numpy as np\n"
         "from rpy2.robjects import default_converter, numpy2ri, pandas2ri\n"
@@ -142,7 +142,7 @@ FRAME = pd.DataFrame({"n": [1, 2]}, index=["1", "2"])
         (FRAME, FRAME.reset_index(drop=True), "its row names"),
     ],
 )
-def test_what_got_lost_in_python(before, after, lost):
+def test_the_loss_of_a_python_value_is_named(before, after, lost):
     assert _lost_in_python(before, after) == lost
 
 

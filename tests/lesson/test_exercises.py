@@ -146,7 +146,7 @@ def test_nothing_is_given_away(cells):
             assert line in own or len(value) <= 3 or value not in seen, e.number
 
 
-def test_no_answer_is_left_from_the_lesson(cells):
+def test_names_of_answers_are_used_nowhere_else(cells):
     """Each name that a reader is asked for is used nowhere else."""
     lesson = [c for c in cells if c.cell_type == "code" and "exercise" not in tags(c)]
     for e in exercises_of(cells):
@@ -165,7 +165,7 @@ def test_the_graders_code_is_folded(cells):
         assert (folded, "hide-input" in tags(e.check)) == (code, code), e.number
 
 
-def test_saved_unanswered(cells):
+def test_exercises_are_saved_unanswered(cells):
     for e in exercises_of(cells):
         text = "".join(output.get("text", "") for output in e.check.outputs)
         assert text.startswith(UNANSWERED), e.number
@@ -246,7 +246,7 @@ def test_the_solution_is_right(said, number):
 @pytest.mark.parametrize(
     ("last", "reason"), [("failed", "stopped with an error"), ("other language", "%%R")]
 )
-def test_a_former_answer_is_not_judged(said, number, last, reason):
+def test_an_earlier_answer_is_not_checked(said, number, last, reason):
     text = said[number][last]
     assert text.startswith(UNANSWERED)
     assert reason in text
@@ -323,7 +323,7 @@ def test_an_interrupted_check_shows_no_frames(kernel):
     assert reply.shown == "Stopped: exercise() was interrupted."
 
 
-def test_the_last_answer_is_judged_and_none_before_it(kernel):
+def test_only_the_last_answer_is_checked(kernel):
     kernel.run("from sidebyside.kernel import record\nfrom sidebyside import *")
     wrong = []
     for cells, check, said in AT_WORK:
@@ -396,7 +396,7 @@ def test_each_question_gets_a_line_and_a_hint_only_where_it_helps(variables, cap
     )
 
 
-def test_an_answer_of_which_one_cannot_ask_is_wrong(variables, capsys):
+def test_an_answer_that_makes_a_question_fail_is_wrong(variables, capsys):
     variables["python"] |= {"x": "three"}
 
     @exercise
@@ -467,7 +467,7 @@ def test_a_translation_that_is_a_function_is_not_an_error(variables, capsys):
         (-0.0, 0),
     ],
 )
-def test_a_value_is_known_again(one, other):
+def test_equal_answers_have_the_same_hash(one, other):
     assert hashed(one) == hashed(other)
     assert re.fullmatch("[0-9a-f]{8}", hashed(one))
 
@@ -476,5 +476,5 @@ def test_a_value_is_known_again(one, other):
     ("one", "other"),
     [(3, 3.001), ("a", "b"), ([1, 2], [2, 1]), ([12], [1, 2]), (None, 0)],
 )
-def test_another_value_is_not(one, other):
+def test_other_answers_have_another_hash(one, other):
     assert hashed(one) != hashed(other)

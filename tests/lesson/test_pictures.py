@@ -44,7 +44,7 @@ def test_it_is_resized_as_a_training_picture_is(tmp_path):
     assert np.array_equal(read_picture(tmp_path / "a" / "1.png"), expected)
 
 
-def test_what_is_transparent_or_not_square_becomes_white(save):
+def test_transparent_parts_and_borders_become_white(save):
     transparent = save(mode="RGBA", colour=(0, 0, 0, 0))
     assert (read_picture(transparent) == 255).all()
     picture = read_picture(save(size=(100, 50)))[0]
@@ -73,14 +73,12 @@ def test_a_large_one_takes_little_memory(save, name):
 
 
 @pytest.mark.parametrize(("mode", "colour"), [("I;16", 40_000), ("F", 0.5)])
-def test_more_than_eight_bits_are_a_sentence_and_not_a_white_picture(
-    save, mode, colour
-):
+def test_more_than_eight_bits_are_refused(save, mode, colour):
     with pytest.raises(NoPicture, match=r"more than 8 bits .*Save the picture again"):
         read_picture(save("deep.tif", mode=mode, colour=colour))
 
 
-def test_one_that_may_not_be_read_is_a_sentence(save, monkeypatch):
+def test_a_picture_without_permission_is_reported(save, monkeypatch):
     path = save()
 
     def locked(*_):
@@ -92,7 +90,7 @@ def test_one_that_may_not_be_read_is_a_sentence(save, monkeypatch):
         read_picture(path)
 
 
-def test_the_camera_s_turn_is_followed(save):
+def test_the_picture_is_turned_as_the_camera_noted(save):
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn by 90 degrees"
     path = save("a.jpg", size=(100, 50), exif=exif)
@@ -101,7 +99,7 @@ def test_the_camera_s_turn_is_followed(save):
     assert turned[0, 10, 1] < 60
 
 
-def test_each_mistake_is_a_sentence(tmp_path, save):
+def test_each_mistake_has_a_clear_message(tmp_path, save):
     (tmp_path / "text.jpg").write_text("text")
     damaged = save("a.jpg", size=(300, 300))
     damaged.write_bytes(damaged.read_bytes()[:700])
@@ -115,7 +113,7 @@ def test_each_mistake_is_a_sentence(tmp_path, save):
             read_picture(tmp_path / name)
 
 
-def test_r_says_the_same_and_nothing_else(tmp_path):
+def test_r_has_the_same_message_and_nothing_else(tmp_path):
     code = (
         "library(sidebyside); "
         'cat(tryCatch(read_picture("gone.jpg"), error = conditionMessage))'

@@ -135,7 +135,7 @@ def test_equal_values_agree(in_r, in_python):
 
 
 @pytest.mark.parametrize(("in_r", "in_python"), DIFFERENT)
-def test_other_values_do_not(in_r, in_python):
+def test_other_values_do_not_agree(in_r, in_python):
     assert not agreement("x", in_r, in_python).agrees
     assert agreement("x", in_python, in_python).agrees
 
@@ -178,7 +178,7 @@ def test_row_names_that_differ_are_shown():
     "odd",
     [{1, 2}, print, object(), (i for i in [1]), np.timedelta64(1, "s")],
 )
-def test_what_cannot_be_read_is_a_sentence_and_not_a_difference(odd):
+def test_values_of_other_types_raise_a_clear_error(odd):
     for value in ([1, odd], np.array([odd])):
         with pytest.raises(TypeError, match="x is or contains"):
             agreement("x", 1, value)

@@ -53,7 +53,9 @@ def test_notebook(tmp_path):
 TOO_MUCH = "Cell 1: tiny.ipynb takes more than 0.30 GB of memory"
 
 
-def test_a_notebook_that_takes_too_much_fails_with_a_sentence(test_notebook):
+def test_a_notebook_that_takes_too_much_memory_fails_with_a_clear_message(
+    test_notebook,
+):
     found = test_notebook("1", TAKE, "2", "3")
     assert TOO_MUCH in found.stdout
     # Not one cell after the other because the kernel is not there.

@@ -411,7 +411,7 @@ def test_size(path):
     assert path.stat().st_size < LARGEST
 
 
-def test_numbers_are_not_given_twice_and_have_no_gaps():
+def test_the_notebooks_numbers_are_unique_and_without_gaps():
     assert [int(path.name[:2]) for path in COURSE] == list(range(len(COURSE)))
 
 
@@ -515,7 +515,7 @@ def sanitized(text):
 
 
 @pytest.mark.parametrize(("one", "other"), SANITIZED)
-def test_what_may_differ_from_run_to_run_is_evened_out(one, other):
+def test_differences_between_runs_are_evened_out(one, other):
     assert sanitized(one) == sanitized(other)
 
 
@@ -535,7 +535,7 @@ def test_each_pattern_of_the_file_is_tried_above():
         ("196 of 10000 misread", "196 of 9999 misread"),
     ],
 )
-def test_what_is_the_lesson_is_still_compared(one, other):
+def test_important_differences_are_still_compared(one, other):
     assert sanitized(one) != sanitized(other)
 
 
@@ -734,7 +734,7 @@ def test_a_rule_finds_what_breaks_it(stem, rule, cells, said):
     assert said in found[0]
 
 
-def test_what_is_meant_breaks_no_rule():
+def test_allowed_exceptions_break_no_rule():
     error = code("1 / 0", "raises-exception", outputs=[fails()])
     assert no_errors_but_intended_ones(build(error)) == []
     figure = code("p", outputs=[shows(alt="A line."), shows("text/html")])

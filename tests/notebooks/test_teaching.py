@@ -48,14 +48,14 @@ def test_the_minutes_of_a_plan_add_up(heading, minutes):
     assert sum(int(row[0]) for row in rows(heading)) == int(minutes)
 
 
-def test_every_section_that_is_named_is_there():
+def test_every_section_that_is_named_exists():
     lines = [line for line in TEXT.split("\n") if line.startswith("|")]
     found = [pair for line in lines for pair in named(line)]
     assert len(found) > 40
     assert [f"{n}: {s}" for n, s in found if s not in headings(n)] == []
 
 
-def test_a_section_that_is_not_there_is_found():
+def test_a_missing_section_is_found():
     line = "| 3 | [01](01_mnist.ipynb): *Train*, *Rest* | a **bold** word |"
     assert list(named(line)) == [
         ("01_mnist.ipynb", "Train"),

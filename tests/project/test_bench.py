@@ -58,7 +58,7 @@ def test_the_reference_campaigns_give_rows():
     assert all(row.value > 0 for row in rows)
 
 
-def test_a_program_that_fails_says_why():
+def test_the_error_of_a_failed_program_is_shown():
     code = "import sys; print('FAILED 02', flush=True); sys.exit('no module x')"
     with pytest.raises(RuntimeError, match="FAILED 02\nno module x"):
         bench.numbers([*bench.PYTHON, code], 0)
@@ -67,7 +67,7 @@ def test_a_program_that_fails_says_why():
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [2.0]), (2, [1.0, 2.0])])
-def test_the_last_words_of_a_program_are_its_numbers(count, expected):
+def test_the_numbers_are_the_last_words_of_a_program(count, expected):
     code = "print('00_start: 4 cells', 1, 2)"
     assert bench.numbers([*bench.PYTHON, code], count) == expected
 

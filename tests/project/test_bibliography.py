@@ -42,7 +42,7 @@ def test_entries_are_in_alphabetical_order_and_there_once():
     assert keys == sorted(set(keys))
 
 
-def test_what_is_cited_has_an_entry_and_what_has_an_entry_is_cited():
+def test_every_citation_has_an_entry_and_every_entry_is_cited():
     paths = [path for pattern in PAGES for path in ROOT.glob(pattern)]
     cited = {key for path in paths for key in citations(text_of(path))}
     assert cited == {ENTRY.match(line)[1] for line in entries()}

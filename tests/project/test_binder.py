@@ -135,7 +135,7 @@ def test_a_build_without_trouble_prepares_everything(post_build, tmp_path):
 
 
 @pytest.mark.parametrize("fails", ["*keras3?,*", "*keras_model_sequential*"])
-def test_without_keras3_the_build_goes_on_and_says_so(post_build, fails):
+def test_without_keras3_the_build_continues_with_a_message(post_build, fails):
     result, calls = post_build(fails)
     assert result.returncode == 0
     assert (

@@ -114,7 +114,7 @@ def test_names_that_belong_together_are_found(rows, r, python, expected):
         ("summary(lm(y ~ x))", "model.summary()"),
     ],
 )
-def test_names_that_only_look_alike_are_not(rows, r, python):
+def test_names_that_only_look_alike_are_not_matched(rows, r, python):
     assert rows("calls", *pair(r, python)) == []
 
 
@@ -139,7 +139,7 @@ def test_an_exercise_gives_no_rows(rows):
 # --- lines
 
 
-def test_lines_that_a_check_found_equal_are_there(rows):
+def test_lines_that_a_check_found_equal_are_in_the_table(rows):
     cells = [
         *pair(
             "share <- mean(a == b)\nn <- length(a)",
@@ -179,7 +179,7 @@ def test_lines_that_a_check_found_equal_are_there(rows):
         ("m <- mean(a)", "def f():\n    m = a.mean()", 'compare("m")'),
     ],
 )
-def test_lines_of_which_that_is_not_known_are_not(rows, r, python, checked):
+def test_lines_without_such_a_check_are_not_in_the_table(rows, r, python, checked):
     assert rows("lines", *pair(r, python), check(checked)) == []
 
 
@@ -229,14 +229,14 @@ def test_rows_of_a_small_dictionary_are_read(tmp_path):
     assert "(/notebooks/01_one.ipynb#a-part)" in dictionary.markdown([first])
 
 
-def test_a_row_that_no_pair_uses_leads_to_itself(tmp_path):
+def test_a_row_that_no_pair_uses_links_to_itself(tmp_path):
     write(tmp_path / "01_one.ipynb", *pair("g(x)", "x.f()"), new_markdown_cell(SMALL))
     for row in dictionary.dictionary(tmp_path)["taught"]:
         [place] = row.places
         assert place.anchor == "r-and-python-a-small-dictionary"
 
 
-def test_one_row_for_what_is_met_in_several_notebooks(tmp_path):
+def test_several_notebooks_share_one_row(tmp_path):
     for name in ("01_one", "02_two"):
         twice = [*pair("sum(x)", "x.sum()"), *pair("sum(x)", "x.sum()")]
         write(tmp_path / f"{name}.ipynb", *twice)
@@ -247,7 +247,7 @@ def test_one_row_for_what_is_met_in_several_notebooks(tmp_path):
     ]
 
 
-def test_without_r_there_is_a_sentence(monkeypatch, tmp_path):
+def test_without_r_the_message_is_clear(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(dictionary.ExtensionError, match="make setup"):
         dictionary.read_r(["x"])

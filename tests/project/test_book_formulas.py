@@ -31,13 +31,13 @@ def test_a_formula_is_drawn(tex, part):
     assert part in drawn(tex)
 
 
-def test_a_formula_of_its_own_is_a_block():
+def test_a_separate_formula_is_a_block():
     assert 'display="block"' in drawn("x", block=True)
     assert 'display="block"' not in drawn("x")
 
 
 @pytest.mark.parametrize("tex", [r"\\sqrt{2}", r"\nosuch{x}"])
-def test_what_is_no_formula_is_said_and_shown_as_it_is(tex, monkeypatch):
+def test_a_wrong_formula_is_reported_and_shown_unchanged(tex, monkeypatch):
     said = []
     monkeypatch.setattr(
         formulas.logger, "warning", lambda text, *rest, **_: said.append(text % rest)

@@ -191,7 +191,7 @@ def test_what_equal_means(read, compared, said, count):
         (lambda x: x.cells[0].update(source="# Words"), "b_cnn.*'Memory'"),
     ],
 )
-def test_what_is_missing_is_a_sentence(read, damage, words):
+def test_a_missing_part_raises_a_clear_error(read, damage, words):
     made = notebook()
     damage(made)
     with pytest.raises(Sentence, match=rf"12_words\.ipynb, .*{words}"):
@@ -209,7 +209,7 @@ def test_seconds_are_those_of_the_pairs_of_a_section():
     }
 
 
-def test_a_thumbnail_is_drawn_anew_only_if_its_figure_has_changed(
+def test_a_thumbnail_is_drawn_again_only_if_its_figure_has_changed(
     read, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(gallery, "THUMBNAILS", tmp_path)

@@ -116,7 +116,7 @@ def test_ruff_finds_nothing(folder):
     assert code == 0, found
 
 
-def test_ruff_would_format_nothing_anew():
+def test_ruff_would_format_nothing_differently():
     """Cells are laid out for half a screen, by hand; all other code by ruff."""
     code, found = ruff("format", "--check", *FOLDERS)
     assert code == 0, found

@@ -32,7 +32,7 @@ def python(code):
 
 
 @needs_namespaces
-def test_what_is_outside_cannot_be_reached():
+def test_the_outside_cannot_be_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address):
@@ -58,7 +58,7 @@ def test_the_exit_status_is_the_commands():
     assert run(*python("import os; os.kill(os.getpid(), 15)")).returncode == 128 + 15
 
 
-def test_what_stays_below_the_limit_ends_well(capfd):
+def test_a_command_below_the_limit_ends_normally(capfd):
     code = HOLD.format(100, 1) + "; del x; time.sleep(1)"
     assert offline.run(python(code), 300_000_000) == 0
     peak = float(capfd.readouterr().out.rpartition("Peak: ")[2].split()[0])
@@ -66,7 +66,7 @@ def test_what_stays_below_the_limit_ends_well(capfd):
 
 
 @pytest.mark.parametrize("generations", [0, 1, 2])
-def test_what_takes_too_much_is_ended_whoever_takes_it(capfd, generations):
+def test_too_much_memory_ends_all_processes(capfd, generations):
     command = python(HOLD.format(400, 30))
     for _ in range(generations):
         command = python(f"import subprocess; subprocess.run({command!r})")
@@ -74,7 +74,7 @@ def test_what_takes_too_much_is_ended_whoever_takes_it(capfd, generations):
     assert "too much memory" in capfd.readouterr().err
 
 
-def test_what_processes_share_counts_once():
+def test_shared_memory_counts_once():
     """A fork shares the 200 MB that its parent holds: together they hold it once."""
     code = (
         "import os, time; x = bytes(1_000_000) * 200; pid = os.fork(); "
@@ -108,9 +108,7 @@ def test_an_interrupted_run_leaves_nothing_behind(monkeypatch):
     assert not psutil.pid_exists(started[0])
 
 
-def test_where_there_are_no_namespaces_that_is_said_and_requests_fail(
-    monkeypatch, capfd
-):
+def test_without_namespaces_a_line_says_so_and_requests_fail(monkeypatch, capfd):
     monkeypatch.setattr(offline, "own_network", list)
     code = "import urllib.request; urllib.request.urlopen('http://192.0.2.1/')"
     assert offline.run(python(code), 2_000_000_000) == 1

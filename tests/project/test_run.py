@@ -74,7 +74,7 @@ def good_run(tmp_path_factory):
     return done, first, before, output
 
 
-def test_what_works_ends_with_0_and_a_table(good_run):
+def test_success_ends_with_status_0_and_a_table(good_run):
     done, _, _, output = good_run
     assert done.returncode == 0, done.stderr
     # A reader who runs this for the first time takes a warning seriously.
@@ -114,7 +114,7 @@ def test_the_copy_has_outputs_and_the_source_is_left_alone(good_run):
     assert not any("execution" in c.metadata for c in executed.cells)
 
 
-def test_a_failure_ends_with_1_and_the_others_are_run(tmp_path):
+def test_a_failure_ends_with_status_1_and_the_others_are_run(tmp_path):
     bad = write(
         tmp_path / "00_bad.ipynb",
         "print('before')",
@@ -139,7 +139,7 @@ def test_a_failure_ends_with_1_and_the_others_are_run(tmp_path):
     assert executed.cells[3].outputs == []
 
 
-def test_in_place_replaces_what_works_and_never_what_fails(tmp_path):
+def test_in_place_replaces_notebooks_that_work_and_no_others(tmp_path):
     good = write(tmp_path / "00_good.ipynb", "print('new')")
     bad = write(tmp_path / "01_bad.ipynb", "print('new')", "1 / 0")
     before = bad.read_bytes()
@@ -169,17 +169,17 @@ def test_the_seconds_of_an_example_are_kept(tmp_path):
     assert "10_a.ipynb, example a_cnn: expected the cell that 'result'" in done.stdout
 
 
-def test_a_kernel_that_dies_is_a_failure_and_not_a_wait(tmp_path):
+def test_a_kernel_that_dies_is_a_failure_at_once(tmp_path):
     dead = write(tmp_path / "00_dead.ipynb", "import os; os._exit(139)", "1")
     done = run(dead, "--output", tmp_path / "executed")
     assert done.returncode == 1
     assert row(done, "00_dead.ipynb")[2:] == ["-", "0 of 0", "failed"]
 
 
-def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path):
+def test_a_missing_notebook_has_a_clear_message(tmp_path):
     done = run(tmp_path / "no.ipynb")
     assert done.returncode == 2
-    assert "no.ipynb is no file; expected a notebook" in done.stderr
+    assert "no.ipynb is not a file; expected a notebook" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -192,7 +192,7 @@ def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path):
         (["--part", "gallery", "{}/00_a.ipynb"], ["00_a"]),
     ],
 )
-def test_the_course_the_gallery_or_what_is_named(
+def test_the_course_the_gallery_or_named_notebooks_are_run(
     monkeypatch, tmp_path, arguments, executed
 ):
     for name in ("18_d", "10_c", "07_b", "00_a", "copy_of_00_a"):
@@ -212,7 +212,7 @@ def test_the_course_the_gallery_or_what_is_named(
     assert found == executed
 
 
-def test_a_part_without_notebooks_is_a_sentence(monkeypatch, tmp_path, capsys):
+def test_a_part_without_notebooks_has_a_clear_message(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(tool, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(sys, "argv", ["run.py", "--part", "gallery"])
     with pytest.raises(SystemExit, match="2"):

@@ -114,9 +114,9 @@ def test_this_python_answers_the_probe():
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/no/such/python"])
-def test_a_program_that_is_no_python_stops(monkeypatch, program):
+def test_a_program_that_is_not_a_python_stops(monkeypatch, program):
     monkeypatch.setenv("PYTHON", program)
-    with pytest.raises(Stop, match="does not run as a Python"):
+    with pytest.raises(Stop, match="does not start as a Python"):
         setup.AptEnvironment()
 
 
@@ -160,7 +160,7 @@ def r_facts(**changes):
     return {name: version for name, version in found.items() if version}
 
 
-def test_a_complete_r_gives_reticulates_version():
+def test_a_complete_r_returns_reticulates_version():
     assert decide.judge_r("/usr/bin/R", r_facts()) == (1, 41)
     oldest = r_facts(R=decide.R_MIN, reticulate=(1, 28))
     assert decide.judge_r("/usr/bin/R", oldest) == decide.RETICULATE_MIN
@@ -175,13 +175,13 @@ def test_a_complete_r_gives_reticulates_version():
         (None, "does not run"),
     ],
 )
-def test_an_r_that_will_not_do_stops(facts, words):
+def test_an_unsuitable_r_stops(facts, words):
     with pytest.raises(Stop) as stopped:
         decide.judge_r("/usr/local/bin/R", facts)
     assert words in str(stopped.value)
 
 
-def test_an_r_says_what_it_has_whatever_its_profile_prints(tmp_path):
+def test_output_of_a_profile_does_not_disturb_the_question_to_r(tmp_path):
     rscript = tmp_path / "Rscript"
     rscript.write_text(
         "#!/bin/sh\necho Welcome; echo sidebyside R6 2.5.1\n"
@@ -212,12 +212,12 @@ def make_conda(prefix, *without):
     return {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": "some"}
 
 
-def test_where_there_is_apt_and_no_conda_apt_is_the_route():
+def test_with_apt_and_without_conda_apt_is_the_route():
     assert decide.choose_route({}, "Linux", has_apt=True) == "apt"
 
 
 @pytest.mark.parametrize("has_apt", [True, False])
-def test_a_complete_conda_environment_is_taken_everywhere(tmp_path, has_apt):
+def test_a_complete_conda_environment_is_used_on_every_system(tmp_path, has_apt):
     environ = make_conda(tmp_path)
     assert decide.choose_route(environ, "Darwin", has_apt) == "conda"
 
@@ -233,7 +233,7 @@ def test_a_foreign_conda_environment_stops_and_names_the_ways(tmp_path, has_apt)
     assert ("conda deactivate && make setup" in message) == has_apt
 
 
-def test_anything_else_stops_and_names_conda():
+def test_every_other_system_stops_and_names_conda():
     with pytest.raises(Stop) as stopped:
         decide.choose_route({}, "Darwin", has_apt=False)
     message = str(stopped.value)
@@ -290,7 +290,7 @@ def test_root_installs_what_is_missing_and_nothing_else(monkeypatch):
     assert len(apt.commands) == 2
 
 
-def test_who_is_not_root_uses_sudo(monkeypatch):
+def test_other_users_than_root_use_sudo(monkeypatch):
     apt = Apt(monkeypatch, uid=1000, sudo=True)
     apt.environment.apt_install(["gcc"])
     assert [words[0] for words in apt.commands] == ["sudo", "sudo"]
@@ -338,7 +338,7 @@ OLD_R = {"R": (4, 1, 2), "reticulate": (1, 28)}
         ({"version": (3, 12, 1)}, "do not work together"),
     ],
 )
-def test_what_is_known_before_the_first_change_stops_it(monkeypatch, found, stops):
+def test_a_known_problem_stops_before_the_first_change(monkeypatch, found, stops):
     environment = Apt(monkeypatch).environment
     environment.own_r = found.get("own_r", False)
     environment.command = "/opt/python"
@@ -364,9 +364,9 @@ def test_a_removed_package_is_noticed_unless_it_is_optional(monkeypatch):
 
 
 @pytest.mark.parametrize("machine", [{"fails": ["chromium"]}, {"uid": 1000}])
-def test_set_up_goes_on_without_a_browser(monkeypatch, capsys, machine):
+def test_set_up_continues_without_a_browser(monkeypatch, capsys, machine):
     Apt(monkeypatch, **machine).environment.install_optional()
-    assert "without chromium" in capsys.readouterr().out
+    assert "cannot install chromium" in capsys.readouterr().out
 
 
 # --- Python's packages
@@ -432,7 +432,7 @@ def test_uv_installs_and_requires_the_hashes(monkeypatch, tmp_path):
     assert installer.env[1]["UV_DEFAULT_INDEX"] == "https://pip.example/simple"
 
 
-def test_what_is_set_for_uv_itself_wins(monkeypatch, tmp_path):
+def test_variables_for_uv_itself_win(monkeypatch, tmp_path):
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.example/simple")
     installer = Installer(monkeypatch, tmp_path)
     installer.environment.install("requirements.txt")
@@ -448,7 +448,7 @@ def test_pip_takes_over_with_the_same_hashes(monkeypatch, tmp_path, trouble):
     assert installer.calls[-1][-2:] == ["-r", "requirements.txt"]
 
 
-def test_packages_that_neither_can_install_stop(monkeypatch, tmp_path):
+def test_if_uv_and_pip_fail_set_up_stops(monkeypatch, tmp_path):
     installer = Installer(monkeypatch, tmp_path, fails=["uv", "python"])
     with pytest.raises(Stop, match=r"requirements\.txt"):
         installer.environment.install("requirements.txt")
@@ -461,7 +461,9 @@ def test_packages_that_neither_can_install_stop(monkeypatch, tmp_path):
         (False, ["--no-cache-dir", "--force-reinstall"]),
     ],
 )
-def test_rpy2_is_compiled_anew_by_the_locked_packages(monkeypatch, tmp_path, uv, again):
+def test_rpy2_is_compiled_again_with_the_locked_packages(
+    monkeypatch, tmp_path, uv, again
+):
     """A cached one may have been compiled against another R."""
     installer = Installer(monkeypatch, tmp_path, uv=uv)
     installer.environment.install("requirements-numpy1.txt", "rpy2-r")
@@ -517,11 +519,13 @@ def test_a_venv_of_another_python_or_place_is_not_done(monkeypatch, tmp_path, ch
     assert not step.is_done(environment.stamp)
 
 
-def test_a_language_has_to_end_well_and_its_answer_is_shown(log, tmp_path, capsys):
+def test_a_language_must_end_without_error_and_its_answer_is_shown(
+    log, tmp_path, capsys
+):
     environment = setup.Environment(tmp_path)
     environment.check("sh", "-c", "echo noise; echo answer: $KERAS_BACKEND")
     assert capsys.readouterr().out == "  tensorflow\n"
-    with pytest.raises(Stop, match=r"(?s)ended with code 3.*conda env create"):
+    with pytest.raises(Stop, match=r"(?s)exit code 3.*conda env create"):
         environment.check("sh", "-c", "echo noise; exit 3")
     assert "noise" in capsys.readouterr().out
     environment.r_library = tmp_path
@@ -601,7 +605,7 @@ def test_a_step_runs_once_and_again_when_its_inputs_or_its_result_change(tmp_pat
     assert recorder.runs == 3
 
 
-def test_what_is_edited_while_a_step_runs_counts_as_not_done(tmp_path):
+def test_a_file_edited_during_a_step_counts_as_changed(tmp_path):
     recorder = Recorder("r")
     recorder.work = lambda: setattr(recorder, "inputs", "edited meanwhile")
     carry_out([recorder], tmp_path / "stamp.json")
@@ -622,7 +626,7 @@ def test_steps_run_side_by_side_and_wait_for_those_they_need(tmp_path):
     assert ended[2:] == ["third"]
 
 
-def test_after_a_failure_no_step_begins_and_those_at_work_finish(tmp_path):
+def test_after_a_failure_no_step_starts_and_running_ones_finish(tmp_path):
     failed = threading.Event()
     bad, beside = Recorder("bad"), Recorder("beside")
     last = Recorder("last", after=("beside",))
@@ -644,7 +648,7 @@ def test_after_a_failure_no_step_begins_and_those_at_work_finish(tmp_path):
     assert last.runs == 1
 
 
-def test_an_interruption_ends_the_command_at_work_and_no_other_begins(
+def test_an_interrupt_ends_the_running_command_and_no_other_starts(
     monkeypatch, tmp_path
 ):
     monkeypatch.setattr(setup, "LOG", tmp_path / "setup.log")
@@ -671,7 +675,7 @@ def test_an_interruption_ends_the_command_at_work_and_no_other_begins(
     assert not recorder.step().is_done(setup.Stamp(tmp_path / "stamp.json"))
 
 
-def test_a_done_step_frees_those_that_wait_for_it(tmp_path):
+def test_a_finished_step_starts_those_that_wait_for_it(tmp_path):
     first, second = Recorder("first"), Recorder("second", after=("first",))
     carry_out([first], tmp_path / "stamp.json")
     carry_out([second, first], tmp_path / "stamp.json")
@@ -705,7 +709,7 @@ COMPANIONS = {"python companion", "R companion", "check Python", "check R"}
         ("conda/conda-meta/a.json", COMPANIONS),
     ],
 )
-def test_what_changes_makes_the_right_steps_stale(monkeypatch, tmp_path, file, again):
+def test_a_change_makes_the_right_steps_run_again(monkeypatch, tmp_path, file, again):
     for name in ("requirements-uv.txt", "requirements.txt", "apt-packages.txt"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.setattr(setup, "ROOT", tmp_path)
@@ -721,7 +725,7 @@ def test_what_changes_makes_the_right_steps_stale(monkeypatch, tmp_path, file, a
     assert {name for name in before if before[name] != after[name]} == again
 
 
-def test_no_leftover_of_an_installation_is_in_the_way(monkeypatch, tmp_path):
+def test_leftovers_of_an_installation_are_removed(monkeypatch, tmp_path):
     """Of one that was killed (R), or that would be packed again (setuptools)."""
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     monkeypatch.setattr(setup, "must_run", lambda *arguments: None)
@@ -735,7 +739,7 @@ def test_no_leftover_of_an_installation_is_in_the_way(monkeypatch, tmp_path):
     assert left == {"r-library", "python"}
 
 
-def test_what_can_come_later_stops_nothing_and_is_tried_again(tmp_path):
+def test_an_optional_step_that_fails_is_tried_again_later(tmp_path):
     data, after = Recorder("data"), Recorder("after", after=("data",))
     data.answer = False
     carry_out([data, after], tmp_path / "stamp.json")
@@ -751,7 +755,7 @@ def test_without_the_data_the_rest_works(log, tmp_path, capsys, command, done):
     assert ("MNIST" in capsys.readouterr().out) != done
 
 
-def test_the_stamp_is_plain_json_and_one_that_was_cut_off_is_empty(tmp_path):
+def test_the_stamp_is_json_and_a_damaged_one_counts_as_empty(tmp_path):
     path = tmp_path / "stamp.json"
     setup.Stamp(path).set("venv", "abc")
     assert json.loads(path.read_text()) == {"venv": "abc"}
@@ -760,7 +764,7 @@ def test_the_stamp_is_plain_json_and_one_that_was_cut_off_is_empty(tmp_path):
     assert setup.Stamp(path).values == {}
 
 
-def test_what_is_compiled_or_tests_is_no_source(tmp_path):
+def test_compiled_files_and_tests_are_not_sources(tmp_path):
     """`make book` imports r/inst/python; that does not make the R companion stale."""
     kept = ["DESCRIPTION", "inst/python/a.py", "src/rebuild/tests.c"]
     made = ["tests/a.R", "inst/python/a.pyc", "a.so", "build/lib/a.py", ".Rhistory"]
@@ -772,7 +776,7 @@ def test_what_is_compiled_or_tests_is_no_source(tmp_path):
     assert sorted(found) == kept
 
 
-def test_what_was_deleted_or_cut_off_is_noticed(tmp_path):
+def test_deleted_and_damaged_files_are_noticed(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("1")
     second.write_text("2")
@@ -796,7 +800,7 @@ def test_a_set_up_waits_for_the_one_that_holds_the_lock(tmp_path, monkeypatch, c
 
     monkeypatch.setattr(fcntl, "flock", flock)
     with setup.only_one(path):
-        assert "waiting" in capsys.readouterr().out
+        assert "Waiting" in capsys.readouterr().out
         assert asked == [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
 
 
@@ -806,7 +810,7 @@ def test_a_set_up_waits_for_the_one_that_holds_the_lock(tmp_path, monkeypatch, c
 COUNT = "for i in $(seq 60); do echo line $i; done; exit {}"
 
 
-def test_what_works_prints_to_the_log_only(log, capfd):
+def test_a_command_that_works_prints_only_to_the_log(log, capfd):
     assert setup.run(["bash", "-c", COUNT.format(0)], os.environ) == 0
     assert capfd.readouterr() == ("", "")
     lines = log.read_text().splitlines()
@@ -816,12 +820,12 @@ def test_what_works_prints_to_the_log_only(log, capfd):
     assert len(log.read_text().splitlines()) == 63
 
 
-def test_a_failure_shows_the_last_lines_and_where_all_are(log, capfd):
+def test_a_failure_shows_the_last_lines_and_names_the_log(log, capfd):
     assert setup.run(["bash", "-c", COUNT.format(3)], os.environ) == 3
     shown = capfd.readouterr().out.splitlines()
     assert shown[1:-1] == [f"line {i}" for i in range(36, 61)]
     assert str(log) in shown[-1]
-    with pytest.raises(Stop, match="ended with code 3"):
+    with pytest.raises(Stop, match="exit code 3"):
         setup.must_run(["bash", "-c", COUNT.format(3)], os.environ, "a bash")
 
 
@@ -853,9 +857,7 @@ def test_a_set_up_that_is_complete_does_nothing(log, monkeypatch, tmp_path, caps
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_what_another_set_up_did_meanwhile_is_not_done_again(
-    log, monkeypatch, tmp_path
-):
+def test_steps_of_another_set_up_are_not_done_again(log, monkeypatch, tmp_path):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     stale = OneStep(tmp_path / "stale", pytest.fail)
     found = iter([stale, OneStep(tmp_path / "done", lambda: None)])
@@ -875,7 +877,7 @@ def test_what_another_set_up_did_meanwhile_is_not_done_again(
         (KeyboardInterrupt(), 130, ["Interrupted"]),
     ],
 )
-def test_every_end_is_a_message(monkeypatch, capsys, problem, code, words):
+def test_every_failure_has_a_message(monkeypatch, capsys, problem, code, words):
     def refuse(quiet):
         raise problem
 
@@ -934,7 +936,7 @@ def test_every_package_is_pinned_with_hashes_and_no_address(file):
     assert "/" not in text.replace("make lock", "")
 
 
-def test_everything_in_requirements_in_is_locked_within_what_it_asks():
+def test_everything_in_requirements_in_is_locked_in_an_allowed_version():
     for name, wanted in WANTED.items():
         pin = str((BIG | SMALL[2])[name].specifier).removeprefix("==")
         assert wanted.specifier.contains(pin), f"{name}: run `make lock`"
@@ -946,7 +948,7 @@ def test_one_tensorflow_for_each_processor():
 
 
 @pytest.mark.parametrize("number", SMALL)
-def test_the_two_small_lists_have_what_depends_on_r(number):
+def test_the_small_lists_have_the_packages_that_depend_on_r(number):
     assert set(SMALL[number]) == {"numpy", "rpy2-rinterface"}
     assert str(SMALL[number]["numpy"].specifier).startswith(f"=={number}.")
     assert not set(SMALL[number]) & set(BIG)
@@ -957,14 +959,14 @@ FROM_CONDA = [entry for entry in CONDA if isinstance(entry, str)]
 FROM_PYPI = [Requirement(x) for y in CONDA if isinstance(y, dict) for x in y["pip"]]
 
 
-def test_conda_and_apt_bring_the_same_r_packages():
+def test_conda_and_apt_install_the_same_r_packages():
     from_conda = set(re.findall(r"::r-([\w.]+)", " ".join(FROM_CONDA)))
     from_apt = re.findall(r"(?m)^r-cran-(\S+)", (ROOT / "apt-packages.txt").read_text())
     # What keras3 stands on; Debian has neither.
     assert from_conda - {"base", "tensorflow"} == set(from_apt)
 
 
-def test_conda_and_pip_bring_the_same_python_packages():
+def test_conda_and_pip_install_the_same_python_packages():
     from_pypi = {entry.name: entry.specifier for entry in FROM_PYPI}
     names = {re.split(r"[=<>]", entry)[0] for entry in FROM_CONDA} | set(from_pypi)
     # conda has rpy2 in one piece, matplotlib without a window system, other names.

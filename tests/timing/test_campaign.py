@@ -111,7 +111,7 @@ def test_blocks_are_randomised_and_complete(fakes):
     ("options", "words"),
     [
         ({"arms": ("python", "julia")}, "julia; expected some of"),
-        ({"arms": ("r", "r")}, "each once"),
+        ({"arms": ("r", "r")}, "each at most once"),
         ({"arms": ()}, "none"),
         ({"device": "tpu"}, "expected cpu or gpu"),
         ({"blocks": 0}, "blocks is 0"),
@@ -125,16 +125,16 @@ def test_blocks_are_randomised_and_complete(fakes):
         *(({x: 1.5}, f"{x} is 1.5; .*whole") for x in ("blocks", "epochs", "seed")),
         *(({x: 10**30}, f"{x} is 10{29 * '0'}") for x in ("blocks", "seed", "budget")),
         ({"precision": 1e-12}, "precision is 1e-12"),
-        ({"precision": 0.02, "blocks": 29}, "expected at least 30 with a precision"),
-        ({"arms": None}, "arms None; expected some of"),
+        ({"precision": 0.02, "blocks": 29}, "expected at least 30"),
+        ({"arms": None}, "arms are None; expected some of"),
     ],
 )
-def test_what_makes_no_plan_gets_a_sentence(fakes, options, words):
+def test_impossible_settings_raise_a_clear_error(fakes, options, words):
     with pytest.raises(WrongPlan, match=words):
         make_plan(fakes, **options)
 
 
-def test_a_notebook_that_cannot_be_timed_gets_a_sentence(fakes, run):
+def test_a_notebook_that_cannot_be_timed_raises_a_clear_error(fakes, run):
     write_notebook(fakes.notebook, python={"parameters": "seed = 1"})
     with pytest.raises(WrongPlan, match="sets no whole number `epochs`"):
         run()
@@ -143,7 +143,7 @@ def test_a_notebook_that_cannot_be_timed_gets_a_sentence(fakes, run):
     for name in ("../one", "日本", "\ud800", "", None, 1):
         with pytest.raises(WrongPlan, match="becomes a folder"):
             run(name)
-    with pytest.raises(NoProgram, match="is not there"):
+    with pytest.raises(NoProgram, match="does not exist"):
         run(notebook=fakes.folder / "none.ipynb")
     assert not fakes.campaigns.exists()
 
@@ -187,16 +187,18 @@ def test_a_campaign_of_all_arms(fakes, run):
     ]
 
 
-def test_a_campaign_that_is_there_is_not_run_over(run):
+def test_an_existing_campaign_is_not_overwritten(run):
     folder = run()
-    with pytest.raises(WrongPlan, match="is finished; choose another name"):
+    with pytest.raises(WrongPlan, match=r"is finished. Choose another name"):
         run()
     (folder / "end.json").unlink()
-    with pytest.raises(WrongPlan, match="is not finished; choose another"):
+    with pytest.raises(WrongPlan, match=r"is not finished. Choose another"):
         run()
 
 
-def test_the_environment_is_the_same_and_nothing_else(fakes, run, monkeypatch):
+def test_all_arms_have_the_same_environment_and_no_other_variables(
+    fakes, run, monkeypatch
+):
     monkeypatch.setenv("R_SESSION_TMPDIR", "/tmp/of/a/kernel")
     monkeypatch.setenv("MY_TOKEN", "secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -294,7 +296,7 @@ def test_epochs_are_stamped_where_keras_trains(fakes, run, keras):
     assert all(len(x) == 3 and min(x) > 0 for x in table["epoch_seconds"])
 
 
-def test_the_ear_takes_callbacks_in_any_form(fakes, keras, tmp_path):
+def test_the_hook_accepts_callbacks_in_any_form(fakes, keras, tmp_path):
     code = """
 import keras
 class Own(keras.callbacks.Callback):
@@ -311,7 +313,7 @@ except AttributeError:
     assert [len(x["logs"]) for x in read(tmp_path, "fits.json")] == [1, 1, 1]
 
 
-def test_the_ear_leaves_another_sitecustomize_its_work(fakes, keras, tmp_path):
+def test_the_hook_also_runs_another_sitecustomize(fakes, keras, tmp_path):
     (keras / "sitecustomize.py").write_text("import sys; sys.was_called = __file__\n")
     code = "import sys; print(sys.was_called, 'keras' in sys.modules)"
     done = run_with_hook(code, tmp_path, PYTHONPATH=f"{arms.HOOK}:{keras}")
@@ -368,7 +370,7 @@ def test_an_arm_that_fails_interrupts_both(turns):
     assert all(has_ended(pid) for pid in pids)
 
 
-def test_an_arm_without_its_r_gets_a_sentence(fakes, monkeypatch):
+def test_an_arm_without_r_raises_a_clear_error(fakes, monkeypatch):
     monkeypatch.setattr(arms.shutil, "which", lambda *_, **__: None)
     with pytest.raises(CannotRun, match="no Rscript on PATH"):
         arms.write_script("r", read_programs(fakes.notebook)["r"], fakes.folder)
@@ -386,7 +388,7 @@ def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
 # --- runs that go wrong
 
 
-def test_what_goes_wrong_is_recorded_and_the_campaign_goes_on(fakes, run, capfd):
+def test_failures_are_recorded_and_the_campaign_continues(fakes, run, capfd):
     """Warm-up: runs 1 and 2."""
     fakes.training(3, "import sys; sys.exit('the disk says,\\n\"no\"')")
     fakes.training(
@@ -427,7 +429,7 @@ def test_a_run_that_leaves_nothing_does_not_get_the_last_one_s_files(fakes, run)
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_a_loss_that_is_not_its_partners(fakes, run, capfd, last):
+def test_a_run_with_other_losses_than_its_block_is_marked(fakes, run, capfd, last):
     """Judged against the `python` run, though that may be the last."""
     for seed in range(20):
         order = make_plan(fakes, arms=PYTHONS, blocks=1, seed=seed).order[1].arms
@@ -473,7 +475,7 @@ def test_all_losses_of_all_epochs_are_compared(losses, words):
     assert outcome.judge(rows) == []
 
 
-def test_a_run_is_judged_anew_when_its_python_run_arrives():
+def test_runs_are_compared_again_when_the_python_run_ends():
     """Until then the first complete run of the block is the yardstick."""
     rows = [
         complete(1, "python", state="crashed"),
@@ -487,7 +489,7 @@ def test_a_run_is_judged_anew_when_its_python_run_arrives():
     assert rows[2]["message"] == ""
 
 
-def test_losses_that_are_not_numbers_are_alike():
+def test_nan_losses_count_as_equal():
     """A training that diverges does so in every arm."""
     rows = [complete(n, arm, loss=(0.5, math.nan)) for n, arm in enumerate(PYTHONS, 1)]
     assert outcome.judge(rows) == []
@@ -535,13 +537,13 @@ def test_stages_last_from_stamp_to_stamp(tmp_path):
 
 
 @pytest.mark.parametrize("drift", [0.055, -0.055])
-def test_a_clock_may_drift_by_so_much(tmp_path, drift):
+def test_a_clock_may_drift_up_to_the_limit(tmp_path, drift):
     """0.05 s and a thousandth of the run, which is 9 s long."""
     assert written(tmp_path, [0.5, 0.4], drift=drift)["state"] == "ok"
     assert written(tmp_path, [0.5, 0.4], drift=drift * 1.1)["state"] == "interrupted"
 
 
-def test_a_clock_that_is_set_makes_no_measurement(fakes, run, monkeypatch):
+def test_a_run_during_which_the_clock_was_set_does_not_count(fakes, run, monkeypatch):
     """The place is tried again, and after three times the campaign stops."""
     real = campaign.run_process
     drifts = [0.0, 0.0, -3600.0]
@@ -576,7 +578,7 @@ def keep(folder, code, timeout=30.0, command=None, **options):
     )
 
 
-def test_the_keeper_s_account():
+def test_the_keeper_computes_times_and_drift():
     """Processor time of both kinds; drift: how much more the clock advanced."""
     usage = resource.struct_rusage([1.5, 0.25, 3000, *[0] * 13])
     found = keeper._measured(256, usage, (100.0, 5.0), (104.5, 9.0))
@@ -604,7 +606,7 @@ def test_time_and_memory_are_those_of_the_program(tmp_path):
     assert "ZeroDivisionError" in arms.last_words(tmp_path)
 
 
-def test_a_program_that_is_not_there(tmp_path):
+def test_a_missing_program_is_reported(tmp_path):
     assert keep(tmp_path, "", command=["/no/such/program"]).exit_code == 127
     assert "/no/such/program" in arms.last_words(tmp_path)
 
@@ -625,7 +627,7 @@ def test_last_words_are_the_last_ones(tmp_path):
     assert len(said) == 303
 
 
-def test_nothing_outlives_a_program(tmp_path):
+def test_processes_that_a_program_started_end_with_it(tmp_path):
     """Not even what has made itself a session of its own."""
     code = (
         "import subprocess\n"
@@ -706,14 +708,14 @@ def test_a_campaign_that_is_stopped_leaves_no_process(fakes, number):
     assert has_ended(pid)
     table = load_campaigns(fakes.campaigns / "one")
     assert table["state"].tolist() == ["ok", "ok", "interrupted"]
-    assert table["message"][2] == "the campaign was stopped by its user"
+    assert table["message"][2] == "the campaign was interrupted by its user"
 
 
 def test_killed_in_the_middle_and_resumed(fakes, capfd):
     process, pid = start_and_hang(fakes)
     with pytest.raises(AnotherCampaign, match=f"'one', process {process.pid}"):
         run_campaign("two", notebook=fakes.notebook, directory=fakes.campaigns)
-    assert "under way on this machine: one" in report.status_text(fakes.campaigns)
+    assert "running on this machine: one" in report.status_text(fakes.campaigns)
     process.kill()
     process.communicate(timeout=20)
     assert has_ended(pid, 10)
@@ -742,13 +744,13 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     assert "one: damaged: " in capfd.readouterr().out
 
 
-def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
+def test_a_campaign_resumes_only_if_nothing_has_changed(fakes, run, monkeypatch):
     folder = run(blocks=2)
     (folder / "end.json").unlink()
     text = (folder / "machine.json").read_text()
     found = machine.machine_id()
     (folder / "machine.json").write_text(text.replace(found, "0" * 12))
-    with pytest.raises(Stopped, match=f"machine {'0' * 12}, and this is {found}"):
+    with pytest.raises(Stopped, match=f"machine {'0' * 12}, but this is {found}"):
         resume_campaign(folder, progress="none")
     (folder / "machine.json").write_text(text)
     known = arms.Surroundings({"keras": "9"}, {}, "")
@@ -757,7 +759,7 @@ def test_a_campaign_goes_on_only_as_it_began(fakes, run, monkeypatch):
         resume_campaign(folder, progress="none")
     programs = folder / "programs.json"
     programs.write_text(programs.read_text().replace("0.015625", "0.26"))
-    with pytest.raises(Stopped, match="not what the campaign began with"):
+    with pytest.raises(Stopped, match="not what the campaign started with"):
         resume_campaign(folder, progress="none")
     programs.unlink()
     with pytest.raises(Stopped, match="missing, as in every copy"):
@@ -783,13 +785,13 @@ def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):
     assert load_campaigns(folder)["state"].tolist() == ["ok"] * 4
 
 
-def test_whoever_looks_does_not_take_the_lock(fakes, monkeypatch):
+def test_looking_does_not_take_the_lock(fakes, monkeypatch):
     """A campaign that starts at this moment would be refused."""
     assert locks.holder() is None
     with locks.machine_lock("one"):
         monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
         found = locks.holder()
-        assert "under way on this machine: one" in report.status_text(
+        assert "running on this machine: one" in report.status_text(
             fakes.campaigns.parent
         )
         # Another user's campaign writes into the same file later.
@@ -800,7 +802,7 @@ def test_whoever_looks_does_not_take_the_lock(fakes, monkeypatch):
     assert locks.holder() is None
 
 
-def test_a_note_of_a_dead_process_is_nobody(fakes):
+def test_the_note_of_a_dead_process_does_not_count(fakes):
     note = fakes.folder / "lock.json"
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     note.write_text(json.dumps({"pid": child.pid, "campaign": "x", "since": ""}))
@@ -824,7 +826,7 @@ def test_a_note_of_a_dead_process_is_nobody(fakes):
     ("ending", "runs_counted"),
     [("stopped", 5), ("lost", 5), ("full", 5), ("killed", 4)],
 )
-def test_what_a_campaign_takes_is_that_of_all_sessions(
+def test_the_time_of_a_campaign_includes_all_sessions(
     fakes, run, monkeypatch, capfd, ending, runs_counted
 ):
     """Five runs of 100 s, the third of them lost, and arms that are asked for 5 s.
@@ -872,7 +874,7 @@ def test_what_a_campaign_takes_is_that_of_all_sessions(
         with pytest.raises((KeyboardInterrupt, Stopped)) as stopped:
             run(began=clock.now - 10.0)
     if ending == "full":
-        assert "no room. What was measured is safe; make room" in str(stopped.value)
+        assert "no room. The completed runs are safe. Make room" in str(stopped.value)
     if ending == "killed":
         shutil.rmtree(fakes.campaigns)
         killed.rename(fakes.campaigns)
@@ -914,7 +916,7 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
     ],
 )
 @pytest.mark.parametrize("end", [True, False])
-def test_only_what_is_missing_is_measured_again(run, capfd, cut, left, told, end):
+def test_only_missing_runs_are_measured_again(run, capfd, cut, left, told, end):
     """Whatever its end says."""
     folder = run()
     path = folder / layout.RUNS
@@ -937,7 +939,7 @@ def test_only_what_is_missing_is_measured_again(run, capfd, cut, left, told, end
 
 
 @pytest.mark.parametrize("fits", [0, 2])
-def test_no_run_is_begun_without_room(run, fakes, monkeypatch, fits):
+def test_no_run_starts_without_room_on_the_disk(run, fakes, monkeypatch, fits):
     def disk_usage(folder):
         return types.SimpleNamespace(free=1e9 if fakes.trainings() < fits else 1e6)
 
@@ -947,7 +949,7 @@ def test_no_run_is_begun_without_room(run, fakes, monkeypatch, fits):
     assert fakes.trainings() == fits
 
 
-def test_what_disturbed_a_campaign_is_written_at_its_end(run, made_up, monkeypatch):
+def test_disturbances_are_written_at_the_end_of_a_campaign(run, made_up, monkeypatch):
     made_up(lambda *_: 10.0)
     swapped = iter([1e6, 4e6])
     quiet = dict.fromkeys(("stolen", "throttled", "limited"), 0.0)
@@ -975,14 +977,16 @@ def test_a_folder_is_a_campaign_only_when_it_can_be_resumed(run, monkeypatch):
 # --- GPUs
 
 
-def test_without_a_gpu_the_cpu_is_measured_and_it_is_said(fakes, run, capfd):
+def test_without_a_gpu_the_cpu_is_measured_and_a_line_says_so(fakes, run, capfd):
     folder = run(device="gpu")
-    assert "TensorFlow sees no GPU here; the CPU is measured" in capfd.readouterr().out
+    assert (
+        "TensorFlow sees no GPU here, so the CPU is measured" in capfd.readouterr().out
+    )
     assert set(load_campaigns(folder)["device"]) == {"cpu"}
     assert read(folder, "plan.json")["device"] == "cpu"
 
 
-def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(tmp_path):
+def test_a_gpu_run_with_its_model_on_the_cpu_is_refused(tmp_path):
     fit = {"logs": [{"loss": 1.0}], "seconds": [0.5]}
     for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
         fits = [{**fit, "devices": devices}]
@@ -990,7 +994,7 @@ def test_a_gpu_run_whose_model_was_elsewhere_is_no_gpu_run(tmp_path):
         row = written(tmp_path, [], epochs=1, device="gpu")
         assert row["state"] == "crashed"
         where = ", ".join(sorted(devices)) or "no known device"
-        assert f"its variables lie on {where}" in row["message"]
+        assert f"its variables were on {where}" in row["message"]
     fits[0]["devices"] = ["/device:GPU:0"]
     (tmp_path / "fits.json").write_text(json.dumps(fits))
     row = written(tmp_path, [], epochs=1, device="gpu")
@@ -1098,7 +1102,7 @@ def test_a_precision_is_reached(run, made_up, noise):
     assert set(load_campaigns(folder)["ended"]) == {"precision"}
 
 
-def test_a_campaign_goes_on_by_the_rule_that_it_began_with(fakes):
+def test_a_campaign_continues_by_the_rule_it_started_with(fakes):
     """Before there was `more_blocks`, and ten blocks were enough."""
     plan = make_plan(fakes, precision=0.02)
     old = layout.Precision(0.02, "q")
@@ -1115,10 +1119,10 @@ def test_a_campaign_goes_on_by_the_rule_that_it_began_with(fakes):
             assert bool(reason) is is_enough, (blocks, rule)
 
 
-def test_a_budget_is_in_minutes_and_of_all_sessions(fakes):
+def test_a_budget_is_in_minutes_and_includes_all_sessions(fakes):
     plan = make_plan(fakes, budget=10)
     assert plan_module.why_enough(plan, [], 599.9) == ""
-    assert "budget of 10 minutes is spent" in plan_module.why_enough(plan, [], 600.0)
+    assert "budget of 10 minutes is used up" in plan_module.why_enough(plan, [], 600.0)
     assert plan_module.why_enough(make_plan(fakes), [], 1e9) == ""
 
 
@@ -1136,7 +1140,7 @@ def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
     folder = run(blocks=50, budget=5, began=clock.now - 10.0)
     end = read(folder, "end.json")
     assert end["complete"]
-    assert end["reason"] == "the budget of 5 minutes is spent"
+    assert end["reason"] == "the budget of 5 minutes is used up"
     assert [x["block"] for x in layout.read_rows(folder)] == [0, 0, 1, 1]
 
 
@@ -1272,13 +1276,13 @@ def test_a_contributed_copy_names_nobody(fakes, run, monkeypatch):
     text = "".join(x.read_text() for x in target.iterdir())
     for word in ("ada-l", "engine", "/home", str(fakes.folder), sys.prefix):
         assert word not in text, word
-    with pytest.raises(WrongPlan, match="is there already"):
+    with pytest.raises(WrongPlan, match="already exists"):
         contribute(fakes.campaigns / "of-ada-l", shared)
     named = contribute(fakes.campaigns / "of-ada-l", shared, name="reference-cpu")
     assert set(load_campaigns(named)["campaign"]) == {"reference-cpu"}
 
 
-def test_what_cannot_be_cleaned_is_not_shared(fakes, run, monkeypatch):
+def test_a_campaign_that_cannot_be_cleaned_is_not_shared(fakes, run, monkeypatch):
     folder = run()
     monkeypatch.setattr(sharing, "clean", lambda text, secrets: text)
     monkeypatch.setattr(sharing, "_secrets", lambda *_: ["randomised"])
@@ -1299,7 +1303,7 @@ def test_the_machine_has_an_anonymous_name_that_stays():
     json.dumps(found)
 
 
-def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
+def test_a_busy_machine_is_reported(fakes, monkeypatch):
     monkeypatch.setattr(machine, "load_average", lambda: 0.4)
     monkeypatch.setattr(machine, "_usable_cores", lambda: 2)
     monkeypatch.setattr(machine, "_others_at_work", list)
@@ -1316,7 +1320,7 @@ def test_a_busy_machine_is_said_to_be_busy(fakes, monkeypatch):
         assert words in "; ".join(found)
 
 
-def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatch):
+def test_the_folder_may_be_a_relative_path(run, tmp_path, monkeypatch):
     """The programs run elsewhere, in the folder of their notebook."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -1327,7 +1331,7 @@ def test_the_folder_may_be_named_from_where_one_stands(run, tmp_path, monkeypatc
     assert resume_campaign("there/one", progress="none") == folder
 
 
-def test_a_battery_is_said_and_its_lack_is_no_error(monkeypatch):
+def test_a_battery_is_reported_and_a_missing_one_is_no_error(monkeypatch):
     def sensors_battery():
         if isinstance(plugged, Exception):
             raise plugged
@@ -1361,7 +1365,7 @@ def test_other_processes_at_work_are_seen(fakes, monkeypatch):
     assert machine._others_at_work() == [("p6", 0.11)]
 
 
-def test_counters_of_what_disturbs(tmp_path, monkeypatch):
+def test_counters_of_disturbances_are_read(tmp_path, monkeypatch):
     (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
     (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("3\n")
     read_ = machine._read
@@ -1380,7 +1384,7 @@ def test_counters_of_what_disturbs(tmp_path, monkeypatch):
     assert machine.counters() == known
 
 
-def test_disturbances_are_what_the_counters_say(monkeypatch):
+def test_disturbances_follow_from_the_counters(monkeypatch):
     before = dict.fromkeys(("stolen", "throttled", "limited", "swapped"), 0.0)
     after = dict(before)
     monkeypatch.setattr(machine, "counters", lambda: after)
@@ -1389,7 +1393,7 @@ def test_disturbances_are_what_the_counters_say(monkeypatch):
     after.update(dict.fromkeys(before, 50.0 * os.cpu_count()))
     found = machine.disturbances(before, 100.0)
     assert len(found) == 4
-    for words in ("took 50.0% of the processors", "for heat", "limit", "MB were swap"):
+    for words in ("took 50.0% of the processors", "by heat", "limit", "MB were swap"):
         assert words in "; ".join(found)
 
 
@@ -1416,7 +1420,7 @@ def test_numbers_have_the_digits_of_files(capfd, name, digits):
     assert f"--{name}: invalid" in capfd.readouterr().err
 
 
-def test_a_campaign_began_when_its_process_did():
+def test_a_campaign_starts_with_its_process():
     age = time.time() - psutil.Process().create_time()
     assert age > 0.1
     assert time.monotonic() - timing_main._began() == pytest.approx(age, rel=0.5)

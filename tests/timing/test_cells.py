@@ -99,21 +99,24 @@ BAD = [
     (lambda c: [*c[2:], *c[:2]], "timed-parameters comes after timed-fit"),
     (lambda c: [*c, *pair("train", "1", "1")], "timed-train; expected one of"),
     (lambda c: [*c, cell("1", "python", "timed-fit", "timed-data")], "expected one of"),
-    (lambda c: [*c, *pair("fit", "1", "%time 1")], "'%time 1' is for Jupyter"),
-    (lambda c: [*c, *pair("fit", "1", "!ls")], "'!ls' is for Jupyter only"),
+    (
+        lambda c: [*c, *pair("fit", "1", "%time 1")],
+        "only Jupyter understands '%time 1'",
+    ),
+    (lambda c: [*c, *pair("fit", "1", "!ls")], "only Jupyter understands '!ls'"),
     (lambda c: [*c, cell("1", "r", "timed-fit")], "does not begin with %%R"),
 ]
 
 
 @pytest.mark.parametrize(("change", "said"), BAD)
-def test_what_is_no_program_is_said(write, change, said):
+def test_incomplete_programs_raise_a_clear_error(write, change, said):
     with pytest.raises(NoProgram) as raised:
         read_programs(write(change(cells_of(GOOD))))
     assert said in str(raised.value)
 
 
-def test_what_is_no_notebook_is_said(tmp_path):
-    with pytest.raises(NoProgram, match="is not there"):
+def test_files_that_are_not_notebooks_raise_a_clear_error(tmp_path):
+    with pytest.raises(NoProgram, match="does not exist"):
         read_programs(tmp_path / "gone.ipynb")
     (tmp_path / "text.ipynb").write_text("text")
     with pytest.raises(NoProgram, match="is not a notebook"):

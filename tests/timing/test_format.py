@@ -31,7 +31,7 @@ def change(folder, file, **keys):
     (folder / file).write_text(json.dumps(content))
 
 
-def test_what_is_read_and_written_again_is_the_same(folder, tmp_path):
+def test_reading_and_writing_again_changes_nothing(folder, tmp_path):
     before = {x.name: x.read_bytes() for x in folder.iterdir()}
     again = tmp_path / "again"
     again.mkdir()
@@ -43,7 +43,7 @@ def test_what_is_read_and_written_again_is_the_same(folder, tmp_path):
     assert {x.name: x.read_bytes() for x in again.iterdir()} == before
 
 
-def test_a_plan_has_its_precision_again(folder):
+def test_a_plan_keeps_its_precision(folder):
     rule = {"half_width": 0.02, "quantity": "q", "least_blocks": 7, "later": 1}
     change(folder, "plan.json", precision=rule, later=1)
     plan = layout.read_plan(folder)
@@ -60,7 +60,7 @@ def test_a_message_is_on_one_line_and_commands_no_terminal(folder):
     assert len((folder / "runs.csv").read_bytes().splitlines()) == 8
 
 
-def test_a_row_is_on_the_disk_before_anything_goes_on(folder, monkeypatch):
+def test_a_row_is_on_the_disk_before_the_function_returns(folder, monkeypatch):
     calls = []
     write, fsync = os.write, os.fsync
     monkeypatch.setattr(os, "write", lambda *x: (calls.append("write"), write(*x))[1])
@@ -106,7 +106,7 @@ def test_the_log_survives_a_line_that_was_cut_off(folder):
     assert sum(x["seconds"] for x in found) == 4.0
 
 
-def test_what_is_written_of_a_machine_can_be_read(folder):
+def test_a_written_machine_can_be_read(folder):
     odd = {"id": "m1", "data": "Fruits:\x1b[1m \ud800x", "arms": {"r": {"r": "\x07"}}}
     layout.write_json(folder, layout.MACHINE, odd)
     found = layout.read_machine(folder)
@@ -272,7 +272,7 @@ def test_every_arm_is_planned_once(folder):
 @pytest.mark.parametrize(
     "text", ["{", "[]", "", '{"id": 1', '{"id": "a", "id": "b"}', None]
 )
-def test_a_file_that_is_no_object_or_not_there(folder, text):
+def test_a_missing_file_or_one_without_an_object_is_refused(folder, text):
     (folder / "machine.json").unlink()
     if text is not None:
         (folder / "machine.json").write_text(text)

@@ -181,7 +181,7 @@ def test_the_sum_of_the_stages_may_differ_by_what_clocks_drift(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["fit_seconds", "process_seconds"])
-def test_a_clock_that_did_not_run_is_left_to_the_verdict(tmp_path, column):
+def test_a_run_with_a_stopped_clock_can_be_read(tmp_path, column):
     written = rows()
     written[3][column] = "0.0"
     assert (load_campaigns(write(tmp_path / "one", written))[column] == 0).sum() == 1
@@ -251,14 +251,14 @@ def test_every_row_is_counted_and_the_first_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["", "a,b", "x" * 200, "," * 200])
-def test_a_line_that_is_no_row(tmp_path, line):
+def test_a_line_that_is_not_a_row_is_named(tmp_path, line):
     path = write(tmp_path / "one", rows()) / layout.RUNS
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:2], line, *lines[2:]]) + "\n")
     assert problem_of(path.parent).line == 3
 
 
-def test_a_place_is_run_once(tmp_path):
+def test_a_place_that_was_run_twice_is_refused(tmp_path):
     written = rows()
     written.append({**written[3], "run": "5"})
     problem = problem_of(write(tmp_path / "one", written))
@@ -269,10 +269,7 @@ def test_a_place_is_run_once(tmp_path):
     ("change", "words"),
     [
         (lambda x: "a,b\n", "line 1: found 'a,b', expected campaign,run"),
-        *(
-            (lambda x, y=y: y, "empty, or has only zeros")
-            for y in ("", " \n", "\0" * 9)
-        ),
+        *((lambda x, y=y: y, "is empty") for y in ("", " \n", "\0" * 9)),
         *(
             (lambda x, y=y: x.encode(y), "UTF-16, expected UTF-8")
             for y in ("utf-16", "utf-16-le", "utf-16-be")
@@ -359,7 +356,7 @@ def test_the_same_campaign_twice_is_refused(tmp_path, name, same, left_out):
     write(tmp_path / "b", copy[: 4 - left_out])
     problem = problem_of(tmp_path)
     assert (problem.column, problem.file.parent.name) == (same, "b")
-    assert f"{tmp_path / 'a'} too" in problem.what
+    assert f"{tmp_path / 'a'}" in problem.what
     assert same or problem.what.startswith(f"{4 - left_out} of these runs")
 
 
@@ -423,7 +420,7 @@ def test_how_a_campaign_ended(tmp_path, blocks, plan, end, ended):
         (("x", "y"), (0, 3, 2, 4), False),
     ],
 )
-def test_who_measured_beside_whom(boots, times, beside):
+def test_campaigns_at_the_same_time_are_found(boots, times, beside):
     one = loader.Seen("m", boots[0], *times[:2])
     assert one.overlaps(loader.Seen("m", boots[1], *times[2:])) is beside
 
@@ -513,14 +510,14 @@ ODD = [
     # Names in all scripts, and what no file can be called.
     *((x, "is not there, expected") for x in ("日本", "🍎", "a\x1b[1m\nb", "\udcff")),
     *(
-        (x, "which no folder can be called")
+        (x, "expected the path of a folder")
         for x in ("a\0b", "\ud800", "~no-such-user")
     ),
 ]
 
 
 @pytest.mark.parametrize(("given", "words"), ODD)
-def test_what_is_no_campaign_gets_a_sentence(odd, given, words):
+def test_anything_but_a_campaign_raises_a_clear_error(odd, given, words):
     functions = (load_campaigns, describe_machines, report.show_text)
     for function in (*functions, contribute, hand_in, resume_campaign):
         if str(given) == "both" and function in (describe_machines, resume_campaign):
@@ -535,7 +532,7 @@ def test_what_is_no_campaign_gets_a_sentence(odd, given, words):
 
 
 @pytest.mark.parametrize("function", [load_campaigns, collect])
-def test_what_is_given_may_lie_in_a_folder_that_is_locked(odd, monkeypatch, function):
+def test_a_path_in_a_locked_folder_raises_a_clear_error(odd, monkeypatch, function):
     """The tests may run as root, who may read everything."""
     whole = os.listdir
 

@@ -122,9 +122,9 @@ def test_the_short_campaign_is_defined_in_one_place(asked, capsys):
     "more",
     [["--blocks", "2"], ["--epochs", "1"], ["--arms", "r"], ["--precision", "0.1"]],
 )
-def test_the_short_campaign_leaves_nothing_to_choose(asked, capsys, more):
+def test_the_short_campaign_allows_no_other_choice(asked, capsys, more):
     assert command.main(["run", "--short", *more]) == 1
-    assert f"leave it out, or {more[0]}" in capsys.readouterr().err
+    assert f"--short and {more[0]}" in capsys.readouterr().err
     assert not asked
 
 
@@ -161,15 +161,15 @@ def test_the_file_that_is_handed_in_can_have_a_name(own, tmp_path, monkeypatch, 
     monkeypatch.setenv("USER", "ada-l")
     folder = put(own, 1, "one")
     to = tmp_path / "out" / "folder"
-    with pytest.raises(WrongPlan, match=f"{name}.*choose"):
+    with pytest.raises(WrongPlan, match=f"{name}.*Use letters"):
         hand_in(to=to, name=name)
-    with pytest.raises(WrongPlan, match=f"{name}.*choose"):
+    with pytest.raises(WrongPlan, match=f"{name}.*Use letters"):
         sharing.contribute(folder, to, name=name)
     assert not to.exists()
     assert re.fullmatch(r"apple-\w{8}\.zip", hand_in(to=to, name="apple").name)
 
 
-def test_what_cannot_be_cleaned_is_not_handed_in(own, tmp_path, monkeypatch):
+def test_a_campaign_that_cannot_be_cleaned_is_not_handed_in(own, tmp_path, monkeypatch):
     put(own, 1, "one", told={"data": "by ada-l", "boot": "/home/eve"})
     monkeypatch.setattr(sharing, "clean", lambda text, secrets: text)
     monkeypatch.setenv("USER", "ada-l")
@@ -204,7 +204,7 @@ def test_every_text_is_cleaned_and_ordinary_words_stay(own, monkeypatch):
     assert layout.read_machine(file)["data"] == "on xeon"
 
 
-def test_paths_go_even_if_nothing_has_a_name(own, monkeypatch):
+def test_paths_are_removed_even_without_secrets(own, monkeypatch):
     """In a container everybody is root on localhost."""
     monkeypatch.setattr(sharing, "_secrets", lambda machine: [])
     put(own, 1, "one", told={"data": "from /srv/photos/of-ada/fruits"})
@@ -238,7 +238,7 @@ def test_the_newest_finished_campaign_is_handed_in(own):
         *(({x: "x"}, False) for x in ("state", "arm")),
     ],
 )
-def test_a_fingerprint_is_that_of_what_was_measured(changed, is_same):
+def test_a_fingerprint_depends_on_the_measurements(changed, is_same):
     table = short(1)
     other = fingerprint(table.assign(**changed))
     assert (other == fingerprint(table)) is is_same
@@ -270,7 +270,7 @@ def test_a_zip_file_is_read_like_its_folder(tmp_path):
         assert len(load_campaigns(other)) == len(short())
 
 
-def test_a_folder_may_hold_both(own, room, monkeypatch):
+def test_a_folder_may_contain_folders_and_zip_files(own, room, monkeypatch):
     put(room, 1)
     put(room, 2, "two")
     assert load_campaigns(room)["machine"].unique().tolist() == ["m1", "m2"]
@@ -286,7 +286,7 @@ def test_a_folder_may_hold_both(own, room, monkeypatch):
 def test_the_same_runs_under_two_names_are_not_counted_twice(room):
     put(room, 1)
     put(room, 1, "z.zip", campaign="another")
-    with pytest.raises(WrongRuns, match=r"12 of these runs are in .*load one"):
+    with pytest.raises(WrongRuns, match=r"12 of these runs are also in .*load one"):
         load_campaigns(room)
 
 
@@ -305,7 +305,7 @@ def _bad_archives():
 
 
 @pytest.mark.parametrize(("entries", "words"), [*_bad_archives()])
-def test_a_zip_file_that_is_none_of_ours(tmp_path, entries, words):
+def test_a_zip_file_without_a_campaign_is_refused(tmp_path, entries, words):
     file = _pack(tmp_path / "x.zip", entries)
     with pytest.raises(WrongRuns, match=words) as caught:
         load_campaigns(file)
@@ -353,7 +353,7 @@ def test_the_running_system_has_an_anonymous_name(monkeypatch):
     assert machine.boot_id() == ""
 
 
-def test_a_notebook_shows_a_sentence_alone():
+def test_a_notebook_shows_only_the_message():
     assert NoTimings("Do this.")._render_traceback_() == ["NoTimings: Do this."]
     problem = WrongRuns([layout.Problem(Path("x.zip"), None, "", "is damaged")])
     assert problem._render_traceback_() == ["WrongRuns: x.zip: is damaged"]
@@ -400,7 +400,7 @@ def whatever(room):
     }
 
 
-def test_nothing_that_came_in_is_silently_dropped(room, whatever, capsys):
+def test_no_file_is_silently_dropped(room, whatever, capsys):
     before = {x: x.read_bytes() for x in room.rglob("*") if x.is_file()}
     collected = collect(room)
     assert states(collected) == {name: state for name, (state, _) in whatever.items()}
@@ -442,7 +442,7 @@ def test_the_list_is_a_table(room):
     assert last[6].startswith("neither")
 
 
-def test_a_teacher_may_take_more_in(room, whatever):
+def test_a_teacher_may_also_use_other_campaigns(room, whatever):
     collected = collect(room, also=("unfinished",))
     assert states(collected)["unfinished"] == "ok"
     assert len(copied(collected)) == 4
@@ -480,7 +480,7 @@ def test_a_place_that_cannot_be_written_is_named(own, tmp_path, capsys, name):
     assert told.count("\n") == 1
 
 
-def test_more_may_come_in_later(room):
+def test_later_files_are_added(room):
     first = put(room, 1)
     target = collect(room).target
     put(room, 2)
@@ -501,8 +501,8 @@ def test_nothing_else_is_overwritten(room, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.zip").write_text("dear")
     for target, words in (
-        (tmp_path / "full", "name another folder"),
-        (room, "where they were handed in"),
+        (tmp_path / "full", "Name another folder"),
+        (room, "files that were handed in"),
         (file, "cannot be written"),
     ):
         with pytest.raises(WrongPlan, match=words):
@@ -517,7 +517,7 @@ def test_nothing_else_is_overwritten(room, tmp_path):
     assert mine.exists()
 
 
-def test_a_folder_in_the_place_of_a_file_stops_nobody(room):
+def test_a_folder_with_the_name_of_a_file_is_no_problem(room):
     put(room, 1)
     put(room, 2)
     target = collect(room).target
@@ -528,7 +528,7 @@ def test_a_folder_in_the_place_of_a_file_stops_nobody(room):
     assert "Is a directory" in collected.found[0].what
 
 
-def test_what_is_in_the_room_may_be_its_target(room):
+def test_the_target_may_be_inside_the_folder(room):
     put(room, 1)
     for _ in range(2):
         assert states(collect(room, room / "good")) == {"1.zip": "ok"}
@@ -540,7 +540,7 @@ def test_nothing_good_came_in(room, capsys):
     assert command.main(["collect", str(room)]) == 1
     told = capsys.readouterr()
     assert "None of them can be pooled." in told.out
-    assert "nothing to pool" in told.err
+    assert "No campaign can be pooled" in told.err
 
 
 @pytest.mark.parametrize("names", [("live", "LIVE"), ("x" * 100, "x" * 100)])
@@ -555,12 +555,12 @@ def test_campaigns_that_chose_the_same_name(room, names):
     assert len(copied(collect(room))) == 3
 
 
-def test_what_was_handed_in_keeps_its_name(own, room):
+def test_a_handed_in_file_keeps_its_name(own, room):
     file = hand_in(put(own, 1, "one"), room)
     assert copied(collect(room)) == [file.stem]
 
 
-def test_who_measured_beside_whom_is_said(room):
+def test_campaigns_at_the_same_time_are_reported(room):
     """Containers on one server do not see each other's lock."""
     for seed in (1, 2, 3):
         boot = "same" if seed < 3 else "other"
@@ -575,7 +575,7 @@ def test_who_measured_beside_whom_is_said(room):
     assert "The 3 good ones come from 2 machines" in text
 
 
-def test_one_after_the_other_is_not_beside(room):
+def test_campaigns_one_after_the_other_are_not_reported(room):
     for seed, hour in ((1, "06"), (2, "09")):
         runs = short(seed)
         runs["started"] = runs["started"].str.replace("T06", f"T{hour}")
@@ -606,7 +606,7 @@ def test_other_work_is_kept_apart(room, told, other):
     assert "most have" in collected.found[2].what
 
 
-def test_the_work_of_most_is_the_class_s_whoever_comes_first(room):
+def test_the_most_frequent_work_is_that_of_the_class(room):
     for seed, epochs in ((1, 2), (2, 4), (3, 4)):
         put(room, seed, epochs=epochs)
     for copy in "ab":
@@ -635,10 +635,10 @@ def test_a_damaged_end_is_wrong_and_not_unfinished(room):
 def test_a_folder_s_files_are_no_larger_than_a_zip_file_s(room):
     name, most = layout.RUNS, layout.MOST_SHARED[layout.RUNS]
     os.truncate(put(room, 1, "a") / name, most + 1)
-    assert f"{name}: more than 5 MB" in collect(room).found[0].what
+    assert f"{name}: it is too large, expected 5 MB" in collect(room).found[0].what
 
 
-def test_runs_that_were_lost_are_told(room):
+def test_lost_runs_are_reported(room):
     folder = put(room, 1, "a", arms=("python", "r"))
     rows = (folder / layout.RUNS).read_text().splitlines()
     rows[-1] = rows[-1].replace(",ok,0,", ",timeout,-9,")
@@ -652,7 +652,7 @@ def test_runs_that_were_lost_are_told(room):
 
 
 @pytest.mark.parametrize("other", [2, 3])
-def test_that_something_else_was_trained_is_told(room, other):
+def test_runs_that_trained_something_else_are_reported(room, other):
     runs = with_state(short(1), "r", range(1, other + 1), "wrong-loss")
     hit = runs["state"] == "wrong-loss"
     runs.loc[hit, "loss"] = runs.loc[hit, "loss"].map(lambda x: (7.0, *x[1:]))
@@ -664,7 +664,7 @@ def test_that_something_else_was_trained_is_told(room, other):
     assert told in report.show_text(folder)
 
 
-def test_folders_are_looked_into_so_deep(room):
+def test_folders_are_searched_to_a_limited_depth(room):
     for name, levels in (("a", collecting.MOST_LEVELS), ("b", 3)):
         # The room's own folder is level 1.
         deep = Path(name, *["d"] * (levels - 1), "campaign")
@@ -674,7 +674,7 @@ def test_folders_are_looked_into_so_deep(room):
     assert f"{collecting.MOST_LEVELS} levels" in found["a"].what
 
 
-def test_what_cannot_be_read_is_said(room, monkeypatch):
+def test_folders_without_permission_are_reported(room, monkeypatch):
     put(room / "locked", 1)
     put(room, 2)
     whole = os.listdir
@@ -695,7 +695,7 @@ def test_what_cannot_be_read_is_said(room, monkeypatch):
         collect(room)
 
 
-def test_a_file_that_changes_meanwhile_stops_nobody(room, monkeypatch):
+def test_a_file_that_changes_during_the_check_is_no_problem(room, monkeypatch):
     put(room, 1)
     put(room, 2)
     whole = collecting.copy_campaign
@@ -716,7 +716,7 @@ def test_a_file_that_changes_meanwhile_stops_nobody(room, monkeypatch):
 # --- what `status` and `show` say
 
 
-def test_a_campaign_is_told_in_words(own):
+def test_a_campaign_is_described_in_words(own):
     told = {"arms": {"r": {"r": "4.5", "dialect": "keras3", "keras3": "1.4"}}}
     folder = put(own, 1, "a", told={**told, "busy": ["load"]})
     rows = (folder / layout.RUNS).read_text().splitlines()
@@ -735,7 +735,11 @@ def test_a_campaign_is_told_in_words(own):
     budget = {"budget_minutes": 1}
     (folder / layout.PLAN).write_text(json.dumps(as_planned | budget))
     assert "finished: done" in report.status_text(own)
-    for words in ("Of 12 runs: 1 interrupted.", "took 1.23%.", "Meanwhile it was hot."):
+    for words in (
+        "Of 12 runs: 1 interrupted.",
+        "took 1.23%.",
+        "During the campaign it was hot.",
+    ):
         assert words in report.show_text(folder)
     fit = short(1).query("arm == 'r' and block > 0")["fit_seconds"]
     line = f"\nr +3 .* {np.exp(np.log(fit).mean()):.3f}\n"

@@ -1,7 +1,7 @@
-"""The timing experiment: the timed cells of a notebook, run and measured.
+"""The timing experiment: run and measure the timed cells of a notebook.
 
-`python -m sidebyside.timing` is the same as a command. Importing this loads
-neither Keras nor R.
+The command `python -m sidebyside.timing` does the same. Importing this package
+loads neither Keras nor R.
 """
 
 from __future__ import annotations

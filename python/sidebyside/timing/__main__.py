@@ -1,4 +1,4 @@
-"""`python -m sidebyside.timing`: measure, resume, look, share."""
+"""`python -m sidebyside.timing`: measure, resume, show and share campaigns."""
 
 from __future__ import annotations
 
@@ -39,64 +39,66 @@ def _arms(text: str) -> tuple[str, ...]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="python -m sidebyside.timing",
-        description="The timing experiment: the timed cells of a notebook, "
-        "each run a fresh process.",
+        description="The timing experiment: run the timed cells of a notebook again "
+        "and again, each time in a new process, and measure them.",
     )
     commands = top.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="begin a campaign")
+    run = commands.add_parser("run", help="start a campaign")
     short = f"{SHORT.blocks} blocks of {', '.join(SHORT.arms)}"
     narrow = (
-        "continue until the 95 %% interval of the ratio is this narrow (0.02), at "
-        f"least {LEAST_BLOCKS} blocks, and {MORE_BLOCKS} more after that"
+        "continue until the 95 %% interval of the ratio is this narrow (for example "
+        f"0.02), for at least {LEAST_BLOCKS} blocks, then for {MORE_BLOCKS} more"
     )
     add = run.add_argument
     add("--short", action="store_true", help=f"for a class, a few minutes: {short}")
-    add("--name", help="of the campaign (default: device, date and time)")
-    add("--notebook", help="default: notebook 03")
-    add("--blocks", type=whole_number, help=f"default: {BLOCKS}")
-    add("--epochs", type=whole_number, help="default: what the notebook says")
-    add("--arms", type=_arms, help=f"joined by commas (default: {','.join(ARMS)})")
+    add("--name", help="name of the campaign (default: device, date and time)")
+    add("--notebook", help="notebook with the timed cells (default: notebook 03)")
+    add("--blocks", type=whole_number, help=f"number of blocks (default: {BLOCKS})")
+    add("--epochs", type=whole_number, help="epochs of a run (default: the notebook's)")
+    arms = f"what to run, joined by commas (default: {','.join(ARMS)})"
+    add("--arms", type=_arms, help=arms)
     add("--device", choices=DEVICES, default="cpu")
-    add("--seed", type=whole_number, default=SEED)
+    add("--seed", type=whole_number, default=SEED, help="seed of the random order")
     add("--precision", type=number, metavar="SHARE", help=narrow)
-    add("--budget", type=number, metavar="MINUTES")
-    most = f"for one run (default: {TIMEOUT:g})"
+    budget = "minutes after which no new block starts"
+    add("--budget", type=number, metavar="MINUTES", help=budget)
+    most = f"seconds after which a run is stopped (default: {TIMEOUT:g})"
     add("--timeout", type=number, default=TIMEOUT, metavar="SECONDS", help=most)
-    add("--directory", help="where campaigns go")
+    add("--directory", help="folder for campaigns (default: data/timings)")
     resume = commands.add_parser(
         "resume", help="continue a campaign that was interrupted"
     )
-    resume.add_argument("campaign", help="its folder")
+    resume.add_argument("campaign", help="folder of the campaign")
     for command in (run, resume):
         command.add_argument("--progress", choices=progress.KINDS)
-    status = commands.add_parser("status", help="which campaigns there are")
-    status.add_argument("--directory")
-    show = commands.add_parser("show", help="one campaign in numbers")
-    show.add_argument("campaign", help="its folder")
+    status = commands.add_parser("status", help="list your campaigns")
+    status.add_argument("--directory", help="folder with campaigns")
+    show = commands.add_parser("show", help="show the numbers of one campaign")
+    show.add_argument("campaign", help="folder of the campaign")
     share = commands.add_parser(
-        "contribute", help="a cleaned copy, ready for a pull request"
+        "contribute", help="make a copy without names, for a pull request"
     )
-    share.add_argument("campaign", help="its folder")
-    share.add_argument("--to", help="default: data/timings")
-    share.add_argument("--name", help="of the copy (default: contributed-...)")
+    share.add_argument("campaign", help="folder of the campaign")
+    share.add_argument("--to", help="folder for the copy (default: data/timings)")
+    share.add_argument("--name", help="name of the copy (default: contributed-...)")
     hand = commands.add_parser(
-        "hand-in", help="a cleaned copy as one zip file, for a class"
+        "hand-in", help="make a copy without names, as one zip file, for a class"
     )
     add = hand.add_argument
-    last = "its folder (default: your finished one that ended last)"
+    last = "folder of the campaign (default: your last finished one)"
     add("campaign", nargs="?", help=last)
-    add("--to", default=".", help="default: this folder")
-    add("--name", help="how the file's name begins")
+    add("--to", default=".", help="folder for the zip file (default: this folder)")
+    add("--name", help="beginning of the file's name (default: hand-in)")
     gather = commands.add_parser(
-        "collect", help="check what a class handed in, and copy what is good"
+        "collect", help="check the files of a class, and copy the good ones"
     )
     add = gather.add_argument
-    add("folder", help="with everybody's zip file")
-    add("--to", help="for the good ones (default: FOLDER-good)")
-    also = "take these in, too"
+    add("folder", help="folder with everybody's zip file")
+    add("--to", help="folder for the good files (default: FOLDER-good)")
+    also = "also use campaigns of this kind"
     add("--also", action="append", choices=ON_REQUEST, default=[], help=also)
     return top
 
@@ -106,13 +108,13 @@ def _stop(*_: object) -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 if all went well, 1 with a sentence, 130 if stopped."""
-    # Whatever a file is called, and whatever a terminal can show.
+    """Return the exit status: 0, 1 after an error, 130 after an interrupt."""
+    # Print every name of a file, even if the terminal lacks some characters.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
-    # As Ctrl-C: the run that is under way is ended and recorded.
+    # These act as Ctrl-C does: the current run is ended and recorded.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _stop)
     try:
@@ -121,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return 1
     except OSError as problem:
-        # A folder that may not be written, a disk that is full or gone.
+        # Such as a folder without permission, or a disk that is full or missing.
         place = problem.filename2 or problem.filename or "A file"
         what = f"{place} cannot be read or written: {problem.strerror or problem}"
         print(printable(what, 1000), file=sys.stderr)
@@ -129,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):
             told = "`python -m sidebyside.timing status` lists what can be resumed."
-            print(f"\nStopped.\n{told}", file=sys.stderr)
+            print(f"\nInterrupted.\n{told}", file=sys.stderr)
         return 130
     return 0
 
@@ -172,23 +174,23 @@ def _do(options: argparse.Namespace) -> None:
             collected = collect(options.folder, options.to, also=options.also)
             print(collected_text(collected))
             if not collected.good:
-                raise NoTimings("there is nothing to pool")
+                raise NoTimings("No campaign can be pooled: see the list above.")
 
 
 def _make_short(options: argparse.Namespace) -> None:
-    """Set what `--short` means, which leaves nothing to choose."""
+    """Apply `--short`, which allows no other choice of what is measured."""
     chosen = ("blocks", "epochs", "arms", "precision", "notebook")
     told = [x for x in chosen if getattr(options, x) is not None]
     if told:
         raise WrongPlan(
-            f"--short sets how much is measured, so that everybody in a class "
-            f"measures the same; leave it out, or --{told[0]}"
+            f"--short and --{told[0]} cannot be combined, because everybody in a class "
+            "must measure the same. Leave one of them out."
         )
     options.blocks, options.arms = SHORT.blocks, SHORT.arms
 
 
 def _began() -> float:
-    """When this process was started, by the monotonic clock."""
+    """Return when this process was started, by the monotonic clock."""
     age = time.time() - psutil.Process().create_time()
     return time.monotonic() - max(age, 0.0)
 

@@ -1,4 +1,4 @@
-"""One session of a campaign: from its start, or from where it was interrupted."""
+"""Run one session of a campaign: start it, or resume it after an interruption."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from .run import arms as arms_module
 from .run.arms import CannotRun, Surroundings
 from .run.processes import run_process
 
-# How often in a row one place of the plan may be interrupted.
+# How many times in a row one place of the plan may be interrupted.
 MOST_ATTEMPTS = 3
-# Bytes that have to be free before a run: what a run and its row need, and
-# R's and TensorFlow's temporary files.
+# Bytes that must be free before a run: for the run, its row, and R's and
+# TensorFlow's temporary files.
 LEAST_FREE = 50_000_000
 
 CURRENT = "current"
 
 
 class Stopped(Sentence, RuntimeError):
-    """The campaign could not continue; the message says why and what to do."""
+    """The campaign cannot continue. The message says why and what to do."""
 
 
 def run_campaign(
@@ -62,17 +62,17 @@ def run_campaign(
     Parameters
     ----------
     name
-        The campaign's, and its folder's.
+        Name of the campaign and of its folder.
     notebook
-        Whose timed cells; notebook 03 if it is not given.
+        Notebook with the timed cells. The default is notebook 03.
     directory
-        Where the campaign's folder goes; `data_directory()/timings` if it is
-        not given.
+        Where the campaign's folder goes. The default is
+        `data_directory()/timings`.
     progress
-        "live", "lines", "compact" or "none"; chosen by where the output goes
-        if it is not given.
+        "live", "lines", "compact" or "none". The default depends on where the
+        output goes.
     began
-        When it all began, by `time.monotonic()`, for the account of what the
+        Start of the process by `time.monotonic()`, to report the time that the
         experiment itself takes.
     settings
         Those of `Settings`: blocks, epochs, arms, device, seed, precision,
@@ -86,8 +86,8 @@ def run_campaign(
     Raises
     ------
     WrongPlan, NoProgram, CannotRun, AnotherCampaign, Stopped
-        With a sentence that says what to do. Nothing that was measured is
-        lost: `resume_campaign()` continues.
+        If the campaign cannot start or continue. The message says what to do.
+        Completed runs are kept, and `resume_campaign()` continues.
     """
     began = time.monotonic() if began is None else began
     shown = choose(progress)
@@ -102,8 +102,8 @@ def run_campaign(
     if (folder / layout.RUNS).exists():
         what = "is finished" if layout.is_finished(folder) else "is not finished"
         raise WrongPlan(
-            f"there is a campaign {name!r} in {folder} already, which {what}; choose "
-            f"another name, or `python -m sidebyside.timing resume {folder}`"
+            f"There is already a campaign {name!r} in {folder}, which {what}. Choose "
+            f"another name, or type `python -m sidebyside.timing resume {folder}`."
         )
     with machine_lock(name):
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,10 +131,11 @@ def resume_campaign(
 ) -> Path:
     """Resume a campaign that was interrupted, where it stopped.
 
-    Says which run was lost, and removes a line that was not written completely.
-    The programs are those that it began with, whatever the notebook says now.
+    Prints which run was lost, and removes a line that was not written completely.
+    It uses the programs that the campaign started with, even if the notebook has
+    changed.
 
-    Raises as `run_campaign()` does, `NoTimings` if there is no campaign, and
+    Raises the errors of `run_campaign()`, `NoTimings` if there is no campaign, and
     `WrongRuns` if a file is damaged.
     """
     began = time.monotonic() if began is None else began
@@ -165,24 +166,24 @@ def _said_if_full(folder: Path) -> Iterator[None]:
         yield
     except files.DiskFull as problem:
         raise Stopped(
-            f"{problem.strerror}. What was measured is safe; make room and "
-            f"resume with `python -m sidebyside.timing resume {folder}`"
+            f"{problem.strerror}. The completed runs are safe. Make room and resume "
+            f"with `python -m sidebyside.timing resume {folder}`."
         ) from problem
 
 
 def _check_room(folder: Path) -> None:
-    """Raise `DiskFull` if a run could not be kept."""
+    """Raise `DiskFull` if there is too little room for a run."""
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE:
         raise files.DiskFull(
             errno.ENOSPC,
-            f"{free / 1e6:.0f} MB are free where {folder} is; a run needs "
+            f"{free / 1e6:.0f} MB are free on the disk of {folder}, but a run needs "
             f"{LEAST_FREE / 1e6:.0f} MB",
         )
 
 
 def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], Path]:
-    """The programs that a campaign began with, and where they run."""
+    """Return the programs that a campaign started with, and where they run."""
     path = folder / layout.PROGRAMS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -195,11 +196,12 @@ def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], P
             return programs, Path(content["directory"])
         problem = f"its programs' SHA-256 are not those in {layout.PLAN}"
     except (FileNotFoundError, NotADirectoryError):
-        problem = "it is missing, as in every copy; resume the folder itself"
+        problem = "it is missing, as in every copy: resume the original folder"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"it cannot be read: {error}"
     raise Stopped(
-        f"{path} is not what the campaign began with ({problem}); start another"
+        f"{path} is not what the campaign started with ({problem}). Start a new "
+        "campaign."
     )
 
 
@@ -210,12 +212,12 @@ class Campaign:
     Attributes
     ----------
     directory
-        Of the notebook, where its programs run.
+        The notebook's folder, where its programs run.
     rows
         The runs so far.
     noted
-        Until when events.jsonl knows what the campaign took, by
-        `time.monotonic()`; at first when the session began.
+        Time by `time.monotonic()` up to which events.jsonl records the time that
+        the campaign took. At first it is the start of the session.
     """
 
     folder: Path
@@ -235,7 +237,7 @@ class Campaign:
     # --- before the first run
 
     def prepare(self) -> None:
-        """Look around, check that the arms are alike, write the plan."""
+        """Check the machine, check that the arms are alike, write the plan."""
         _check_room(self.folder)
         with ThreadPoolExecutor(1) as beside:
             # Takes a second.
@@ -245,7 +247,7 @@ class Campaign:
         first = asked[self.plan.arms[0]]
         if self.plan.device == "gpu" and not first.keras.get("gpus"):
             self.progress.say(
-                "TensorFlow sees no GPU here; the CPU is measured instead."
+                "TensorFlow sees no GPU here, so the CPU is measured instead."
             )
             self.plan = replace(self.plan, device="cpu")
         machine |= {
@@ -259,18 +261,18 @@ class Campaign:
         files.write_whole(self.folder / layout.PROGRAMS, text)
         layout.write_json(self.folder, layout.MACHINE, machine)
         layout.write_plan(self.folder, self.plan)
-        # Last: it is this file that makes the folder a campaign.
+        # Written last, because this file makes the folder a campaign.
         layout.write_rows(self.folder, ())
         self._note("began")
 
     def prepare_again(self) -> None:
-        """Check that it is the same machine, and nothing else was installed."""
+        """Check that the machine and the installed packages have not changed."""
         machine = layout.read_machine(self.folder)
         found = machine_module.machine_id()
         if found != machine["id"]:
             raise Stopped(
-                f"the campaign began on the machine {machine['id']}, and "
-                f"this is {found}; start another here"
+                f"The campaign started on the machine {machine['id']}, but this is "
+                f"{found}. Start a new campaign here."
             )
         busy, asked = self._look_around()
         changed = []
@@ -279,13 +281,13 @@ class Campaign:
             changed += arms_module.differing(before, now, "then", "now")
         if changed:
             raise Stopped(
-                "this is not what the campaign was begun with ("
-                f"{'; '.join(dict.fromkeys(changed))}); start another"
+                "Something has changed since the campaign started ("
+                f"{'; '.join(dict.fromkeys(changed))}). Start a new campaign."
             )
         self._note("resumed", busy=busy)
 
     def _look_around(self) -> tuple[list[str], dict[str, Surroundings]]:
-        """What would disturb, and what surrounds each arm, which has to be alike."""
+        """Return what could disturb, and each arm's surroundings, which must agree."""
         busy = machine_module.busy_findings()
         for finding in busy:
             self.progress.say(f"Not a quiet machine: {finding}.")
@@ -308,9 +310,9 @@ class Campaign:
         asked = {x: found[same.get(x, x)] for x in self.plan.arms}
         if problems := arms_module.differences(asked):
             raise CannotRun(
-                "the arms would not measure the same thing: "
+                "The arms would not measure the same thing: "
                 f"{'; '.join(problems)}. `make setup` in the project's "
-                "folder installs one Python for both languages"
+                "folder installs one Python for both languages."
             )
         return busy, asked
 
@@ -319,14 +321,14 @@ class Campaign:
         return program.with_parameters(epochs=self.plan.epochs, seed=seed)
 
     def _clear(self) -> None:
-        """Make the folder of the run that is under way, empty."""
+        """Make an empty folder for the next run."""
         shutil.rmtree(self.current, ignore_errors=True)
         self.current.mkdir(parents=True, exist_ok=True)
 
     # --- the runs
 
     def go_on(self) -> None:
-        """All runs that are still to do, and the end."""
+        """Do all remaining runs, and end the campaign."""
         done = {
             (x["block"], x["position"])
             for x in self.rows
@@ -354,9 +356,9 @@ class Campaign:
         return why_enough(self.plan, self.rows, self._spent())
 
     def _note(self, what: str, **facts: Any) -> None:
-        """Write down what the campaign took since the last note.
+        """Record the time since the last note.
 
-        After every run: what a session took counts, however it ends.
+        This is done after every run, so that no time is lost however a session ends.
         """
         now = time.monotonic()
         layout.note(
@@ -372,7 +374,7 @@ class Campaign:
         return sum(x.get(name, 0.0) for x in layout.events(self.folder))
 
     def _spent(self) -> float:
-        """Seconds that the campaign took, in all its sessions."""
+        """Return the seconds that the campaign has taken, in all its sessions."""
         return self._noted() + time.monotonic() - self.noted
 
     def _measure_place(self, block: Block, position: int) -> None:
@@ -385,10 +387,10 @@ class Campaign:
             if row["state"] != "interrupted":
                 return
         raise Stopped(
-            f"the {row['arm']} run of block {block.block} was interrupted "
+            f"The {row['arm']} run of block {block.block} was interrupted "
             f"{MOST_ATTEMPTS} times in a row (the last time: "
-            f"{row['message']}). When that is fixed, resume with `python -m "
-            f"sidebyside.timing resume {self.folder}`"
+            f"{row['message']}). Fix that, then resume with `python -m "
+            f"sidebyside.timing resume {self.folder}`."
         )
 
     def _measure(self, block: Block, position: int) -> dict[str, Any]:
@@ -409,7 +411,7 @@ class Campaign:
             "message": "",
         }
         row |= dict.fromkeys(layout.EPOCH_COLUMNS, ())
-        # Should this process be killed, this is what is known of the run.
+        # If this process is killed, `record_lost_run()` reads this.
         files.write_whole(self.current / "run.json", json.dumps(row) + "\n")
         program = self._program(arm, block.seed)
         command = arms_module.write_script(arm, program, self.current)
@@ -429,20 +431,20 @@ class Campaign:
             seconds = time.monotonic() - start
             self.children_seconds += seconds
             row["process_seconds"] = round(seconds, 6)
-            row["message"] = "the campaign was stopped by its user"
+            row["message"] = "the campaign was interrupted by its user"
             self._keep(row)
             raise
-        # A keeper that was killed has measured nothing.
+        # If its keeper was killed, a run has no measurements.
         self.children_seconds += outcome.seconds or time.monotonic() - start
         return finished(row, outcome, self.current)
 
     def _keep(self, row: dict[str, Any]) -> None:
-        """Write a row, and what it says about the others of its block."""
+        """Write a row, and update the states of other rows in its block."""
         rows = [*self.rows, row]
         changed = judge([x for x in rows if x["block"] == row["block"]])
         others = [x for x in changed if x is not row]
-        # What an earlier row is found to be now has to be in the file at the
-        # same moment as this row.
+        # A changed state of an earlier row must be in the file together with this
+        # row.
         if others:
             layout.write_rows(self.folder, rows)
         else:
@@ -453,22 +455,22 @@ class Campaign:
         self._note(f"run {row['run']}: {row['state']}")
 
     def record_lost_run(self) -> None:
-        """The run that was under way when the campaign was killed."""
+        """Record the run that was in progress when the campaign was killed."""
         path = self.current / "run.json"
         try:
             row = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
         if row["run"] in {x["run"] for x in self.rows}:
-            # It had ended: its row is there.
+            # The run had ended, and its row was written.
             return
         row["message"] = "the campaign was killed during this run"
         row |= dict.fromkeys(layout.EPOCH_COLUMNS, ())
         self._keep(row)
         self.progress.say(
-            f"Run {row['run']} ({row['arm']}, block {row['block']}) was under "
-            "way when the campaign was killed; it is recorded as interrupted "
-            "and run again."
+            f"Run {row['run']} ({row['arm']}, block {row['block']}) was in progress "
+            "when the campaign was killed. It is recorded as interrupted, and is run "
+            "again."
         )
 
     # --- the end
@@ -494,8 +496,8 @@ class Campaign:
         }
         layout.write_json(self.folder, layout.END, end)
         for finding in disturbed:
-            self.progress.say(f"Meanwhile {finding}.")
-        # As one would write it from here, if that is shorter.
+            self.progress.say(f"During the campaign {finding}.")
+        # Print the path relative to this folder if that is shorter.
         near = min(os.path.relpath(self.folder), str(self.folder), key=len)
         self.progress.say(
             f"{self.plan.campaign}: {reason}. {len(self.rows)} runs in {near}; "

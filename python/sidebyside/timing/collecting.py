@@ -1,4 +1,4 @@
-"""What a class handed in: every file is looked at, and none silently dropped."""
+"""Check what a class handed in, and report every file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .report import machine_lines, missing_text
 from .sharing import copy_campaign, pack
 
 LIST = "collected.csv"
-"""What was found, beside the files that are good."""
+"""The file with the list of everything that was found."""
 
 STATES = {
     "ok": "good",
@@ -36,23 +36,23 @@ STATES = {
     "wrong": "wrong",
     "no-hand-in": "not a hand-in",
 }
-"""What a file can be, and the words for it; only what is "ok" is pooled."""
+"""The states of a file, in words. Only files that are "ok" are pooled."""
 ON_REQUEST = ("unfinished", "other-work")
 
-# From one block nobody can tell how much a ratio scatters.
+# With one block, nobody can tell how much a ratio scatters.
 LEAST_BLOCKS = 2
 
-# Of one person: a list that nobody reads helps nobody.
+# Of one person, so that the list stays short enough to be read.
 MOST_FILES = 1000
 MOST_LEVELS = 20
 
 
 @dataclass
 class HandIn:
-    """One file or folder of those that were handed in.
+    """One file or folder that was handed in.
 
-    `blocks` counts those, after the warm-up, in which R and Python both
-    completed. `notes` say what is wrong, or worth knowing.
+    `blocks` is the number of blocks after the warm-up in which both R and Python
+    completed. `notes` say what is wrong or worth knowing.
     """
 
     path: Path
@@ -69,13 +69,13 @@ class HandIn:
 
     @property
     def what(self) -> str:
-        """The notes as one text."""
+        """Return the notes as one text."""
         return "; ".join(self.notes)
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What `collect()` found, and where the good ones are."""
+    """The result of `collect()`: all files, and where the good ones are."""
 
     source: Path
     target: Path
@@ -83,7 +83,7 @@ class Collected:
 
     @property
     def good(self) -> tuple[HandIn, ...]:
-        """Those that were copied."""
+        """Return the files that were copied."""
         return tuple(x for x in self.found if x.state == "ok")
 
 
@@ -93,51 +93,56 @@ def collect(
     *,
     also: Collection[str] = (),
 ) -> Collected:
-    """Look at everything in a folder, and copy what can be pooled.
+    """Check everything in a folder, and copy the campaigns that can be pooled.
 
-    Nothing in the folder is changed, and whatever cannot be used is listed and
-    left out. Doing it again replaces what was copied before.
+    Nothing in the folder is changed. Files that cannot be used are listed and left
+    out. A second call replaces the copies of the first.
 
-    What can be pooled did the same work as most of the class: the same programs,
-    epochs, device and pictures. Processors and versions may differ: how much
-    they matter is what several machines are measured for.
+    Campaigns can be pooled if they did the same work as most of the class: the same
+    programs, epochs, device and pictures. Processors and versions may differ,
+    because several machines show how much they matter.
 
     Parameters
     ----------
     folder
-        With zip files and folders of campaigns, in folders of their own or not.
+        The folder with zip files or folders of campaigns. They may be in subfolders.
     to
-        The folder for the good ones; the first one's name and "-good" by default.
+        The folder for the good ones. By default it is `folder`'s name and "-good".
     also
-        "unfinished": take in campaigns that were not finished, if they have
-        two blocks; "other-work": take in whatever was trained.
+        "unfinished": also use unfinished campaigns with at least two blocks;
+        "other-work": also use campaigns of other work.
 
     Raises
     ------
     NoTimings
         If there is nothing in the folder, or it cannot be read.
     WrongPlan
-        If the folder for the good ones holds something else, or cannot be written.
+        If the folder for the good ones has other files, or cannot be written.
     """
     source = loader.as_path(folder)
     whole = source.absolute()
     target = whole.with_name(f"{whole.name}-good") if to is None else loader.as_path(to)
     if os.path.realpath(target) == os.path.realpath(source):
-        raise WrongPlan(f"{target} is where they were handed in; name another")
+        raise WrongPlan(
+            f"{target} is the folder with the files that were handed in. Name another."
+        )
     try:
         found = [x for path in _listed_in(source) for x in _below(path, target)]
     except OSError as problem:
         raise NoTimings(
-            f"{whole} cannot be read ({problem.strerror}), expected a folder with "
-            "everybody's zip files"
+            f"{whole} cannot be read ({problem.strerror}); expected a folder with "
+            "everybody's zip files."
         ) from problem
     if not found:
-        raise NoTimings(f"{whole} is empty; put the files that were handed in into it")
+        raise NoTimings(f"{whole} is empty. Put the zip files of the class into it.")
     _compare(found, also)
     try:
         _write(target, found)
     except OSError as problem:
-        raise WrongPlan(f"{target} cannot be written ({problem.strerror})") from problem
+        raise WrongPlan(
+            f"{target} cannot be written ({problem.strerror}). Name another folder "
+            "with --to."
+        ) from problem
     return Collected(source, target, tuple(found))
 
 
@@ -148,19 +153,19 @@ _OF_SYSTEMS = frozenset(["__MACOSX", "desktop.ini", "Thumbs.db", LIST])
 
 
 def _listed_in(folder: Path) -> list[Path]:
-    """Without what systems put into folders by themselves."""
+    """List a folder, without files that operating systems put there."""
     names = [x for x in os.listdir(folder) if not x.startswith(".")]
     return [folder / x for x in sorted(names) if x not in _OF_SYSTEMS]
 
 
 def _below(top: Path, target: Path) -> Iterator[HandIn]:
-    """A line for everything that may be a hand-in, in the order of names."""
+    """Yield everything that may be a hand-in, in the order of names."""
     left, seen = [(top, 1)], 0
     while left:
         path, level = left.pop()
         seen += 1
         if seen > MOST_FILES:
-            what = f"more than {MOST_FILES} files; the others were not looked at"
+            what = f"more than {MOST_FILES} files; the others were not checked"
             yield HandIn(top, "wrong", [what])
             return
         try:
@@ -185,11 +190,11 @@ def _look(path: Path) -> HandIn:
         return _read(path)
     except WrongRuns as problem:
         first, *more = problem.problems
-        # The path is in another column of the table.
+        # Another column of the table has the path.
         what = str(first).removeprefix(printable(path, 1000)).lstrip("/: ")
         if more:
             what += f" ({len(more)} more of that kind)"
-    except Exception as problem:  # one file never stops the others
+    except Exception as problem:  # one bad file must not stop the others
         what = f"it cannot be used ({type(problem).__name__}: {problem})"
     return HandIn(path, "wrong", [what])
 
@@ -232,11 +237,11 @@ def _read(path: Path) -> HandIn:
 
 
 def _check_sizes(path: Path) -> None:
-    """What is in a zip file is limited when it is read."""
+    """Check the sizes of a folder's files. In a zip file they are limited anyway."""
     for name, most in layout.MOST_SHARED.items():
         file = path / name
         if path.is_dir() and file.is_file() and file.stat().st_size > most:
-            what = f"more than {most / 1e6:g} MB, which no hand-in has"
+            what = f"it is too large, expected {most / 1e6:g} MB at most"
             raise WrongRuns([layout.Problem(file, None, "", what)])
 
 
@@ -250,10 +255,10 @@ def _blocks(table: pd.DataFrame) -> int:
 
 
 def _compare(found: list[HandIn], also: Collection[str]) -> None:
-    """Leave out copies and other work; give what is left its names."""
+    """Leave out copies and other work, and name the rest."""
     first: dict[tuple, HandIn] = {}
     usable = [x for x in found if x.state in ("ok", "unfinished")]
-    # Of copies, a finished one is used, and the one with most in it.
+    # Of several copies, prefer a finished one, then the one with the most runs.
     for x in sorted(usable, key=lambda x: (x.state != "ok", -x.blocks, -len(x.runs))):
         if both := [run for run in x.runs if run in first]:
             some = "the same" if len(both) == len(x.runs) else f"{len(both)} of the"
@@ -264,7 +269,7 @@ def _compare(found: list[HandIn], also: Collection[str]) -> None:
     usable = [x for x in usable if x.state != "twice"]
     counts = Counter(x.work for x in usable)
     for x in usable:
-        # Of two kinds of work that are level, the first is the class's.
+        # If two kinds of work are equally frequent, the first one counts.
         most = counts.most_common(1)[0][0]
         differences = [
             f"{name} {mine or 'unknown'}, most have {theirs or 'unknown'}"
@@ -292,17 +297,17 @@ def _compare(found: list[HandIn], also: Collection[str]) -> None:
 
 
 def _write(target: Path, found: list[HandIn]) -> None:
-    """Copy the good ones as zip files, with the list; what was there goes."""
+    """Copy the good ones as zip files, with the list, and remove earlier copies."""
     listed = target / LIST
     target.mkdir(parents=True, exist_ok=True)
     if listed.is_file():
         _remove_listed(listed)
     elif any(target.iterdir()):
         raise WrongPlan(
-            f"{target} is there already, and not from here ({LIST} is not in "
-            "it); name another folder with --to"
+            f"{target} already exists, and this command did not write it (there is no "
+            f"{LIST} in it). Name another folder with --to."
         )
-    # The list first: what it names is what may be removed the next time.
+    # Write the list first, because the next call removes only what it names.
     _write_list(listed, found)
     for x in found:
         if x.state == "ok":
@@ -320,7 +325,7 @@ def _remove_listed(path: Path) -> None:
 
 
 def _copy(x: HandIn, target: Path) -> None:
-    """Copy one, which may have changed since it was read."""
+    """Copy one campaign; it may have changed since it was read."""
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / x.campaign
         try:
@@ -341,7 +346,7 @@ def _write_list(path: Path, found: list[HandIn]) -> None:
 
 
 def collected_text(collected: Collected) -> str:
-    """A table of all files, what it adds up to, and what to do next."""
+    """Return a table of all files, a summary, and what to do next."""
     found, good = collected.found, collected.good
     rows = [("file", "campaign", "machine", "blocks", "")]
     begins = {"ok": "ok", "wrong": "LEFT OUT", "no-hand-in": "LEFT OUT"}
@@ -350,7 +355,7 @@ def collected_text(collected: Collected) -> str:
         blocks = str(x.blocks) if x.campaign else ""
         said = ": ".join([begins.get(x.state, "left out"), *filter(None, [x.what])])
         rows.append((path, x.campaign, x.machine, blocks, printable(said, 300)))
-    # What is said comes last and may be of any length.
+    # The last column is the notes, which may have any length.
     *columns, _ = zip(*rows, strict=True)
     widths = [max(map(len, column)) for column in columns] + [0]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -358,14 +363,14 @@ def collected_text(collected: Collected) -> str:
     told = [f"{counts[x]} {words}" for x, words in STATES.items() if counts[x]]
     lines += ["", f"{len(found)} in {printable(collected.source)}: {', '.join(told)}."]
     for x in filter(counts.get, ON_REQUEST):
-        lines.append(f"`--also {x}` takes in what is {STATES[x]}, too.")
+        lines.append(f"`--also {x}` also uses those that are {STATES[x]}.")
     if not good:
         return "\n".join([*lines, "None of them can be pooled."])
     machines = len({x.machine for x in good})
     if machines < len(good):
         lines.append(
             f"The {len(good)} good ones come from {machines} machine"
-            f"{'s' * (machines > 1)}, as far as can be known; campaigns of one machine "
+            f"{'s' * (machines > 1)}, as far as we can tell. Campaigns of one machine "
             "are not independent."
         )
     target = printable(collected.target.absolute(), 4096)

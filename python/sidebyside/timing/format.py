@@ -1,8 +1,8 @@
 """How a campaign looks on disk, for reading and for writing.
 
-A campaign is a folder, or for reading a zip file of such a folder.
-`data/timings/README.md` describes its files for people. Every function here
-that reads checks what it reads: files may come from a stranger.
+A campaign is a folder. For reading it may also be a zip file of such a folder.
+`data/timings/README.md` describes its files for people. Every function here that
+reads a file checks it, because it may come from anybody.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ..common.archives import BadArchive, is_archive, open_archive
 from ..common.errors import Sentence, printable
 
 VERSION = 1
-"""Of `plan.json` and everything beside it."""
+"""Version of the format of `plan.json` and of the files beside it."""
 
 PLAN = "plan.json"
 MACHINE = "machine.json"
@@ -42,30 +42,30 @@ EVENTS = "events.jsonl"
 PROGRAMS = "programs.json"
 
 SHARED = (PLAN, MACHINE, RUNS, END)
-"""What an analysis needs, and all that is shared."""
+"""The files that an analysis needs. Only these are shared."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a campaign or a machine may be called; a campaign's is its folder's."""
+"""Allowed names of campaigns and machines. A campaign has its folder's name."""
 
-# "python-again" is the Python program once more, the control: its ratio to
-# "python" shows how much two equal programs differ.
+# "python-again" is the control, the Python program once more: its ratio to "python"
+# shows how much the times of two equal programs differ.
 ARMS = ("python", "r", "python-again", "rpy2")
 # The other runs of a block must reproduce the losses of this arm's.
 FIRST_ARM = "python"
 DEVICES = ("cpu", "gpu")
 
-# ok           ended properly, with the losses of its block
+# ok           ended properly, with the same losses as its block
 # crashed      ended by itself, but not properly
 # timeout      did not end in time and was stopped
-# wrong-loss   ended properly, with other losses than the "python" run of its
+# wrong-loss   ended properly, but with other losses than the "python" run of its
 #              block
-# interrupted  was not measured because of something outside (killed, power
-#              off, clock set); its place in the plan is run again
+# interrupted  could not be measured because of something outside the run (killed,
+#              power off, clock set); its place in the plan is run again
 STATES = ("ok", "crashed", "timeout", "wrong-loss", "interrupted")
-# These ended properly, so all their clocks were read.
+# Runs that ended properly, so that all their clocks were read.
 COMPLETE = ("ok", "wrong-loss")
 
-# The stages of a program, in the order in which they run; "start" lasts from
+# The stages of a program, in the order in which they run. "start" is the time from
 # the start of the process to the first line of the program.
 STAGE_COLUMNS = (
     "start_seconds",
@@ -74,7 +74,7 @@ STAGE_COLUMNS = (
     "build_seconds",
     "fit_seconds",
 )
-# One number per epoch, joined by ";".
+# Columns with one number per epoch, joined by ";".
 EPOCH_COLUMNS = ("epoch_seconds", "loss", "accuracy", "val_loss", "val_accuracy")
 
 COLUMNS = (
@@ -98,13 +98,13 @@ COLUMNS = (
     "message",
     "clock_drift_seconds",
 )
-# Older files lack the columns after these.
+# Every file has these columns. Older files lack the ones after them.
 REQUIRED = COLUMNS[: COLUMNS.index("message") + 1]
 
-# The least and the most that a number may be, alone or in a list. A loss may be
-# anything, NaN included.
-MOST_SECONDS = 30 * 86400.0  # 30 days: a column in milliseconds is noticed
-RESOLUTION = 1e-6  # what the clocks count
+# The smallest and the largest allowed value of a number, alone or in a list. A loss
+# may be any number, and NaN.
+MOST_SECONDS = 30 * 86400.0  # 30 days, to notice a column in milliseconds
+RESOLUTION = 1e-6  # resolution of the clocks
 LIMITS = {
     "run": (1, 2**31),
     "block": (0, 2**31),
@@ -117,20 +117,20 @@ LIMITS = {
     "cpu_seconds": (0.0, 1000 * MOST_SECONDS),
     "peak_memory_mb": (0.0, 1e8),
     "load_before": (0.0, 1e5),
-    # Clocks may be set back by years.
+    # Wide limits, because clocks may be set back by years.
     "clock_drift_seconds": (-1e10, 1e10),
     "epoch_seconds": (0.0, MOST_SECONDS),
     "accuracy": (0.0, 1.0),
     "val_accuracy": (0.0, 1.0),
 }
-# The same of what a plan is made from.
+# The same limits for the settings of a plan.
 WHOLE_SETTINGS = {
     "blocks": (1, 10**6),
     "epochs": LIMITS["epochs"],
     "seed": (-(2**63), 2**63 - 1),
 }
 SETTINGS = {"precision": (1e-9, 1e3), "budget": (1e-9, 1e9), "timeout": (1e-9, 1e9)}
-# Any other number may be missing.
+# These numbers are always there. Any other number may be missing.
 NEVER_MISSING = ("run", "block", "position", "seed", "epochs")
 WHOLE = (*NEVER_MISSING, "exit_code")
 STARTED = re.compile(
@@ -140,28 +140,28 @@ STARTED = re.compile(
 INTERVAL = "95 % interval of the mean log ratio of the blocks (paired log-t)"
 SEQUENTIAL = "fixed-width sequential design"
 LEAST_BLOCKS = 20
-"""How many blocks a sequential campaign has before it looks at its interval."""
+"""Number of blocks after which a sequential campaign first checks its interval."""
 MORE_BLOCKS = 10
-"""How many blocks it adds when the interval is narrow enough: without them its
-intervals would be a little too narrow (tests/statistics/simulation.py)."""
+"""Number of blocks that it adds when the interval is narrow enough. Without them
+its intervals would be a little too narrow (tests/statistics/simulation.py)."""
 
-# Bytes of a file that somebody hands in: 3,500 rows of ten epochs, 10,000
-# blocks. A small zip file could promise a thousand times as much.
+# Most bytes of a file that somebody hands in. They are enough for 3,500 rows of ten
+# epochs and for 10,000 blocks. A small zip file could unpack to a thousand times more.
 MOST_SHARED = {RUNS: 5_000_000, PLAN: 1_000_000, MACHINE: 1_000_000, END: 1_000_000}
-# Of a file in a folder.
+# Most bytes of a file in a folder.
 MOST_BYTES = 200_000_000
 MOST_ENTRIES = 1000
-# Objects within objects: machine.json needs 4.
+# Most levels of objects within objects: machine.json needs 4.
 MOST_DEPTH = 20
-# A file may have a wrong number in every line.
+# Most problems that are kept: a file may have a wrong number in every line.
 MOST_PROBLEMS = 1000
-# How many a message lists before it only counts them.
+# Most problems that a message lists; it counts the others.
 SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Block:
-    """One run of every arm; `arms` in the order in which they run."""
+    """One run of every arm. `arms` has the order in which they run."""
 
     block: int
     seed: int
@@ -170,17 +170,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Precision:
-    """When a sequential campaign has seen enough.
+    """When a sequential campaign may end.
 
     Attributes
     ----------
     half_width
-        The interval is narrow enough when its upper limit is at most this much
-        above its estimate, relatively: for 0.02 and a ratio of 1.10, at 1.122.
+        The interval is narrow enough when its upper limit is at most this share
+        above its estimate. With 0.02 and a ratio of 1.10, the limit is 1.122.
     quantity
-        What the interval is about.
+        The quantity that the interval estimates.
     least_blocks, more_blocks
-        `LEAST_BLOCKS` and `MORE_BLOCKS`; in older files as they were then.
+        `LEAST_BLOCKS` and `MORE_BLOCKS` when the plan was made.
     """
 
     half_width: float
@@ -193,7 +193,7 @@ class Precision:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`plan.json`; data/timings/README.md describes its keys."""
+    """The contents of `plan.json`. data/timings/README.md describes its keys."""
 
     campaign: str
     created: str = ""
@@ -213,7 +213,7 @@ class Plan:
     schema: int = VERSION
 
     def places(self) -> list[tuple[Block, int]]:
-        """Every place of the plan, in order: its block and its position."""
+        """Return every place of the plan, in order: its block and its position."""
         return [
             (block, position)
             for block in self.order
@@ -221,7 +221,7 @@ class Plan:
         ]
 
     def pair(self) -> tuple[str, str] | None:
-        """The two arms whose ratio is shown; None if there is only one arm."""
+        """Return the two arms whose ratio is shown; None if there is only one arm."""
         if "r" in self.arms and "python" in self.arms:
             return "r", "python"
         return (self.arms[-1], self.arms[0]) if len(self.arms) > 1 else None
@@ -231,7 +231,7 @@ class Plan:
 class Problem:
     """Something wrong at one place of a file.
 
-    Line 1 is the header; `line` is None if the whole file is meant.
+    Line 1 is the header. `line` is None if the problem is not in one line.
     """
 
     file: Path
@@ -249,9 +249,9 @@ class Problem:
 
 
 class WrongRuns(Sentence, ValueError):
-    """A file of a campaign that is not as it should be.
+    """A file of a campaign is wrong.
 
-    `problems` holds every place; the message lists the first ones.
+    `problems` has every wrong place. The message lists the first ones.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -264,16 +264,16 @@ class WrongRuns(Sentence, ValueError):
 
 
 class _Missing(WrongRuns):
-    """The file is not there."""
+    """The file does not exist."""
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601, to the millisecond."""
+    """Return the current time in UTC, ISO 8601, to the millisecond."""
     return as_time(datetime.now(UTC).timestamp())
 
 
 def as_time(seconds: float) -> str:
-    """Seconds since 1970 as a time in UTC, ISO 8601."""
+    """Write seconds since 1970 as a time in UTC, ISO 8601."""
     time = datetime.fromtimestamp(seconds, UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -282,11 +282,11 @@ def as_time(seconds: float) -> str:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """A file of a campaign, `path.parent` being its folder or zip file.
+    """Read a file of a campaign. `path.parent` is its folder or its zip file.
 
     Raises `_Missing` if there is no such file, and `WrongRuns` if it cannot be
-    read, is not an ordinary file, is larger than such a file can be, or the zip
-    file is damaged or has several campaigns in it.
+    read, is not an ordinary file or is too large, or if the zip file is damaged or
+    contains several campaigns.
     """
     try:
         if is_archive(path.parent):
@@ -307,13 +307,13 @@ def _unpacked(path: Path) -> bytes:
     zipped = open_archive(path.parent, name="the zip file", most_entries=MOST_ENTRIES)
     with zipped as archive:
         places = [PurePosixPath(x) for x in archive.members]
-        # A Mac adds a folder of its own to what it packs.
+        # A Mac adds another folder to its zip files.
         campaigns = [
             x.parent for x in places if x.name == RUNS and "__MACOSX" not in x.parts
         ]
         if len(campaigns) != 1:
-            what = f"{len(campaigns)} files {RUNS} in it, expected one"
-            what += "; unpack it, and name the folder" if campaigns else ""
+            what = f"found {len(campaigns)} files {RUNS} in it, expected one"
+            what += "; unpack it, and name one folder" if campaigns else ""
             raise _wrong(path.parent, what)
         return archive.read(str(campaigns[0] / path.name), MOST_SHARED[path.name])
 
@@ -326,8 +326,8 @@ def _wrong(
 
 # --- plan.json, machine.json, end.json
 
-# Characters that no text of ours has: a terminal obeys the first ones, and
-# the others cannot be written in UTF-8.
+# Characters that are refused in texts: a terminal obeys the first ones, and the
+# others cannot be written in UTF-8.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _TEXT = {"type": "string"}
@@ -350,7 +350,7 @@ def _object(required: str, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": required.split(), "properties": properties}
 
 
-# JSON schemas. What no analysis needs may be missing, and there may be more.
+# JSON schemas. Keys that no analysis needs may be missing; unknown keys are allowed.
 _SCHEMAS = {
     PLAN: _object(
         "campaign device arms epochs order",
@@ -359,7 +359,7 @@ _SCHEMAS = {
         device={"enum": list(DEVICES)},
         arms=_ARMS,
         epochs=_number(*LIMITS["epochs"], "integer"),
-        # Only the order of a new plan depends on it.
+        # A seed matters only when a plan is made.
         seed=_number(*WHOLE_SETTINGS["seed"], "integer"),
         blocks=_number(0, 10**6, "integer"),
         precision=_object(
@@ -409,14 +409,14 @@ _SCHEMAS = {
 
 @functools.cache
 def _checker(name: str) -> Callable[[Any], Any]:
-    # Only what reads measurements has to wait for this import.
+    # Imported here, because it takes time that only reading needs.
     import fastjsonschema
 
     return fastjsonschema.compile(_SCHEMAS[name])
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """An object that follows its schema, all of which can be written again."""
+    """Read an object that follows its schema and could be written again."""
     data = _read_bytes(path)
     try:
         found = json.loads(data, object_pairs_hook=_object_of)
@@ -444,7 +444,7 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_usable(value: Any, depth: int = MOST_DEPTH) -> None:
-    """Raise `ValueError` if a JSON value has something that no file of ours has."""
+    """Raise `ValueError` if a JSON value has anything that our files never have."""
     if depth == 0:
         raise ValueError(f"more than {MOST_DEPTH} levels of objects within objects")
     if isinstance(value, dict):
@@ -461,7 +461,7 @@ def _check_usable(value: Any, depth: int = MOST_DEPTH) -> None:
 
 
 def _tidy(value: Any) -> Any:
-    """The same without the characters that `_check_usable()` refuses."""
+    """Remove the characters that `_check_usable()` refuses."""
     if isinstance(value, Mapping):
         return {_tidy(k): _tidy(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -470,21 +470,21 @@ def _tidy(value: Any) -> Any:
 
 
 def write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
-    """Write `machine.json`, or `end.json`, without which nothing is finished."""
+    """Write `machine.json`, or `end.json`, which marks a finished campaign."""
     text = json.dumps(_tidy(content), indent=1, ensure_ascii=False)
     files.write_whole(folder / name, text + "\n")
 
 
 def _made(kind: type, content: Mapping[str, Any]) -> Any:
-    """A dataclass of those keys of an object that it knows."""
+    """Make a dataclass from the keys of an object that it has as fields."""
     names = [x.name for x in fields(kind) if x.name in content]
     return kind(**{name: content[name] for name in names})
 
 
 def read_plan(folder: str | Path) -> Plan:
-    """`plan.json`; `WrongRuns` if it is missing or is no plan.
+    """Read `plan.json`; `WrongRuns` if it is missing or is not a plan.
 
-    What the rows are not checked against may be missing.
+    Keys that are not used to check the rows may be missing.
     """
     path = Path(folder) / PLAN
     content = _read_json(path)
@@ -513,18 +513,18 @@ def write_plan(folder: Path, plan: Plan) -> None:
 
 
 def read_machine(folder: str | Path) -> dict[str, Any]:
-    """`machine.json`; `WrongRuns` if it is missing or names no machine.
+    """Read `machine.json`; `WrongRuns` if it is missing or names no machine.
 
-    Everything but `id` may be missing; data/timings/README.md says what there
-    is. What is there is of the right type.
+    Every key except `id` may be missing; data/timings/README.md lists them. All
+    values have the right type.
     """
     return _read_json(Path(folder) / MACHINE)
 
 
 def read_end(folder: str | Path) -> dict[str, Any] | None:
-    """`end.json`; None if it is not there, `WrongRuns` if it is no end.
+    """Read `end.json`; None if it does not exist, `WrongRuns` if it is wrong.
 
-    Everything but `complete` may be missing.
+    Every key except `complete` may be missing.
     """
     try:
         return _read_json(Path(folder) / END)
@@ -533,7 +533,7 @@ def read_end(folder: str | Path) -> dict[str, Any] | None:
 
 
 def is_finished(folder: str | Path) -> bool:
-    """Whether a campaign came to the end of its plan."""
+    """Return whether a campaign has ended as planned."""
     try:
         end = read_end(folder)
     except WrongRuns:
@@ -545,7 +545,7 @@ def is_finished(folder: str | Path) -> bool:
 
 
 def row_text(row: Mapping[str, Any]) -> str:
-    """A row as one line of `runs.csv`; reading it gives the same bits back."""
+    """Write a row as one line of `runs.csv`. Reading it returns the same bits."""
     fields = []
     for name in COLUMNS:
         value = row.get(name)
@@ -561,19 +561,19 @@ def row_text(row: Mapping[str, Any]) -> str:
 
 
 def write_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Replace `runs.csv`, which is always either the old or the new one.
+    """Replace `runs.csv`; at any moment there is either the old or the new one.
 
-    It makes the folder a campaign, so it comes after `plan.json` and `machine.json`:
-    whenever a campaign is killed, what has a `runs.csv` can be resumed.
+    Write it after `plan.json` and `machine.json`, because it makes the folder a
+    campaign. Then every folder with a `runs.csv` can be resumed.
     """
     text = ",".join(COLUMNS) + "\n" + "".join(map(row_text, rows))
     files.write_whole(folder / RUNS, text)
 
 
 def append_row(folder: Path, row: Mapping[str, Any]) -> None:
-    """Add a row to `runs.csv`; it is on the disk when this returns.
+    """Add a row to `runs.csv`. It is on the disk when this returns.
 
-    Raises `DiskFull`, and leaves the file as it was, if there is no room.
+    If there is no room, raises `DiskFull` and leaves the file as it was.
     """
     _append(folder / RUNS, row_text(row))
 
@@ -597,10 +597,10 @@ def _append(path: Path, line: str) -> None:
 
 
 def repair(folder: Path) -> bool:
-    """Make `runs.csv` end with a whole line; whether an incomplete one is removed.
+    """Remove an incomplete last line of `runs.csv`, and return whether there was one.
 
-    Such a line was being written when the process was killed or the power went
-    off. `WrongRuns` if the file is none of ours.
+    Such a line was being written when the process was killed or the power failed.
+    Raises `WrongRuns` if this is not a `runs.csv`.
     """
     runs = _Runs(folder)
     whole = "".join(f"{line}\n" for line in runs.lines).encode()
@@ -618,13 +618,13 @@ def note(folder: Path, what: str, **facts: Any) -> None:
     line = json.dumps({"at": now(), "what": what, **facts}) + "\n"
     path.touch()
     if (before := path.read_bytes()) and not before.endswith(b"\n"):
-        # The line before was cut off; this one must not become part of it.
+        # The last line was cut off: start a new one.
         line = "\n" + line
     _append(path, line)
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
-    """The campaign's log; lines that cannot be read are left out."""
+    """Return the campaign's log, without lines that cannot be read."""
     try:
         lines = _read_bytes(folder / EVENTS).splitlines()
     except _Missing:
@@ -640,14 +640,14 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_table(folder: str | Path) -> pd.DataFrame:
-    """The runs of a campaign, each row checked by itself and by the plan.
+    """Return the runs of a campaign; each row is checked, also against the plan.
 
-    A row per run with `COLUMNS`. Lists are tuples of float, one number per epoch,
-    `()` where nothing was measured; numbers that were not measured are NaN,
-    `exit_code` is Int64; `started` is a time in UTC; campaign, arm, device and
-    state are categories. `WrongRuns` has file, line and column of everything that
-    the first check to fail has found. An incomplete last line is left out, and
-    `attrs["cut_off"]` is true then.
+    There is a row per run, with `COLUMNS`. Lists are tuples of float, with one
+    number per epoch, or `()` if nothing was measured. Numbers that were not measured
+    are NaN. `exit_code` is Int64, `started` is a time in UTC, and campaign, arm,
+    device and state are categories. `WrongRuns` has file, line and column of all
+    problems that the first failing check found. An incomplete last line is left
+    out, and `attrs["cut_off"]` is then true.
     """
     runs = _Runs(Path(folder))
     table = runs.table()
@@ -656,7 +656,7 @@ def read_table(folder: str | Path) -> pd.DataFrame:
 
 
 def read_rows(folder: str | Path) -> list[dict[str, Any]]:
-    """The same as dictionaries, as they were written; None: not measured."""
+    """Return the same rows as dictionaries. None means not measured."""
     runs = _Runs(Path(folder))
     table = runs.table().astype(object)
     table["started"] = runs.text["started"]
@@ -664,9 +664,9 @@ def read_rows(folder: str | Path) -> list[dict[str, Any]]:
 
 
 class _Runs:
-    """The rows of one file; the first check that fails ends it.
+    """The rows of one file. The first check that fails raises an error.
 
-    `lines` are those that count; `cut_off` is true if one more was incomplete.
+    `lines` are the complete lines. `cut_off` is true if the last one was incomplete.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -681,7 +681,7 @@ class _Runs:
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame({name: self._column(name) for name in COLUMNS})
-        # The plan first: a wrong number of epochs makes all lists wrong.
+        # Check the plan first, because the length of all lists depends on it.
         self._check_plan(table)
         self._check_states(table)
         self._check_losses(table)
@@ -692,7 +692,7 @@ class _Runs:
         problems = []
         for row in np.flatnonzero(~np.asarray(good, dtype=bool))[:MOST_PROBLEMS]:
             what = f"found {self.text[column][row][:40]!r}, expected {expected}"
-            # A row is a line, and the header is the first one.
+            # Each row is one line, after the header.
             problems.append(Problem(self.path, int(row) + 2, column, what))
         if problems:
             raise WrongRuns(problems)
@@ -700,7 +700,7 @@ class _Runs:
     # --- the columns
 
     def _header(self, line: str) -> list[str]:
-        """The names of the columns."""
+        """Return the names of the columns."""
         names = _fields(line) or [line]
         if twice := [x for x in names if names.count(x) > 1]:
             what = f"found the column {twice[0]!r} twice, expected it once"
@@ -714,8 +714,8 @@ class _Runs:
         raise _wrong(self.path, what, line=1)
 
     def _read(self, lines: Sequence[str]) -> None:
-        """The fields of each column."""
-        # By the name "", a row as it is in the file.
+        """Split the lines into the fields of each column."""
+        # The name "" stands for the whole row as it is in the file.
         self.text: dict[str, Sequence[str]] = {"": lines}
         count = len(self.names)
         rows = [_fields(line) for line in lines]
@@ -725,7 +725,7 @@ class _Runs:
         self.text |= dict(zip(self.names, columns, strict=True))
 
     def _can_be_read(self, lines: Sequence[str]) -> bool:
-        """Whether all fields are there, and each is what its column holds."""
+        """Return whether all fields are there, and each fits its column."""
         try:
             self._read(lines)
             for name in COLUMNS:
@@ -783,7 +783,7 @@ class _Runs:
         expected, limits = "numbers joined by ';'", LIMITS.get(name)
         if limits:
             expected += " from {:g} to {:g}".format(*limits)
-        # The runs of a block have the same losses, so each text is read once.
+        # Runs of a block have the same losses, so read each different text once.
         lists = {x: _list(x, limits) for x in dict.fromkeys(texts)}
         found = [lists[x] for x in texts]
         self._check([x is not None for x in found], name, expected)
@@ -809,7 +809,7 @@ class _Runs:
         for name in ("arm", "seed"):
             good = table[name].astype(object) == planned[name]
             self._check(good, name, f"what {PLAN} has for this place")
-        # What was interrupted is run again; everything else runs once.
+        # Each place runs once, except that interrupted runs are repeated.
         counted = table.loc[table["state"] != "interrupted", place]
         again = counted.index[counted.duplicated()]
         good = ~table.index.isin(again)
@@ -826,14 +826,14 @@ class _Runs:
         for name in EPOCH_COLUMNS:
             counts = table[name].map(len)
             good = (counts == epochs) | (incomplete & (counts <= epochs))
-            # Not every program has an accuracy, data to validate with, or
-            # Keras, which stamps the epochs.
+            # A program may have no accuracy and no validation data. Without Keras
+            # there are no times of epochs.
             if name != "loss":
                 good |= counts == 0
             self._check(good, name, f"{epochs} numbers, one per epoch")
-        # A whole is at least its parts, by two clocks, which may drift apart so far
-        # (drift_allowed()). A clock that did not run shows 0; such a run can be read,
-        # and the verdict names what it leaves out.
+        # A whole is at least the sum of its parts. Two clocks measure them, and they
+        # may drift apart (drift_allowed()). A clock that did not run shows 0: such a
+        # run can be read, and the verdict says that it leaves it out.
         wholes = {
             "process_seconds": ("stages", table[[*STAGE_COLUMNS]].sum(axis=1)),
             "fit_seconds": ("epochs", table["epoch_seconds"].map(sum)),
@@ -844,15 +844,15 @@ class _Runs:
             self._check(good, name, f"at least the sum of the {parts}")
 
     def _check_losses(self, table: pd.DataFrame) -> None:
-        """Whether the state of each run is what its losses say."""
+        """Check that the state of each run agrees with its losses."""
         runs = table.loc[table["state"].isin(COMPLETE), ["block", "arm", "state"]]
-        # Each is compared with its block's run of the first arm, else its first run.
+        # Compare with the block's run of the first arm, or else with its first run.
         order = runs.sort_values("arm", key=lambda x: x != FIRST_ARM, kind="stable")
         first = order.drop_duplicates("block")
         other = runs["block"].map(pd.Series(first.index, first["block"]))
         same = np.ones(len(runs), dtype=bool)
         for name in ("loss", "val_loss"):
-            # The texts, because NaN is not equal to itself.
+            # Compare texts, because NaN is not equal to itself.
             losses = np.array(self.text[name], dtype=object)
             same &= losses[runs.index] == losses[other]
         good = np.ones(len(table), dtype=bool)
@@ -862,12 +862,12 @@ class _Runs:
 
 
 def _lines(path: Path, data: bytes) -> tuple[list[str], bool]:
-    """The lines up to the last that is not blank, and whether that has its end."""
+    """Return the lines up to the last one with text, and whether that is complete."""
     body = data.rstrip()
     ended = b"\n" in data[len(body) :]
     body = body.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
     if not body.strip(b"\0"):
-        raise _wrong(path, "the file is empty, or has only zeros in it")
+        raise _wrong(path, "the file is empty or contains only zero bytes")
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 0 in body[:2]:
         raise _wrong(path, "the file is in UTF-16, expected UTF-8; save it as UTF-8")
     what, place = "", body.find(b"\r")
@@ -876,7 +876,7 @@ def _lines(path: Path, data: bytes) -> tuple[list[str], bool]:
     try:
         text = body.decode()
     except UnicodeDecodeError as problem:
-        # The last line may be cut off within a character.
+        # The last line may be cut off in the middle of a character.
         text = body.decode(errors="replace")
         if ended or b"\n" in body[problem.start :]:
             place = problem.start
@@ -887,16 +887,15 @@ def _lines(path: Path, data: bytes) -> tuple[list[str], bool]:
 
 
 def _fields(line: str) -> list[str] | None:
-    """The fields of a line, None if a quote is wrong."""
+    """Return the fields of a line; None if a quotation mark is wrong."""
     try:
-        # Most lines have no quotes, and a split takes a third of the time.
+        # Most lines have no quotation marks, and split() takes a third of the time.
         return next(csv.reader([line], strict=True)) if '"' in line else line.split(",")
     except csv.Error:
         return None
 
 
-# Python's float() takes much more: "1_000", "infinity", " 1", digits of other
-# scripts.
+# Python's float() accepts more: "1_000", "infinity", " 1", digits of other scripts.
 _NUMBERS = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf)|nan", re.ASCII | re.I)
 
 
@@ -905,9 +904,9 @@ def _number_in(text: str) -> float | None:
 
 
 def _list(text: str, limits: tuple[float, float] | None) -> tuple[float, ...] | None:
-    """Numbers joined by ";", None if they are none or beyond the limits."""
+    """Read numbers joined by ";"; None if they are wrong or beyond the limits."""
     found = [_number_in(x) for x in text.split(";")] if text else []
     low, high = limits or (-math.inf, math.inf)
-    # A loss may be NaN, which is between no limits.
+    # NaN, which a loss may be, is not between any limits.
     good = all(x is not None and (low <= x <= high or not limits) for x in found)
     return tuple(found) if good else None

@@ -1,4 +1,4 @@
-"""Campaigns from files to one table, every row checked."""
+"""Load campaigns from files into one table, and check every row."""
 
 from __future__ import annotations
 
@@ -39,71 +39,69 @@ from .format import (
 from .plan import precise_enough
 
 ENVIRONMENT = "SIDEBYSIDE_TIMINGS"
-# How a folder is named whose measurements everybody has, and one that a
-# reader sent in.
+# Beginnings of the names of the project's own campaigns, and of those that readers
+# contributed.
 REFERENCE = "reference-"
 CONTRIBUTED = "contributed-"
 
 
-# How a campaign may have ended: all blocks were run; the interval was narrow
-# enough, by today's rule or by one with fewer blocks; the minutes were spent; it
-# was not carried out, or runs are missing; the last line of runs.csv is incomplete,
-# so that run is missing.
+# How a campaign may have ended. planned: all blocks were run. precision, early
+# precision: the interval was narrow enough, by today's rule or by an older one with
+# fewer blocks. budget: the minutes were used up. unfinished: runs are missing. cut
+# off: the last line of runs.csv is incomplete, so its run is missing.
 UNFINISHED = ("unfinished", "cut off")
 ENDS = ("planned", "precision", "early precision", "budget", *UNFINISHED)
 
 
 class CutOff(UserWarning):
-    """The last line of a file is incomplete; it is left out."""
+    """The last line of a file is incomplete and is left out."""
 
 
 class NoTimings(Sentence, RuntimeError):
-    """There are no measurements where they were looked for."""
+    """No measurements were found."""
 
 
 def load_campaigns(*folders: str | Path) -> pd.DataFrame:
-    """Measurements of one campaign or several, as one table.
+    """Load the measurements of one or more campaigns as one table.
 
     Parameters
     ----------
     folders
-        Campaigns (folders with `runs.csv`, `plan.json` and `machine.json`,
-        or zip files of such a folder, which are not unpacked) or folders
-        that hold such. Without any: those that the environment
-        variable SIDEBYSIDE_TIMINGS names (separated as in PATH); else the
-        reader's own campaigns that came to their end, under
-        `data_directory()/timings`; else the reference measurements of the
-        project. What readers have contributed comes along with either.
+        Campaigns, or folders that contain campaigns. A campaign is a folder with
+        `runs.csv`, `plan.json` and `machine.json`, or a zip file of such a folder,
+        which is not unpacked. The default is the folders in the environment
+        variable SIDEBYSIDE_TIMINGS (separated as in PATH); else the reader's own
+        finished campaigns in `data_directory()/timings`; else the project's
+        reference measurements. The last two include contributed campaigns.
 
     Returns
     -------
     pandas.DataFrame
         A row per run, in the order in which they ran, with the columns of
-        `runs.csv` (data/timings/README.md) and four more: `work`, what was
-        trained, in words, so that campaigns with other words are another
-        question; `machine`, the anonymous name of the machine
-        (containers of one server are one machine, as far as can be known:
-        `machine_names()` says how); `planned`, how many blocks the plan has
-        after the warm-up; and `ended`, one of `ENDS`. `format.read_table()`
-        describes the types. `attrs["folders"]` says where each campaign is.
+        `runs.csv` (data/timings/README.md) and four more. `work` says in words
+        what was trained; campaigns with different `work` cannot be pooled.
+        `machine` is the anonymous name of the machine (`machine_names()` explains
+        it). `planned` is the number of blocks in the plan, after the warm-up.
+        `ended` is one of `ENDS`. `format.read_table()` describes the types.
+        `attrs["folders"]` says where each campaign is.
 
     Raises
     ------
     WrongRuns
-        With file, line and column of what is not as it should be; the first
-        check to fail ends it. Also if two campaigns share runs.
+        If a file is wrong, with file, line and column of the problems that the
+        first failing check found; or if two campaigns share runs.
     NoTimings
-        If nothing was found, or something else, with what to do.
+        If there are no campaigns. The message says what was found and what to do.
     """
     found = campaign_folders(*folders)
-    with paused():  # a million numbers stay
+    with paused():  # a table may have a million numbers
         tables = [read_campaign(folder) for folder in found]
     names = {}
     for folder, table in zip(found, tables, strict=True):
         name = table.attrs["campaign"]
         other = names.setdefault(name, folder)
         if other is not folder:
-            what = f"campaign {name!r} is in {other} too; load one of the two"
+            what = f"campaign {name!r} is also in {other}; load only one of the two"
             raise WrongRuns([Problem(folder / PLAN, None, "campaign", what)])
         if table.attrs["cut_off"]:
             warnings.warn(_cut_off(folder), CutOff, stacklevel=2)
@@ -122,7 +120,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
 def _refuse_copies(runs: pd.DataFrame, folders: Mapping[str, Path]) -> None:
     problems = []
     for (other, copy), shared in shared_runs(runs).items():
-        what = f"{shared} of these runs are in {folders[other]} too, so one is a copy "
+        what = f"{shared} of these runs are also in {folders[other]}, so one is a copy "
         what += "of the other; load one of the two"
         problems.append(Problem(folders[copy] / RUNS, None, "", what))
     if problems:
@@ -130,7 +128,7 @@ def _refuse_copies(runs: pd.DataFrame, folders: Mapping[str, Path]) -> None:
 
 
 def _cut_off(folder: Path) -> str:
-    rest = "get the file again, if it is whole elsewhere"
+    rest = "get the file again if there is a complete copy"
     if (folder / PROGRAMS).is_file():
         rest = f"`python -m sidebyside.timing resume {folder}` measures that run again"
     what = f"{folder / RUNS}: the last line is incomplete and is left out; {rest}"
@@ -138,7 +136,7 @@ def _cut_off(folder: Path) -> str:
 
 
 def campaign_folders(*folders: str | Path) -> list[Path]:
-    """The campaigns that `load_campaigns()` would load, in its order."""
+    """Return the campaigns that `load_campaigns()` would load, in its order."""
     if not folders and (named := os.environ.get(ENVIRONMENT)):
         folders = tuple(filter(None, named.split(os.pathsep)))
     if folders:
@@ -150,22 +148,22 @@ def campaign_folders(*folders: str | Path) -> list[Path]:
     reference = [x for x in found if x.name.startswith(REFERENCE)]
     contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
     own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
-    # What the reader has contributed is a copy of the reader's own.
+    # A campaign that the reader contributed is a copy of the reader's own.
     mine = {run for x in own for run in runs_of(read_table(x))}
     if mine:
         contributed = [x for x in contributed if not mine & runs_of(read_table(x))]
     if not (chosen := own or reference):
         where = " or ".join(map(str, places))
-        raise NoTimings(f"no measurements in {where}; `make timings` makes some")
+        raise NoTimings(f"There are no measurements in {where}. Run `make timings`.")
     return chosen + contributed
 
 
 def runs_of(table: pd.DataFrame) -> set[tuple[Any, float]]:
-    """What tells runs from each other: when each began, and how long it took.
+    """Identify each run by its start and its duration.
 
-    Clocks count microseconds: two runs that agree in both are one run, also if
-    another program wrote the time in another form, or with fewer digits. Those that
-    lack one of the two are left out.
+    Clocks count microseconds, so two runs that agree in both are the same run, even
+    if another program wrote the time in another form or with fewer digits. Runs
+    without one of the two are left out.
     """
     started = pd.to_datetime(
         table["started"].astype(object), format="ISO8601", utc=True, errors="coerce"
@@ -176,10 +174,10 @@ def runs_of(table: pd.DataFrame) -> set[tuple[Any, float]]:
 
 
 def shared_runs(runs: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """Campaigns that are copies of each other, whatever their names.
+    """Find campaigns that are copies of each other, whatever their names.
 
-    For each pair (the first, a later one) how many runs both have. Parts of a copy
-    may be missing: one run in common is enough. Nothing can be said of a table
+    Returns the number of common runs for each pair (the first, a later one). Parts of
+    a copy may be missing: one common run is enough. The result is empty for a table
     without the columns `started` and `process_seconds`.
     """
     if not {"started", "process_seconds"} <= set(runs):
@@ -193,9 +191,9 @@ def shared_runs(runs: pd.DataFrame) -> dict[tuple[str, str], int]:
 
 
 def fingerprint(table: pd.DataFrame) -> str:
-    """For the names of files, which have to differ: depends on what was measured.
+    """Return a text for names of files that differs between measurements.
 
-    Eight hexadecimal digits of a SHA-256 of the runs' seconds and states.
+    It is eight hexadecimal digits of a SHA-256 of the runs' seconds and states.
     """
     digest = hashlib.sha256()
     for name in ("block", "position", "process_seconds", "fit_seconds"):
@@ -206,17 +204,17 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 
 def timings_directory() -> Path:
-    """Where the reader's own campaigns are kept."""
+    """Return the folder of the reader's own campaigns."""
     return data_directory() / "timings"
 
 
 def _below(place: Path) -> list[Path]:
-    """Folders only: a zip file beside them is one of them, packed."""
+    """List the folders, without zip files, which are packed copies of them."""
     return sorted(x.parent for x in place.glob(f"*/{RUNS}"))
 
 
 def as_path(given: object) -> Path:
-    """A path that somebody named; `NoTimings` says what it is instead."""
+    """Turn an argument into a path; `NoTimings` says what it is instead."""
     what = ""
     if not isinstance(given, str | os.PathLike):
         what = f"{printable(reprlib.repr(given))} ({type(given).__name__})"
@@ -224,28 +222,28 @@ def as_path(given: object) -> Path:
         what = "an empty text"
     if what:
         raise NoTimings(
-            f"found {what}, expected the path of a folder, such as 'data/timings/me'; "
-            "several are given one by one"
+            f"Found {what}, expected the path of a folder, such as 'data/timings/me'. "
+            "Pass several paths as separate arguments."
         )
     try:
         os.stat(path := Path(given).expanduser())
     except OSError:
         pass
-    except (ValueError, RuntimeError):  # no name of a file, or of a user
-        raise NoTimings(f"found {given!r}, which no folder can be called") from None
+    except (ValueError, RuntimeError):  # not a possible name of a file, or of a user
+        raise NoTimings(f"Found {given!r}, expected the path of a folder.") from None
     return path
 
 
 def campaign_at(given: object) -> Path:
-    """A campaign's folder or zip file; `NoTimings` says what is there instead."""
+    """Return a campaign's folder or zip file; `NoTimings` says what else is there."""
     path = as_path(given)
     if what := _instead(path):
-        raise NoTimings(f"{_shown(path)} is {what}, expected a campaign: {_CAMPAIGN}")
+        raise NoTimings(f"{_shown(path)} is {what}, expected a campaign: {_CAMPAIGN}.")
     return path
 
 
 def _shown(path: Path) -> str:
-    # Whoever named it from elsewhere sees where it was looked for.
+    # The full path shows a reader in another folder where we looked.
     return printable(path.absolute(), 4096)
 
 
@@ -253,7 +251,7 @@ _CAMPAIGN = f"a folder with {RUNS}, or such a folder as a .zip file"
 
 
 def _instead(path: Path) -> str:
-    """What is at a path instead of a campaign; "" if one is."""
+    """Say what is at a path instead of a campaign; "" if it is a campaign."""
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             names = os.listdir(path)
@@ -263,7 +261,7 @@ def _instead(path: Path) -> str:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return "a link that leads nowhere" if path.is_symlink() else "not there"
         raise NoTimings(
-            f"{_shown(path)} cannot be read ({problem.strerror})"
+            f"{_shown(path)} cannot be read ({problem.strerror})."
         ) from problem
     if is_archive(path):
         return ""
@@ -280,7 +278,7 @@ def _campaigns_in(folder: Path) -> list[Path]:
         return found
     raise NoTimings(
         f"{_shown(folder)} is {what}, expected a campaign ({_CAMPAIGN}) or a folder "
-        "of campaigns"
+        "of campaigns."
     )
 
 
@@ -288,10 +286,11 @@ def _campaigns_in(folder: Path) -> list[Path]:
 
 
 def read_campaign(folder: str | Path) -> pd.DataFrame:
-    """One campaign, checked; as `load_campaigns()`.
+    """Read and check one campaign, as `load_campaigns()` does.
 
-    `attrs["campaign"]` is its name, `attrs["place"]` where and when it was
-    measured, `attrs["ended"]` one of `ENDS`, `attrs["cut_off"]` as in `read_table()`.
+    `attrs["campaign"]` is its name, `attrs["place"]` is where and when it was
+    measured, `attrs["ended"]` is one of `ENDS`, and `attrs["cut_off"]` is as in
+    `read_table()`.
     """
     plan, described = read_plan(folder), read_machine(folder)
     table = read_table(folder)
@@ -307,7 +306,7 @@ def read_campaign(folder: str | Path) -> pd.DataFrame:
 
 
 def _ended(folder: str | Path, plan: Plan, table: pd.DataFrame) -> str:
-    """One of `ENDS`, which the rows have to confirm."""
+    """Return one of `ENDS`, and check it with the rows."""
     whole = (table["state"] != "interrupted").sum() == len(plan.places())
     if table.attrs["cut_off"] and not whole:
         return "cut off"
@@ -332,8 +331,10 @@ _PICTURES = re.compile(r"(Fruits: \w+)[^:]*?(?:, from .*)?(: \d+ classes.*)")
 
 @dataclass(frozen=True)
 class Seen:
-    """Where and when a campaign was measured: `id` and `boot` of `machine.json`,
-    `boot` being "" if it is not known, and two times of any one kind.
+    """Where and when a campaign was measured.
+
+    `id` and `boot` come from `machine.json`; `boot` is "" if it is not known. The
+    two times may be of any type.
     """
 
     id: str
@@ -342,18 +343,18 @@ class Seen:
     end: Any
 
     def overlaps(self, other: Seen) -> bool:
-        """Whether they were measured at the same time, and on one system."""
+        """Return whether both were measured at the same time on the same system."""
         one_system = self.boot == other.boot or not (self.boot and other.boot)
         return one_system and self.start < other.end and other.start < self.end
 
 
 def machine_names(seen: Sequence[Seen]) -> list[str]:
-    """A name for the machine of each campaign, the same for the same one.
+    """Name the machine of each campaign, with the same name for the same machine.
 
-    Containers on one server have ids of their own but one running system: they are
-    one machine, and get the first's id. What cannot be known: two virtual machines
-    on one server look like two machines, and computers that were set up from one
-    copy of a disk look like one.
+    Containers on one server have different ids but one running system. They count as
+    one machine, with the id of the first. Some cases cannot be recognised: two
+    virtual machines on one server look like two machines, and computers that were
+    set up from the same copy of a disk look like one.
     """
     first: dict[str, str] = {}
     return [first.setdefault(x.boot or x.id, x.id) for x in seen]
@@ -364,7 +365,7 @@ Work = tuple[tuple[str, str], ...]
 
 
 def work_of(plan: Plan, machine: Mapping[str, Any]) -> Work:
-    """What was trained: only campaigns of the same work are pooled."""
+    """Return what was trained. Only campaigns of the same work are pooled."""
     pictures = machine.get("data", "")
     if known := _PICTURES.search(pictures):
         pictures = known[1] + known[2]
@@ -378,9 +379,9 @@ def work_of(plan: Plan, machine: Mapping[str, Any]) -> Work:
 
 
 def work_in_words(work: Work) -> str:
-    """The same as a text, without the device, which has its own column.
+    """Write the work as text, without the device, which has its own column.
 
-    Such as "10 epochs; Fruits: painted: 16 classes; programs 0123ab/4567cd".
+    An example is "10 epochs; Fruits: painted: 16 classes; programs 0123ab/4567cd".
     """
     known = dict(work)
     epochs = f"{known['epochs']} epoch{'' if known['epochs'] == '1' else 's'}"

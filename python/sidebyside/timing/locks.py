@@ -1,4 +1,4 @@
-"""One campaign at a time on a machine: two would slow each other down."""
+"""Allow one campaign at a time on a machine: two would slow each other down."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import psutil
 from ..common.errors import Sentence
 from .format import now
 
-# The same for all users, whatever their TMPDIR; SIDEBYSIDE_TIMING_LOCK names
-# another file.
+# All users share this file, even with another TMPDIR. SIDEBYSIDE_TIMING_LOCK can
+# name another one.
 LOCK = "/tmp/sidebyside-timing.lock"
 
 
 class AnotherCampaign(Sentence, RuntimeError):
-    """Another campaign is running on this machine; the message says whose."""
+    """Another campaign is running on this machine. The message says which one."""
 
 
 def _lock_path() -> Path:
@@ -29,18 +29,18 @@ def _lock_path() -> Path:
 
 
 def holder() -> dict[str, Any] | None:
-    """Which campaign is running: `pid`, `campaign` and `since`; None if none is.
+    """Return the running campaign's `pid`, `campaign` and `since`, or None.
 
-    Only looks, and never takes the lock: a campaign that starts at this moment
-    would be refused. It goes by the note that a campaign writes when it has the
-    lock and empties before it releases it, as long as its process lives.
+    This never takes the lock, because a campaign that starts at this moment would
+    then be refused. It reads the note that a campaign writes when it has the lock,
+    and empties before it releases the lock. The note counts while its process runs.
     """
     try:
         path = _note_path(_lock_path())
         note = dict(json.loads(path.read_text("utf-8")))
         process = psutil.Process(note["pid"])
-        # Another process may have been given its number since. (psutil knows
-        # the start to about a second, if the clock was adjusted.)
+        # Another process may have got the same number. (psutil knows when a process
+        # started to about a second, if the clock was adjusted.)
         began_later = process.create_time() > path.stat().st_mtime + 5
         ended = process.status() == psutil.STATUS_ZOMBIE
     except (OSError, ValueError, TypeError, KeyError, psutil.Error):
@@ -50,9 +50,9 @@ def holder() -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def machine_lock(campaign: str) -> Iterator[None]:
-    """Hold the machine for a campaign.
+    """Lock the machine for a campaign.
 
-    The system releases the lock when this process ends, however that happens.
+    The system releases the lock when this process ends, for whatever reason.
 
     Raises
     ------
@@ -67,9 +67,9 @@ def machine_lock(campaign: str) -> Iterator[None]:
         raise AnotherCampaign(_sentence(holder())) from None
     except OSError as problem:
         raise AnotherCampaign(
-            f"the lock {path} cannot be taken ({problem.strerror}). If "
-            "somebody else left it there, ask them to remove it; or name "
-            "another file by SIDEBYSIDE_TIMING_LOCK"
+            f"The lock {path} cannot be used ({problem.strerror}). If the file is "
+            "somebody else's, ask them to remove it, or set SIDEBYSIDE_TIMING_LOCK to "
+            "another file."
         ) from problem
     try:
         _write_note(path, {"pid": os.getpid(), "campaign": campaign, "since": now()})
@@ -80,28 +80,28 @@ def machine_lock(campaign: str) -> Iterator[None]:
 
 
 def _sentence(note: dict[str, Any] | None) -> str:
-    who = "another campaign is running on this machine"
+    who = "Another campaign is running on this machine"
     if note:
         who += (
             f": {note.get('campaign')!r}, process {note.get('pid')}, since "
             f"{note.get('since')}"
         )
     return (
-        f"{who}; two at once would slow each other down. Wait until it has ended. "
-        "Where several people share this machine: take turns, or measure on "
-        "a computer of your own"
+        f"{who}. Two campaigns at once would slow each other down: wait until it has "
+        "ended. If several people share this machine, take turns or measure on your "
+        "own computers."
     )
 
 
 def _note_path(path: Path) -> Path:
-    # Not in the lock file: whoever tries to take that one empties it.
+    # This is not the lock file, which any process that tries to take it empties.
     return path.with_suffix(".json")
 
 
 def _write_note(path: Path, note: dict[str, Any]) -> None:
-    """Best effort: the file may be another user's from an earlier time."""
-    # Without O_CREAT where it exists: Linux refuses that for a file of
-    # somebody else in /tmp, and allows it to be written.
+    """Write the note if possible: the file may be another user's."""
+    # No O_CREAT if it exists: Linux refuses that for another user's file in /tmp,
+    # but allows us to write to it.
     target = _note_path(path)
     create = 0 if target.exists() else os.O_CREAT
     with contextlib.suppress(OSError):

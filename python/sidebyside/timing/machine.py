@@ -1,4 +1,4 @@
-"""What machine this is, and what disturbs a measurement on it."""
+"""Describe this machine, and find out what disturbs a measurement on it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ import psutil
 
 from ..common.files import project_directory
 
-# Seconds over which other processes are watched.
+# Seconds for which other processes are watched.
 WATCHED = 0.3
-# Shares of one processor, and of all, above which something else is running.
+# Above these shares of one processor, and of all, other programs are disturbing.
 BUSY_SHARE = 0.10
 BUSY_LOAD = 0.25
 LEAST_MEMORY_GB = 1.5
 
-# Their versions are read from the installed packages, nothing is imported.
+# Packages whose versions are recorded. Nothing is imported for this.
 PACKAGES = (
     *("sidebyside", "keras", "tensorflow", "tensorflow-cpu", "numpy"),
     *("rpy2-rinterface", "rpy2-robjects", "h5py", "ml-dtypes"),
 )
-# Variables that decide about threads and speed begin so. Not all of TF_:
-# Terraform's begin so too, and some of them are secret.
+# Environment variables about threads and speed begin with these. TF_ alone would be
+# too short: Terraform's variables begin with it, too, and some of them are secret.
 SPEED_SETTINGS = (
     *("OMP_", "MKL_", "OPENBLAS_", "GOTO_", "KMP_", "XLA_", "TF_NUM_"),
     *("TF_ENABLE_", "TF_DISABLE_", "TF_XLA_", "TF_GPU_", "TF_CPP_"),
@@ -41,9 +41,10 @@ _SYSTEM = Path("/sys/devices/system/cpu")
 
 
 def describe_machine() -> dict[str, Any]:
-    """What can be known about the machine without running a program.
+    """Describe the machine as far as possible without running a program.
 
-    No names of hosts or users. Takes a second, because of py-cpuinfo.
+    The result has no names of hosts or users. This takes a second, because of
+    py-cpuinfo.
     """
     return {
         "id": machine_id(),
@@ -71,11 +72,11 @@ def describe_machine() -> dict[str, Any]:
 
 
 def machine_id() -> str:
-    """An anonymous name that stays the same: 12 digits of a SHA-256.
+    """Return an anonymous name of the machine: 12 digits of a SHA-256.
 
-    It is made from the number that the system was given when it was installed
-    (or, in containers without one, that of the network card), the processor's
-    name and the amount of memory, which cannot be read back from it.
+    It always stays the same. It is made from the number that the system got when it
+    was installed (or, in containers without one, the network card's number), the
+    processor's name and the amount of memory. None of them can be found from it.
     """
     number = _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
     number = number or f"{uuid.getnode():x}"
@@ -84,11 +85,11 @@ def machine_id() -> str:
 
 
 def boot_id() -> str:
-    """Identifies the system that runs since the machine was last started.
+    """Identify the running system, since the machine was last started.
 
-    Containers share it with their host and with each other, so it tells
-    thirty containers on one server from thirty machines. 12 digits of a
-    SHA-256, "" where the system has no such number (macOS, Windows).
+    Containers share this with their host and with each other, so it tells thirty
+    containers on one server from thirty machines. It is 12 digits of a SHA-256, or ""
+    if the system has no such number (macOS, Windows).
     """
     number = _read("/proc/sys/kernel/random/boot_id")
     return _anonymous(number) if number else ""
@@ -100,7 +101,7 @@ def _anonymous(*parts: str) -> str:
 
 
 def busy_findings() -> list[str]:
-    """What would disturb a measurement now; a sentence each."""
+    """Return what would disturb a measurement now, in a sentence each."""
     found = []
     load, cores = load_average(), _usable_cores()
     if load > BUSY_LOAD * cores:
@@ -112,18 +113,18 @@ def busy_findings() -> list[str]:
     if free < LEAST_MEMORY_GB:
         found.append(f"only {free:.1f} GB of memory are free")
     if _on_battery():
-        found.append("the machine runs on its battery")
+        found.append("the machine runs on battery power")
     return found
 
 
 def load_average() -> float:
-    """Of the last minute."""
+    """Return the load of the last minute."""
     return os.getloadavg()[0]
 
 
 def _others_at_work() -> list[tuple[str, float]]:
-    """The three busiest other processes, each with its share of one processor."""
-    # The first look begins the time over which the second one measures.
+    """Return the three busiest other processes, with their shares of one processor."""
+    # The first call starts the time that the second call measures.
     for _ in psutil.process_iter(["cpu_percent"]):
         pass
     time.sleep(WATCHED)
@@ -137,22 +138,21 @@ def _others_at_work() -> list[tuple[str, float]]:
 
 
 def _on_battery() -> bool:
-    """False too if it is not known."""
+    """Return whether the machine runs on battery; False if that is not known."""
     try:
         battery = psutil.sensors_battery()
     except (AttributeError, OSError):
-        # Some systems do not tell, some containers have no /sys/class/power_supply.
+        # Some systems do not say, and some containers lack /sys/class/power_supply.
         return False
     return battery is not None and battery.power_plugged is False
 
 
 def counters() -> dict[str, float]:
-    """Counters whose growth during a campaign tells of disturbances.
+    """Return counters that grow if a campaign is disturbed.
 
-    `stolen` seconds went to other guests of the same machine; `throttled`
-    counts how often the processor was slowed down for heat, `limited` how
-    often the container was stopped for having had its share; `swapped` are
-    bytes.
+    `stolen`: seconds that went to other guests of the same machine. `throttled`: how
+    often the processor was slowed down because of heat. `limited`: how often the
+    container was stopped because its share was used up. `swapped`: bytes.
     """
     swap = psutil.swap_memory()
     throttled = _SYSTEM.glob("cpu[0-9]*/thermal_throttle/core_*_count")
@@ -167,7 +167,7 @@ def counters() -> dict[str, float]:
 
 
 def disturbances(before: dict[str, float], seconds: float) -> list[str]:
-    """What happened since the counters were `before`; a sentence each."""
+    """Return what disturbed since the counters were `before`, in a sentence each."""
     grown = {name: value - before[name] for name, value in counters().items()}
     found = []
     share = grown["stolen"] / (seconds * (os.cpu_count() or 1))
@@ -175,7 +175,7 @@ def disturbances(before: dict[str, float], seconds: float) -> list[str]:
         found.append(f"other guests of the host took {share:.1%} of the processors")
     if grown["throttled"] > 0:
         found.append(
-            f"the processor was slowed down for heat {grown['throttled']:.0f} times"
+            f"the processor was slowed down {grown['throttled']:.0f} times by heat"
         )
     if grown["limited"] > 0:
         found.append(f"the container's limit stopped it {grown['limited']:.0f} times")
@@ -195,7 +195,7 @@ def _read(path: str | Path) -> str:
 
 
 def _output(*command: str, folder: Path | None = None) -> str:
-    """What a program says; "" if there is none or it fails."""
+    """Return a program's output; "" if it does not exist or fails."""
     try:
         done = subprocess.run(
             command,
@@ -225,7 +225,7 @@ def _processor() -> dict[str, Any]:
 
     info = cpuinfo.get_cpu_info()
     flags = set(info.get("flags", ()))
-    # What decides which of TensorFlow's code paths runs.
+    # These decide which of its code paths TensorFlow uses.
     told = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "amx_tile")
     return {
         "name": info.get("brand_raw", _brand()),

@@ -1,4 +1,4 @@
-"""From a process that has ended to a row, and what the losses of a block say."""
+"""Turn a process that has ended into a row, and compare the losses of a block."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from .run.processes import Outcome
 
 
 class NoResult(Exception):
-    """A program ended in good order without having done its work."""
+    """A program ended properly but did not do its work."""
 
 
-# What reading the files of a run may raise: a program writes into its folder
-# whatever it likes.
+# Errors that reading the files of a run may raise: a program may write anything into
+# its folder.
 _NO_RESULT = (NoResult, OSError, ValueError, KeyError, TypeError)
 
 
 def drift_allowed(seconds: float) -> float:
-    """How far the system's clock may go astray in a run of so many seconds.
+    """Return how far the system's clock may drift in a run of this many seconds.
 
-    Clocks that are kept in time are slewed by at most half a thousandth.
+    Clocks are adjusted by at most half a thousandth of the time.
     """
     return 0.05 + 0.001 * seconds
 
 
 def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, Any]:
-    """The row of a run that has ended.
+    """Return the row of a run that has ended.
 
     Parameters
     ----------
     row
-        What was known before the run, its state being "interrupted".
+        The values from before the run, with the state "interrupted".
     folder
-        Where the run has written its files.
+        The folder with the files that the run wrote.
     """
     if outcome.reason == "lost":
-        return {**row, "message": "the process that kept the program was killed"}
+        return {**row, "message": "the process that measures the program was killed"}
     row = {
         **row,
         "exit_code": outcome.exit_code,
@@ -54,7 +54,7 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
         row["state"] = "timeout" if outcome.reason == "timeout" else "crashed"
         words = [arms.how_it_ended(outcome), arms.last_words(folder)]
         row["message"] = "; ".join(filter(None, words))
-        # Often it has trained nothing yet.
+        # Often such a run has not trained anything yet.
         with contextlib.suppress(*_NO_RESULT):
             row |= _epochs(folder, row["epochs"])
         return row
@@ -75,7 +75,7 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
 
 
 def _json(folder: Path, name: str) -> Any:
-    """A file of the run; None if it has not written it."""
+    """Read a file of the run; None if the run did not write it."""
     path = folder / name
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
@@ -86,9 +86,9 @@ def _stages(folder: Path, started: float) -> dict[str, float]:
         raise NoResult("it ended before its last line")
     stamps = found["stamps"]
     if len(stamps) != len(STAGE_COLUMNS):
-        raise NoResult(f"{len(stamps)} stamps, expected one per stage")
+        raise NoResult(f"found {len(stamps)} time stamps, expected one per stage")
     begin = [started, *stamps[:-1]]
-    # Within what a clock may drift a stage could end before it began.
+    # The system's clock may drift, so a stage could seem to end before it began.
     return {
         name: round(max(0.0, end - start), 6)
         for name, start, end in zip(STAGE_COLUMNS, begin, stamps, strict=True)
@@ -96,7 +96,7 @@ def _stages(folder: Path, started: float) -> dict[str, float]:
 
 
 def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
-    """The lists of a run: from Keras's callback, else the program's own."""
+    """Return the lists of a run, from Keras's callback or from the program itself."""
     logs: dict[str, list[float]] = {}
     if fits := _json(folder, "fits.json"):
         for epoch in (x for fit in fits for x in fit["logs"]):
@@ -111,8 +111,8 @@ def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
         found[name] = tuple(float(x) for x in _named(logs, name))
     if not found["loss"]:
         raise NoResult(
-            "no loss was seen: neither in a fit() of Keras nor in the "
-            "program's variable `history`"
+            "no loss was found: expected one from Keras's fit() or in the program's "
+            "variable `history`"
         )
     for name, values in found.items():
         if len(values) not in (0, epochs):
@@ -124,7 +124,7 @@ def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
 
 
 def _named(logs: dict[str, list[float]], name: str) -> list[float]:
-    """A metric's values; Keras names an accuracy after how it is computed."""
+    """Return a metric's values. Keras has several names for the accuracy."""
     if name in logs:
         return logs[name]
     if name.endswith("accuracy"):
@@ -140,16 +140,16 @@ def _check_gpu(folder: Path) -> None:
     devices = sorted({x for fit in fits for x in fit["devices"]})
     if not devices or not all("GPU" in x for x in devices):
         raise NoResult(
-            "the model was not on the GPU: its variables lie on "
+            "the model was not on the GPU: its variables were on "
             f"{', '.join(devices) or 'no known device'}"
         )
 
 
 def judge(block: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Compare the losses within a block; the rows whose state changed.
+    """Compare the losses within a block, and return the rows whose state changed.
 
-    They are compared with those of the `python` run, or of the first complete
-    run if that one is not complete.
+    They are compared with those of the `python` run, or of the first complete run
+    if the `python` run is not complete.
     """
     complete = [x for x in block if x["state"] in COMPLETE]
     yardstick = min(complete, key=lambda x: x["arm"] != FIRST_ARM, default={})
@@ -170,7 +170,7 @@ def _other_losses(row: dict[str, Any], yardstick: dict[str, Any]) -> str:
             return f"{len(own)} values of {name}, {len(other)} in the other"
         pairs = zip(own, other, strict=True)
         for epoch, (a, b) in enumerate(pairs, 1):
-            # By their text, in which NaN equals itself.
+            # Compare texts, because NaN is not equal to itself.
             if repr(a) != repr(b):
                 return (
                     f"epoch {epoch}: {name} {a!r}, but {b!r} in run "

@@ -1,4 +1,4 @@
-"""What a campaign is going to measure, decided before its first run."""
+"""Plan what a campaign will measure, before its first run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .format import LEAST_BLOCKS, MORE_BLOCKS, SEQUENTIAL, Block, Plan, Precisio
 from .ratio import Ratio, paired_ratio
 
 BLOCKS = 10
-# With a precision instead of a number: how many blocks there are at most.
+# The most blocks of a campaign with a precision instead of a number of blocks.
 MOST_BLOCKS = 200
 SEED = 42
-# Block seeds are short, for people; both languages take them as integers.
+# Seeds of blocks are short numbers for people, and integers in both languages.
 SEEDS = range(1, 1_000_000)
 TIMEOUT = 3600.0
 
@@ -33,32 +33,33 @@ DESIGN = (
 
 
 class WrongPlan(Sentence, ValueError):
-    """A campaign that cannot be; the message says what to do."""
+    """The campaign is not possible. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a reader may choose about a campaign.
+    """The settings of a campaign that a reader may choose.
 
     Attributes
     ----------
     blocks
-        How many, after the warm-up: 10, or with a precision at most 200.
+        Number of blocks after the warm-up: by default 10, or with a precision at
+        most 200.
     epochs
-        In each run; what the notebook says if it is None.
+        Number of epochs in each run. None: as in the notebook.
     arms
         Some of "python", "r", "python-again", "rpy2".
     device
         "cpu" or "gpu". Without a GPU the campaign says so and uses the CPU.
     seed
-        Of the order of the arms and the seeds of the blocks.
+        Seed for the order of the arms and for the seeds of the blocks.
     precision
         Continue until the 95 % interval of the ratio of the fit stages is this
-        narrow (0.02: its upper limit is 2 % above the estimate or less) after at
-        least `LEAST_BLOCKS` blocks, and then for `MORE_BLOCKS` more. A fixed-width
-        sequential design.
+        narrow (0.02: its upper limit is at most 2 % above the estimate), for at
+        least `LEAST_BLOCKS` blocks, and then for `MORE_BLOCKS` more. This is a
+        fixed-width sequential design.
     budget
-        Minutes after which no new block begins.
+        Minutes after which no new block starts.
     timeout
         Seconds after which a run is stopped.
     """
@@ -73,16 +74,17 @@ class Settings:
     timeout: float = TIMEOUT
 
     def check(self) -> None:
-        """Raise `WrongPlan` if they make no sense."""
+        """Raise `WrongPlan` if the settings are not possible."""
         arms = self.arms if isinstance(self.arms, tuple | list) else (self.arms,)
         if not arms or not set(arms) <= set(layout.ARMS) or len(set(arms)) < len(arms):
             raise WrongPlan(
-                f"arms {', '.join(map(str, arms)) or '(none)'}; expected some of "
-                f"{', '.join(layout.ARMS)}, each once"
+                f"The arms are {', '.join(map(str, arms)) or '(none)'}; expected some "
+                f"of {', '.join(layout.ARMS)}, each at most once."
             )
         if self.device not in layout.DEVICES:
             raise WrongPlan(
-                f"device {self.device!r}; expected {' or '.join(layout.DEVICES)}"
+                f"The device is {self.device!r}; expected "
+                f"{' or '.join(layout.DEVICES)}."
             )
         for kind, what, limits in (
             (Integral, "a whole number", layout.WHOLE_SETTINGS),
@@ -91,48 +93,53 @@ class Settings:
             for name, (low, high) in limits.items():
                 value = getattr(self, name)
                 good = isinstance(value, kind) and not isinstance(value, bool)
-                # NaN is in no range.
+                # NaN is outside every range.
                 if value is not None and not (good and low <= value <= high):
                     raise WrongPlan(
-                        f"{name} is {value!r}; expected {what} from {low:g} to {high:g}"
+                        f"{name} is {value!r}; expected {what} from {low:g} to "
+                        f"{high:g}."
                     )
         if self.precision is not None and len(arms) < 2:
-            raise WrongPlan("a precision is that of a ratio, which needs two arms")
+            raise WrongPlan(
+                "There is one arm, but a precision is that of a ratio. Choose two arms."
+            )
         least = LEAST_BLOCKS + MORE_BLOCKS
         if None not in (self.precision, self.blocks) and self.blocks < least:
             raise WrongPlan(
-                f"blocks is {self.blocks}; expected at least {least} with a precision, "
-                "which ends no campaign before that"
+                f"blocks is {self.blocks}; expected at least {least}, because a "
+                "precision ends no campaign earlier."
             )
 
 
-# The short campaign: what a class can measure in a few minutes. The epochs are
-# the notebook's own, so that it trains what a standard campaign trains, and the
-# two can be pooled. Three blocks are the fewest that show any scatter; what one
-# such campaign cannot tell, a class of them can.
+# The short campaign, which a class can measure in a few minutes. It has the
+# notebook's own number of epochs, so that it can be pooled with standard campaigns.
+# Three blocks are the fewest that show any scatter. One such campaign tells little,
+# but those of a whole class tell enough.
 SHORT = Settings(blocks=3, arms=("python", "r", "python-again"))
 
 
 def default_notebook() -> Path:
-    """Notebook 03, whose timed cells are the fruit CNN."""
+    """Return notebook 03, whose timed cells are the network for fruits."""
     project = project_directory()
     if project is None:
-        raise WrongPlan("this installation has no project folder; name the notebook")
+        raise WrongPlan(
+            "This installation has no project folder. Name a notebook with --notebook."
+        )
     return project / "notebooks" / "03_fruits_cnn.ipynb"
 
 
 def make_plan(
     name: str, notebook: Path, programs: dict[str, TimedProgram], settings: Settings
 ) -> Plan:
-    """A plan made from what was asked for.
+    """Make a plan from the settings.
 
-    Raises `WrongPlan` if it makes no sense, and `NoProgram` if the notebook does
-    not let the epochs and the seed be chosen.
+    Raises `WrongPlan` if it is not possible, and `NoProgram` if the notebook has no
+    parameters for the number of epochs and the seed.
     """
     if not (isinstance(name, str) and layout.NAME.fullmatch(name)):
         raise WrongPlan(
-            f"the campaign's name {name!r} becomes a folder: letters, "
-            "digits, '.', '_' and '-', please"
+            f"The campaign's name is {name!r}, but it becomes a folder: use only "
+            "letters, digits, '.', '_' and '-'."
         )
     settings.check()
     epochs = settings.epochs
@@ -177,18 +184,18 @@ def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
 
 
 def _own_epochs(program: TimedProgram) -> int:
-    """What the notebook's parameters cell sets."""
+    """Return the number of epochs in the notebook's parameters cell."""
     epochs = program.parameters().get("epochs", "")
     if not (epochs.isascii() and epochs.isdecimal()):
         raise WrongPlan(
             f"{program.notebook.name}: the parameters cell sets no whole number "
-            "`epochs`; choose the number of epochs"
+            "`epochs`. Choose the number of epochs with --epochs."
         )
     return int(epochs)
 
 
 def _in_project(notebook: Path) -> str:
-    """The notebook's path in the project; only its name if it is elsewhere."""
+    """Return the notebook's path in the project, or only its name if elsewhere."""
     project = project_directory()
     path = notebook.resolve()
     if project is not None and path.is_relative_to(project.resolve()):
@@ -197,12 +204,12 @@ def _in_project(notebook: Path) -> str:
 
 
 def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> str:
-    """Why no further block is needed; "" if one is.
+    """Say why no further block is needed; "" if one is.
 
     Parameters
     ----------
     rows
-        The runs so far; asked between blocks.
+        The runs so far, up to the end of a block.
     spent
         Seconds that the campaign has taken, in all its sessions.
     """
@@ -217,12 +224,12 @@ def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> s
         return reason
     budget = plan.budget_minutes
     if budget is not None and spent >= budget * 60:
-        return f"the budget of {budget:g} minutes is spent"
+        return f"the budget of {budget:g} minutes is used up"
     return ""
 
 
 def precise_enough(plan: Plan, rows: Iterable[Mapping[str, Any]]) -> Ratio | None:
-    """The ratio, if its interval was narrow and the blocks after that were run."""
+    """Return the ratio if its interval was narrow and the extra blocks were run."""
     rule, pair = plan.precision, plan.pair()
     if rule is None or pair is None:
         return None

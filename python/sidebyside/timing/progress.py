@@ -1,4 +1,4 @@
-"""What a campaign shows while it runs."""
+"""Show the progress of a campaign while it runs."""
 
 from __future__ import annotations
 
@@ -16,58 +16,58 @@ from .ratio import paired_ratio
 
 
 class Progress:
-    """Shows what must be said and what went wrong; the others show more."""
+    """Shows only important messages and failures. Its subclasses show more."""
 
     def say(self, text: str) -> None:
-        """A sentence for the reader."""
+        """Print a sentence for the reader."""
         print(printable(text, 10_000), flush=True)
 
     def begin(
         self, plan: Plan, rows: Sequence[Mapping[str, Any]], spent: float = 0.0
     ) -> None:
-        """The campaign starts or resumes.
+        """Called when the campaign starts or resumes.
 
         Parameters
         ----------
         rows
-            The runs so far; the list grows while the campaign runs.
+            The runs so far. The list grows while the campaign runs.
         spent
-            Seconds that it has taken already.
+            Seconds that the campaign has already taken.
         """
         self.plan, self.rows, self.spent = plan, rows, spent
         self.began = time.monotonic()
 
     def begin_run(self, block: int, arm: str) -> None:
-        """A run starts."""
+        """Called when a run starts."""
 
     def tick(self) -> None:
-        """It still runs; called every two seconds."""
+        """Called every two seconds during a run."""
 
     def end_run(self, row: Mapping[str, Any]) -> None:
-        """It has ended, and its row is written."""
+        """Called when a run has ended and its row is written."""
         if row["state"] != "ok":
             self.say(f"run {row['run']}, {row['arm']}: {run_text(row)}")
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Called at the end of the campaign."""
 
-    # --- for those that show more
+    # --- for the subclasses
 
     def ratio_text(self) -> str:
-        """The ratio of the fit stages so far; "" before the first block."""
+        """Write the ratio of the fit stages so far; "" before the first block."""
         pair = self.plan.pair()
         ratio = pair and paired_ratio(self.rows, pair)
         return f"fit, {'/'.join(pair)}: {ratio}" if ratio else ""
 
     def taken(self) -> float:
-        """Seconds that the campaign has taken, in all its sessions."""
+        """Return the seconds that the campaign has taken, in all its sessions."""
         return self.spent + time.monotonic() - self.began
 
     def to_go_text(self) -> str:
-        """How long the rest takes, by the mean of the runs so far.
+        """Write how long the rest takes, by the mean of the runs so far.
 
-        The most that it takes if a precision may end it earlier; "" before the
-        first run and after the last.
+        If a precision may end the campaign earlier, it is the longest time. "" before
+        the first run and after the last.
         """
         took = [x["process_seconds"] for x in self.rows if x["state"] != "interrupted"]
         left = len(self.plan.places()) - len(took)
@@ -81,20 +81,20 @@ class Progress:
         return f"{most} {duration(seconds)} to go"
 
     def block_text(self, block: int) -> str:
-        """Which block of how many."""
+        """Write which block this is, and of how many."""
         if block == 0:
             return "warm-up"
         most = "at most " if self.plan.precision else ""
         return f"block {block} of {most}{self.plan.blocks}"
 
     def ends_block(self, row: Mapping[str, Any]) -> bool:
-        """Whether a run is the last of its block, and is not run again."""
+        """Return whether a run is the last of its block and is not repeated."""
         last = row["position"] == len(self.plan.arms)
         return last and row["state"] != "interrupted"
 
 
 def run_text(row: Mapping[str, Any]) -> str:
-    """A run that has ended, in a few words."""
+    """Describe a run that has ended in a few words."""
     if row["state"] not in COMPLETE:
         return f"{row['state']}: {row['message']}"
     text = (
@@ -107,7 +107,7 @@ def run_text(row: Mapping[str, Any]) -> str:
 
 
 class Lines(Progress):
-    """A line per run, for logs."""
+    """Shows a line per run, for logs."""
 
     def end_run(self, row: Mapping[str, Any]) -> None:
         block = self.block_text(row["block"])
@@ -119,10 +119,10 @@ class Lines(Progress):
 
 
 class Compact(Progress):
-    """A line per block, for a notebook; what went wrong has its own.
+    """Shows a line per block and a line per failure, for a notebook.
 
-    The run that is in progress is in the line that the kernel shows under a cell
-    that takes long.
+    The current run is shown in the line that the kernel puts under a cell that takes
+    long.
     """
 
     def begin_run(self, block: int, arm: str) -> None:
@@ -147,10 +147,10 @@ class Compact(Progress):
 
 
 class Live(Lines):
-    """The lines, and below them a bar that stays in its place, for a terminal.
+    """Shows the lines, and below them a bar that stays in place, for a terminal.
 
-    It is drawn when something happens and every two seconds, not by a thread
-    of its own, which would take from the processors that are measured.
+    The bar is drawn when something happens and every two seconds. No thread does
+    this, because it would use the processors during a measurement.
     """
 
     def __init__(self, console: Any = None) -> None:
@@ -188,18 +188,18 @@ class Live(Lines):
         self._bar.stop()
 
 
-# How a campaign may be shown, as `--progress` names it.
+# The kinds of progress that `--progress` can name.
 KINDS = {"live": Live, "lines": Lines, "compact": Compact, "none": Progress}
 
 
 def choose(progress: str | Progress | None = None) -> Progress:
-    """The display that was asked for, or what suits where the output goes.
+    """Return the display that was asked for, or one that suits the output.
 
     Parameters
     ----------
     progress
-        One of `KINDS`; None chooses: live in a terminal, compact in a notebook,
-        lines elsewhere.
+        One of `KINDS`. None: live in a terminal, compact in a notebook, lines
+        elsewhere.
     """
     if isinstance(progress, Progress):
         return progress
@@ -209,5 +209,7 @@ def choose(progress: str | Progress | None = None) -> Progress:
         else:
             progress = "compact" if "ipykernel" in sys.modules else "lines"
     if progress not in KINDS:
-        raise ValueError(f"progress {progress!r}; expected one of {', '.join(KINDS)}")
+        raise ValueError(
+            f"progress is {progress!r}; expected one of {', '.join(KINDS)}"
+        )
     return KINDS[progress]()

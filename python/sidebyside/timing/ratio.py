@@ -1,4 +1,4 @@
-"""The ratio that a campaign shows while it runs."""
+"""Compute the ratio that a campaign shows while it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 class Ratio:
     """The geometric mean ratio of two arms, with its 95 % interval.
 
-    From one block there is no interval: `low` and `high` are NaN.
+    With one block there is no interval: `low` and `high` are NaN.
     """
 
     estimate: float
@@ -23,7 +23,7 @@ class Ratio:
 
     @property
     def half_width(self) -> float:
-        """How far the upper limit lies above the estimate, relatively."""
+        """Return how far the upper limit is above the estimate, as a share."""
         return self.high / self.estimate - 1.0
 
     def __str__(self) -> str:
@@ -38,12 +38,12 @@ def paired_ratio(
     column: str = "fit_seconds",
     without_last: int = 0,
 ) -> Ratio | None:
-    """The first arm's time over the second's, from blocks with both.
+    """Return the first arm's time divided by the second's, from blocks with both.
 
-    In every block the log of the ratio; its mean over the blocks, plus and
-    minus the t quantile times the standard error, and back from the log.
-    The warm-up and runs that are not "ok" do not count, nor do so many of the last
-    blocks. None if no block has both.
+    The estimate is the mean of the logs of the blocks' ratios. The interval is this
+    mean plus and minus the t quantile times the standard error. Both are turned back
+    from logs. The warm-up, runs that are not "ok" and the `without_last` last blocks
+    do not count. None if no block has both arms.
     """
     times: dict[int, dict[str, float]] = {}
     for row in rows:

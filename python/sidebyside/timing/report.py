@@ -1,4 +1,4 @@
-"""Campaigns in words: what `status` and `show` print."""
+"""Describe campaigns in words, for the commands `status` and `show`."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ CLOCKS = ("process_seconds", *layout.STAGE_COLUMNS)
 
 
 def status_text(given: str | Path | None = None) -> str:
-    """Which campaigns a folder has, by default the reader's, and how far each is."""
+    """List a folder's campaigns and their progress; by default the reader's folder."""
     place = timings_directory() if given is None else as_path(given)
     if not place.is_dir() and (given is not None or place.exists()):
         what = "a file" if place.exists() else "not there"
-        raise NoTimings(f"{place} is {what}, expected the folder of your campaigns")
+        raise NoTimings(f"{place} is {what}, expected the folder of your campaigns.")
     folders = sorted(x.parent for x in place.glob(f"*/{layout.RUNS}"))
     lines = []
     now = holder()
     if now is not None:
         who = f": {now['campaign']}, process {now['pid']}" if now else ""
-        lines.append(printable(f"A campaign is under way on this machine{who}."))
+        lines.append(printable(f"A campaign is running on this machine{who}."))
     for folder in folders:
         try:
             plan = layout.read_plan(folder)
@@ -57,9 +57,9 @@ def status_text(given: str | Path | None = None) -> str:
 
 
 def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
-    """Such as "unfinished: 4 of 10 blocks"; "" if nothing is missing.
+    """Return a text such as "unfinished: 4 of 10 blocks"; "" if nothing is missing.
 
-    `runs` is what `read_campaign()` gives.
+    `runs` is the result of `read_campaign()`.
     """
     ended = runs.attrs["ended"]
     if ended not in UNFINISHED:
@@ -72,13 +72,13 @@ def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
 
 
 def show_text(given: str | Path) -> str:
-    """One campaign: clocks by arm, ratios, and whatever went wrong."""
+    """Describe one campaign: its times by arm, ratios, and failures."""
     folder = campaign_at(given)
     plan = layout.read_plan(folder)
     rows = layout.read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
     arms = pd.DataFrame(measured, columns=["arm", *CLOCKS]).set_index("arm")
-    # Geometric means: the ratios below are quotients of these, but not of medians.
+    # Show geometric means, because the ratios below are quotients of these.
     logs = np.log(arms.astype(float).where(arms > 0)).groupby("arm")
     shown = np.exp(logs.mean()).reindex(list(plan.arms))
     shown.insert(0, "runs", logs.size().reindex(shown.index, fill_value=0))
@@ -124,7 +124,7 @@ def _went_wrong(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _reason(end: Mapping[str, Any]) -> str:
-    return printable(end.get("reason", "nothing is said why"), 500)
+    return printable(end.get("reason", "no reason was recorded"), 500)
 
 
 def _end_lines(end: Mapping[str, Any] | None) -> list[str]:
@@ -138,12 +138,12 @@ def _end_lines(end: Mapping[str, Any] | None) -> list[str]:
         )
     return [
         f"{line}.",
-        *(f"Meanwhile {printable(x)}." for x in end.get("disturbed", [])),
+        *(f"During the campaign {printable(x)}." for x in end.get("disturbed", [])),
     ]
 
 
 def describe_machines(*folders: str | Path) -> str:
-    """What each campaign was measured on, in a few lines.
+    """Describe in a few lines on which machine each campaign was measured.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def describe_machines(*folders: str | Path) -> str:
 
 
 def machine_lines(machine: Mapping[str, Any]) -> list[str]:
-    """What `machine.json` says in words; any of it may be missing."""
+    """Describe `machine.json` in words; any part of it may be missing."""
 
     def known(part: Mapping[str, Any]) -> Mapping[str, Any]:
         return defaultdict(lambda: "unknown", part)

@@ -1,4 +1,4 @@
-"""A campaign for others to read: cleaned of who measured and where."""
+"""Make copies of campaigns for others, without the names of people and machines."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from .loader import (
 )
 from .plan import WrongPlan
 
-# Unix and Windows paths that say more than a name; what is left is the last
-# part. Not the // of a web address.
+# Unix and Windows paths, of which only the last part is kept. The // of a web address
+# does not count.
 _PATHS = re.compile(
     r"(?<![\w.~:/])~?/(?:[^\s/:'\"|,;()]+/)+([^\s/:'\"|,;()]*)"
     r"|\b[A-Za-z]:[\\/](?:[^\s\\/:'\"|,;]+[\\/])*([^\s\\/:'\"|,;]*)"
 )
-# Words too common to be replaced wherever they are; in a path they go with it.
+# Words that are too common to be replaced everywhere. Inside a path they are removed.
 _COMMON = frozenset(
     ["root", "user", "home", "python", "data", "localhost", "linux", "r"]
 )
 
 
 class NotClean(Sentence, RuntimeError):
-    """Something that names a person or a machine could not be taken out."""
+    """The name of a person or a machine could not be removed."""
 
 
 def contribute(
@@ -53,33 +53,35 @@ def contribute(
 ) -> Path:
     """Write a cleaned copy of a finished campaign, ready for a pull request.
 
-    User names, host names and paths are removed from every text; what was
-    measured stays as it is.
+    User names, host names and paths are removed from every text. The measurements
+    stay unchanged.
 
     Parameters
     ----------
     path
         The campaign's folder.
     to
-        The folder that gets the copy; by default `data/timings` of the project.
+        The folder for the copy. The default is `data/timings` of the project.
     name
-        Of the copy; by default `contributed-<name>-<machine>`.
+        Name of the copy. The default is `contributed-<name>-<machine>`.
 
     Raises
     ------
     WrongPlan
-        If the campaign is not finished, or there cannot be a copy of that name.
+        If the campaign is not finished, or if the copy cannot have that name.
     NoTimings, WrongRuns
-        If there is no campaign, or a file of it is not as it should be.
+        If there is no campaign, or if one of its files is wrong.
     NotClean
-        If a name is left; nothing is written then.
+        If a name could not be removed. Nothing is written then.
     """
     source = campaign_at(path)
     table, secrets = _finished(source)
     if to is None:
         project = project_directory()
         if project is None:
-            raise WrongPlan("this installation knows no project folder; say where to")
+            raise WrongPlan(
+                "This installation has no project folder. Name a folder with --to."
+            )
         to = project / "data" / "timings"
     if name is None:
         name = _name(table.attrs["campaign"], table.attrs["place"].id, secrets)
@@ -88,28 +90,28 @@ def contribute(
         try:
             shutil.copytree(copy, target)
         except FileExistsError:
-            raise WrongPlan(f"{target} is there already; remove it first") from None
+            raise WrongPlan(f"{target} already exists. Remove it first.") from None
     return target
 
 
 def _finished(source: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The runs of a finished campaign, and what must not be shared of it."""
+    """Return the runs of a finished campaign, and the names that must be removed."""
     table = read_campaign(source)
     if table.attrs["ended"] in UNFINISHED:
         raise WrongPlan(
-            f"{source} is not finished; `python -m sidebyside.timing resume "
-            f"{source}` does the rest"
+            f"{source} is not finished. To finish it: `python -m sidebyside.timing "
+            f"resume {source}`"
         )
     return table, _secrets(layout.read_machine(source))
 
 
 @contextlib.contextmanager
 def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]:
-    """A folder with the cleaned campaign, there as long as the block."""
+    """Yield a folder with the cleaned campaign, which exists during the block."""
     if not layout.NAME.fullmatch(name) or clean(name, secrets) != name:
         raise WrongPlan(
-            f"{name!r} cannot be the name; choose one of letters, digits, '.', '_' and "
-            "'-' without the name of your account or computer"
+            f"The copy cannot have the name {name!r}. Use letters, digits, '.', '_' "
+            "and '-', but not the name of your account or computer."
         )
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / name
@@ -120,10 +122,10 @@ def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]
 
 
 def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) -> None:
-    """Write a campaign again, called as its new folder.
+    """Copy a campaign to a new folder, whose name it gets.
 
-    `source` is a folder or a zip file. Only what a campaign has is written.
-    With `secrets` every text is cleaned of them, and of paths.
+    `source` is a folder or a zip file. Only files of a campaign are copied. If
+    there are `secrets`, they are removed from every text, and so are paths.
     """
     plan, rows = layout.read_plan(source), layout.read_rows(source)
     machine, end = layout.read_machine(source), layout.read_end(source)
@@ -140,9 +142,9 @@ def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) ->
 
 
 def pack(folder: Path, file: Path) -> None:
-    """Write a campaign's folder as a zip file, which is whole or as it was.
+    """Write a campaign's folder as a zip file, which is never half written.
 
-    The same files give the same bytes.
+    The same files always make the same bytes.
     """
     with (
         written_whole(file) as written,
@@ -164,24 +166,25 @@ def hand_in(
 ) -> Path:
     """Write a cleaned copy of a campaign as one zip file, for a class.
 
-    Everybody's file is put into one folder, and `collect()` or
-    `load_campaigns()` reads them there. The same campaign gives the same file.
+    Put everybody's files into one folder; `collect()` or `load_campaigns()` reads
+    them there. The same campaign always makes the same file.
 
     Parameters
     ----------
     path
-        A finished campaign; by default the reader's own one that ended last.
+        A finished campaign. The default is the reader's own campaign that ended
+        last.
     to
-        The folder that gets the file.
+        The folder for the file.
     name
-        How the file and the campaign in it begin; by default "hand-in". Eight
-        digits follow that depend on what was measured, so that no two files of
-        a class have the same name.
+        Beginning of the names of the file and of the campaign. The default is
+        "hand-in". Eight digits follow that depend on the measurements, so that no
+        two files of a class have the same name.
 
     Raises
     ------
     WrongPlan, NoTimings, WrongRuns, NotClean
-        As `contribute()`; `WrongPlan` also if there is no finished campaign.
+        As in `contribute()`. `WrongPlan` also if there is no finished campaign.
     """
     source = last_finished() if path is None else campaign_at(path)
     table, secrets = _finished(source)
@@ -195,7 +198,7 @@ def hand_in(
 
 
 def last_finished() -> Path:
-    """The reader's own campaign that ended last; `WrongPlan` if there is none."""
+    """Return the reader's own campaign that ended last, or raise `WrongPlan`."""
     place = timings_directory()
     own = [
         x.parent
@@ -205,28 +208,29 @@ def last_finished() -> Path:
     if finished := [x for x in own if layout.is_finished(x)]:
         return max(finished, key=lambda x: (x / layout.END).stat().st_mtime)
     raise WrongPlan(
-        f"there is no finished campaign in {place}; `python -m sidebyside.timing "
-        "status` lists what can be resumed, and `make timings ARGS=--short` makes one"
+        f"There is no finished campaign in {place}. `python -m sidebyside.timing "
+        "status` lists campaigns that can be resumed; `make timings ARGS=--short` "
+        "measures a short one."
     )
 
 
 def hand_in_instructions(target: Path) -> str:
-    """What to do with the file, in words."""
+    """Say what to do with the file."""
     place = printable(target.absolute(), 4096)
     return (
-        f"{place}\nis what you measured, without user names, host names "
-        "and paths. Give this one file to\nyour teacher. (In JupyterLab: right click "
-        f"on it in the list of files, Download.) In the\nclass's picture your line is "
+        f"{place}\ncontains your measurements, without user names, host names "
+        "and paths. Give this file\nto your teacher. (In JupyterLab: right click on it "
+        f"in the list of files, Download.)\nIn the picture of the class, your line is "
         f"called {target.stem}."
     )
 
 
 def instructions(target: Path) -> str:
-    """What to do with the copy, in words."""
+    """Say what to do with the copy."""
     name, place = target.name, printable(target, 4096)
     return (
-        f"{place} is a copy without user names, host names and paths. Look through "
-        "its files;\nthen, in your fork of the project,\n"
+        f"{place} is a copy without user names, host names and paths. Check its files."
+        "\nThen type in your fork of the project:\n"
         f"  git add data/timings/{name}\n"
         f'  git commit -m "Timings: {name}"\n'
         "  git push\nand open a pull request."
@@ -234,7 +238,7 @@ def instructions(target: Path) -> str:
 
 
 def clean(text: str, secrets: list[str]) -> str:
-    """A text without names and paths."""
+    """Remove names and paths from a text."""
     text = _PATHS.sub(lambda found: found[1] or found[2] or "...", text)
     for secret in secrets:
         text = _word(secret).sub("...", text)
@@ -246,14 +250,14 @@ def _word(secret: str) -> re.Pattern[str]:
 
 
 def _secrets(machine: dict[str, Any]) -> list[str]:
-    """The names of this user and this machine, the longest first."""
+    """Return the names of this user and this machine, the longest first."""
     host = socket.gethostname()
     found = {host, host.split(".")[0], socket.getfqdn(), Path.home().name}
     found |= {os.environ.get(x, "") for x in ("USER", "LOGNAME", "HOSTNAME")}
     # A container's user may have no name.
     with contextlib.suppress(KeyError, OSError):
         found.add(getpass.getuser())
-    # The processor's own name is no secret, even on a machine called Xeon.
+    # Keep the processor's name, even if the machine is called Xeon, too.
     own = str(machine.get("cpu", {}).get("name", "")).lower().split()
     found = {x for x in found if len(x) > 1 and x.lower() not in _COMMON.union(own)}
     return sorted(found, key=lambda x: (-len(x), x))
@@ -266,7 +270,7 @@ def _name(campaign: str, machine: str, secrets: list[str]) -> str:
 
 
 def _cleaned(value: Any, secrets: list[str] | None) -> Any:
-    """The same with every text in it cleaned; as it was without secrets."""
+    """Clean every text in a value; without secrets the value stays as it is."""
     if secrets is None:
         return value
     if isinstance(value, dict):
@@ -286,5 +290,6 @@ def _check_clean(folder: Path, secrets: list[str]) -> None:
     ]
     if left:
         raise NotClean(
-            f"these are left: {', '.join(left)}; remove them from the campaign by hand"
+            f"The copy still contains {', '.join(left)}. Remove this from the campaign "
+            "by hand."
         )

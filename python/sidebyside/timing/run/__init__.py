@@ -1,1 +1,1 @@
-"""One run: a program in a process of its own."""
+"""One run: a program in a new process."""

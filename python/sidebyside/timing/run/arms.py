@@ -1,4 +1,4 @@
-"""The arms: which script each of them runs, by whom, and what surrounds it."""
+"""The arms: the script of each one, the command that runs it, and its surroundings."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .processes import Outcome, interpreter, run_process
 
 HOOK = Path(__file__).with_name("hook")
 
-# Arm to the language of its program.
+# The language of each arm's program.
 LANGUAGE = {"python": "python", "python-again": "python", "r": "r", "rpy2": "r"}
-# The same script is run by the same command; one of them is asked for both.
+# These arms run the same script by the same command, so we check only one of them.
 SAME_AS = {"python-again": "python"}
 
-# What a program may know of the reader's settings. All else is left out, so
-# that every arm has the same: a kernel with R in it has set much.
+# The environment variables that a program gets from the reader. All others are left
+# out, so that every arm has the same: a kernel with R in it sets many.
 KEPT = frozenset(
     [
         *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ"),
@@ -40,15 +40,15 @@ KEPT_PREFIXES = (
     "FRUITS360_",
 )
 FOLDERS = {"FRUITS360_DIR", "SIDEBYSIDE_DATA", "KERAS_HOME"}
-# The experiment's own settings are no program's business.
+# Programs do not get the experiment's own settings.
 OURS = "SIDEBYSIDE_TIMING_"
 
-# What a stage is stamped with, in each language: the system's clock.
+# Each language stamps a stage with the time of the system's clock.
 _PYTHON = """\
 import time as sidebyside_time
 sidebyside_stamps = [sidebyside_time.time()]
 {stages}
-# What Keras did not train, the program may say itself.
+# If Keras did not train it, the program may have its own `history`.
 import json as sidebyside_json, os as sidebyside_os
 sidebyside_said = globals().get("history", {{}})
 sidebyside_said = getattr(sidebyside_said, "history", sidebyside_said)
@@ -71,7 +71,7 @@ sidebyside_stamps <- as.numeric(Sys.time())
 local({{
   number <- function(x) {{
     written <- sprintf("%.17g", as.numeric(x))
-    # As Python's json has them.
+    # The names that Python's json uses.
     written[is.nan(x)] <- "NaN"
     written[is.infinite(x)] <- ifelse(
       x[is.infinite(x)] > 0, "Infinity", "-Infinity"
@@ -95,21 +95,21 @@ _R_STAMP = (
     "sidebyside_stamps[[length(sidebyside_stamps) + 1L]] <- as.numeric(Sys.time())"
 )
 
-# For each language, the program around the stages, and what follows each of them.
+# For each language, the program around the stages, and the line after each stage.
 _TIMED = {"python": (_PYTHON, _PYTHON_STAMP), "r": (_R, _R_STAMP)}
 
-# R beside Python, as a notebook has it, with as little else as can be.
+# R inside Python, as in a notebook, with as little else as possible.
 _RPY2 = """\
 import sys
 from sidebyside.kernel.rsession import RSession
 session = RSession()
-# Before reticulate is loaded, as attach_companion() does it; the program
-# attaches the companion itself.
+# Do this before reticulate is loaded, as attach_companion() does. The program
+# itself attaches the companion.
 session.make_finalizer_safe()
 session.evaluate("source")(sys.argv[1])
 """
 
-# The facts of the R side, a line each.
+# R code that writes facts about R, one per line.
 _R_FACTS = """\
 local({
   known <- function(x) tryCatch(as.character(x), error = function(e) "")
@@ -131,14 +131,14 @@ local({
 
 
 class CannotRun(Sentence, RuntimeError):
-    """An arm cannot be run here; the message says what to do."""
+    """An arm cannot be run here. The message says what to do."""
 
 
 def write_script(arm: str, program: TimedProgram, folder: Path) -> list[str]:
-    """Write the program that is timed into a folder; the command that runs it."""
+    """Write the timed program into a folder, and return the command that runs it."""
     template, stamp = _TIMED[program.language]
     parameters, *stages = program.stages.values()
-    # What the parameters take is part of the import's time.
+    # The time of the parameters cell counts for the import.
     parts = [parameters, *(f"{stage}\n{stamp}" for stage in stages)]
     return _write(arm, template.format(stages="\n".join(parts)), folder)
 
@@ -161,9 +161,9 @@ def _rscript() -> str:
         found = shutil.which("Rscript", path=f"{home}/bin")
     if found is None:
         raise CannotRun(
-            "there is no Rscript on PATH, which the r and rpy2 arms need. "
-            "`make setup` in the project's folder installs R; --arms "
-            "python,python-again does without"
+            "There is no Rscript on PATH, but the arms r and rpy2 need it. `make "
+            "setup` in the project's folder installs R. To measure without R: --arms "
+            "python,python-again"
         )
     return found
 
@@ -174,16 +174,16 @@ def _path() -> str:
 
 
 def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
-    """All variables of a run, the same ones for every arm.
+    """Return all environment variables of a run, the same for every arm.
 
     Parameters
     ----------
     folder
-        Where the run writes what it has found.
+        The folder into which the run writes.
     device
         "cpu" hides every GPU.
     probe
-        Report the surroundings and not the time.
+        Whether to report the surroundings instead of times.
     """
     kept = {
         name: value
@@ -191,7 +191,7 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
         if (name in KEPT or name.startswith(KEPT_PREFIXES))
         and not name.startswith(OURS)
     }
-    # A program runs in its notebook's folder, whatever the reader's is.
+    # Paths must be absolute, because a program runs in its notebook's folder.
     for name in FOLDERS & kept.keys():
         if kept[name] != PAINTED_ON_REQUEST:
             kept[name] = str(Path(kept[name]).expanduser().absolute())
@@ -207,8 +207,7 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
         "TMPDIR": str(temporary),
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "TF_CPP_MIN_LOG_LEVEL": kept.get("TF_CPP_MIN_LOG_LEVEL", "3"),
-        # No profile of anybody: Rscript --vanilla reads none, R inside
-        # Python would.
+        # Read no profiles: Rscript --vanilla reads none, but R inside Python would.
         **dict.fromkeys(
             ("R_PROFILE", "R_PROFILE_USER", "R_ENVIRON", "R_ENVIRON_USER"),
             os.devnull,
@@ -224,19 +223,19 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
         kept["CUDA_VISIBLE_DEVICES"] = "-1"
         kept["HIP_VISIBLE_DEVICES"] = "-1"
     else:
-        # Some of a GPU's sums come out in an order of their own each time,
-        # and the arms' losses could not be compared.
+        # A GPU may add numbers in a different order each time, and the losses of the
+        # arms would then differ.
         kept["TF_DETERMINISTIC_OPS"] = "1"
     return kept
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an arm says of where it runs.
+    """What an arm reports about its surroundings.
 
-    `keras` holds the facts of the Python that loaded Keras and is empty if none
-    did, `r` those of R and is empty in the Python arms, and `said` is what the
-    program printed.
+    `keras` has facts about the Python that loaded Keras; it is empty if none did.
+    `r` has facts about R; it is empty in the Python arms. `said` is the program's
+    output.
     """
 
     keras: dict[str, Any]
@@ -253,14 +252,14 @@ def ask(
     directory: Path,
     timeout: float,
 ) -> Surroundings:
-    """Run an arm as far as its data, untimed, and ask what surrounds it.
+    """Run an arm up to its data, untimed, and return its surroundings.
 
-    Data that has to be made first (painted fruits) is there afterwards.
+    Afterwards, data that is made first (painted fruits) exists.
 
     Raises
     ------
     CannotRun
-        With the end of the program's own error message.
+        If the program fails. The message has the end of its own error message.
     """
     folder.mkdir(parents=True)
     parts = [program.stages[stage] for stage in ("parameters", "import", "data")]
@@ -275,9 +274,9 @@ def ask(
     )
     if outcome.reason or outcome.exit_code != 0:
         raise CannotRun(
-            f"the {arm} arm does not even come to its data "
+            f"The {arm} arm failed before its data was loaded "
             f"({how_it_ended(outcome)}): "
-            f"{last_words(folder) or 'it said nothing'}"
+            f"{last_words(folder) or 'it printed nothing'}"
         )
     r = folder / "r-facts.tsv"
     lines = r.read_text(encoding="utf-8").splitlines() if r.exists() else []
@@ -289,19 +288,19 @@ def ask(
 
 
 def differences(found: dict[str, Surroundings]) -> list[str]:
-    """Where arms are not in the same surroundings; a sentence each."""
+    """Return the differences between the arms' surroundings, in a sentence each."""
     first, *others = found
     problems = []
     for arm in others:
         a, b = found[first].keras, found[arm].keras
-        # Inside R it is another name of the same file.
+        # Inside R the same file has another name.
         b = {**b, "executable": a.get("executable")}
         problems += differing(a, b, f"in {first}", f"in {arm}")
     return problems
 
 
 def differing(a: dict, b: dict, here: str, there: str) -> list[str]:
-    """Facts that are not the same here and there; a sentence each."""
+    """Return the facts that differ between `a` and `b`, in a sentence each."""
     return [
         f"{key}: {a.get(key, 'none')} {here}, {b.get(key, 'none')} {there}"
         for key in sorted(a.keys() | b.keys())
@@ -310,7 +309,7 @@ def differing(a: dict, b: dict, here: str, there: str) -> list[str]:
 
 
 def last_words(folder: Path, most: int = 300) -> str:
-    """The end of what a program wrote to standard error, on one line."""
+    """Return the end of a program's standard error, on one line."""
     try:
         with (folder / "stderr").open("rb") as file:
             file.seek(0, os.SEEK_END)
@@ -324,7 +323,7 @@ def last_words(folder: Path, most: int = 300) -> str:
 
 
 def how_it_ended(outcome: Outcome) -> str:
-    """In a few words."""
+    """Say in a few words how a process ended."""
     if outcome.reason == "timeout":
         return f"stopped after {outcome.seconds:.1f} s"
     code = outcome.exit_code

@@ -1,9 +1,9 @@
-"""Train two arms by turns, an epoch each: the sharpest comparison of two fits.
+"""Train two arms by turns, one epoch each, to compare two fits most precisely.
 
-Two runs of a minute on a shared machine may differ by a tenth for no reason of
-their own. Here both programs run at the same time, and one waits while the other
-trains an epoch. The two epochs of a pair meet the same machine, so their ratio is
-far steadier than that of two runs, and there are as many ratios as epochs.
+On a shared machine, two runs of a minute may differ by a tenth because of other
+programs. Here both arms run at the same time, and one waits while the other trains
+an epoch. The two epochs of a pair run under the same conditions, so their ratio is
+much more stable than that of two runs, and there is a ratio for each epoch.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from ..ratio import Ratio, paired_ratio
 from .arms import LANGUAGE, environment, how_it_ended, last_words, write_script
 from .processes import Outcome, run_process
 
-# Set in an arm's environment; the hook reads it.
+# This environment variable of an arm is read by the hook.
 TURNS = "SIDEBYSIDE_TIMING_TURNS"
 
 
 class Interrupted(RuntimeError):
-    """An arm ended before its last epoch; the message holds its last words."""
+    """An arm ended before its last epoch. The message has its last output."""
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """What two arms took, epoch by epoch.
+    """The times of two arms, epoch by epoch.
 
     Attributes
     ----------
     arms
-        The two, in the order of the ratio.
+        The two arms, in the order of the ratio.
     seconds
-        For each epoch, the seconds of both.
+        For each epoch, the seconds of both arms.
     losses
-        Of each arm, epoch by epoch.
+        The losses of each arm, epoch by epoch.
     """
 
     arms: tuple[str, str]
@@ -54,10 +54,10 @@ class Epochs:
     losses: tuple[list[float], list[float]]
 
     def ratio(self, cold: int = 2) -> Ratio:
-        """First arm over second: the geometric mean, and the t interval of the logs.
+        """Return the first arm's time divided by the second's, with an interval.
 
-        The first `cold` epochs are left out: there the data are read and
-        TensorFlow compiles.
+        It is a geometric mean, with the t interval of the logs. The first `cold`
+        epochs are left out, because they read the data and TensorFlow compiles.
         """
         rows = [
             {"state": "ok", "block": i + 1, "arm": arm, "seconds": seconds}
@@ -77,22 +77,22 @@ def interleave(
     device: str = "cpu",
     timeout: float = 900.0,
 ) -> Epochs:
-    """Train both programs by turns, an epoch each, in random order.
+    """Train both programs by turns, one epoch each, in random order.
 
     Parameters
     ----------
     arms
         Two of `ARMS`.
     notebook
-        Whose timed cells; that of the fruits if not given.
+        Notebook with the timed cells. The default is notebook 03.
     timeout
-        Seconds for the whole.
+        Seconds for everything.
 
     Raises
     ------
     Interrupted
-        If an arm ends early or nothing happens for too long. Neither arm
-        outlives this function.
+        If an arm ends early, or if nothing happens for too long. Both arms have
+        ended when this function returns.
     """
     notebook = Path(notebook or default_notebook())
     programs = read_programs(notebook)
@@ -121,9 +121,9 @@ def interleave(
 
 
 class _Run:
-    """One arm, and the two pipes through which it is told when to train.
+    """One arm, and the two pipes that tell it when to train.
 
-    `end` is when it has to have ended, by `time.monotonic()`.
+    `end` is the latest time for its end, by `time.monotonic()`.
     """
 
     def __init__(self, arm: str, folder: Path, end: float) -> None:
@@ -132,7 +132,7 @@ class _Run:
         self.pipes = {}
         for name in ("go", "done"):
             os.mkfifo(folder / name)
-            # Both ends, so that nobody waits for the other to open.
+            # Open both ends, so that nobody waits for the other to open.
             self.pipes[name] = os.open(folder / name, os.O_RDWR)
         self.outcome: Outcome | None = None
         self.thread: threading.Thread | None = None
@@ -143,7 +143,7 @@ class _Run:
         known = environment(self.folder, device, probe=False)
 
         def tick() -> None:
-            # An exception is how run_process() is told to end the program.
+            # An exception makes run_process() end the program.
             if self.stopping:
                 raise InterruptedError
 
@@ -162,19 +162,19 @@ class _Run:
         self.thread.start()
 
     def wait_for(self, sign: bytes) -> None:
-        """Until the program says `sign` ("r": ready, "e": an epoch's end)."""
+        """Wait until the program says `sign` ("r": ready, "e": end of an epoch)."""
         while True:
             ready, _, _ = select.select([self.pipes["done"]], [], [], 0.5)
             if ready:
                 found = os.read(self.pipes["done"], 1)
                 if found == sign:
                     return
-                raise Interrupted(f"{self.arm} said {found!r}, not {sign!r}")
+                raise Interrupted(f"{self.arm} said {found!r}, expected {sign!r}")
             if not self.thread.is_alive() or time.monotonic() > self.end:
                 raise self._ended_early()
 
     def result(self) -> dict[str, Any]:
-        """What the hook has stamped, when the program has ended."""
+        """Wait until the program has ended, and return what the hook recorded."""
         self.thread.join(max(0.0, self.end - time.monotonic()))
         if self.outcome is None or self.outcome.exit_code != 0:
             raise self._ended_early()
@@ -183,12 +183,12 @@ class _Run:
     def _ended_early(self) -> Interrupted:
         how = how_it_ended(self.outcome) if self.outcome else "it is still running"
         return Interrupted(
-            f"the {self.arm} arm did not finish ({how}): "
-            f"{last_words(self.folder) or 'it said nothing'}"
+            f"The {self.arm} arm did not finish ({how}): "
+            f"{last_words(self.folder) or 'it printed nothing'}"
         )
 
     def stop(self) -> None:
-        """End the program, at the next tick."""
+        """End the program at the next tick."""
         self.stopping = True
         if self.thread is not None:
             self.thread.join(30)

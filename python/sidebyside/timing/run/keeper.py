@@ -1,19 +1,19 @@
-"""Runs one program, measures it, and lets nothing of it outlive its end.
+"""Run one program, measure it, and end it together with everything it started.
 
-Started as a script of its own for every run, by `processes.py`:
+`processes.py` starts this script for every run:
 
     python -I -S keeper.py
 
-with its order as a line of JSON on standard input.
+and sends its order as a line of JSON on standard input.
 
-A small process between the experiment and the program has four uses. It
-forks from a few megabytes, so that the peak memory of the program is its own
-(after a fork Linux counts the parent's). Its clock is not disturbed by what
-the experiment does meanwhile. It may use wait4(), which asks for the one who
-forked. And it ends the program when the experiment is gone, however it went:
-its standard input is a pipe from there, which the system closes then.
+This small process between the experiment and the program has four purposes. It
+has only a few megabytes of memory when it forks, so the program's peak memory is
+its own (after a fork Linux also counts the parent's memory). The experiment does
+not disturb its clock. It can use wait4(), which only the parent of a process may
+call. And it ends the program if the experiment ends for any reason: its standard
+input is a pipe from the experiment, which the system then closes.
 
-Only the standard library, and little of it: it starts in 15 ms.
+It uses only a small part of the standard library, so that it starts in 15 ms.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ import signal
 import sys
 import time
 
-# From linux/prctl.h; other systems have no prctl, and the pipe alone.
+# From linux/prctl.h. Other systems have no prctl, and use only the pipe.
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -43,20 +43,20 @@ def _prctl():
 
 
 def _say(**facts):
-    """A line for the experiment; it may have ended."""
+    """Write a line to the experiment, which may have ended."""
     with contextlib.suppress(OSError):
         os.write(1, (json.dumps(facts) + "\n").encode())
 
 
 def _become(order, prctl, keeper):
-    """In the forked child: be the program. Never returns."""
+    """Replace the forked child by the program. This never returns."""
     try:
         os.setsid()
-        # If the keeper itself is killed, so is the program.
+        # If the keeper is killed, the system also kills the program.
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != keeper:
             os._exit(127)
-        # What is ignored here (Python does so with two) would stay ignored.
+        # Python ignores two signals, and the program would inherit that.
         for number in ENDINGS:
             signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -73,15 +73,15 @@ def _become(order, prctl, keeper):
 
 
 def _end(child):
-    """Kill the program and all that it has started."""
+    """Kill the program and everything that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
 
 
 def _end_orphans():
-    """Kill and collect what left the program's group, for a second at most.
+    """Kill processes that left the program's group, for a second at most.
 
-    It came to us when its parent died.
+    They became our children when their parents ended.
     """
     until = time.monotonic() + 1
     while time.monotonic() < until:
@@ -105,10 +105,10 @@ def _children():
 
 
 def _measured(status, usage, begin, end):
-    """What is known of a program that has ended.
+    """Return the measurements of a program that has ended.
 
-    `begin` and `end` are each a time by the system's clock and one by the
-    monotonic clock; `usage` is of the program and its children.
+    `begin` and `end` each have a time by the system's clock and one by the monotonic
+    clock. `usage` is that of the program and its children.
     """
     kilobyte = 1 if sys.platform == "darwin" else 1024
     seconds = end[1] - begin[1]
@@ -132,12 +132,12 @@ def main():
     order = json.loads(line)
     prctl = _prctl()
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # The end of a child wakes select() up.
+    # The end of a child wakes up select().
     wake, bell = os.pipe()
     os.set_blocking(bell, False)
     signal.set_wakeup_fd(bell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    # The experiment decides, and says so by the pipe.
+    # Ignore these signals: the experiment decides, and tells us through the pipe.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     keeper = os.getpid()
@@ -158,7 +158,7 @@ def main():
         if wake in ready:
             os.read(wake, 4096)
         if 0 in ready or left <= 0:
-            # Anything on the pipe, its end too, means: stop.
+            # Anything on the pipe means stop, even its end.
             reason = "stopped" if 0 in ready else "timeout"
             _end(child)
             _, status, usage = os.wait4(child, 0)

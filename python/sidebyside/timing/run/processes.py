@@ -1,4 +1,4 @@
-"""One program in a process of its own, measured and kept (keeper.py)."""
+"""Run one program in a new process, which keeper.py measures and ends."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ...common.python import interpreter
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
-# Seconds between two looks at the clock while a program runs. Whatever the
-# experiment does meanwhile takes from the program's processors.
+# Seconds between two checks of the clock while a program runs. They are rare because
+# the program needs the processors.
 TICK = 2.0
 
-# Seconds until a keeper that was told to stop has killed what it keeps.
+# Seconds that a keeper has to kill its program after it was told to stop.
 TO_STOP = 10.0
 
 
@@ -30,20 +30,20 @@ class Outcome:
     Attributes
     ----------
     reason
-        "" if it ended by itself, "timeout", or "lost" if the keeper was
-        killed, in which case nothing is known of the rest.
+        "" if it ended by itself, "timeout", or "lost" if the keeper was killed.
+        In the last case the other attributes are not known.
     exit_code
-        Of the process; -9 if signal 9 ended it.
+        Exit code of the process; -9 if signal 9 ended it.
     started
         Seconds since 1970 at its start, by the system's clock.
     seconds
-        From its start to its end, by the monotonic clock.
+        Seconds from its start to its end, by the monotonic clock.
     drift
-        How much more the system's clock advanced meanwhile, in seconds.
+        Seconds by which the system's clock advanced more than the monotonic clock.
     cpu_seconds
-        Processor time, user and system, of it and its children.
+        Processor time, user and system, of the process and its children.
     peak_bytes
-        Most resident memory of one process.
+        Largest resident memory of one process.
     """
 
     reason: str
@@ -69,20 +69,20 @@ def run_process(
     Parameters
     ----------
     command
-        With the program's full path first.
+        The program's full path, then its arguments.
     environment
-        All of it; nothing is inherited.
+        All environment variables; none are inherited.
     folder
-        Gets the files `stdout` and `stderr`.
+        The folder for the files `stdout` and `stderr`.
     directory
         The working directory.
     timeout
-        Seconds after which the program and all that it started is killed.
+        Seconds after which the program and everything it started are killed.
     tick
-        Called every two seconds meanwhile.
+        A function that is called every two seconds.
 
-    Whatever ends this function, an interruption too, the program does not
-    outlive it; and if this process is killed, the program is as well.
+    The program has always ended when this function ends, even by an interrupt. If
+    this process is killed, the program is also killed.
     """
     order = {
         "command": command,
@@ -95,7 +95,7 @@ def run_process(
         [interpreter(), "-I", "-S", str(KEEPER)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # The terminal's Ctrl-C is for the experiment.
+        # Only the experiment should get the terminal's Ctrl-C.
         start_new_session=True,
     )
     said = b""
@@ -113,7 +113,7 @@ def run_process(
                 break
             said += piece
     finally:
-        # Ends the program, if it still runs.
+        # This ends the program if it is still running.
         keeper.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             keeper.wait(TO_STOP)

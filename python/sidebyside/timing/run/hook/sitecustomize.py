@@ -1,25 +1,25 @@
-"""Stamps the epochs of `keras.Model.fit()`; the experiment's only ear.
+"""Record the time of each epoch of `keras.Model.fit()`, in all arms.
 
-Python imports a module of this name when it starts, wherever it starts: by
-itself, inside R, and beside R. The experiment puts this folder on PYTHONPATH
-of the processes that it runs, and of no others. So the same clock, written
-in the same language, is in every arm, and the timed cells stay as they are.
+Python imports a module of this name when it starts: by itself, inside R, and
+together with R. The experiment puts this folder on PYTHONPATH only for the
+processes that it runs. So every arm has the same clock, written in the same
+language, and the timed cells stay unchanged.
 
 Nothing is imported here before the program does it: the hook waits until
 `keras` has been imported. One callback is added to each `fit()`. Keras calls
-it twice an epoch and never per batch.
+it twice per epoch and never per batch.
 """
 
 import os
 import sys
 
 FOLDER = os.environ.get("SIDEBYSIDE_TIMING_FOLDER", "")
-# Two pipes, if two arms train by turns (see interleaved.py).
+# The names of two pipes, if two arms train by turns (see interleaved.py).
 TURNS = os.environ.get("SIDEBYSIDE_TIMING_TURNS", "")
 
 
 def _call_hidden_sitecustomize():
-    """Run the module of the same name that this one hides, if there is one."""
+    """Run another module of this name, which this one hides, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
     others = [x for x in sys.path if os.path.abspath(x or ".") != here]
     spec = _spec("sitecustomize", others)
@@ -30,7 +30,7 @@ def _call_hidden_sitecustomize():
 
 
 def _spec(name, path):
-    """As importlib's find_spec(), without the time to import it (3 ms)."""
+    """Do the same as importlib's find_spec(), whose import would take 3 ms."""
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
         spec = None if find is None else find(name, path)
@@ -40,7 +40,7 @@ def _spec(name, path):
 
 
 class _Finder:
-    """Finds keras where it is, and has `then()` called once it is loaded."""
+    """Finds keras as usual, and calls `then()` when it is loaded."""
 
     def __init__(self, then):
         self.then = then
@@ -63,7 +63,7 @@ class _Finder:
 
 
 def _write(name, content):
-    """A file that is either whole or not there."""
+    """Write a file that is never half written."""
     import json
 
     path = os.path.join(FOLDER, name)
@@ -84,7 +84,7 @@ def _stamp_fits(keras):
     clock = time.perf_counter
 
     class Stamps(keras.callbacks.Callback):
-        """Seconds and logs of each epoch."""
+        """Records the seconds and logs of each epoch."""
 
         def __init__(self):
             super().__init__()
@@ -123,7 +123,7 @@ def _stamp_fits(keras):
 
 
 def _turns():
-    """Wait before an epoch until it is this arm's turn; say when it ends."""
+    """Wait for this arm's turn before an epoch, and report the end of the epoch."""
     if not TURNS:
         return (lambda: None), (lambda: None)
     go = os.open(os.path.join(TURNS, "go"), os.O_RDONLY)
@@ -141,7 +141,7 @@ def _with(callbacks, stamps):
         return [stamps]
     if isinstance(callbacks, (list, tuple)):
         return [*callbacks, stamps]
-    # Keras's own list of callbacks, which holds its model already.
+    # This may be Keras's own list of callbacks, which already knows its model.
     if hasattr(callbacks, "append"):
         callbacks.append(stamps)
         return callbacks
@@ -149,7 +149,7 @@ def _with(callbacks, stamps):
 
 
 def _devices(model):
-    """On which devices the model's variables lie, as TensorFlow says it."""
+    """Return the devices that have the model's variables, as TensorFlow names them."""
     found = set()
     for variable in getattr(model, "variables", []):
         value = getattr(variable, "value", None)
@@ -158,7 +158,7 @@ def _devices(model):
 
 
 def _describe(keras):
-    """What the experiment compares between the arms before it starts."""
+    """Return the facts that the experiment compares between arms before it starts."""
     import platform
 
     import numpy
