@@ -172,8 +172,8 @@ class Kernel:
                     reply.shown = "\n".join(content["traceback"])
                 case "status" if content["execution_state"] == "idle":
                     break
-        # Where the kernel was slow to start, it was asked several times
-        # whether it is ready (wait_for_ready): those answers come first.
+        # If the kernel was slow to start, wait_for_ready() has asked it several
+        # times. Those answers come first.
         answer = {"parent_header": {}}
         while answer["parent_header"].get("msg_id") != request:
             answer = self.client.get_shell_msg(timeout=timeout)

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "sidebyside"
 
-# For each room, what it may import besides itself: whole rooms, or single modules.
+# What each room may import besides itself: whole rooms, or single modules.
 ALLOWED = {
     "common": [],
     "data": ["common"],
@@ -35,7 +35,7 @@ IN_TEXT = re.compile(
 
 
 def modules_of(package):
-    """Return the package's modules, C modules too, by dotted name, with their files."""
+    """Return the package's modules by dotted name with their files, C modules too."""
     found = {}
     for path in package.rglob("*"):
         if path.suffix in (".py", ".c"):
@@ -59,7 +59,7 @@ def strings_of(tree):
 
 
 def named_in(module, path):
-    """Return the dotted names that a module imports; (from, name) for `from` imports."""
+    """Return the dotted names that a module imports; (from, name) after `from`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = module.split(".") if path.stem == "__init__" else module.split(".")[:-1]
     for node in ast.walk(tree):
