@@ -3,9 +3,9 @@
 #' @description
 #' `load_campaigns()` returns the same table as
 #' `sidebyside.timing.load_campaigns()` in Python, and checks every row.
-#' `main_campaigns()` names, for each device, the campaign with the most complete
-#' pairs of runs of R and Python. If there are campaigns on photographs, it takes
-#' one of them. It warns if that campaign is not finished.
+#' `main_campaigns()` names, for each device, the campaign with the most
+#' complete pairs of runs of R and Python. If there are campaigns on
+#' photographs, it takes one of them. It warns if that campaign is not finished.
 #'
 #' @param ... Folders of campaigns, or folders that contain such folders or zip
 #'   files of them. By default, these are the folders that the environment
@@ -177,7 +177,7 @@ sign_flips <- function(n, times = 9999, seed = 1) {
 }
 
 # Numbers between 0 and 1. Products stay below 2^53, so that doubles hold them
-# exactly. The first hundred are not used, because a small seed makes them small.
+# exactly. The first hundred are not used: a small seed makes them small.
 uniform <- function(count, seed) {
   modulus <- 2147483647
   if (!is.numeric(seed) || seed < 1 || seed >= modulus) {
@@ -215,14 +215,14 @@ multiply <- function(a, b, m) {
 #' @param x A verdict.
 #' @param ... Not used.
 #' @return A list of class `sidebyside_verdict`: `text`, one paragraph;
-#'   `sentences`; `biased`, whether Python differs from itself; and `findings`, a
-#'   data frame of ratios. It has their 95 % intervals (`low`, `high`) and 90 %
-#'   intervals (`low_90`, `high_90`), the `campaigns` that they come from, and
-#'   whether a ratio is the `primary` question. Three columns are p values, of
-#'   the hypotheses "the ratio is 1" (`p_different`), "it is beyond the margin"
-#'   (`p_apart`) and "it is within the margin" (`p_beyond`). They are corrected
-#'   by Holm's method, except those of the primary question. `p` is
-#'   `p_different` without the correction.
+#'   `sentences`; `biased`, whether Python differs from itself; and
+#'   `findings`, a data frame of ratios. It has their 95 % intervals (`low`,
+#'   `high`) and 90 % intervals (`low_90`, `high_90`), the `campaigns` that
+#'   they come from, and whether a ratio is the `primary` question. Three
+#'   columns are p values, of the hypotheses "the ratio is 1" (`p_different`),
+#'   "it is beyond the margin" (`p_apart`) and "it is within the margin"
+#'   (`p_beyond`). They are corrected by Holm's method, except those of the
+#'   primary question. `p` is `p_different` without the correction.
 #' @section Errors:
 #' If there are no pairs of runs to compare, or if the runs or a margin are
 #' wrong, the message says why.
