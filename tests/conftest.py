@@ -1,4 +1,4 @@
-"""What the tests share: kernels, data, and the order in which they run."""
+"""Shared by the tests: kernels, data, and the order in which they run."""
 
 import os
 import queue
@@ -17,28 +17,28 @@ pytest_plugins = ["kernel_memory"]
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVE = ROOT.parent / "shared" / "data" / "fruits-360-16-classes.zip"
 
-# Who starts the tests in the background (`make test &` in a script) has them
-# ignore the stop button, and so would every kernel that they start.
+# Tests that a script starts in the background (`make test &`) ignore interrupts, and
+# so would every kernel that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The outputs in the notebooks were made on painted fruits, on texts of packages
 # and from the project's own measurements, so they are compared on these.
-# Photographs are for the tests that ask for them (the fixture below).
+# Only tests that use the fixture below use photographs.
 OWN_PHOTOGRAPHS = os.environ.get("FRUITS360_DIR", "")
 os.environ["FRUITS360_DIR"] = "painted"
 os.environ["SIDEBYSIDE_TEXTS"] = "packages"
 os.environ.pop("FRUITS360_CLASSES", None)
 os.environ.pop("FRUIT_PICTURE", None)
-# The parallel processes of the tests are given a terminal's width.
+# The parallel test processes get the width of a terminal.
 os.environ.pop("COLUMNS", None)
-# A campaign of the reader's may be under way while the tests run.
+# A campaign of the reader may be running at the same time.
 (ROOT / "build").mkdir(exist_ok=True)
 os.environ["SIDEBYSIDE_TIMING_LOCK"] = str(ROOT / "build" / "timing.lock")
 os.environ["SIDEBYSIDE_TIMINGS"] = os.pathsep.join(
     map(str, sorted((ROOT / "data" / "timings").glob("reference-*")))
 )
 
-# Roughly, in seconds on two cores. What is not here takes a few.
+# Approximate seconds on two cores. Files that are not listed take a few seconds.
 SECONDS = {
     "04_timed_training.ipynb": 130,
     "test_r_package.py": 130,
@@ -79,7 +79,7 @@ SECONDS = {
 
 
 def pytest_collection_modifyitems(items):
-    """Quick files first: who broke something small hears of it in seconds.
+    """Run quick files first, so that small mistakes are found in seconds.
 
     Then the slow ones, the slowest first, so that the two processes that
     share them (pytest.ini) end at about the same time.
@@ -89,17 +89,17 @@ def pytest_collection_modifyitems(items):
 
 @dataclass
 class Reply:
-    """What a notebook would show under a cell."""
+    """The output that a notebook would show under a cell."""
 
     status: str = ""
     stdout: str = ""
     stderr: str = ""
     result: dict = field(default_factory=dict)
     displays: list = field(default_factory=list)
-    order: list = field(default_factory=list)  # texts and displays as they came
+    order: list = field(default_factory=list)  # texts and displays in order
     updates: list = field(default_factory=list)  # of displays
     error: str = ""
-    shown: str = ""  # what stands in place of a traceback
+    shown: str = ""  # the text that replaces a traceback
 
     @property
     def ok(self):
@@ -107,15 +107,15 @@ class Reply:
 
     @property
     def text(self):
-        """The value of the last line, as text."""
+        """Return the value of the last line, as text."""
         return self.result.get("text/plain", "")
 
 
 class Kernel:
-    """A real kernel, in a process of its own, as Jupyter starts it."""
+    """A real kernel in a new process, as Jupyter starts it."""
 
     def __init__(self, folder):
-        # Files and not pipes: nobody reads them while the kernel works.
+        # Files and not pipes, because nobody reads them while the kernel runs.
         self.log = (folder / "kernel.log").open("wb")
         self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(cwd=str(folder), stdout=self.log, stderr=self.log)
@@ -124,9 +124,9 @@ class Kernel:
         self.client.wait_for_ready(timeout=60)
 
     def send(self, code, cell_id=None):
-        """Start a cell; `finish()` waits for its end.
+        """Start a cell. `finish()` waits for its end.
 
-        JupyterLab says which cell it is, and nbclient does not.
+        JupyterLab sends the id of the cell, and nbclient does not.
         """
         content = {"code": code, "silent": False, "allow_stdin": False}
         metadata = {"cellId": cell_id} if cell_id else {}
@@ -136,7 +136,7 @@ class Kernel:
         return message["header"]["msg_id"]
 
     def next_message(self, timeout):
-        """The next thing that the kernel shows, or why there is none."""
+        """Return the next message of the kernel, or say why there is none."""
         end = time.monotonic() + timeout
         while True:
             try:
@@ -147,7 +147,7 @@ class Kernel:
                 assert time.monotonic() < end, f"nothing for {timeout} s"
 
     def finish(self, request, timeout=120):
-        """What the cell showed, once it has come to its end."""
+        """Wait for the end of the cell, and return its output."""
         reply = Reply()
         while True:
             message = self.next_message(timeout)
@@ -172,8 +172,8 @@ class Kernel:
                     reply.shown = "\n".join(content["traceback"])
                 case "status" if content["execution_state"] == "idle":
                     break
-        # Where the kernel was slow to start, it was asked several times
-        # whether it is ready (wait_for_ready): those answers come first.
+        # If the kernel was slow to start, wait_for_ready() has asked it several
+        # times. Those answers come first.
         answer = {"parent_header": {}}
         while answer["parent_header"].get("msg_id") != request:
             answer = self.client.get_shell_msg(timeout=timeout)
@@ -189,11 +189,11 @@ class Kernel:
         return self.run("%%R\n" + code)
 
     def interrupt(self):
-        """The stop button."""
+        """Press the stop button."""
         self.manager.interrupt_kernel()
 
     def leave(self, timeout=30):
-        """Ask the kernel to end, as Jupyter does; its exit code."""
+        """Ask the kernel to end, as Jupyter does, and return its exit code."""
         process = self.manager.provisioner.process
         self.client.shutdown()
         code = process.wait(timeout)
@@ -201,7 +201,7 @@ class Kernel:
         return code
 
     def stop(self):
-        """End it in any case."""
+        """End the kernel in any case."""
         self.client.stop_channels()
         if self.manager.has_kernel:
             self.manager.shutdown_kernel(now=True)
@@ -210,7 +210,7 @@ class Kernel:
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory):
-    """Real photographs: the reader's folder, or the archive beside us."""
+    """Real photographs: the reader's folder, or an archive next to the project."""
     if OWN_PHOTOGRAPHS not in ("", "painted"):
         return OWN_PHOTOGRAPHS
     if not ARCHIVE.exists():
@@ -223,7 +223,7 @@ def photographs(tmp_path_factory):
 
 @pytest.fixture
 def start_kernel(tmp_path):
-    """A function that starts a kernel, which ends with the test."""
+    """Return a function that starts a kernel, which ends with the test."""
     kernels = []
 
     def start():

@@ -1,8 +1,8 @@
-"""Files that a stranger could send: a generator, and a watched process for them.
+"""Make files that an attacker could send, and read them in a watched process.
 
-`archives()` makes zip files by hand, because `zipfile` would write no lies.
-`files()` adds what is no zip file at all. `watched()` runs a function on each
-of them in a process that may take 500 MB more than it began with.
+`archives()` makes zip files by hand, because `zipfile` writes no false sizes.
+`files()` adds files that are not zip files. `watched()` runs a function on each of
+them in a process that may use 500 MB more than at its start.
 """
 
 import bz2
@@ -29,7 +29,7 @@ FILE, LINK, PIPE, DEVICE = 0o100644, 0o120777, 0o010644, 0o020644
 
 @dataclass
 class Entry:
-    """An entry of a zip file; what is stated of it can be a lie."""
+    """An entry of a zip file, whose stated sizes can be false."""
 
     name: bytes
     data: bytes = b""
@@ -71,7 +71,7 @@ PACK = {DEFLATED: _deflated, BZIP2: bz2.compress, LZMA: _lzma}
 
 
 def zipped(entries, *, entry_count=None, directory_size=None, zip64=False):
-    """The bytes of a zip file; the last arguments are lies about it."""
+    """Return the bytes of a zip file; the last arguments are false statements in it."""
     body, directory = bytearray(), bytearray()
     for x in entries:
         at = len(body)
@@ -126,10 +126,10 @@ NAMES = {
 
 
 def archives(good, place=b""):
-    """(what is wrong with it, its bytes), for very many zip files.
+    """Yield (what is wrong, bytes) for many zip files.
 
-    `good` are the entries of an archive that the reader would take, and
-    `place` is the folder in it where the bad entries are added.
+    `good` are the entries of a correct archive, and `place` is the folder in it to
+    which the bad entries are added.
     """
     many = 1 << 30
     one = good[-1].data or b"x"
@@ -190,7 +190,7 @@ def archives(good, place=b""):
     for number in range(60):
         changed = bytearray(whole)
         for _ in range(chance.choice((1, 3, 20))):
-            # The list of contents, at the end, is where most can go wrong.
+            # Most errors are possible in the list of contents, at the end.
             at = chance.choice((len(whole), min(300, len(whole))))
             changed[-chance.randrange(1, at + 1)] = chance.randrange(256)
         yield f"changed, {number}", bytes(changed)
@@ -218,7 +218,7 @@ def _million(good):
 
 
 def _overlapping(good, place, one):
-    """Ten thousand entries, whose bytes are those of one."""
+    """Make ten thousand entries that share the bytes of one."""
     kernel = _deflated(bytes(1_000_000))
     bad = Entry(place + b"k.jpg", bytes(1_000_000), DEFLATED, packed=kernel)
     whole = zipped([*good, bad])
@@ -235,7 +235,7 @@ def _overlapping(good, place, one):
 
 
 def files(folder, good, place=b""):
-    """(what is wrong, path): the archives, and what is no file of bytes."""
+    """Yield (what is wrong, path): the archives, and paths that are not files."""
     for number, (wrong, data) in enumerate(archives(good, place)):
         path = folder / f"{number}.zip"
         path.write_bytes(data)
@@ -268,10 +268,10 @@ def files(folder, good, place=b""):
 
 
 def watched(module, paths):
-    """What `module.read(path)` says of each path, in a process with limits.
+    """Return the result of `module.read(path)` for each path, in a limited process.
 
-    `read()` gives a sentence, or raises. The answer is a list of (what was
-    said or the type of the error, seconds); a process that dies of its limit
+    `read()` returns a text or raises an error. The result is a list of (text or type
+    of the error, seconds). If the process reaches its limit and dies, the result
     says so for the file that it read.
     """
     program = "import sys; sys.path[:0] = %r; import hostile; hostile._read_all(%r)"
@@ -303,7 +303,7 @@ def _read_all(module):
 
 
 def is_sentence(problem):
-    """Whether the program would show this as a sentence."""
+    """Return whether the program would show this error as a clear message."""
     from sidebyside.common.errors import Sentence
 
     return isinstance(problem, Sentence) or (
@@ -312,7 +312,7 @@ def is_sentence(problem):
 
 
 def check(results, wrongs):
-    """No traceback, nothing raw, no end of memory or patience."""
+    """Check that there is no traceback or raw text, and no limit was reached."""
     assert len(results) == len(wrongs)
     for (said, seconds), wrong in zip(results, wrongs, strict=True):
         assert not said.startswith("TRACEBACK"), (wrong, said)

@@ -1,9 +1,9 @@
-"""A pytest plugin: every notebook that nbval executes has 2 GB of memory.
+"""A pytest plugin: limit every notebook that nbval executes to 2 GB of memory.
 
-That is what Binder gives. The kernel, R in it and every process that it starts
-count together (tools/offline.py measures them five times a second). A notebook
-that takes too much fails with a sentence that says so; the end of pytest's
-report lists the peaks of all.
+This is Binder's limit. The kernel, R in it and every process that it starts count
+together (tools/offline.py measures them five times a second). A notebook that uses
+too much memory fails with a clear message. The end of pytest's report lists the peak
+of each notebook.
 """
 
 import sys
@@ -31,9 +31,9 @@ class LimitedManager(KernelManager):
 
 
 class LimitedKernel(nbval.kernel.RunningKernel):
-    """nbval's kernel; but it notices that it is dead.
+    """nbval's kernel, which also notices when it has died.
 
-    nbval would wait as long as a cell may take, 15 minutes, for an answer.
+    nbval would wait for an answer as long as a cell may take, 15 minutes.
     """
 
     def __init__(self, *arguments, **options):
@@ -85,14 +85,14 @@ def pytest_report_header():
 
 # --- each notebook, in the process that executes it
 
-# By the notebook's name: what its kernel took. In the process that reports,
-# [peak, too much?]; in those that execute, the watches themselves.
+# The memory of each notebook's kernel, by the notebook's name. In the process that
+# reports: [peak, too much?]; in those that execute: the watches themselves.
 seen = pytest.StashKey[dict]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """A cell after which too much was taken fails, whatever it gave."""
+    """Make a cell fail if the notebook has used too much memory after it."""
     if not isinstance(item, nbval.plugin.IPyNbCell):
         return (yield)
     watch = item.parent.kernel.watch
@@ -112,11 +112,11 @@ def pytest_runtest_call(item):
 
 
 def pytest_sessionfinish(session):
-    """Tell the process that reports (pytest-xdist), if we are another."""
+    """Send the results to the process that reports (pytest-xdist)."""
     taken = session.config.stash[seen]
     for name, watch in taken.items():
         if isinstance(watch, offline.Watch):
-            watch.close()  # a kernel that died was never stopped
+            watch.close()  # a kernel that died has not been stopped
             taken[name] = [watch.peak, watch.exceeded]
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["kernel_memory"] = taken
@@ -127,7 +127,7 @@ def pytest_sessionfinish(session):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    output = getattr(node, "workeroutput", {})  # not if it crashed
+    output = getattr(node, "workeroutput", {})  # missing if it crashed
     node.config.stash[seen].update(output.get("kernel_memory", {}))
 
 

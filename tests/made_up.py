@@ -1,4 +1,4 @@
-"""Made-up campaigns: what `load_campaigns()` gives, with known truth."""
+"""Made-up campaigns, as `load_campaigns()` returns them, with known true values."""
 
 import json
 import tempfile
@@ -32,8 +32,8 @@ def made_up_campaign(
 ):
     """One campaign with a warm-up block, as a data frame.
 
-    What is estimated from it is the truth, whatever the seed: the scatter of
-    each arm has mean 0.
+    Estimates from it are the true values, whatever the seed, because the scatter
+    of each arm has mean 0.
 
     `ratio` is R's true fit time over Python's, `again` that of the second
     Python arm, `sd` the scatter of the log time of a run around its block,
@@ -41,7 +41,7 @@ def made_up_campaign(
     `accuracy_gap` is R's true test accuracy minus Python's; with
     `accuracy_sd` 0 and no gap, the same seed gives the same accuracy.
     """
-    # A copy of a campaign began at the same moments, whatever it is called.
+    # Copies of a campaign have the same times of start, whatever their names.
     options = (ratio, again, sd, seed, device, machine, start_r, epochs, fit)
     moment = zlib.crc32(repr(options).encode()) % 10**9
     rng = np.random.default_rng(seed)
@@ -102,16 +102,16 @@ def made_up_campaign(
 
 
 def _centred(rng, sd, blocks, arms):
-    """Normal, a row per block, mean 0 after the warm-up block."""
+    """Return normal numbers, a row per block, with mean 0 after the warm-up block."""
     drawn = rng.normal(0, sd, (blocks + 1, arms))
     drawn[1:] -= drawn[1:].mean(0)
     return drawn
 
 
 def with_state(runs, arm, blocks, state):
-    """The same campaign, but these runs ended otherwise.
+    """Return the same campaign, but these runs ended with another state.
 
-    What ended properly, "wrong-loss" too, has all its clocks.
+    Runs that ended properly, also "wrong-loss", have all their times.
     """
     runs = runs.copy()
     hit = (runs["arm"] == arm) & runs["block"].isin(blocks)
@@ -122,10 +122,10 @@ def with_state(runs, arm, blocks, state):
 
 
 def campaign_files(runs, machine="machine-1", **told):
-    """The files of a campaign, as the timing experiment writes them.
+    """Return the files of a campaign, as the timing experiment writes them.
 
-    A campaign has one device; `runs` is what `made_up_campaign()` gives;
-    `told` stands in `machine.json`, too.
+    A campaign has one device. `runs` comes from `made_up_campaign()`. `told` is added
+    to `machine.json`.
     """
     first = runs.iloc[0]
     order = [
@@ -159,7 +159,7 @@ def campaign_files(runs, machine="machine-1", **told):
 
 
 def write_campaign(runs, folder, machine="machine-1", **told):
-    """A campaign's folder, see `campaign_files()`."""
+    """Write a campaign's folder, see `campaign_files()`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in campaign_files(runs, machine, **told).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -167,7 +167,7 @@ def write_campaign(runs, folder, machine="machine-1", **told):
 
 
 def zip_campaign(runs, file, machine="machine-1", **told):
-    """The same as the zip file that a student hands in."""
+    """Write a campaign as the zip file that a student hands in."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / runs["campaign"].iloc[0]
         pack(write_campaign(runs, folder, machine, **told), file)
@@ -175,7 +175,7 @@ def zip_campaign(runs, file, machine="machine-1", **told):
 
 
 def problem_of(folder):
-    """The first thing that is wrong with a campaign."""
+    """Return the first problem of a campaign."""
     with pytest.raises(WrongRuns) as caught:
         load_campaigns(folder)
     return caught.value.problems[0]

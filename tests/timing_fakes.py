@@ -1,4 +1,4 @@
-"""Notebooks whose timed cells do next to nothing, for the tests of timing."""
+"""Notebooks whose timed cells do almost nothing, for the tests of timing."""
 
 import os
 import select
@@ -17,7 +17,7 @@ PYTHON = {
     "build": """\
 epoch_seconds = [0.015625] * epochs
 losses = [seed / (i + 3) for i in range(epochs)]""",
-    # The n-th training does what the file `n` says.
+    # The n-th training runs the code in the file `n`.
     "fit": """\
 number = len(os.listdir(folder + "/done")) + 1
 open(f"{folder}/done/{number}", "w").close()
@@ -41,7 +41,7 @@ history <- list(metrics = list(
 
 
 def write_notebook(path, python=None, r=None):
-    """A notebook of timed cells; parts of them may be given."""
+    """Write a notebook with timed cells, some of which may be replaced."""
     cells = []
     for stage, source in {**R, **(r or {})}.items():
         text = "%%R\n" + source
@@ -55,7 +55,7 @@ def write_notebook(path, python=None, r=None):
 
 
 class Fakes:
-    """A notebook, and what its runs are to do."""
+    """A notebook, and the code that its runs execute."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -64,15 +64,15 @@ class Fakes:
         (folder / "done").mkdir()
 
     def training(self, number: int, code: str):
-        """Let the n-th training do something, its losses not yet told."""
+        """Let the n-th training run `code` before it writes its losses."""
         (self.folder / str(number)).write_text(code)
 
     def trainings(self):
-        """How many have begun."""
+        """Return how many trainings have started."""
         return len(list((self.folder / "done").iterdir()))
 
     def command(self, *arguments):
-        """The command line, as a process of its own."""
+        """Return the command line for a new process."""
         return subprocess.Popen(
             [sys.executable, "-m", "sidebyside.timing", *map(str, arguments)],
             stdout=subprocess.PIPE,
@@ -81,7 +81,7 @@ class Fakes:
         )
 
     def start(self, name, *more):
-        """`run` with the Python arms, quickly."""
+        """Start `run` with the two Python arms and short waits."""
         return self.command(
             *("run", "--name", name, "--notebook", self.notebook),
             *("--directory", self.campaigns, "--arms", "python,python-again"),
@@ -90,7 +90,7 @@ class Fakes:
 
 
 def has_ended(pid, seconds=0):
-    """Whether a process ends within these seconds, collected by somebody or not."""
+    """Return whether a process ends within these seconds."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -102,7 +102,7 @@ def has_ended(pid, seconds=0):
 
 
 def run_with_hook(code, folder, **variables):
-    """Python code with the experiment's ear."""
+    """Run Python code with the experiment's hook."""
     known = environment(folder, "cpu", probe=False) | variables
     return subprocess.run(
         [sys.executable, "-c", code],

@@ -1,7 +1,7 @@
-"""What a reader might answer, and be wrong: {(notebook, exercise): answers}.
+"""Wrong answers that a reader might give: {(notebook, exercise): answers}.
 
-Code for the answer's cell, in its language and without `%%R`. At least two
-for each exercise: the checks have to tell them from the solution.
+Each is code for the answer's cell, in its language and without `%%R`. There are at
+least two for each exercise, and the checks must recognise them as wrong.
 """
 
 # Exercise 3 of 05: the function that counts how often it is asked.

@@ -142,12 +142,12 @@ def test_copies_of_a_review_are_only_in_the_training_part(reviews, capsys):
     train, test = said_in(x_train, index), said_in(x_test, index)
     assert not set(train) & set(test)
     assert train.count("seen it before") == 3
-    # A number that is only in the test has no rank, and is left out there.
+    # A word that is only in the test part has no rank, and is left out.
     assert {text[:13] for text in test} <= {"bad bad film ", "a good film n"}
     for said, y in ((train, y_train), (test, y_test)):
         assert [text.startswith("a good") for text in said] == list(y == 1)
     assert "tomatoes" not in index
-    # Shuffled: neither part begins with all that is bad.
+    # They are shuffled: no part begins with all bad reviews.
     assert len(set(y_train[:20])) == 2
 
 

@@ -1,4 +1,4 @@
-"""Tab, Shift-Tab and help in R cells, as a notebook asks a real kernel for them."""
+"""Completion (Tab) and help (Shift-Tab) in R cells, in a real kernel."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def ask(kernel, kind, code):
-    """The kernel's answer for the place that a `¦` marks, in an R cell."""
+    """Return the kernel's answer for the place in an R cell that `¦` marks."""
     before, after = ("%%R\n" + code).split("¦")
     method = getattr(kernel.client, kind)
     request = method(before + after, len(before))
@@ -35,7 +35,7 @@ def r(kernel):
         "}, globalenv())\n"
         "makeActiveBinding('broken', function() stop('said'), globalenv())"
     ).ok
-    # The first takes longer.
+    # The first completion takes longer.
     completions(kernel, "mea¦")
     return kernel
 
@@ -72,7 +72,7 @@ def r(kernel):
 def test_r_completes(r, code, word, first):
     began = time.monotonic()
     found_word, matches = completions(r, code)
-    assert time.monotonic() - began < 0.5  # 0.2 alone on the machine
+    assert time.monotonic() - began < 0.5  # 0.2 on an idle machine
     assert found_word == word
     assert matches[0].endswith(first), matches[:5]
 
@@ -128,7 +128,7 @@ def test_shift_tab_in_a_python_cell_shows_pythons_help(r):
 
 
 def test_nothing_was_printed_and_python_has_its_kernel_back(r):
-    """Neither by a completion nor by its errors; after unloading, no hook is left."""
+    """Completions and their errors print nothing; unloading removes the hooks."""
     assert r.r("cat('quiet')").stdout == "quiet"
     assert r.run("%unload_ext sidebyside").ok
     assert not ask(r, "inspect", "mean¦")[1]["found"]
@@ -149,7 +149,7 @@ def test_nothing_was_printed_and_python_has_its_kernel_back(r):
     ],
 )
 def test_help_is_shown_in_the_cell(r, code, first, within):
-    """Without a pager: no file's name, no blank lines between, no overstriking."""
+    """No pager is used: no name of a file, no extra blank lines, no overstriking."""
     shown = r.r(code)
     assert shown.ok
     assert shown.stdout.lstrip().startswith(first)
@@ -159,7 +159,7 @@ def test_help_is_shown_in_the_cell(r, code, first, within):
 
 
 def test_help_of_fit_is_that_of_a_model(r):
-    """R's help has none of keras3's pages by that name, but a menu of packages."""
+    """R's own help has no page by that name, and would show a menu of packages."""
     shown = r.r("?fit").stdout
     assert "Choose one" not in shown
     assert "validation_split" in shown

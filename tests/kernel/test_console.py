@@ -1,4 +1,4 @@
-"""A cell shows what R's own console shows: each of some hundred expressions."""
+"""A cell shows what R's own console shows, for about a hundred expressions."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-# Separated by empty lines. They share their variables.
+# The expressions are separated by empty lines, and share their variables.
 EXPRESSIONS = Path(__file__).with_name("console.R").read_text("utf-8").split("\n\n")
 
 ADDRESS = re.compile("0x[0-9a-f]+")
@@ -18,7 +18,7 @@ ADDRESS = re.compile("0x[0-9a-f]+")
 
 @pytest.fixture(scope="module")
 def console(kernel, tmp_path_factory):
-    """What R prints for each, in one process that goes on after errors."""
+    """What R prints for each, in one process that continues after errors."""
     folder = tmp_path_factory.mktemp("console")
     width = kernel.r("cat(getOption('width'))").stdout
     lines = [f"options(width = {width}, keep.source = TRUE, error = expression(NULL))"]
@@ -33,13 +33,13 @@ def console(kernel, tmp_path_factory):
         text=True,
         check=True,
     )
-    # Only a script that goes on after an error lists the calls.
+    # Only a script that continues after an error lists the calls.
     text = re.sub(r"^Calls: .*\n", "", ended.stdout, flags=re.MULTILINE)
     return [clean(shown) for shown in re.split(r"=== \d+ ===\n", text)[1:]]
 
 
 def clean(text):
-    """A text without what differs from run to run, and line numbers of cells."""
+    """Remove parts of a text that differ between runs, and line numbers of cells."""
     text = ADDRESS.sub("0x", text).strip()
     text = re.sub(r"^Error in line \d+:", "Error:", text, flags=re.MULTILINE)
     return re.sub(r"^Error in line \d+, ", "Error in ", text, flags=re.MULTILINE)
@@ -56,7 +56,7 @@ def test_a_cell_shows_what_rs_console_shows(kernel, console):
     assert not differ, "\n\n".join(differ)
 
 
-# --- errors name the line, counted as the reader does: `%%R` is the first
+# --- errors name the line of the cell: `%%R` is line 1
 
 F = "f <- function(x) {\n  y <- x\n  stop('no ', y)\n}\n"
 LINES = {
@@ -65,7 +65,7 @@ LINES = {
     f"{F}lapply(1:2, function(i) f(i))": "Error in line 4, f(i) : no 1",
     "for (i in 1:2) {\n  x <- 1\n  log('a')\n}": 'Error in line 4, log("a") : ',
     "g <- function(x) {\n  y <- x\n  y + 'a'\n}\ng(1)": 'Error in line 4, y + "a" : ',
-    # Of a statement of several lines the line of the call.
+    # In a statement of several lines, it is the line of the call.
     "c(1, 2) |>\n  sum() |>\n  sqares()": "Error in line 4, sqares(sum(c(1, 2))) : ",
     "1 |>\n  h(1) |>\n  h(-1)": "Error in line 4, h(h(1, 1), -1) : n",
     "1 |>\n  h(-1) |>\n  h(1)": "Error in line 3, h(1, -1) : n",
@@ -76,11 +76,11 @@ LINES = {
         "Error in line 2, r(7) : no\n\u2139 hint"
     ),
     "d <- data.frame(a = 1)\nggplot2::ggplot(d, ggplot2::aes(a, nope)) +\n"
-    "  ggplot2::geom_point()": "Error in line ",  # the rest is the release's
-    # What is not in this cell is blamed on the line that called it.
+    "  ggplot2::geom_point()": "Error in line ",  # the rest depends on the version
+    # For code outside the cell, it is the line that called it.
     "x <- 1\nf(8)": "Error in line 3, f(8) : no 8",
     "1\neval(parse(text = 'stop(1)'))": "Error in line 3, eval(",
-    "lm(y ~ x,\n  nowhere)": "Error in line 3, ",  # then the call, which R 4.5 changed
+    "lm(y ~ x,\n  nowhere)": "Error in line 3, ",  # R 4.5 changed the call after it
     "keras_model_sequential(input_shape = 3) |>\n  layer_dense(2) |>\n"
     "  layer_dense(units = -1)": "Error in line 4",
     "x <- c(1, 2\ny <- 3": "Error in line 3, column 1: unexpected symbol\n2: x <- c(1",
@@ -164,7 +164,7 @@ def test_a_text_is_shown_while_r_works(kernel):
 
 
 def test_many_lines_are_shown_at_once(kernel):
-    """Each line was sent by itself: 40 s. Python takes 0.3."""
+    """When each line was sent separately, it took 40 s. Python takes 0.3 s."""
     began = time.monotonic()
     reply = kernel.r("for (i in 1:50000) cat(i, '\\n')")
     assert time.monotonic() - began < 10
@@ -201,7 +201,7 @@ def test_a_reader_may_define_functions_with_the_same_names(kernel):
 
 
 def pictures(reply):
-    """The displays of a cell as they are in the end."""
+    """Return the displays of a cell in their last state."""
     shown = [*reply.displays, *reply.updates]
     return list({d["transient"].get("display_id"): d for d in shown}.values())
 

@@ -1,4 +1,4 @@
-"""Alternative text goes to the next picture of its own cell, in order."""
+"""Each alternative text goes to the next picture of its cell, in order."""
 
 import base64
 import copy
@@ -19,7 +19,7 @@ def nothing_pending():
 
 
 def picture(*mimes, kind="display_data"):
-    """A message of the kernel that shows something."""
+    """Make a message of the kernel that shows something."""
     data = dict.fromkeys(mimes or ["image/png", "text/plain"], "...")
     return {"msg_type": kind, "content": {"data": data, "metadata": {}}}
 
@@ -83,7 +83,7 @@ def test_a_large_picture_is_stored_in_fewer_colours():
     share, shown = stored(pixels)
     assert share < 0.5
     assert np.abs(shown - pixels.astype(int)).mean() < 8
-    # Small ones, and transparent ones, are as they were.
+    # Small and transparent pictures are unchanged.
     see_through = np.dstack([pixels, ramp.astype("uint8")])
     for other in (pixels[:50], see_through):
         share, shown = stored(other)

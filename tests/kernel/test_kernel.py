@@ -1,4 +1,4 @@
-"""`%load_ext sidebyside` in real kernels, seen as a reader sees it."""
+"""`%load_ext sidebyside` in real kernels, as a reader sees it."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from PIL import Image
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
-# R's own functions only, so that this runs with keras3 and without.
+# Only R's own functions, so that this runs with keras3 and without.
 A_LONG_FIT = """%%R
 reticulate::py_run_string("
 import keras
@@ -46,7 +46,7 @@ x, y = np.zeros((2000, 20)), np.zeros(2000)
 model.fit(x, y, epochs=100000, verbose=0, callbacks=[Says()])
 """
 
-# What becomes of an interrupt in places where Python or reticulate loses it.
+# Code that loses an interrupt, as some places in Python and reticulate do.
 LOSES = """
 import os, signal, time, weakref
 from rpy2.rinterface_lib import callbacks
@@ -80,7 +80,7 @@ def work(lose):
 
 
 def run_and_interrupt(kernel, code, after="started", patience=60, wait=0):
-    """Run a cell, and stop it some seconds after it has printed a word."""
+    """Run a cell, and interrupt it some seconds after it has printed a word."""
     request = kernel.send(code)
     seen = ""
     while after not in seen:
@@ -106,7 +106,7 @@ def test_loading_says_in_one_line_what_was_found(kernel):
 
 
 def test_loading_shows_nothing_else(kernel):
-    """Neither TensorFlow's remarks nor R's start-up messages."""
+    """No messages of TensorFlow and no start-up messages of R are shown."""
     assert kernel.loaded.stderr == ""
     for shown in kernel.loaded.displays:  # the style of pairs, no text
         assert shown["data"].pop("text/html").startswith("<style>")
@@ -125,7 +125,7 @@ def test_loading_twice_is_harmless(kernel):
 
 
 def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
-    """R cannot be stopped, and goes on."""
+    """R cannot be stopped, so it continues."""
     count = (
         "from sidebyside.kernel import figures\n"
         "shell = get_ipython()\n"
@@ -142,7 +142,7 @@ def test_each_hook_is_registered_once_and_unloading_takes_it_off(kernel):
 
 
 def table_lines(reply):
-    """The lines of Keras's tables, wherever they were shown."""
+    """Return the lines of Keras's tables, in text or in a display."""
     texts = [reply.stdout, *(x["data"]["text/plain"] for x in reply.displays)]
     lines = ANSI.sub("", "\n".join(texts)).splitlines()
     return [re.sub(r"\w", "x", line) for line in lines if line[:1] in [*"┏┃┡│├└"]]
@@ -246,8 +246,8 @@ def test_a_recursion_without_end_is_an_error(kernel, code):
     kernel.r("kept <- 'of R'")
     reply = kernel.r(code)
     assert reply.status == "error"
-    # Of many messages within each other R and IPython leave the middle out, and a
-    # newer reticulate says no more than "R evaluation aborted".
+    # R and IPython leave out the middle of many nested messages, and a newer
+    # reticulate only says "R evaluation aborted".
     reasons = "stack|recursion|nested|omitted|truncated|aborted"
     assert re.search(reasons, reply.stdout + reply.shown)
     assert kernel.run("kept").text == "'of Python'"
@@ -313,7 +313,7 @@ def test_a_lost_interrupt_is_repeated(kernel, call, lose):
 
 
 def test_an_interrupt_that_tensorflow_drops_is_repeated(kernel):
-    """It asks for the length of a shape in C, when an epoch makes its iterator."""
+    """When an epoch makes its iterator, C code asks for the length of a shape."""
     assert kernel.run("""
 # Not in a function of the reader's, who may know why an interrupt ends there.
 exec('''
@@ -352,7 +352,7 @@ def test_an_interrupt_while_r_prints_stops_r(kernel, code):
 
 
 def test_an_earlier_error_is_not_taken_for_that_of_an_interrupt(kernel):
-    """Some releases of R leave the last message where it is."""
+    """Some versions of R keep the last message."""
     kernel.r("stop('an earlier one')")
     kernel.r("invisible()")
     assert kernel.r("cat(geterrmessage())").stdout == ""
@@ -374,7 +374,7 @@ def in_threads(function=total):
         return sum(pool.map(function, [3, 4] * 50))
 """
 
-# What is called by R is called while the main thread is in R.
+# Code that R calls runs while the main thread is in R.
 IN_THREADS = {
     "rpy2": "in_threads()",
     "robjects": "in_threads(lambda n: ro.r(f'sum(1:{n})')[0])",
@@ -433,7 +433,7 @@ def test_the_kernel_survives_an_interrupt_at_any_moment(kernel, code):
         loop = f"print('started', flush=True)\nwhile True:\n    {code}"
         wait = moments.uniform(0, 0.2)
         reply = run_and_interrupt(kernel, loop, wait=wait)
-        # Within an executor's locks Python may make another error of it.
+        # Inside an executor's locks, Python may turn it into another error.
         assert not reply.ok if "threads" in code else reply.error == "KeyboardInterrupt"
     assert kernel.run("kept").text == "'of Python'"
     assert kernel.r("cat(kept)").stdout == "of R"
@@ -477,7 +477,7 @@ def test_an_unused_text_is_dropped_at_the_end_of_its_cell(kernel):
 
 
 def size(reply):
-    """Width and height in dots, from the head of the PNG file."""
+    """Return width and height in pixels, from the header of the PNG file."""
     png = base64.b64decode(pictures(reply)[0]["data"]["image/png"])
     return struct.unpack(">II", png[16:24])
 
@@ -502,7 +502,7 @@ plt.show()
 
 
 def colours_of(reply):
-    """The strong colours of a picture, by how much there is of them."""
+    """Return the strong colours of a picture, the most frequent first."""
     png = base64.b64decode(pictures(reply)[0]["data"]["image/png"])
     with Image.open(io.BytesIO(png)) as image:
         found = image.convert("RGB").getcolors(1_000_000)
@@ -520,7 +520,7 @@ def test_a_history_has_the_same_colours_in_both_languages(kernel):
 
 
 def test_python_objects_that_r_drops_are_freed_and_the_kernel_lives(kernel):
-    """reticulate before 1.31 let go of them without Python's lock."""
+    """reticulate before 1.31 freed them without Python's lock."""
     kernel.run(
         "freed = 0\n"
         "class Counted:\n"
@@ -557,7 +557,7 @@ def test_the_kernel_survives_collections_during_python_calls(kernel):
 
 
 def test_an_array_that_r_dropped_is_freed(kernel):
-    """To R such an array is a few bytes; the process has to be asked."""
+    """R counts only a few bytes for such an array, so we look at the process."""
     memory = "import psutil; psutil.Process().memory_info().rss / 1e6"
     before = float(kernel.run(memory).text)
     for _ in range(4):
@@ -574,15 +574,15 @@ def test_an_array_that_r_dropped_is_freed(kernel):
 
 
 def test_a_kernel_ends_cleanly_after_errors_and_figures(kernel):
-    """The last test of this kernel, which has seen everything above."""
+    """This is the last test of this kernel, after all tests above."""
     kernel.r("stop('the last word')")
     assert kernel.leave() == 0
 
 
 def test_a_kernel_ends_cleanly_and_removes_rs_folder(start_kernel, tmp_path):
-    """R's own end, which would have removed its folder, is not run.
+    """R's own exit code, which would remove its folder, does not run.
 
-    An error in a profile, which ends the R processes that rpy2 asks, is no obstacle.
+    An error in a profile, which ends the R processes that rpy2 starts, does no harm.
     """
     (tmp_path / ".Rprofile").write_text("mine <- 1\nlibrary(no.such.package)\n")
     kernel = start_kernel()
@@ -596,7 +596,8 @@ def test_a_kernel_ends_cleanly_and_removes_rs_folder(start_kernel, tmp_path):
 # --- what is missing
 
 
-# What is taken away and what then is named; the last, an old reticulate's alone.
+# Code that removes a part, and the name in the message. The last one is only for an
+# old reticulate.
 LACKS = {
     "preflight._installed = lambda name: '' if name == 'keras' else '99'": (
         "keras (found none"
@@ -641,7 +642,7 @@ def test_a_missing_part_is_named_and_after_a_fix_the_kernel_continues(start_kern
     assert kernel.r("cat('R answers\\n')").stdout.strip() == "R answers"
 
 
-# The C library's exit calls sleep(exit status), when Python is gone already.
+# The C library calls sleep(exit status) at exit, after Python has ended.
 LIVES_ON = """
 import ctypes, sys
 from IPython.core.interactiveshell import InteractiveShell
@@ -655,6 +656,6 @@ sys.exit(3)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on_exit()")
 def test_reticulates_thread_does_not_call_a_python_that_is_gone():
-    """It would every half a second: a process that ends slowly was killed."""
+    """It would do so every half second, and crash a process that ends slowly."""
     ended = subprocess.run([sys.executable, "-c", LIVES_ON], check=False)
     assert ended.returncode == 3

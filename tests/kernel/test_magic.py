@@ -1,4 +1,4 @@
-"""What the kernel makes of R's messages."""
+"""How the kernel changes R's messages."""
 
 import pytest
 from sidebyside.kernel.console import clean_message, is_interrupt, with_line

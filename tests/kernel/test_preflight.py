@@ -1,4 +1,4 @@
-"""The table of `sidebyside.check()`, and the sentences in its place."""
+"""The table of `sidebyside.check()`, and the messages if something is missing."""
 
 import ast
 import os
@@ -34,9 +34,9 @@ MISSING = Row("rpy2-robjects", "", "3.6.4 or later", False, "make setup")
     [
         ("1.28", "1.28", True),
         ("1.41.0.1", "1.38", True),
-        ("1.100", "1.28", True),  # as text it would be smaller
+        ("1.100", "1.28", True),  # compared as texts, it would be smaller
         ("2.21.0rc1", "2.21", False),
-        ("4.2.2-1", "4.2.2", True),  # as R may write it
+        ("4.2.2-1", "4.2.2", True),  # R may write it like this
         ("", "1.0", False),
         ("unknown", "1.0", False),
     ],
@@ -46,7 +46,7 @@ def test_versions_are_compared_as_numbers(version, needed, expected):
 
 
 def requirements():
-    """The specifiers of pyproject.toml and of requirements.in, by package."""
+    """Return the version specifiers of pyproject.toml and requirements.in."""
     project = tomllib.loads((ROOT / "python" / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "requirements.in").read_text().splitlines()
     wanted = [line.split("#")[0].strip() for line in lines]
@@ -55,7 +55,7 @@ def requirements():
 
 
 def test_the_required_versions_agree_with_pips_files():
-    """pip reads its own files, so they repeat what common/versions.py says."""
+    """pip reads its own files, so they repeat the versions in common/versions.py."""
     project, pinned = requirements()
     named = {
         r.name: str(r.specifier) for r in map(Requirement, project["dependencies"])
@@ -75,7 +75,7 @@ def test_the_required_versions_agree_with_pips_files():
 
 
 def test_the_constants_can_be_read_by_an_old_python_without_the_package():
-    """tools/setup_decisions.py does so, before anything is installed."""
+    """tools/setup_decisions.py reads them before anything is installed."""
     source = Path(versions.__file__).read_text("utf-8")
     tree = ast.parse(source, feature_version=(3, 8))
     assert all(isinstance(node, ast.Assign | ast.Expr) for node in tree.body)
@@ -156,7 +156,7 @@ def test_pythons_outside_the_range_are_wrong(monkeypatch, version, good):
 
 
 class Session:
-    """An R that has the versions that a test gives it."""
+    """A fake R with the versions that a test sets."""
 
     def __init__(self, r="4.2.2", reticulate="1.28", keras3=""):
         self.versions = {"R": r, "reticulate": reticulate, "keras3": keras3}
@@ -174,7 +174,7 @@ class Session:
     [
         ("4.2.0", "1.28", "1.26", ""),
         ("4.2.0", "1.38", "2.3.1", ""),
-        ("4.2.0", "", "2.3.1", ""),  # attach_companion() says so
+        ("4.2.0", "", "2.3.1", ""),  # attach_companion() reports this
         ("4.1.2", "1.28", "1.26", r"R 4.1.2 was found, but 4.2 or later"),
         ("4.2.0", "1.28", "2.3.1", r"reticulate 1.28 cannot use NumPy 2.3.1"),
     ],
@@ -263,11 +263,11 @@ def test_too_little_memory_or_disk_is_wrong(monkeypatch, memory, disk, verdicts)
     assert [row.verdict for row in preflight._machine_rows()] == verdicts
 
 
-# --- a process without what is needed
+# --- a process that lacks something
 
 
 def python(code, **variables):
-    """Run Python code in a process with nothing but these variables."""
+    """Run Python code in a process with only these environment variables."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("R_")}
     return subprocess.run(
         [sys.executable, "-c", code],

@@ -1,10 +1,10 @@
-"""The line under a cell that takes long, in real kernels."""
+"""The line under a long-running cell, in real kernels."""
 
 import re
 
 import pytest
 
-# R in C, R in its own loop, Python; and an end by an error.
+# R in C code, R in a loop, Python, and a cell that ends with an error.
 LONG = {
     "R sleeps": "%%R\nSys.sleep(1)",
     "R computes": "%%R\nend <- Sys.time() + 1\nwhile (Sys.time() < end) x <- 1",
@@ -15,7 +15,7 @@ LONG = {
 
 @pytest.fixture(scope="module")
 def quick(kernel):
-    """The kernel with a line that appears soon."""
+    """The kernel, set to show the line soon."""
     kernel.run(
         "from sidebyside.common import running as now\n"
         "from sidebyside.kernel import running\n"

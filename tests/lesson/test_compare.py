@@ -1,4 +1,4 @@
-"""What a check finds out about a value of R and a value of Python."""
+"""Comparisons of a value of R with a value of Python."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ OFF_BY_ONE = "; ".join(f"${name}: differ, by up to 1" for name in "abc")
 
 
 class Model:
-    """What agreement() asks of a Keras model."""
+    """A fake model with the methods that agreement() calls."""
 
     def __init__(self, *weights):
         self.weights = [np.asarray(w, dtype="float32") for w in weights]
@@ -39,7 +39,7 @@ SCORES = {"loss": [0.5, 0.25], "accuracy": [0.5, 0.75]}
         (ARRAY[None], ARRAY, "2 x 3 int64", "R has 1 x 2 x 3"),
         (0.1 + 0.2, 0.3, "one value float64", "differ, by up to 5.55e-17"),
         ("double", "float", "text", "R 'double', Python 'float'"),
-        # Without the length of the longest, which is another one elsewhere.
+        # Without the length of the longest text, which depends on the machine.
         (["a", "c"], np.array(["a", "b"]), "2 text", "[2]: R 'c', Python 'b'"),
         (["a"] * 2, ["a"] * 2, "2 text", "equal"),
         ([], np.zeros(0, int), "0 int64", "equal"),
@@ -79,7 +79,7 @@ def test_the_verdict_describes_what_was_found(in_r, in_python, what, verdict):
 
 @pytest.mark.parametrize("in_python", [1.0, np.nextafter(1.0, 2), 1.0 + 1e-9])
 def test_with_a_tolerance_the_verdict_names_the_tolerance(in_python):
-    """Releases of R differ in the last bits, and outputs are compared."""
+    """Versions of R differ in the last bits, and notebooks' outputs are compared."""
     found = agreement("x", {"a": 1.0}, {"a": in_python}, tolerance=2e-9)
     assert found.verdict == "equal within 2e-09"
 
@@ -99,7 +99,7 @@ def test_a_long_text_is_not_shown_whole():
 
 @pytest.fixture
 def variables(monkeypatch):
-    """Two dicts that stand for R's and the notebook's variables."""
+    """Two dicts that replace R's and the notebook's variables."""
     in_r, in_python = {}, {}
 
     class Session:

@@ -1,4 +1,4 @@
-"""Values as R has them, beside Python's: what reticulate loses counts too."""
+"""Comparisons with real values of R, including what reticulate would lose."""
 
 import ast
 
@@ -76,7 +76,7 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("cases", "expected"), [(SAME, True), (DIFFERENT, False)])
 def test_values_agree_as_expected(kernel, cases, expected):
-    """One cell for R and one for Python have all of them."""
+    """All values are made in one R cell and one Python cell."""
     r = "\n".join(f"v{i} <- {r}" for i, (r, _) in enumerate(cases))
     python = "\n".join(f"v{i} = {p}" for i, (_, p) in enumerate(cases))
     assert (sent := kernel.r(r)).ok, sent.shown
@@ -112,7 +112,7 @@ def test_the_weights_of_two_models_are_compared_place_by_place(kernel):
     assert "$kernel: differ, by up to 2" in kernel.run("compare('named')").shown
 
 
-# What a reader may type, and what the message has to name.
+# Mistakes that a reader may type, and the important part of the message.
 MISTAKES = [
     ("compare(d)", 'Write the name in quotes: compare("d")'),
     ("compare(d, e)", 'compare("d", "e")'),
@@ -141,7 +141,7 @@ MISTAKES = [
 
 
 def test_a_mistake_is_explained_in_one_or_two_lines(kernel):
-    """In place of a traceback through this project's code."""
+    """No traceback through this project's code is shown."""
     kernel.r(
         "squares <- e <- only_r <- symbol <- 1\nlen_ <- 1\n"
         'makeActiveBinding("broken", function() stop("not today"), globalenv())'

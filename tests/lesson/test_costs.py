@@ -1,6 +1,6 @@
-"""Whether the stop-watches count and alternate as they say.
+"""The timing of quick calls: numbers of measurements, and turns of the languages.
 
-In the kernel only what sleeps is timed, and that only from below.
+In the kernel we time only functions that sleep, and check only the lower limit.
 """
 
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ from sidebyside.lesson.costs import AT_LEAST, Turns, cost, enough_calls, strip
 
 
 def test_measurements_are_per_call_and_as_many_as_requested(monkeypatch):
-    """On a clock of its own: the n-th call takes n seconds."""
+    """With a fake clock, on which the n-th call takes n seconds."""
     now, calls = [100.0], []
     monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
 
@@ -88,7 +88,7 @@ def test_without_log_the_axis_begins_at_zero():
     fig, ax = plt.subplots()
     try:
         strip(ax, {"one": FOUND})
-        ax.plot([7], [0], "D")  # what is drawn later is not cut off
+        ax.plot([7], [0], "D")  # a later point is not cut off
         low, high = ax.get_xlim()
         assert low == 0
         assert high > 7

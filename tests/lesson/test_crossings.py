@@ -1,4 +1,4 @@
-"""Notebook 02's instruments: addresses, journeys, costs and the map."""
+"""Functions for notebook 02: addresses, journeys, costs and the map."""
 
 import ast
 import re
@@ -32,7 +32,7 @@ IN_WORDS = [
 
 @pytest.fixture(scope="module")
 def journeys(kernel):
-    """A kernel in which values of R have gone to Python and come home."""
+    """A kernel in which values of R have gone to Python and back."""
     sent = kernel.r(
         "kinds <- list(matrix = matrix(c(1, 2, 3, 4), 2),\n"
         "  matrices = list(matrix(0, 2, 2), 1), factor = factor(c('a', 'b')),\n"
@@ -51,7 +51,7 @@ def journeys(kernel):
 
 
 def value(kernel, expression):
-    """What a Python expression is in the kernel."""
+    """Return the value of a Python expression in the kernel."""
     reply = kernel.run(f"print(repr({expression}))")
     assert reply.ok, reply.shown
     return reply.stdout.strip()
@@ -97,7 +97,7 @@ def test_the_table_shows_what_r_values_share_and_lose(journeys, kind, memory, lo
 
 
 def test_a_lost_value_is_noticed(journeys):
-    """The table compares what left with what came, and does not just say so."""
+    """The table really compares the values before and after the journey."""
     assert journeys.r("home$matrix[1, 1] <- 5").ok
     assert value(journeys, "trips_from_r(seen).loc['matrix'].iloc[-1]") == "'its value'"
     assert journeys.r("home$matrix <- kinds$matrix").ok
@@ -116,7 +116,7 @@ def test_a_value_that_rpy2_refuses_has_a_row(journeys):
         "[False, False, True, True]"
     )
     assert value(journeys, "list(table.loc['array'])[2:]") == "['copied', 'nothing']"
-    # It leaves nothing behind in R.
+    # No variable is left behind in R.
     assert journeys.r('cat(exists(".crossing"))').stdout.strip() == "FALSE"
 
 
@@ -150,7 +150,7 @@ def test_the_loss_of_a_python_value_is_named(before, after, lost):
 
 
 def test_a_cost_is_the_median_of_seven_means_after_a_warm_up(monkeypatch):
-    """The n-th repeat after the warm-up takes n milliseconds a call."""
+    """The n-th repeat after the warm-up takes n milliseconds per call."""
     made = []
 
     def repeat(call, number, repeat):

@@ -1,8 +1,8 @@
-"""The exercises of the notebooks: each can be solved, and not by anything.
+"""The exercises of the notebooks: solutions are right, and wrong answers are wrong.
 
-Exercise and solution stand in the notebook, one below the other; the
-solution is the text that a reader unfolds. It is put into the answer's cell
-here, and the notebook's own check is run on it, on wrong answers and on none.
+Each exercise is followed by its solution, which the reader unfolds. The tests put the
+solution, wrong answers and no answer into the answer's cell, and run the notebook's
+own check.
 """
 
 import re
@@ -35,15 +35,15 @@ class Exercise:
     number: int
     level: str
     title: str
-    given: list  # the half of a translation that is there
+    given: list  # the given half of a translation
     answer: dict  # the cell to fill in
     check: dict
-    language: str  # of the solution
+    language: str  # language of the solution
     solution: str
     why: str
 
     def answered(self, code):
-        """The answer's cell with other code in it."""
+        """Return the answer's cell with other code in it."""
         return f"%%R\n{code}" if "r" in tags(self.answer) else code
 
 
@@ -52,14 +52,14 @@ def tags(cell):
 
 
 def section(cells):
-    """What stands under `## Exercises`, the heading included."""
+    """Return the section `## Exercises`, with its heading."""
     heads = [cell.source.startswith("## Exercises") for cell in cells]
     assert heads.count(True) == 1
     return cells[heads.index(True) :]
 
 
 def preparation(cells):
-    """What an exercise needs: the first code cell, and what opens the section."""
+    """Return what an exercise needs: the first cell, and the section's first cells."""
     first = next(cell for cell in cells if cell.cell_type == "code")
     found = [first.source]
     for cell in section(cells):
@@ -129,7 +129,7 @@ def test_one_is_a_translation(cells):
 
 
 def test_answers_are_empty_and_solutions_in_their_language(cells):
-    """Something to write over, and nothing of the solution."""
+    """An answer's cell has something to replace, and no part of the solution."""
     for e in exercises_of(cells):
         assert e.language in tags(e.answer), e.number
         empty = "NULL" if e.language == "r" else "None"
@@ -137,7 +137,7 @@ def test_answers_are_empty_and_solutions_in_their_language(cells):
 
 
 def test_nothing_is_given_away(cells):
-    """No line of the solution is seen before it is asked for."""
+    """No line of the solution is visible before the reader unfolds it."""
     for e in exercises_of(cells):
         seen = "\n".join([e.answer.source, e.check.source])
         own = {line.strip() for line in e.answer.source.split("\n")}
@@ -147,7 +147,7 @@ def test_nothing_is_given_away(cells):
 
 
 def test_names_of_answers_are_used_nowhere_else(cells):
-    """Each name that a reader is asked for is used nowhere else."""
+    """The name of an answer is used nowhere else in the notebook."""
     lesson = [c for c in cells if c.cell_type == "code" and "exercise" not in tags(c)]
     for e in exercises_of(cells):
         asked = re.findall(r"(?m)^(\w+).*?(?:<-|=) N(?:one|ULL)\b", e.answer.source)
@@ -158,7 +158,7 @@ def test_names_of_answers_are_used_nowhere_else(cells):
 
 
 def test_the_graders_code_is_folded(cells):
-    """In JupyterLab and in the book."""
+    """It is folded in JupyterLab and in the book."""
     for e in exercises_of(cells):
         code = "@exercise" in e.check.source
         folded = e.check.metadata.get("jupyter", {}).get("source_hidden", False)
@@ -171,8 +171,8 @@ def test_exercises_are_saved_unanswered(cells):
         assert text.startswith(UNANSWERED), e.number
 
 
-# As in a kernel that has just started: to start one for each notebook takes longer
-# than all answers together.
+# Makes the kernel as it was at its start. A new kernel for each notebook would take
+# longer than all answers together.
 FORGET = ["from sidebyside.kernel import record\nrecord.ran.clear()", "%reset -f"]
 DETACH = """
 if (is.null(getOption("attached.first"))) options(attached.first = search())
@@ -185,7 +185,7 @@ rm(list = ls(globalenv(), all.names = TRUE), envir = globalenv())
 
 @pytest.fixture(scope="module")
 def said(path, cells, kernel):
-    """What each check says, in a kernel that knows nothing else of the notebook.
+    """Return what each check prints, in a kernel without the rest of the notebook.
 
     {exercise: {"none": text, "solution": text, wrong answer: text}}
     """
@@ -209,7 +209,7 @@ def replies(kernel, path, exercise):
         ran = kernel.run(source)
         assert ran.ok, f"{name}: {ran.shown}"
         found[name] = checked(kernel, exercise)
-    # And then no answer again: the former one is the solution.
+    # Then no answer again, after the solution.
     variable = re.search(r"(?m)^(\w+).*(?:<-|=) N", exercise.answer.source)[1]
     other = f"{variable} = 1"  # means the same in both languages
     failed = kernel.run(exercise.answered(f"{variable} = no_such_thing"))
@@ -288,7 +288,7 @@ AT_WORK = [
     ([("a", "x = 3"), ("a", "X = 4")], ONE, "no longer assigns a value to x"),
     ([("a", "x = 1 / 0"), ("a", "x = 4")], ONE, WRONG),
     ([("a", "x = 3"), ("b", "del x")], ONE, "Python has no x"),
-    # A translation: "r" is the reader's half, "p" the one that is given.
+    # A translation: "r" is the reader's half, "p" is the given one.
     ([("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
     ([("p", "x = 3"), ("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
     ([("p", "x = 3")], INTO_R, "R has no x. Run the R half"),
@@ -309,7 +309,7 @@ AT_WORK = [
         INTO_R,
         "the R half no longer assigns a value to x",
     ),
-    # Both halves of an answer that is corrected.
+    # Both halves of an answer that the reader corrects.
     ([("r", "x = 3"), ("r", "%%R\nx <- 3"), ("p", "x = 3")], INTO_R, RIGHT),
 ]
 
@@ -332,19 +332,19 @@ def test_only_the_last_answer_is_checked(kernel):
         kernel.run("record.ran.clear()")
         for cell_id, code in cells:
             kernel.run(code, cell_id)
-        # Twice: the check is a cell, too.
+        # Twice, because the check is also a cell.
         replies = {kernel.run(check, "c").stdout for _ in range(2)}
         if len(replies) > 1 or said not in min(replies):
             wrong.append((cells, check, said, replies))
     assert wrong == []
 
 
-# --- what the checks are made of
+# --- the functions behind the checks
 
 
 @pytest.fixture
 def variables(monkeypatch):
-    """The variables of a notebook, without one: {"python": {...}, "r": {...}}."""
+    """The variables of a fake notebook: {"python": {...}, "r": {...}}."""
     found = {"python": {}, "r": {}}
 
     def look_in(language):

@@ -1,4 +1,4 @@
-"""A reader's own picture: any format, any shape, or a sentence."""
+"""A reader's own picture: any format, any shape, or a clear message."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Values in the form that is compared, and what counts as a difference there."""
+"""Values in the form that we compare, and what counts as a difference."""
 
 import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from sidebyside.lesson.values import from_description
 
 
 def from_r(array, missing=False, labels=(), kind="vector"):
-    """What R's describe() says of a vector or an array."""
+    """Make the output of R's describe() for a vector or an array."""
     return from_description(
         {
             "kind": kind,
@@ -64,7 +64,7 @@ SAME = [
     (None, None),
     (None, [None]),
     (None, [pd.NA]),
-    (from_r([[1, 2], [3, 4]], missing=[1]), [[1, 2], [None, 4]]),  # by columns, as R
+    (from_r([[1, 2], [3, 4]], missing=[1]), [[1, 2], [None, 4]]),  # R: by columns
     (from_r([1, 0], missing=[1]), np.ma.array([1, 2], mask=[False, True])),
     (NAMED, pd.Series([2.0, 1.0], index=["b", "a"])),
     (NAMED, pd.Series([1.0, 2.0])),
@@ -73,7 +73,7 @@ SAME = [
     (MATRIX, COLUMNS),
     (MATRIX, COLUMNS.set_axis(["u", "v"])),
     (MATRIX, [[1.0, 2.0], [3.0, 4.0]]),
-    (NO_NAMES, SWAPPED),  # by place
+    (NO_NAMES, SWAPPED),  # by position
     (DAY, datetime.date(2024, 2, 29)),
     (from_r([1_709_204_400.1], kind="time"), pd.Timestamp("2024-02-29 11:00:00.1")),
     (DAY, pd.Timestamp("2024-02-29 01:00", tz="Europe/Paris")),

@@ -1,4 +1,4 @@
-"""tests/kernel_memory.py: a notebook that takes too much fails, and why."""
+"""tests/kernel_memory.py: a notebook that uses too much memory fails."""
 
 import os
 import re
@@ -23,7 +23,7 @@ needs_namespaces = pytest.mark.skipif(
 
 @pytest.fixture
 def test_notebook(tmp_path):
-    """A function: executes cells as nbval does, in 0.3 GB; the report."""
+    """Return a function that executes cells as nbval does, in 0.3 GB of memory."""
 
     def test(*cells, before=(), options=()):
         notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
@@ -58,7 +58,7 @@ def test_a_notebook_that_takes_too_much_memory_fails_with_a_clear_message(
 ):
     found = test_notebook("1", TAKE, "2", "3")
     assert TOO_MUCH in found.stdout
-    # Not one cell after the other because the kernel is not there.
+    # The other cells do not fail one by one because the kernel is gone.
     assert "1 failed, 1 passed, 2 skipped" in found.stdout
     assert "TOO MUCH of 0.30 GB  tiny.ipynb" in found.stdout
     most = re.search(r"ended at (\d\.\d\d) GB", found.stdout)
@@ -67,11 +67,11 @@ def test_a_notebook_that_takes_too_much_memory_fails_with_a_clear_message(
 
 @needs_namespaces
 def test_the_network_is_off_and_the_peak_reported(test_notebook):
-    """As in `make test`: behind tools/offline.py, in two processes."""
+    """As in `make test`: through tools/offline.py, in two processes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address):
-            pass  # from here it can be reached
+            pass  # it can be reached from here
         found = test_notebook(
             "x = bytearray(100_000_000); import time; time.sleep(0.5)",
             f"import socket\ntry: socket.create_connection({address})\n"
@@ -87,7 +87,7 @@ def test_the_network_is_off_and_the_peak_reported(test_notebook):
 
 
 def test_make_test_turns_the_network_off():
-    """Not only is it said: here and now there is no way out."""
+    """The network is really off in this process."""
     command = ["make", "--dry-run", "test", "ARGS=-k mnist"]
     said = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,9 +1,9 @@
-"""What every notebook of the collection has to look like.
+"""Rules for every notebook of the collection.
 
-Each rule is a function that takes a notebook and gives sentences, one for
-each thing that is wrong; every rule is tried on a notebook that breaks it.
-Some rules are for the gallery only, some differ there from the course.
-Whether the outputs are what the code gives is asked by nbval, see pytest.ini.
+Each rule is a function that takes a notebook and yields a sentence for each fault.
+Every rule is also tried on a notebook that breaks it. Some rules are only for the
+gallery, and some differ there from the course. nbval compares the outputs with the
+code's, see pytest.ini.
 """
 
 import ast
@@ -27,19 +27,19 @@ SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
 COURSE, GALLERY = notebooks_of("course"), notebooks_of("gallery")
 PATHS = [*COURSE, *GALLERY]
 
-COLUMNS = 60  # of a half of a pair, which has half a screen
-WIDE_COLUMNS = 72  # of the other cells, as the text around them
+COLUMNS = 60  # width of a half of a pair, which has half a screen
+WIDE_COLUMNS = 72  # width of the other cells, as wide as the text
 LARGEST = 1_000_000  # bytes
-LARGEST_SHARE = 1 / 4  # of code cells whose output is not compared
+LARGEST_SHARE = 1 / 4  # share of code cells whose output is not compared
 
 EXEMPT = {"nbval-ignore-output", "nbval-skip"}
 TAGS = EXEMPT | {"pair", "r", "python", "check", "raises-exception"}
 TAGS |= {"hide-input", "hide-output", "remove-input"}  # for the book
-TAGS |= {"crosses"}  # an R cell in which -i and -o are the lesson
+TAGS |= {"crosses"}  # an R cell that teaches -i and -o
 TAGS |= {"exercise", "answer", "solution"}  # test_exercises.py
 TAGS |= {f"timed-{stage}" for stage in STAGES}  # the programs of 03
 
-# Rows of the table that a notebook opens with.
+# Rows of the table at the beginning of a notebook.
 OPENING = ("After this you can", "You need", "Minutes on two cores", "Memory")
 
 # The notebooks of the gallery, and the examples of 2017 that each one has.
@@ -68,7 +68,7 @@ EXAMPLES = {
     },
     "18_dreams_and_styles": {"deep_dream", "neural_style_transfer"},
 }
-# Rows of the table that the section of an example opens with.
+# Rows of the table at the beginning of an example's section.
 ABOUT_EXAMPLE = ["2017", "What broke", "Now"]
 
 
@@ -96,7 +96,7 @@ def texts(notebook):
 
 
 def executed_once_in_order(notebook):
-    """From a fresh kernel: 1, 2, 3 and so on, empty cells among them."""
+    """The numbers are 1, 2, 3 and so on, from a new kernel, also in empty cells."""
     found = [cell.execution_count for cell in code_cells(notebook)]
     if found == list(range(1, len(found) + 1)):
         return []
@@ -115,7 +115,7 @@ def no_errors_but_intended_ones(notebook):
 
 
 def no_stray_warnings(notebook):
-    """Python's warnings go to standard error: they are not the lesson."""
+    """Python's warnings on standard error are not part of the lesson."""
     return [
         f"standard error of {first_line(cell)!r}: {output.text[:60]!r}"
         for cell in code_cells(notebook)
@@ -128,7 +128,7 @@ def no_stray_warnings(notebook):
 
 
 def pairs_have_two_halves(notebook):
-    """R first, and nothing between it and Python."""
+    """R comes first, and no cell is between the halves."""
     wrong, expected = [], "r"
     for cell in notebook.cells:
         half = tags(cell) & {"pair", "r", "python"}
@@ -156,7 +156,7 @@ def halves_are_in_their_language(notebook):
 
 
 def r_cells_stand_by_themselves(notebook):
-    """No variable comes in by -i or out by -o: the code runs in RStudio."""
+    """No cell uses -i or -o, so that its code also runs in RStudio."""
     return [
         f"{first_line(cell)!r} takes or gives variables"
         for cell in code_cells(notebook)
@@ -166,7 +166,7 @@ def r_cells_stand_by_themselves(notebook):
 
 
 def timed_cells_are_programs(notebook):
-    """Whoever tags one cell for the experiment has to tag them all."""
+    """If one cell is tagged for the experiment, all of them must be."""
     timed = any(tag.startswith("timed-") for c in notebook.cells for tag in tags(c))
     if not timed:
         return []
@@ -193,14 +193,14 @@ def code_is_narrow(notebook):
 
 
 def pairs_are_checked(notebook):
-    """Somewhere after the last pair there is a check, and so after each."""
+    """There is a check after the last pair, and so after each pair."""
     last = [cell for cell in code_cells(notebook) if tags(cell) & {"pair", "check"}]
     checked = last and "check" in tags(last[-1])
     return [] if checked else ["no check after the last pair"]
 
 
 def tags_are_known(notebook):
-    """A misspelt tag would be passed over without a word."""
+    """A misspelt tag would be ignored without a message."""
     return [
         f"unknown tag {tag!r}"
         for cell in notebook.cells
@@ -233,7 +233,7 @@ def layers_are_added_one_per_line(notebook):
 
 
 def class_called(node):
-    """The class that a call makes something of: Dense of layers.Dense(3)."""
+    """Return the class that a call constructs: Dense in layers.Dense(3)."""
     name = ""
     if isinstance(node, ast.Call):
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -241,7 +241,7 @@ def class_called(node):
 
 
 def nests_layers(call):
-    """Whether one layer is made and called in the arguments of another."""
+    """Return whether a layer is made and called in the arguments of another."""
     inside = [x for value in arguments(call) for x in ast.walk(value)]
     return made_and_called(call) and any(map(made_and_called, inside))
 
@@ -255,7 +255,7 @@ def arguments(call):
 
 
 def lists_layers(call):
-    """Whether Sequential() is given more than its input."""
+    """Return whether Sequential() gets more than its input."""
     return class_called(call) == "Sequential" and any(
         class_called(node) not in ("", "Input")
         for value in arguments(call)
@@ -290,7 +290,7 @@ def titled_once(notebook):
 
 
 def closes_as_agreed(notebook):
-    """What was found (computed), take-aways, a dictionary, a link to the next one."""
+    """It ends with computed results, take-aways, a dictionary and a link."""
     wrong, heading, computed = [], "", set()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -311,7 +311,7 @@ def closes_as_agreed(notebook):
 
 
 def examples_open_as_agreed(notebook):
-    """What it was, what broke, what it is now: before anything else."""
+    """An example begins with a table: what it was, what broke, what it is now."""
     sections = re.split(r"(?m)^## (.*)$", "\n\n".join(texts(notebook)))
     wrong, missing = [], set(EXAMPLES.get(notebook.stem, ()))
     for heading, text in zip(sections[1::2], sections[2::2], strict=True):
@@ -325,7 +325,7 @@ def examples_open_as_agreed(notebook):
 
 
 def asks_three_questions(notebook):
-    """In a cell each: the number, the question, the folded answer."""
+    """Each cell has the number, the question and the folded answer."""
     asked = [text for text in texts(notebook) if "<summary>Answer<" in text]
     expected = [f"**Question {number}.**" for number in (1, 2, 3)]
     begin = [text[: len("**Question 1.**")] for text in asked]
@@ -357,7 +357,7 @@ def figures_have_a_text(notebook):
 
 
 def figures_lie_in_outputs(notebook):
-    """A pasted picture is one that nobody can compute again."""
+    """Nobody could compute a pasted picture again."""
     return ["a picture is attached" for c in notebook.cells if c.get("attachments")]
 
 
@@ -394,7 +394,7 @@ def path(request):
 
 @pytest.fixture(scope="module")
 def notebook(path):
-    """Read, which also says whether it is a valid one."""
+    """Read the notebook, which also checks that it is valid."""
     found = nbformat.read(path, as_version=4)
     nbformat.validate(found)
     found.stem = path.stem
@@ -420,15 +420,15 @@ def test_the_notebooks_of_the_gallery_are_those_of_the_table():
 
 
 def test_the_metadata_say_what_the_examples_are(path):
-    """All that the gallery's index needs; the course may have examples, too."""
+    """They have all that the gallery's index needs, also for examples of the course."""
     found = {example.name for example in examples_of(path)}
     assert found == EXAMPLES.get(path.stem, found)
 
 
 def test_no_other_file_of_the_folder_is_a_notebook():
-    """It would be executed by nobody."""
+    """Nothing would execute it."""
     found = (ROOT / "notebooks").rglob("[!.]*.ipynb")
-    # JupyterLab keeps copies there.
+    # JupyterLab keeps copies in this folder.
     found = [path for path in found if path.parent.name != ".ipynb_checkpoints"]
     assert sorted(found) == PATHS
 
@@ -445,7 +445,7 @@ def links_of(page):
 
 
 def test_every_notebook_can_be_reached_from_the_first():
-    """By its links, and from there by theirs."""
+    """Follow its links, and then their links."""
     reached, new = set(), {PATHS[0].name}
     while new:
         page = new.pop()
@@ -455,7 +455,7 @@ def test_every_notebook_can_be_reached_from_the_first():
 
 
 def test_the_first_code_cell_is_introduced_by_what_to_do_if_it_fails():
-    """In the same words everywhere: R is missing, or the whole project."""
+    """The words are the same everywhere: R is missing, or the whole project."""
     introductions = set()
     for path in PATHS:
         cells = nbformat.read(path, 4).cells
@@ -481,7 +481,7 @@ def test_most_outputs_are_compared():
     assert len(exempt(cells)) / len(cells) <= LARGEST_SHARE
 
 
-# Two runs, or two machines. One pair for each pattern of the file, in order.
+# Outputs of two runs or two machines: a pair for each pattern of the file, in order.
 SANITIZED = [
     (
         "R 4.2.2, reticulate 1.28, the companion's dialect 0.1.0 | Python "
@@ -507,7 +507,7 @@ SANITIZED = [
 
 
 def sanitized(text):
-    """As nbval does it."""
+    """Sanitize a text as nbval does."""
     patterns = get_sanitize_patterns(SANITIZE.read_text())
     for pattern, replacement in patterns:
         text = re.sub(pattern, replacement, text)
@@ -593,7 +593,7 @@ CLOSING = markdown(
 
 
 def build(*cells, stem="01_mnist"):
-    """A notebook of copies of these cells, executed in order."""
+    """Make a notebook from copies of these cells, executed in order."""
     copies = nbformat.from_dict([dict(cell) for cell in cells])
     number = 0
     for i, cell in enumerate(copies):
@@ -739,11 +739,11 @@ def test_allowed_exceptions_break_no_rule():
     assert no_errors_but_intended_ones(build(error)) == []
     figure = code("p", outputs=[shows(alt="A line."), shows("text/html")])
     assert figures_have_a_text(build(figure)) == []
-    # A layer that wraps one, a layer that was made before.
+    # A layer that wraps another, and a layer that was made before.
     wrapped = code("y = Bidirectional(LSTM(2))(first(x))")
     begun = code("m = Sequential([keras.Input((2,))])\nm.add(Dense(2))")
     assert layers_are_added_one_per_line(build(wrapped, begun)) == []
-    # An answer is asked for in one language or in both.
+    # An exercise needs an answer in one language or in both.
     alone = code("%%R\nx <- NULL", "exercise", "answer", "r")
     half = code("x = None", "pair", "python", "exercise", "answer")
     assert pairs_have_two_halves(build(alone, R_HALF, half)) == []

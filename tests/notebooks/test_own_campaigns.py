@@ -1,4 +1,4 @@
-"""Notebook 06 on campaigns that are not the project's."""
+"""Notebook 06 with campaigns that are not the project's."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ NOTEBOOK = ROOT / "notebooks" / "06_statistics.ipynb"
 
 
 def a_class():
-    """Thirty campaigns of three blocks, each with its own ratio; 15 machines."""
+    """Thirty campaigns of three blocks on 15 machines, each with its own ratio."""
     ratios = np.random.default_rng(1).normal(1.03, 0.03, 30)
     return [
         made_up_campaign(
@@ -27,7 +27,7 @@ def a_class():
 
 
 def gpu_with_failures():
-    """R crashed in some blocks, and trained something else in others.
+    """A campaign in which R crashed in some blocks and had other losses in others.
 
     The scatter is so small that F and t are huge.
     """
@@ -43,7 +43,7 @@ def gpu_with_failures():
 
 
 def two_blocks():
-    """Of two arms and one epoch."""
+    """A campaign of two arms, two blocks and one epoch."""
     return [made_up_campaign(blocks=2, epochs=1, arms=("python", "r"))]
 
 
@@ -53,7 +53,7 @@ def test_06_runs_without_a_warning(campaigns, tmp_path, monkeypatch):
         name = runs["campaign"].iloc[0]
         write_campaign(runs, tmp_path / "timings" / name, runs["machine"].iloc[0])
     monkeypatch.setenv("SIDEBYSIDE_TIMINGS", str(tmp_path / "timings"))
-    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))  # where the report goes
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path))  # folder of the report
     outcome = execute(NOTEBOOK, tmp_path / NOTEBOOK.name)
     assert not outcome.problem, outcome.problem
     assert outcome.checks_passed == outcome.checks > 0

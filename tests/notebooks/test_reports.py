@@ -1,9 +1,9 @@
-"""What users reported about the gallery's examples, and what they get now.
+"""Problems that users reported about the gallery's examples, and what happens now.
 
 Each row is a report, by its number in rstudio/keras3 (formerly rstudio/keras) where
-no other repository is named: what was wrong, then cells, each with what it shows.
-An error shows what to do as well. Where a cell has two expectations, the
-second is for the R package keras3, which gives the same everywhere else.
+no other repository is named: what was wrong, then cells, each with its output. An
+error also shows what to do. If a cell has two expected outputs, the second is for the
+R package keras3, whose output is the same everywhere else.
 """
 
 import json
@@ -32,7 +32,7 @@ y <- y[1:2000]
 dialect()
 """
 
-# Of the variables of the environment, Python has a copy that R does not change.
+# Python has a copy of the environment variables, which R does not change.
 OFF = 'os.environ |= {"https_proxy": "127.0.0.1:9", "PIP_NO_INDEX": "1"}'
 ON = 'del os.environ["https_proxy"], os.environ["PIP_NO_INDEX"]'
 
@@ -260,7 +260,7 @@ REPORTS = {
         ("%%R\ntokenizer <- text_tokenizer(20000)", "Error .*layer_text_vectorization"),
         ("%%R\nfit_text_tokenizer(tokenizer, texts)", "Error .*adapt"),
         ("%%R\nx <- texts_to_sequences(tokenizer, texts)", "Error .*vectorization"),
-        # Keras makes only the letters of English lower-case.
+        # Keras makes only English letters lower-case.
         (WORDS, r'6.*"кошка" "спит"  "ест".*2 2'),
     ],
     "#902 the batch size of a stateful layer behind others": [
@@ -276,7 +276,7 @@ REPORTS = {
 
 @pytest.fixture(scope="module")
 def empty_cache(tmp_path_factory):
-    """Nothing that Keras has downloaded."""
+    """An empty folder in place of Keras's downloads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
         yield
@@ -304,7 +304,7 @@ def check(kernel, code, expected):
 
 
 def test_text_generation_takes_less_than_a_megabyte(begun):
-    """#52: 5 GB, for a book of 160,000 letters. Here are 220,000."""
+    """#52: it needed 5 GB for a book of 160,000 letters. This text has 220,000."""
     cells = json.loads((NOTEBOOKS / "15_letter_by_letter.ipynb").read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells if "r" in tags(cell)]
     last = next(n for n, source in enumerate(sources) if "x_train <-" in source)

@@ -1,4 +1,4 @@
-"""notebooks/teaching.md: the plans add up, and what they name is there."""
+"""notebooks/teaching.md: the plans add up, and the sections they name exist."""
 
 import re
 import runpy
@@ -19,7 +19,7 @@ PLANS = re.findall(r"^## ((\d+) minutes: .*)$", TEXT, re.MULTILINE)
 
 
 def rows(heading):
-    """The rows of the table below a heading, cell by cell."""
+    """Return the rows of the table below a heading, cell by cell."""
     below = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in below.split("\n") if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
@@ -32,7 +32,7 @@ def headings(name):
 
 
 def named(text):
-    """(notebook, section) of each `[01](01_mnist.ipynb): *Train*, *Compile*`."""
+    """Return (notebook, section) of each `[01](01_mnist.ipynb): *Train*, *Compile*`."""
     parts = re.split(r"\]\((\d\d_\w+\.ipynb)\)", text)
     for notebook, after in zip(parts[1::2], parts[2::2], strict=True):
         for section in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", after):
@@ -75,7 +75,7 @@ def test_the_last_two_plans_use_all_of_the_course_and_three_of_the_gallery():
 
 
 def test_the_links_are_those_of_the_book(monkeypatch):
-    """For a repository that is called as in the text."""
+    """They are right for a repository with the name in the text."""
     monkeypatch.chdir(ROOT / "book")
     conf = runpy.run_path(str(ROOT / "book" / "conf.py"))
     config = SimpleNamespace(

@@ -1,4 +1,4 @@
-"""tools/bench.py: what it keeps, and what its exit status says."""
+"""tools/bench.py: its file of results, and its exit status."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ import bench
 
 @pytest.fixture
 def run_bench(monkeypatch, tmp_path, capsys):
-    """The program with benches of our own: its status and its file."""
+    """Run the program with fake benches, and return its status and its file."""
     values = {"fit": [1.0, 3.0], "exit": [0.5]}
 
     def rows(name):
@@ -73,7 +73,7 @@ def test_the_numbers_are_the_last_words_of_a_program(count, expected):
 
 
 def test_a_difference_is_of_the_two_programs_measured_in_turns(monkeypatch):
-    """The machine gets slower with each measurement: order alone must not matter."""
+    """Here the machine gets slower each time, and the order must not matter."""
     order, clock = [], iter(range(100))
 
     def numbers(command, count=1):

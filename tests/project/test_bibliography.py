@@ -1,4 +1,4 @@
-"""notebooks/bibliography.md: what is cited is in it, and what is in it is cited."""
+"""notebooks/bibliography.md has exactly the works that are cited."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ PAGE = ROOT / "notebooks" / "bibliography.md"
 PAGES = ["*.md", "notebooks/*.md", "notebooks/*.ipynb", "data/**/*.md", "binder/*.md"]
 
 CITATION = re.compile(r"\[([^][]+?\s\d{4}[a-z]?)\]\((?:[./\w]*/)?bibliography\.md\)")
-# Key, authors, title with its link, where it appeared.
+# Key, authors, title with its link, place of publication.
 ENTRY = re.compile(
     r"- \*\*([^*]+ \d{4}[a-z]?)\.\*\* [^\[]+\. \[[^]]+\]\(https://\S+\)\. .+\."
 )

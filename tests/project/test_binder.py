@@ -1,7 +1,7 @@
-"""Binder's scripts, with commands that only write down how they were called.
+"""Binder's scripts, with fake commands that only record how they were called.
 
-And whether the pins for conda work together and are those for pip. No image is built
-and no environment is solved: neither Docker nor conda-forge is asked.
+Also whether conda's pins work together and agree with pip's. No image is built, and no
+environment is solved: Docker and conda-forge are not used.
 """
 
 import json
@@ -95,7 +95,7 @@ exit 0
 
 @pytest.fixture
 def post_build(tmp_path):
-    """A function: runs binder/postBuild; commands that match a shell pattern fail."""
+    """Return a function that runs binder/postBuild; commands like `fails` fail."""
 
     def run(fails="nothing", conda=True):
         commands = tmp_path / "commands"
@@ -107,7 +107,7 @@ def post_build(tmp_path):
         environment["CALLS"] = str(tmp_path / "calls")
         if conda:
             environment["CONDA_PREFIX"] = str(tmp_path / "conda")
-        # Not as a login shell, which puts this machine's programs before these.
+        # Not a login shell, which would put this machine's programs first.
         result = subprocess.run(
             ["bash", BINDER / "postBuild"],
             env=environment,
@@ -199,7 +199,7 @@ def test_conda_and_pip_have_the_same_releases_where_both_pin(name):
 
 
 def test_the_pins_are_of_a_set_that_works_together():
-    """As FACTS has them, read from the packages' own requirements."""
+    """The limits come from the packages' own requirements."""
     r, reticulate = (
         Version(pinned_for_conda("r-base")),
         Version(pinned_for_conda("r-reticulate")),

@@ -1,4 +1,4 @@
-"""The book's dictionary: what is matched, what is not, whether its rules are true."""
+"""The book's dictionary: which code is matched, and whether its rules are true."""
 
 import ast
 import importlib.util
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def load():
-    """book/dictionary.py under a name of its own."""
+    """Load book/dictionary.py under another name."""
     spec = importlib.util.spec_from_file_location(
         "sidebyside_book_dictionary", ROOT / "book" / "dictionary.py"
     )
@@ -47,7 +47,7 @@ def write(path, *cells):
 
 @pytest.fixture
 def rows(tmp_path):
-    """A function: the rows of a table, made from a notebook with these cells."""
+    """Return a function that makes a table's rows from a notebook with these cells."""
 
     def made(what, *cells):
         write(tmp_path / "01_one.ipynb", *cells)
@@ -125,7 +125,7 @@ def test_halves_of_different_pairs_are_not_mixed(rows):
 
 
 def test_an_exercise_gives_no_rows(rows):
-    """Its halves are the reader's to write, and until then may be wrong."""
+    """The reader writes its halves, which may be wrong until then."""
     cells = pair("m <- sum(x)", "m = x.sum()")
     compared = check('compare("m")')
     assert len(rows("calls", *cells, compared)) == 1
@@ -220,11 +220,11 @@ def test_rows_of_a_small_dictionary_are_read(tmp_path):
     first, second = dictionary.dictionary(tmp_path)["taught"]
     assert (first.meaning, first.r, first.python) == ("pipe", "`x |> f()`", "`x.f()`")
     assert (second.r, second.python) == ("`dim(x)`", "`x.shape`")
-    # The first pair that uses all of it, in both languages.
+    # The first pair that uses all of the row, in both languages.
     page = "notebooks/01_one"
     assert first.places == [dictionary.Place(page, "A part", "a-part")]
     assert second.places == [dictionary.Place(page, "A part", "a-part-1")]
-    # As Markdown, a vertical bar would end the cell.
+    # In Markdown, a vertical bar would end the cell.
     assert r"`x \|> f()`" in dictionary.markdown([first])
     assert "(/notebooks/01_one.ipynb#a-part)" in dictionary.markdown([first])
 
@@ -259,9 +259,9 @@ def tables():
 
 
 def test_every_row_of_the_notebooks_own_dictionaries_is_in_the_book(tables):
-    """Counted another way: lines with three cells below the heading.
+    """Count them in another way: lines with three cells below the heading.
 
-    What two notebooks say in the same words is one row.
+    Equal rows of two notebooks are one row.
     """
     written = set()
     for path in dictionary.notebooks():
@@ -292,7 +292,7 @@ def test_the_calls_of_all_pairs_are_in_the_dictionary(tables):
 # --- the rules
 
 
-# Before each example; the page says what x is.
+# This runs before each example; the page says what x is.
 BEFORE_R = "x <- c(10, 20, 30)"
 BEFORE_PYTHON = "import math, os\nimport numpy as np\nx = np.array([10.0, 20.0, 30.0])"
 
@@ -318,7 +318,7 @@ def value_in_python(code):
 
 def test_the_examples_of_the_rules_have_the_same_value_in_both_languages():
     pairs = examples()
-    # Each in a scope of its own, as in Python.
+    # Each has its own scope, as in Python.
     program = "".join(
         f"local({{ {BEFORE_R}; v <- local({{ {r} }});"
         ' cat(jsonlite::toJSON(v, digits = NA), "\\n") })\n'

@@ -1,4 +1,4 @@
-"""Formulas of the book: MathML, made without a browser's help."""
+"""Formulas of the book: MathML, made without a browser."""
 
 import importlib.util
 import re

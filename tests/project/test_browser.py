@@ -932,7 +932,7 @@ def test_lab_shows_a_saved_notebooks_pairs_side_by_side(lab_page, notebook):
 def test_lab_hides_solutions_until_they_are_asked_for(lab_page):
     page = lab_page("01_mnist.ipynb")
     # What is out of sight is drawn later.
-    page.wait_for_function("document.querySelectorAll('summary').length === 3")
+    page.wait_for_function(f"() => ({SOLUTIONS.strip()})().length === 3")
     assert unfold(page) == ([False] * 3, [True] * 3)
 
 

@@ -1,4 +1,4 @@
-"""The index of the gallery: from a small notebook of ours, and as it is committed."""
+"""The index of the gallery: made from a small notebook, and as it is committed."""
 
 import base64
 import io
@@ -53,7 +53,7 @@ CHECKED = (
 
 
 def notebook():
-    """Data, two examples, and what comes after them."""
+    """A notebook with data, two examples, and the sections after them."""
     table = "| | |\n|---|---|\n| 2017 | x |\n| What broke | `f(n = 1.5)` fails, and "
     table += "`a \\| b` too. The rest runs. |\n| Now | y |"
     figure = new_output(
@@ -94,7 +94,7 @@ def notebook():
 
 @pytest.fixture
 def read(tmp_path):
-    """A function: the examples of a notebook."""
+    """Return a function that reads the examples of a notebook."""
 
     def examples(made):
         nbformat.write(made, tmp_path / "12_words.ipynb")
@@ -226,7 +226,7 @@ def test_a_thumbnail_is_drawn_again_only_if_its_figure_has_changed(
     before = path.stat().st_mtime_ns
     drawn(png(480, 240))
     assert path.stat().st_mtime_ns == before
-    # Of a long drawing, what is above.
+    # Of a long drawing, the upper part.
     assert drawn(png(240, 900, "blue")) == ((240, 180), (0, 0, 255))
 
 

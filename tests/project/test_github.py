@@ -1,4 +1,4 @@
-"""What GitHub reads: workflows, dependabot, issue templates, CITATION.cff."""
+"""Files for GitHub: workflows, dependabot, issue templates, CITATION.cff."""
 
 import json
 import re
@@ -18,7 +18,7 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path
 
 
 class Strict(yaml.SafeLoader):
-    """YAML as GitHub reads it: `on` is a word, and no key may stand twice."""
+    """YAML as GitHub reads it: `on` is a word, and no key may occur twice."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
@@ -80,13 +80,13 @@ def test_the_cache_of_a_workflow_is_where_set_up_keeps_packages():
     [cache] = [step for step in debian["steps"] if "cache" in step.get("uses", "")]
     assert debian["env"]["UV_CACHE_DIR"] == cache["with"]["path"]
     assert "requirements*.txt" in cache["with"]["key"]
-    # Once a week nothing is cached, so that what a cache hides is seen.
+    # Once a week nothing is cached, to find problems that a cache hides.
     assert "schedule" in workflow["on"]
     assert cache["if"] == "github.event_name != 'schedule'"
 
 
 def test_dependabot_does_not_propose_what_the_lists_forbid():
-    """Pinned by hand in requirements.in for a reason, or chosen by tools/lock.sh."""
+    """These are pinned by hand in requirements.in, or chosen by tools/lock.sh."""
     updates = read(GITHUB / "dependabot.yml")["updates"]
     [update] = [u for u in updates if u["package-ecosystem"] == "pip"]
     left_alone = {entry["dependency-name"] for entry in update["ignore"]}

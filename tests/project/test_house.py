@@ -1,4 +1,4 @@
-"""The shape of the house (rooms, arrows between them, no circles), read from the code.
+"""The structure of the package: its rooms, the imports between them, no circles.
 
 `python/sidebyside` is six rooms, each a folder. A module may import from the
 rooms that ALLOWED lists, and from its own room as long as no circle arises.
@@ -17,25 +17,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "sidebyside"
 
-# Room to what it may import besides itself: whole rooms, or single modules.
+# What each room may import besides itself: whole rooms, or single modules.
 ALLOWED = {
     "common": [],
     "data": ["common"],
     "kernel": ["common"],
     "lesson": ["common", "data", "kernel"],
-    # Of the kernel only what starts R.
+    # From the kernel, only modules that start R.
     "timing": ["common", "data", "kernel.rsession"],
     "statistics": ["common", "data", "timing"],
 }
 
-# In a string: `import a.b`, or `from a.b import c, d`.
+# Imports inside a string: `import a.b`, or `from a.b import c, d`.
 IN_TEXT = re.compile(
     r"(?:^|[;\n])[ \t]*(?:import +([\w.]+)|from +([\w.]+) +import +([\w, ]+))"
 )
 
 
 def modules_of(package):
-    """The package's modules by dotted name, with their files; C modules too."""
+    """Return the package's modules by dotted name with their files, C modules too."""
     found = {}
     for path in package.rglob("*"):
         if path.suffix in (".py", ".c"):
@@ -45,7 +45,7 @@ def modules_of(package):
 
 
 def strings_of(tree):
-    """All strings of a module that are not docstrings."""
+    """Return all strings of a module that are not docstrings."""
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -59,7 +59,7 @@ def strings_of(tree):
 
 
 def named_in(module, path):
-    """The dotted names that a module imports; (from, name) for `from` imports."""
+    """Return the dotted names that a module imports; (from, name) after `from`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = module.split(".") if path.stem == "__init__" else module.split(".")[:-1]
     for node in ast.walk(tree):
@@ -81,7 +81,7 @@ def named_in(module, path):
 
 
 def imports_of(package):
-    """Each module of a package, with the set of the package's modules it imports."""
+    """Return, for each module of a package, the package's modules that it imports."""
     modules = modules_of(package)
     found = {}
     for module, path in modules.items():
@@ -98,7 +98,7 @@ def imports_of(package):
 
 
 def forbidden(imports, allowed):
-    """The imports (module, imported) that lead to a room they may not lead to."""
+    """Return the imports (module, imported) that the rule does not allow."""
     for module, targets in imports.items():
         top, _, inside = module.partition(".")
         if not inside:
@@ -111,7 +111,7 @@ def forbidden(imports, allowed):
 
 
 def circle_of(imports):
-    """A circle of modules, its first one again at the end; empty without one."""
+    """Return a circle of modules, with its first one again at the end, or []."""
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
@@ -142,19 +142,19 @@ def test_each_room_has_a_folder_of_tests():
 
 
 def test_the_installed_packages_are_the_folders():
-    """What pyproject.toml leaves out is missing from an installation that is a copy."""
+    """A folder that pyproject.toml leaves out would not be installed."""
     project = tomllib.loads((ROOT / "python/pyproject.toml").read_text("utf-8"))
     folders = [x.parent for x in PACKAGE.rglob("__init__.py")]
     names = [".".join(x.relative_to(PACKAGE.parent).parts) for x in folders]
     assert sorted(names) == project["tool"]["setuptools"]["packages"]
 
 
-# --- Does the reading see what is there?
+# --- Are all imports found?
 
 
 @pytest.fixture
 def house(tmp_path):
-    """Writes a package `p` of the files given by their paths; returns its imports."""
+    """Return a function that writes a package `p` and returns its imports."""
 
     def write(**files):
         for name, text in files.items():

@@ -57,7 +57,7 @@ for (x in found) {
 
 
 def ruff(*arguments):
-    """ruff's exit status and what it has to say."""
+    """Return ruff's exit status and output."""
     done = subprocess.run(
         [sys.executable, "-m", "ruff", *arguments],
         cwd=ROOT,
@@ -70,8 +70,8 @@ def ruff(*arguments):
 
 
 def lintr(kind, folder):
-    """What lintr has to say about a package or a folder of R files."""
-    # The installed companion tells it which functions there are.
+    """Return lintr's findings about a package or a folder of R files."""
+    # The installed companion tells it which functions exist.
     libraries = [str(rsession.r_library() or ""), os.environ.get("R_LIBS", "")]
     done = subprocess.run(
         ["Rscript", "--no-init-file", "-e", LINT, kind, str(folder)],
@@ -86,7 +86,7 @@ def lintr(kind, folder):
 
 
 def write_r_cells(notebooks, folder):
-    """Each R cell as a file, on the lines that it has in its cell."""
+    """Write each R cell to a file, with the same line numbers as in the cell."""
     written = 0
     for path in notebooks:
         cells = nbformat.read(path, as_version=4).cells
@@ -100,7 +100,7 @@ def write_r_cells(notebooks, folder):
 
 
 def nothing(found):
-    """Shows all that was found, where pytest would cut the list short."""
+    """Show all findings, because pytest would shorten the list."""
     assert not found, "\n" + "\n".join(found)
 
 
@@ -117,13 +117,13 @@ def test_ruff_finds_nothing(folder):
 
 
 def test_ruff_would_format_nothing_differently():
-    """Cells are laid out for half a screen, by hand; all other code by ruff."""
+    """Cells are formatted by hand for half a screen; ruff formats all other code."""
     code, found = ruff("format", "--check", *FOLDERS)
     assert code == 0, found
 
 
 def test_ruff_reads_pythons_cells_and_passes_rs_over(tmp_path):
-    """Else the test above would say nothing about the notebooks."""
+    """Otherwise the test above would say nothing about the notebooks."""
     cells = [new_code_cell("%%R\nx <- undefined |> f()"), new_code_cell("import os")]
     path = tmp_path / "a.ipynb"
     nbformat.write(new_notebook(cells=cells), path)

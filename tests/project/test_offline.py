@@ -1,4 +1,4 @@
-"""tools/offline.py: is the network off, and does the memory have an end?"""
+"""tools/offline.py: the network is off, and memory is limited."""
 
 import socket
 import subprocess
@@ -36,7 +36,7 @@ def test_the_outside_cannot_be_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address):
-            pass  # from here it can
+            pass  # it can be reached from here
         result = run(*python(f"import socket; socket.create_connection({address})"))
     assert result.returncode == 1
     assert "ConnectionRefusedError" in result.stderr
@@ -75,7 +75,7 @@ def test_too_much_memory_ends_all_processes(capfd, generations):
 
 
 def test_shared_memory_counts_once():
-    """A fork shares the 200 MB that its parent holds: together they hold it once."""
+    """A fork shares its parent's 200 MB, so together they use them once."""
     code = (
         "import os, time; x = bytes(1_000_000) * 200; pid = os.fork(); "
         "print(pid, flush=True) if pid else None; time.sleep(30)"

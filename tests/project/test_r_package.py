@@ -1,4 +1,4 @@
-"""The R package: its own tests (testthat), one item a file, and its help pages.
+"""The R package: its own tests (testthat), one item per file, and its help pages.
 
 All files run in one R process, since each would spend three seconds on
 starting TensorFlow. They run on the package as it is installed, and as the
@@ -61,14 +61,14 @@ cat("dialect:", dialect(), "\n")
 
 
 def r_environment():
-    """As `tools/setup.py --exec` makes it, also where pytest runs without it."""
+    """Return the environment of `tools/setup.py --exec`, also without it."""
     env = dict(os.environ)
     env.setdefault("RETICULATE_PYTHON", sys.executable)
     library = Path(sys.prefix) / "r-library"
     if library.is_dir():
         env.setdefault("R_LIBS", str(library))
     env["SIDEBYSIDE_NOTEBOOKS"] = str(ROOT / "notebooks")
-    # Everything, also what testthat leaves out on CRAN's machines.
+    # Run everything, also tests that testthat leaves out on CRAN's machines.
     env["NOT_CRAN"] = "true"
     return env
 
@@ -91,7 +91,7 @@ def rscript(code, *arguments, timeout=600):
 
 @pytest.fixture(scope="module")
 def outcomes(request, tmp_path_factory):
-    """What the tests of the chosen files found, by file, and what R printed."""
+    """Return the results of the chosen test files, by file, and what R printed."""
     chosen = [
         item.callspec.params["name"]
         for item in request.session.items
@@ -106,7 +106,7 @@ def outcomes(request, tmp_path_factory):
 
 
 def report(name, tests, kinds):
-    """The findings of these kinds, each with its place and R's message."""
+    """List the results of these kinds, each with its place and R's message."""
     return "\n\n".join(
         f"r/tests/testthat/{name}:{found['line']}: {test['name']} [{found['kind']}]\n"
         f"{found['message']}"
@@ -152,7 +152,7 @@ def test_every_test_file_is_found():
     ],
 )
 def test_a_failure_is_seen(change, expected, tmp_path):
-    """The reading of testthat's results, on a file that is wrong in one way."""
+    """testthat's results are read correctly for a file with one error."""
     bad = tmp_path / "test-bad.R"
     bad.write_text(f'test_that("one is one", {{\n  {change}\n}})\n', encoding="utf-8")
     results = tmp_path / "results.jsonl"
@@ -169,7 +169,7 @@ def test_a_failure_is_seen(change, expected, tmp_path):
 
 
 def test_help_pages_are_up_to_date(tmp_path):
-    """NAMESPACE and man/ are what roxygen2 makes of the comments."""
+    """NAMESPACE and man/ are what roxygen2 makes from the comments."""
     [noted] = re.findall(r"RoxygenNote: (\S+)", (PACKAGE / "DESCRIPTION").read_text())
     asked = rscript('cat("version", format(packageVersion("roxygen2")))')
     if f"version {noted}" not in asked.stdout:

@@ -27,7 +27,7 @@ def write(path, *cells):
 
 
 def run(*arguments):
-    """tools/run.py in a process of its own."""
+    """Run tools/run.py in a new process."""
     return subprocess.run(
         [sys.executable, str(ROOT / "tools" / "run.py"), *map(str, arguments)],
         capture_output=True,
@@ -38,14 +38,14 @@ def run(*arguments):
 
 
 def row(done, name):
-    """The row of one notebook in the table."""
+    """Return the row of one notebook in the table."""
     (line,) = [x for x in done.stdout.splitlines() if re.match(rf"{name}  ", x)]
     return re.split(r"  +", line)
 
 
 @pytest.fixture(autouse=True)
 def summary(monkeypatch):
-    """The figures that `make bench` reads stay those of the last `make run`."""
+    """Keep the file that `make bench` reads as the last `make run` wrote it."""
     path = ROOT / "build" / "run.json"
     before = path.read_text() if path.exists() else None
     yield path
@@ -57,7 +57,7 @@ def summary(monkeypatch):
 
 @pytest.fixture(scope="module")
 def good_run(tmp_path_factory):
-    """One run of two notebooks that work, for all that is asked about it."""
+    """One run of two notebooks that work, for all tests about it."""
     folder = tmp_path_factory.mktemp("good")
     first = write(
         folder / "00_first.ipynb",
@@ -77,7 +77,7 @@ def good_run(tmp_path_factory):
 def test_success_ends_with_status_0_and_a_table(good_run):
     done, _, _, output = good_run
     assert done.returncode == 0, done.stderr
-    # A reader who runs this for the first time takes a warning seriously.
+    # A new reader would take a warning seriously.
     assert done.stderr == ""
     assert row(done, "notebook")[2:] == ["peak memory", "checks passed"]
     _, minutes, memory, checks, verdict = row(done, "00_first.ipynb")
@@ -133,7 +133,7 @@ def test_a_failure_ends_with_status_1_and_the_others_are_run(tmp_path):
     assert row(done, "01_good.ipynb")[4] == "ok"
     assert "00_bad.ipynb failed:" in done.stdout
     assert "not equal" in done.stdout
-    # What was executed until then helps to find out why.
+    # The cells executed until then help to find out why.
     executed = nbformat.read(tmp_path / "executed" / "00_bad.ipynb", 4)
     assert executed.cells[0].outputs[0].text == "before\n"
     assert executed.cells[3].outputs == []
@@ -161,7 +161,7 @@ def test_the_seconds_of_an_example_are_kept(tmp_path):
     assert run("--in-place", path).returncode == 0
     took = nbformat.read(path, 4).metadata.sidebyside.seconds.a_cnn
     assert took["r"] == 0 and 0.3 <= took["python"] < 1
-    # Told before anything is executed.
+    # The message comes before anything is executed.
     notebook.metadata.sidebyside.examples.a_cnn.result = "cell-9"
     nbformat.write(notebook, path)
     done = run("--in-place", path)

@@ -1,4 +1,4 @@
-"""What tools/setup.py decides, on machines that are not here; no network, no root."""
+"""The decisions of tools/setup.py on fake machines, without a network or root."""
 
 import fcntl
 import importlib.util
@@ -21,7 +21,7 @@ TOOLS = ROOT / "tools"
 
 
 def load(name):
-    """Import a file of tools/ under a name of its own, since others have a `setup`."""
+    """Import a file of tools/ under another name; other packages have a `setup`."""
     sys.path.insert(0, str(TOOLS))
     try:
         spec = importlib.util.spec_from_file_location(
@@ -100,7 +100,7 @@ def test_a_python_without_shared_library_stops_unless_it_is_the_distributions():
 
 
 def test_which_python_is_taken(tmp_path):
-    """PYTHON, else the one of .venv, else the distribution's; never that of PATH."""
+    """It is PYTHON, else that of .venv, else the distribution's; never that of PATH."""
     here, default = sys.executable, "/usr/bin/python3"
     assert decide.python_command({"PATH": str(tmp_path)}, None) == default
     assert decide.python_command({}, here) == here
@@ -256,7 +256,7 @@ def test_only_packages_that_are_fully_installed_count(monkeypatch):
 
 
 class Apt:
-    """An AptEnvironment whose machine has `present`; commands are only written down."""
+    """An AptEnvironment on a machine with `present`; commands are only recorded."""
 
     def __init__(self, monkeypatch, present=(), uid=0, sudo=False, fails=()):
         self.present, self.commands = dict.fromkeys(present, "1"), []
@@ -330,8 +330,8 @@ OLD_R = {"R": (4, 1, 2), "reticulate": (1, 28)}
     ("found", "stops"),
     [
         ({}, None),
-        ({"r": None}, None),  # apt brings one
-        ({"r": OLD_R}, None),  # apt brings a newer one
+        ({"r": None}, None),  # apt will install one
+        ({"r": OLD_R}, None),  # apt will install a newer one
         ({"r": OLD_R, "own_r": True}, "R 4.1.2, which is too old"),
         ({"version": (3, 10, 1)}, "too old"),
         ({"library": False}, "no shared library"),
@@ -394,7 +394,7 @@ def test_uv_asks_where_pip_would_and_pips_variables_win_over_its_files():
 
 
 class Installer:
-    """An AptEnvironment with a .venv that only writes down what is called there."""
+    """An AptEnvironment with a .venv that only records its calls."""
 
     def __init__(self, monkeypatch, folder, uv=True, fails=()):
         self.calls, self.env = [], []
@@ -464,7 +464,7 @@ def test_if_uv_and_pip_fail_set_up_stops(monkeypatch, tmp_path):
 def test_rpy2_is_compiled_again_with_the_locked_packages(
     monkeypatch, tmp_path, uv, again
 ):
-    """A cached one may have been compiled against another R."""
+    """A cached package may have been compiled against another R."""
     installer = Installer(monkeypatch, tmp_path, uv=uv)
     installer.environment.install("requirements-numpy1.txt", "rpy2-r")
     assert {"--no-build-isolation", *again} <= set(installer.calls[-1])
@@ -479,7 +479,7 @@ def test_numpy_and_rpy2_are_those_for_this_reticulate(monkeypatch, tmp_path, cap
     assert "--reinstall-package=rpy2-rinterface" in installer.calls[-1]
 
 
-# --- the virtual environment, and whether the languages find each other
+# --- the virtual environment, and whether each language finds the other
 
 
 def test_a_venv_made_again_is_empty(monkeypatch, tmp_path):
@@ -613,7 +613,7 @@ def test_a_file_edited_during_a_step_counts_as_changed(tmp_path):
 
 
 def test_steps_run_side_by_side_and_wait_for_those_they_need(tmp_path):
-    """Two that meet in the middle; the third begins when both are done."""
+    """Two steps run at the same time; the third starts when both are done."""
     meeting = threading.Barrier(2, timeout=20)
     ended = []
     first, second = Recorder("first"), Recorder("second")
@@ -640,7 +640,7 @@ def test_after_a_failure_no_step_starts_and_running_ones_finish(tmp_path):
     with pytest.raises(Stop, match="no network"):
         carry_out([bad, beside, last], tmp_path / "stamp.json")
     assert last.runs == 0
-    # The next set-up resumes there.
+    # The next set-up resumes at this step.
     ran = []
     bad.work, beside.work = lambda: ran.append("bad"), lambda: ran.append("beside")
     carry_out([bad, beside, last], tmp_path / "stamp.json")
@@ -726,7 +726,7 @@ def test_a_change_makes_the_right_steps_run_again(monkeypatch, tmp_path, file, a
 
 
 def test_leftovers_of_an_installation_are_removed(monkeypatch, tmp_path):
-    """Of one that was killed (R), or that would be packed again (setuptools)."""
+    """They come from an R installation that was killed, or from setuptools."""
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     monkeypatch.setattr(setup, "must_run", lambda *arguments: None)
     environment = setup.Environment(tmp_path)
@@ -804,7 +804,7 @@ def test_a_set_up_waits_for_the_one_that_holds_the_lock(tmp_path, monkeypatch, c
         assert asked == [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
 
 
-# --- what one sees
+# --- output
 
 
 COUNT = "for i in $(seq 60); do echo line $i; done; exit {}"
@@ -830,7 +830,7 @@ def test_a_failure_shows_the_last_lines_and_names_the_log(log, capfd):
 
 
 class OneStep:
-    """An environment with one step and a folder of its own."""
+    """An environment with one step and a separate folder."""
 
     def __init__(self, folder, work):
         folder.mkdir()
@@ -896,7 +896,7 @@ def test_every_failure_has_a_message(monkeypatch, capsys, problem, code, words):
     reason="elsewhere set-up stops for want of apt, before it asks Python",
 )
 def test_a_python_that_is_too_old_ends_with_one_message_and_code_1(tmp_path):
-    """A stub answers the probe as Python 3.9 would."""
+    """A fake Python answers as Python 3.9 would."""
     stub = tmp_path / "python3.9"
     stub.write_text("#!/bin/sh\necho '[\"/opt/python3.9\", [3, 9, 2], true]'\n")
     stub.chmod(0o755)
@@ -962,7 +962,7 @@ FROM_PYPI = [Requirement(x) for y in CONDA if isinstance(y, dict) for x in y["pi
 def test_conda_and_apt_install_the_same_r_packages():
     from_conda = set(re.findall(r"::r-([\w.]+)", " ".join(FROM_CONDA)))
     from_apt = re.findall(r"(?m)^r-cran-(\S+)", (ROOT / "apt-packages.txt").read_text())
-    # What keras3 stands on; Debian has neither.
+    # keras3 depends on these; Debian has neither.
     assert from_conda - {"base", "tensorflow"} == set(from_apt)
 
 

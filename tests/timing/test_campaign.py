@@ -1,4 +1,4 @@
-"""The experiment with programs that do next to nothing: design and safety."""
+"""The experiment with programs that do almost nothing: design and safety."""
 
 import dataclasses
 import errno
@@ -56,18 +56,18 @@ PYTHONS = ("python", "python-again")
 
 @pytest.fixture
 def fakes(tmp_path, monkeypatch):
-    """A fake notebook, and a lock of its own."""
+    """A fake notebook, and a separate lock."""
     monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
     monkeypatch.setenv("SIDEBYSIDE_FAKE", str(tmp_path))
     monkeypatch.setattr(machine, "WATCHED", 0.01)
-    # py-cpuinfo takes a second; one test asks it.
+    # py-cpuinfo takes a second, so only one test calls it.
     monkeypatch.setattr(machine, "_processor", lambda: {"name": "Fake"})
     return Fakes(tmp_path)
 
 
 @pytest.fixture
 def run(fakes):
-    """`run_campaign()` with two arms and one block, where nothing is said."""
+    """`run_campaign()`, by default with two arms and one block."""
 
     def run(name="one", **options):
         options = {
@@ -156,7 +156,7 @@ def test_a_campaign_of_all_arms(fakes, run):
         f"assert os.path.exists({str(place / 'plan.json')!r})\n"
         f"assert os.path.exists({str(place / 'machine.json')!r})\n",
     )
-    # Whatever the reader's shell has set: all arms get the same.
+    # All arms get the same variables, whatever the reader's shell has set.
     folder = run(arms=layout.ARMS, epochs=3, seed=5)
     assert folder == place
     table = load_campaigns(folder)
@@ -169,7 +169,7 @@ def test_a_campaign_of_all_arms(fakes, run):
     for block, rows in table.groupby("block"):
         seed = plan["order"][block]["seed"]
         assert set(rows["seed"]) == {seed}
-        # R and Python said the same number to the last bit.
+        # R and Python wrote the same number to the last bit.
         assert set(rows["loss"]) == {(seed / 3, seed / 4, seed / 5)}
     assert (table["epoch_seconds"] == (0.015625,) * 3).all()
     assert (table["start_seconds"] > 0).all()
@@ -278,7 +278,7 @@ def test_an_arm_that_cannot_run_says_why(fakes, run):
         run()
 
 
-# --- the ear
+# --- the hook
 
 
 def test_epochs_are_stamped_where_keras_trains(fakes, run, keras):
@@ -325,7 +325,7 @@ def test_the_hook_also_runs_another_sitecustomize(fakes, keras, tmp_path):
 
 @pytest.fixture
 def turns(fakes, keras):
-    """A notebook whose Python trains with the fake Keras, and notes its epochs."""
+    """A notebook whose Python trains with the fake Keras, and records its epochs."""
     note = f"print(os.getpid(), file=open({str(fakes.folder / 'epochs')!r}, 'a'))"
     write_notebook(
         fakes.notebook,
@@ -345,7 +345,7 @@ def test_two_arms_train_by_turns(turns):
     assert len(found.seconds) == 8
     assert min(min(both) for both in found.seconds) > 0
     assert found.losses == ([0.5 / (x + 1) for x in range(8)],) * 2
-    # Each pair of epochs is one of either program, now this one first, now that.
+    # Each pair has one epoch of each program, in random order.
     pids = (turns.folder / "epochs").read_text().split()
     assert len(pids) == 16
     pairs = {tuple(pids[i : i + 2]) for i in range(0, 16, 2)}
@@ -377,7 +377,7 @@ def test_an_arm_without_r_raises_a_clear_error(fakes, monkeypatch):
 
 
 def test_the_ratio_of_epochs_leaves_out_the_cold_ones():
-    """By hand: the logs of 1 and 4 have mean log 2."""
+    """Computed by hand: the logs of 1 and 4 have mean log 2."""
     seconds = [(90.0, 1.0), (80.0, 1.0), (3.0, 3.0), (8.0, 2.0)]
     epochs = Epochs(("r", "python"), seconds, ([], []))
     assert epochs.ratio().estimate == pytest.approx(2.0)
@@ -410,7 +410,7 @@ def test_failures_are_recorded_and_the_campaign_continues(fakes, run, capfd):
     assert messages[3].startswith("stopped after 4.")
     assert messages[4].startswith("ended by signal 6")
     assert messages[5] == "loss has 1 values, expected one for each of 2 epochs"
-    # What it had started is gone too, wherever it was.
+    # Processes that it had started have also ended.
     assert has_ended(int((fakes.folder / "pid").read_text()))
     shown = capfd.readouterr().out
     assert "crashed: exit code 1" in shown
@@ -430,7 +430,7 @@ def test_a_run_that_leaves_nothing_does_not_get_the_last_one_s_files(fakes, run)
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_run_with_other_losses_than_its_block_is_marked(fakes, run, capfd, last):
-    """Judged against the `python` run, though that may be the last."""
+    """It is compared with the `python` run, even if that is the last one."""
     for seed in range(20):
         order = make_plan(fakes, arms=PYTHONS, blocks=1, seed=seed).order[1].arms
         if (order[-1] == "python") is last:
@@ -471,12 +471,12 @@ def test_all_losses_of_all_epochs_are_compared(losses, words):
     rows = [complete(1, "python"), complete(2, "r", **losses)]
     assert outcome.judge(rows) == [rows[1]]
     assert (rows[1]["state"], rows[1]["message"]) == ("wrong-loss", words)
-    # The same again: nothing changes.
+    # A second comparison changes nothing.
     assert outcome.judge(rows) == []
 
 
 def test_runs_are_compared_again_when_the_python_run_ends():
-    """Until then the first complete run of the block is the yardstick."""
+    """Until then runs are compared with the first complete run of the block."""
     rows = [
         complete(1, "python", state="crashed"),
         complete(2, "rpy2", loss=(9.0, 9.0)),
@@ -496,7 +496,7 @@ def test_nan_losses_count_as_equal():
 
 
 def written(folder, losses, epochs=2, stamps=5, device="cpu", **facts):
-    """The row of a run that left so many losses and stamps."""
+    """Return the row of a run with these losses and this number of stamps."""
     history = {"loss": losses, "epoch_seconds": [0.25] * len(losses)}
     stages = {"stamps": [1e9 + x for x in range(1, stamps + 1)], "history": history}
     (folder / "stages.json").write_text(json.dumps(stages))
@@ -508,7 +508,7 @@ def written(folder, losses, epochs=2, stamps=5, device="cpu", **facts):
 @pytest.mark.parametrize("code", [0, 1])
 @pytest.mark.parametrize("losses", [[0.5], [0.5, 0.4, 0.3]])
 def test_a_run_with_another_number_of_epochs_is_crashed(tmp_path, losses, code):
-    """And its row has no lists, which nobody could read again."""
+    """Its row has no lists, because they could not be read again."""
     row = written(tmp_path, losses, exit_code=code)
     assert row["state"] == "crashed"
     assert {row[x] for x in layout.EPOCH_COLUMNS} == {()}
@@ -520,7 +520,7 @@ def test_a_run_that_ended_badly_keeps_its_epochs(tmp_path):
     assert row["message"].startswith("exit code 3 after 9.0 s")
     row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=-9)
     assert (row["state"], row["exit_code"]) == ("timeout", -9)
-    # It came to its end just before it was to be killed.
+    # It ended just before it would have been killed.
     row = written(tmp_path, [0.5, 0.4], reason="timeout", exit_code=0)
     assert row["state"] == "timeout"
 
@@ -532,7 +532,7 @@ def test_stages_last_from_stamp_to_stamp(tmp_path):
     facts = ("process_seconds", "cpu_seconds", "peak_memory_mb", "clock_drift_seconds")
     assert [row[x] for x in facts] == [9.0, 1.0, 3.0, 0.01]
     assert written(tmp_path, [0.5, 0.4], stamps=4)["state"] == "crashed"
-    # The clock was set back a little, less than it may drift.
+    # The clock was set back a little, by less than it may drift.
     assert written(tmp_path, [0.5, 0.4], started=1e9 + 1.01)["start_seconds"] == 0.0
 
 
@@ -544,7 +544,7 @@ def test_a_clock_may_drift_up_to_the_limit(tmp_path, drift):
 
 
 def test_a_run_during_which_the_clock_was_set_does_not_count(fakes, run, monkeypatch):
-    """The place is tried again, and after three times the campaign stops."""
+    """The place is tried again, and the campaign stops after the third time."""
     real = campaign.run_process
     drifts = [0.0, 0.0, -3600.0]
 
@@ -579,7 +579,7 @@ def keep(folder, code, timeout=30.0, command=None, **options):
 
 
 def test_the_keeper_computes_times_and_drift():
-    """Processor time of both kinds; drift: how much more the clock advanced."""
+    """It adds up both kinds of processor time, and computes the drift of the clock."""
     usage = resource.struct_rusage([1.5, 0.25, 3000, *[0] * 13])
     found = keeper._measured(256, usage, (100.0, 5.0), (104.5, 9.0))
     kilobyte = 1 if sys.platform == "darwin" else 1024
@@ -594,13 +594,13 @@ def test_the_keeper_computes_times_and_drift():
 
 
 def test_time_and_memory_are_those_of_the_program(tmp_path):
-    """Not of this process, which has hundreds of megabytes."""
+    """They are not those of this process, which has hundreds of megabytes."""
     code = "import time; x = bytearray(60_000_000); time.sleep(0.3); print(len(x)); 1/0"
     found = keep(tmp_path, code)
     assert found.exit_code == 1
     assert found.seconds >= 0.3
     assert 65e6 < found.peak_bytes < 100e6
-    # It slept: no more processor time than there was time around it.
+    # It slept, so its processor time is less than the time around it.
     assert 0 < found.cpu_seconds < found.seconds
     assert (tmp_path / "stdout").read_text() == "60000000\n"
     assert "ZeroDivisionError" in arms.last_words(tmp_path)
@@ -615,7 +615,7 @@ def test_a_program_runs_in_its_folder_and_apart_from_the_terminal(tmp_path):
     keep(tmp_path, "import os; print(os.getcwd(), os.getsid(os.getppid()))")
     folder, session = (tmp_path / "stdout").read_text().split()
     assert folder == str(tmp_path.resolve())
-    # The terminal's Ctrl-C is for the experiment, not for the keeper.
+    # The experiment gets the terminal's Ctrl-C, and the keeper does not.
     assert int(session) != os.getsid(0)
 
 
@@ -628,7 +628,7 @@ def test_last_words_are_the_last_ones(tmp_path):
 
 
 def test_processes_that_a_program_started_end_with_it(tmp_path):
-    """Not even what has made itself a session of its own."""
+    """Even a process with a new session ends."""
     code = (
         "import subprocess\n"
         "p = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
@@ -668,7 +668,7 @@ def test_an_interruption_ends_the_program(tmp_path, monkeypatch):
 def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
     keep(tmp_path, "", command=["/bin/sh", "-c", "grep SigIgn /proc/self/status"])
     ignored = int((tmp_path / "stdout").read_text().split()[1], 16)
-    # Python ignores these two. (Others may be ignored by whoever started us.)
+    # Python ignores these two. (Our parent process may ignore others.)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         assert not ignored >> (number - 1) & 1, number
 
@@ -677,7 +677,7 @@ def test_signals_that_python_ignores_are_not_ignored_in_the_program(tmp_path):
 
 
 def start_and_hang(fakes, name="one"):
-    """A campaign in whose third run the program hangs, and that one's pid."""
+    """Start a campaign whose third run hangs, and return the program's pid."""
     path = fakes.folder / "pid"
     os.mkfifo(path)
     fakes.training(
@@ -686,7 +686,7 @@ def start_and_hang(fakes, name="one"):
         f"open({str(path)!r}, 'w').write(str(os.getpid()))\n"
         "signal.pause()",
     )
-    # Both ends, so that the program need not wait for this one.
+    # Open both ends, so that the program does not wait for this process.
     pipe = os.open(path, os.O_RDWR)
     process = fakes.start(name)
     try:
@@ -720,7 +720,7 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     process.communicate(timeout=20)
     assert has_ended(pid, 10)
     folder = fakes.campaigns / "one"
-    # As a power cut may leave it: a row that is not whole.
+    # A power failure may leave an incomplete row.
     with (folder / "runs.csv").open("a") as file:
         file.write("one,3,1,1,pyth")
     assert main(["status", "--directory", str(fakes.campaigns)]) == 0
@@ -735,7 +735,7 @@ def test_killed_in_the_middle_and_resumed(fakes, capfd):
     assert read(folder, "end.json")["complete"]
     assert main(["status", "--directory", str(fakes.campaigns)]) == 0
     assert "finished: all blocks were run" in capfd.readouterr().out
-    # Nothing is to be done twice.
+    # No run is done twice.
     before = (folder / "runs.csv").read_bytes()
     assert main(["resume", str(folder)]) == 0
     assert (folder / "runs.csv").read_bytes() == before
@@ -776,7 +776,7 @@ def test_two_campaigns_are_not_resumed_at_once(run):
 
 
 def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):
-    """A campaign keeps its programs."""
+    """A campaign keeps the programs with which it started."""
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(campaign.Campaign, "_measure_place", lambda *_: 1 / 0)
         run()
@@ -786,7 +786,7 @@ def test_the_notebook_may_change_meanwhile(fakes, run, monkeypatch):
 
 
 def test_looking_does_not_take_the_lock(fakes, monkeypatch):
-    """A campaign that starts at this moment would be refused."""
+    """Otherwise a campaign that starts at this moment would be refused."""
     assert locks.holder() is None
     with locks.machine_lock("one"):
         monkeypatch.setattr(locks.filelock.FileLock, "acquire", None)
@@ -798,7 +798,7 @@ def test_looking_does_not_take_the_lock(fakes, monkeypatch):
         note = locks._note_path(locks._lock_path())
         assert note.stat().st_mode & 0o777 == 0o666
     assert (found["pid"], found["campaign"]) == (os.getpid(), "one")
-    # It lives, but does not measure any more.
+    # The process is alive, but no longer measures.
     assert locks.holder() is None
 
 
@@ -807,13 +807,13 @@ def test_the_note_of_a_dead_process_does_not_count(fakes):
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     note.write_text(json.dumps({"pid": child.pid, "campaign": "x", "since": ""}))
     assert locks.holder()["pid"] == child.pid
-    # A note from before this process: its number was another's then.
+    # The note is older than this process, so it belongs to another one.
     began = psutil.Process(child.pid).create_time()
     os.utime(note, (began - 60, began - 60))
     assert locks.holder() is None
     os.utime(note)
     child.kill()
-    # Dead, and not yet collected.
+    # A process that has ended but is still in the table of processes.
     assert has_ended(child.pid, 20)
     assert locks.holder() is None
     child.communicate()
@@ -829,10 +829,10 @@ def test_the_note_of_a_dead_process_does_not_count(fakes):
 def test_the_time_of_a_campaign_includes_all_sessions(
     fakes, run, monkeypatch, capfd, ending, runs_counted
 ):
-    """Five runs of 100 s, the third of them lost, and arms that are asked for 5 s.
+    """Five runs take 100 s each, and the third is lost. Checking the arms takes 5 s.
 
-    Each of the two sessions takes 10 s of its own. Of a session that is killed,
-    only the run that was under way does not count.
+    Each of the two sessions takes another 10 s. If a session is killed, only the
+    current run does not count.
     """
     clock, runs = types.SimpleNamespace(now=1.75e9), []
     fake = types.SimpleNamespace(monotonic=lambda: clock.now)
@@ -849,7 +849,7 @@ def test_the_time_of_a_campaign_includes_all_sessions(
         runs.append(clock.now)
         third = len(runs) == 3
         if third and ending == "killed":
-            # What is on the disk at this moment.
+            # Keep what is on the disk at this moment.
             shutil.copytree(fakes.campaigns, killed)
         clock.now += 100.0
         if third and ending in ("stopped", "killed"):
@@ -893,7 +893,7 @@ def test_the_time_of_a_campaign_includes_all_sessions(
 
 
 def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
-    """Its row is written, and the note of the run that is under way is there yet."""
+    """Its row is written, and the note of the current run still exists."""
     folder = run()
     (folder / "end.json").unlink()
     row = layout.read_rows(folder)[-1]
@@ -907,7 +907,7 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
 @pytest.mark.parametrize(
     ("cut", "left", "told"),
     [
-        # The end of the last line, and nothing of what was measured.
+        # Only the end of the last line is missing, and no measurement.
         (lambda x: x[:-1], 4, False),
         (lambda x: x + b"\n\n", 4, False),
         (lambda x: b"\n".join(x.splitlines()[:4]), 3, False),
@@ -917,7 +917,7 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
 )
 @pytest.mark.parametrize("end", [True, False])
 def test_only_missing_runs_are_measured_again(run, capfd, cut, left, told, end):
-    """Whatever its end says."""
+    """This is so whatever its end says."""
     folder = run()
     path = folder / layout.RUNS
     before = path.read_bytes()
@@ -960,7 +960,7 @@ def test_disturbances_are_written_at_the_end_of_a_campaign(run, made_up, monkeyp
 
 
 def test_a_folder_is_a_campaign_only_when_it_can_be_resumed(run, monkeypatch):
-    """`runs.csv` comes last: whenever a campaign is killed."""
+    """`runs.csv` is written last, whenever a campaign is killed."""
     there = []
     real = layout.files.write_whole
 
@@ -1008,11 +1008,11 @@ def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypa
     gpu = arms.environment(tmp_path, "gpu", probe=False)
     assert (cpu["CUDA_VISIBLE_DEVICES"], gpu["CUDA_VISIBLE_DEVICES"]) == ("-1", "3")
     assert gpu["TF_DETERMINISTIC_OPS"] == "1"
-    # No folder, so it is not looked for in the reader's.
+    # It is not a folder, so it stays unchanged.
     assert cpu["FRUITS360_DIR"] == "painted"
 
 
-# --- the ratio, and campaigns that go by it
+# --- the ratio, and campaigns that end by it
 
 
 def rows_of(*pairs, block=1):
@@ -1024,7 +1024,7 @@ def rows_of(*pairs, block=1):
 
 
 def test_the_ratio_is_the_paired_one_of_the_blocks():
-    """By hand: logs of 1, 2 and 4 have mean log 2 and sd log 2."""
+    """Computed by hand: the logs of 1, 2 and 4 have mean log 2 and sd log 2."""
     found = ratio.paired_ratio(rows_of((3, 3), (6, 3), (20, 5)), ("r", "python"))
     assert found.estimate == pytest.approx(2.0)
     # t(0.975, 2) = 4.302653
@@ -1047,7 +1047,7 @@ def test_warm_up_and_failures_do_not_count_in_the_ratio():
 
 @pytest.fixture
 def made_up(monkeypatch, fakes):
-    """Campaigns whose runs take what a function says, and no time."""
+    """Campaigns whose runs report times from a function, and take no time."""
 
     def use(seconds):
         def measure(self, block, position):
@@ -1078,9 +1078,9 @@ def made_up(monkeypatch, fakes):
 
 @pytest.mark.parametrize("noise", [0.5, 1.2, 0.0])
 def test_a_precision_is_reached(run, made_up, noise):
-    """Ten blocks after the first at which the interval is narrow, at least 30.
+    """It ends ten blocks after the interval is narrow, but not before block 30.
 
-    The ratio of every other block is larger, so the interval narrows.
+    The ratios of the blocks alternate, so the interval becomes narrower.
     """
     pair = ("python-again", "python")
     made_up(lambda block, arm: 10 + noise * (block % 2 and arm == pair[0]))
@@ -1103,7 +1103,7 @@ def test_a_precision_is_reached(run, made_up, noise):
 
 
 def test_a_campaign_continues_by_the_rule_it_started_with(fakes):
-    """Before there was `more_blocks`, and ten blocks were enough."""
+    """In older plans there is no `more_blocks`, and ten blocks are enough."""
     plan = make_plan(fakes, precision=0.02)
     old = layout.Precision(0.02, "q")
     rows = rows_of(*[(10, 10), (10.1, 10)] * 15)
@@ -1127,7 +1127,7 @@ def test_a_budget_is_in_minutes_and_includes_all_sessions(fakes):
 
 
 def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
-    """Spent in the middle of the first block, which is measured to its end."""
+    """It is used up in the middle of the first block, which is still completed."""
     clock = types.SimpleNamespace(now=1000.0)
     fake = types.SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(campaign, "time", fake)
@@ -1144,7 +1144,7 @@ def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
     assert [x["block"] for x in layout.read_rows(folder)] == [0, 0, 1, 1]
 
 
-# --- what is seen of it
+# --- progress
 
 
 def row_of(block, position, seconds, state="ok"):
@@ -1155,10 +1155,10 @@ def row_of(block, position, seconds, state="ok"):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        # One more of the warm-up, and two of each block, of 200 s on average.
+        # Left: one run of the warm-up and two of each block, of 200 s on average.
         ({}, "about 10 min 00 s to go"),
         ({"precision": layout.Precision(0.02, "")}, "at most 10 min 00 s to go"),
-        # Of 36 minutes 30 are spent, and 5 in this session.
+        # 30 of 36 minutes were used before, and 5 in this session.
         ({"budget": 36}, "about 1 min 00 s to go"),
         ({"budget": 34}, "about 0 s to go"),
         ({"budget": 60}, "about 10 min 00 s to go"),
@@ -1177,7 +1177,7 @@ def test_how_long_the_rest_takes(fakes, monkeypatch, settings, words):
     )
     shown.begin(plan, rows, spent=1800.0)
     assert shown.to_go_text() == ""
-    # What was interrupted is still to do.
+    # An interrupted run still has to be done.
     rows += [row_of(0, 1, 90.0), row_of(0, 2, 9.0, "interrupted")]
     rows += [row_of(0, 2, 210.0), row_of(1, 1, 300.0)]
     assert shown.to_go_text() == words
@@ -1230,7 +1230,7 @@ def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
 
 
 def test_a_notebook_is_told_which_run_is_in_progress(run, made_up):
-    """In the line that the kernel shows; nothing of it stays."""
+    """The kernel's status line says so, and is empty afterwards."""
     told = []
     made_up(lambda *_: told.append(running.doing) or 10.0)
     run(blocks=1, progress="compact")
@@ -1247,7 +1247,7 @@ def test_a_terminal_sees_where_a_campaign_is(run, made_up):
     text = screen.getvalue()
     assert "block 2 of 2, python" in text
     assert "3/6" in text and "5 min 00 s to go" in text
-    # No thread draws it, which would take from the processors that are measured.
+    # No thread draws it, because that would use the processors during a run.
     assert not shown._bar.live.auto_refresh
 
 
@@ -1321,7 +1321,7 @@ def test_a_busy_machine_is_reported(fakes, monkeypatch):
 
 
 def test_the_folder_may_be_a_relative_path(run, tmp_path, monkeypatch):
-    """The programs run elsewhere, in the folder of their notebook."""
+    """The programs run in another folder, that of their notebook."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     folder = run(directory="../there")
@@ -1347,7 +1347,7 @@ def test_a_battery_is_reported_and_a_missing_one_is_no_error(monkeypatch):
 
 
 def test_other_processes_at_work_are_seen(fakes, monkeypatch):
-    """Those that use more than a tenth of a processor, and not ourselves."""
+    """Other processes count if they use more than a tenth of a processor."""
     shares = {1: 50.0, 2: 9.0, 3: 150.0, 4: None, os.getpid(): 100.0, 6: 11.0, 7: 20.0}
     looks = []
 

@@ -1,7 +1,7 @@
 """The timed cells of a notebook are two programs.
 
-The last test takes those of notebook 03 out, runs each in a process of its
-own, `python` and `Rscript`, and compares what came out.
+The last test runs the two programs of notebook 03, one with `python` and one with
+`Rscript`, and compares their results.
 """
 
 import json
@@ -127,7 +127,7 @@ def test_files_that_are_not_notebooks_raise_a_clear_error(tmp_path):
 
 # --- the programs of notebook 03
 
-# Every digit of each metric, printed alike by both.
+# Both languages print all digits of each metric in the same form.
 PYTHON_SAYS = """
 import json
 print(json.dumps(history.history))
@@ -140,7 +140,7 @@ cat("{", paste0('"', names(fields), '": [', fields, "]", collapse = ", "), "}\n"
 
 
 def run(program, says, script, *command, **environment):
-    """The history of a program, and what it said about the directory."""
+    """Run a program, and return its history and its line about the directory."""
     script.write_text(program.with_parameters(epochs=5).source() + says)
     done = subprocess.run(
         [*command, str(script)],
@@ -157,7 +157,7 @@ def run(program, says, script, *command, **environment):
 
 
 def test_photographs_are_learned_equally_well_in_both(tmp_path, photographs):
-    """Half the epochs of the notebook are enough for 0.97.
+    """Half of the notebook's epochs are enough for an accuracy of 0.97.
 
     (test_timing_keras runs the programs on made-up pictures, in all arms.)
     """

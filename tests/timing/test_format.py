@@ -1,4 +1,4 @@
-"""What is on disk: written so that nothing gets lost, read as it was written."""
+"""Files of a campaign: nothing gets lost, and they are read as they were written."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from sidebyside.timing.report import show_text
 
 @pytest.fixture
 def folder(tmp_path):
-    """A campaign as our own functions write it."""
+    """A campaign that our own functions have written."""
     runs = made_up_campaign(blocks=2, arms=("python", "r"))
     made = write_campaign(runs, tmp_path / "made")
     plan, rows = layout.read_plan(made), layout.read_rows(made)
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def change(folder, file, **keys):
-    """Change keys of one of the JSON files; those that are `...` go."""
+    """Change keys of a JSON file; a key whose value is `...` is removed."""
     content = json.loads((folder / file).read_text()) | keys
     content = {k: v for k, v in content.items() if v is not ...}
     (folder / file).write_text(json.dumps(content))
@@ -69,7 +69,7 @@ def test_a_row_is_on_the_disk_before_the_function_returns(folder, monkeypatch):
     layout.append_row(folder, row)
     assert calls == ["write", "fsync"]
     calls.clear()
-    # The file's bytes, and then its name.
+    # First the file's bytes, then its name.
     layout.write_rows(folder, [])
     assert calls.count("fsync") == 2
 
@@ -82,13 +82,13 @@ def test_a_last_line_that_was_cut_off_is_repaired(folder, recwarn):
         assert len(layout.read_rows(folder)) == 6
         assert layout.repair(folder)
         assert (folder / "runs.csv").read_bytes() == whole
-    assert not recwarn  # resume says it itself
-    # All that was measured is kept.
+    assert not recwarn  # resume prints a line instead
+    # All measurements are kept.
     for same in (whole[:-1], whole + b"\n\r\n", whole.replace(b"\n", b"\r\n")[:-1]):
         (folder / "runs.csv").write_bytes(same)
         assert not layout.repair(folder)
         assert (folder / "runs.csv").read_bytes() == whole
-    # What has no line of ours is not emptied.
+    # A file without any of our lines is not emptied.
     (folder / "runs.csv").write_bytes(b"a thesis")
     with pytest.raises(WrongRuns):
         layout.repair(folder)
@@ -141,7 +141,7 @@ def test_a_run_has_at_most_the_epochs_that_were_asked_for(folder, state, numbers
 @pytest.mark.parametrize(
     ("states", "good"),
     [
-        # The yardstick is the "python" run, wherever it is in its block.
+        # Runs are compared with the "python" run, wherever it is in its block.
         ({"python": "ok", "r": "wrong-loss"}, True),
         ({"python": "wrong-loss", "r": "ok"}, False),
         ({"python": "ok", "r": "ok"}, False),

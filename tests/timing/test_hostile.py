@@ -1,4 +1,4 @@
-"""Hand-ins that are damaged or made to do harm: a sentence each, no more."""
+"""Hand-ins that are damaged or made to do harm: each raises only a clear error."""
 
 import bz2
 import copy
@@ -93,7 +93,7 @@ def damaged(data, chance):
 
 
 def write_mutated(place, number, chance):
-    """One hand-in in which something is wrong, in a file or in its zip file."""
+    """Write one hand-in with an error in a file or in its zip file."""
     files = {k: v.encode() for k, v in hand_in(number % 5 + 1).items()}
     kind = chance.choice(["json", "json", "rows", "bytes", "missing", "zip"])
     name = chance.choice(["plan.json", "plan.json", "machine.json", "end.json"])
@@ -115,7 +115,7 @@ def write_mutated(place, number, chance):
 
 
 def fuzz(place, first, count, seed):
-    """Look at so many mutated hand-ins; every problem has to be a sentence."""
+    """Check `count` mutated hand-ins; every problem must be a clear error."""
     place.mkdir()
     chance = random.Random(seed)
     for number in range(first, first + count):
@@ -123,7 +123,7 @@ def fuzz(place, first, count, seed):
     collected = collect(place)
     assert len(collected.found) >= count
     for x in collected.found:
-        # What collect() catches although nobody thought of it.
+        # An error that nobody expected, and that collect() catches.
         assert "cannot be used" not in x.what, (x.path, x.what)
         assert x.what or x.state == "ok"
     assert collected_text(collected).replace("\n", "").isprintable()
@@ -150,7 +150,7 @@ def test_every_file_has_a_line_in_the_table(tmp_path):
     "name", ["日本 語", "🍎", "e\u0301", "\u202e", "\x1b[31m\n", os.fsdecode(b"\xff")]
 )
 def test_names_of_all_scripts_are_printed_everywhere(tmp_path, monkeypatch, name):
-    """Even where the terminal knows nothing but ASCII."""
+    """They are printed even if the terminal knows only ASCII."""
     monkeypatch.chdir(tmp_path)
     place = tmp_path / name
     place.mkdir()
@@ -179,11 +179,11 @@ def test_names_of_all_scripts_are_printed_everywhere(tmp_path, monkeypatch, name
     assert shown.replace("\n", "").isprintable()
 
 
-# --- what takes too much, or never ends
+# --- files that need too much memory or time
 
 
 def bombs(place):
-    """Each of these once took gigabytes, or hung."""
+    """Each of these once needed gigabytes or never ended."""
     good = {k: v.encode() for k, v in hand_in(1).items()}
     header = good["runs.csv"].split(b"\n")[0]
     most = layout.MOST_SHARED["runs.csv"] - len(header) - 10
@@ -233,7 +233,7 @@ def bombs(place):
         packed(place / f"good-{number}.zip", files)
 
 
-# VmHWM and not ru_maxrss, in which Linux counts the process that started this one.
+# VmHWM and not ru_maxrss, because Linux also counts the parent process in that.
 COLLECT = """
 import re, sys
 from sidebyside.timing.__main__ import main
@@ -264,7 +264,7 @@ def test_no_hand_in_takes_too_much_memory_or_time(tmp_path):
     assert found.returncode == 0, found.stderr
     *table, memory = found.stdout.strip().split("\n")
     assert float(memory.split()[1]) < 500, memory
-    # 50 of them: 10 seconds would be allowed for each.
+    # There are 50 of them, so each may take 10 seconds.
     assert seconds < 60
     assert "".join(table).isprintable()
     lines = {line.split()[0]: line for line in table if line.strip()}

@@ -1,4 +1,4 @@
-"""Measurements from files: every row is checked, and what is wrong is named."""
+"""Measurements from files: every row is checked, and errors are named."""
 
 import json
 import math
@@ -36,7 +36,7 @@ ROW = (
 
 
 def rows(name="one"):
-    """A campaign of two blocks, as fields; no two campaigns measure the same."""
+    """Return a campaign of two blocks, as fields; each has different times."""
     places = [(x, p, arm) for x in ORDER for p, arm in enumerate(x["arms"], 1)]
     lines = [
         ROW.format(
@@ -71,7 +71,7 @@ def write(folder, rows, *, columns=layout.COLUMNS, end="\n", plan=None, machine=
     return folder
 
 
-# --- what is right
+# --- correct files
 
 
 def test_a_campaign_is_read_with_its_types(tmp_path):
@@ -117,7 +117,7 @@ def test_a_campaign_without_runs_is_an_empty_table(tmp_path):
 
 
 def test_the_table_of_another_system_or_version_is_read(tmp_path):
-    """Windows' line ends, Excel's mark; a column that lacks, and one that is new."""
+    """Line ends of Windows, Excel's mark, a missing column, and a new one."""
     folder = write(tmp_path / "one", rows(), columns=(*layout.REQUIRED, "new"))
     path = folder / layout.RUNS
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
@@ -149,7 +149,7 @@ def test_an_interrupted_place_may_be_run_again_and_lacks_its_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("end", "left"),
     [
-        # Whole, but for its end; and with nothing more than blank lines.
+        # Complete except for its line end, and followed only by blank lines.
         *((x, 4) for x in ("", "\r", "\n\n", "\r\n \r\n", "\n  ", "\n\t\n")),
         *((x, 3) for x in (slice(-1), slice(-9), slice(-100))),
         *((x, 4) for x in ("\n\0\0\0", "\none,5", '\n"', "\n\xc3")),
@@ -165,7 +165,7 @@ def test_the_last_line_counts_if_it_is_whole(tmp_path, end, left, columns, recwa
     table = load_campaigns(folder)
     cut_off = left == 3 or len(end.strip()) > 0
     assert len(table) == left
-    # No run is missing if all of the plan are there.
+    # No run is missing if all runs of the plan are there.
     assert set(table["ended"]) == {"cut off" if left == 3 else "unfinished"}
     assert [x.category for x in recwarn] == [loader.CutOff] * cut_off
     layout.repair(folder)
@@ -187,7 +187,7 @@ def test_a_run_with_a_stopped_clock_can_be_read(tmp_path, column):
     assert (load_campaigns(write(tmp_path / "one", written))[column] == 0).sum() == 1
 
 
-# --- what is wrong
+# --- wrong files
 
 
 @pytest.mark.parametrize(
@@ -217,14 +217,14 @@ def test_a_run_with_a_stopped_clock_can_be_read(tmp_path, column):
         ("val_loss", "0.1;0.3", "state"),
         *(("accuracy", x, "accuracy") for x in ("0.5;1.01", "0.5")),
         ("val_accuracy", "-0.1;1", "val_accuracy"),
-        # Less than the sum of the epochs, or than a clock counts.
+        # Less than the sum of the epochs, or than a clock's resolution.
         *(("fit_seconds", x, "fit_seconds") for x in ("6.93", "1e-300")),
         *((x, "1e-7", x) for x in ("start_seconds", "cpu_seconds")),
         # The digits of other scripts.
         *((x, "\uff11", x) for x in ("run", "seed", "loss", "load_before")),
         ("started", "202\uff16-11-22T09:30:02Z", "started"),
         ("epoch_seconds", "4.0;\u0663.0", "epoch_seconds"),
-        # Python's float() takes all of these.
+        # Python's float() accepts all of these.
         *(("fit_seconds", x, "fit_seconds") for x in ("1_0", " 8", "\u0661", "+inf")),
         *((x, "1_0", x) for x in ("run", "exit_code", "loss", "cpu_seconds")),
         ("loss", "infinity;1", "loss"),
@@ -376,7 +376,7 @@ NEW = {"precision": RULE}
         (4, {}, None, "unfinished"),
         (4, {}, False, "unfinished"),
         (12, {}, None, "unfinished"),
-        # Whatever its end says, rows are missing.
+        # Rows are missing, whatever its end says.
         (4, {}, True, "unfinished"),
         (9, PRECISE, True, "unfinished"),
         (10, PRECISE, None, "unfinished"),
@@ -449,12 +449,12 @@ def test_the_readers_own_finished_campaigns_come_first(places):
     write(project / "reference-cpu", rows("reference-cpu"))
     assert names() == ["reference-cpu"]
     write(own / "mine", rows("mine"))
-    assert names() == ["reference-cpu"]  # mine is not finished
+    assert names() == ["reference-cpu"]  # "mine" is not finished
     (own / "mine" / layout.END).write_text('{"complete": true}')
     assert names() == ["mine"]
     write(project / "contributed-x", rows("contributed-x"))
     assert names() == ["mine", "contributed-x"]
-    # What the reader has contributed is not counted twice.
+    # A contributed campaign is not counted twice.
     copy = [x | {"campaign": "contributed-mine"} for x in rows("mine")[:3]]
     write(project / "contributed-mine", copy)
     assert names() == ["mine", "contributed-x"]
@@ -471,12 +471,12 @@ def test_the_environment_names_folders(places, tmp_path, monkeypatch):
         load_campaigns()
 
 
-# --- what is given instead of a campaign
+# --- paths that are not campaigns
 
 
 @pytest.fixture
 def odd(tmp_path, monkeypatch):
-    """A folder of all that is no campaign, and one that is."""
+    """A folder with one campaign, and with many things that are not campaigns."""
     monkeypatch.chdir(tmp_path)
     folder = write_campaign(made_up_campaign(blocks=2), tmp_path / "good")
     (tmp_path / "empty").mkdir()
@@ -507,7 +507,7 @@ ODD = [
         (x, "is not there, expected")
         for x in ("nowhere", "good/runs.csv/x", "~/nowhere")
     ),
-    # Names in all scripts, and what no file can be called.
+    # Names in all scripts, and impossible names.
     *((x, "is not there, expected") for x in ("日本", "🍎", "a\x1b[1m\nb", "\udcff")),
     *(
         (x, "expected the path of a folder")
@@ -521,7 +521,7 @@ def test_anything_but_a_campaign_raises_a_clear_error(odd, given, words):
     functions = (load_campaigns, describe_machines, report.show_text)
     for function in (*functions, contribute, hand_in, resume_campaign):
         if str(given) == "both" and function in (describe_machines, resume_campaign):
-            continue  # which do not read its rows
+            continue  # these functions do not read its rows
         with pytest.raises((NoTimings, WrongRuns), match=words) as caught:
             function(given)
         assert str(caught.value).isprintable()

@@ -1,4 +1,4 @@
-"""A class measures: the short campaign, one file each, all of them pooled."""
+"""Measurements of a class: the short campaign, one file each, pooled together."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ SHORT = plan.SHORT
 
 
 def short(seed=1, **options):
-    """What a student measures; each with times of their own."""
+    """Return what a student measures; each `seed` has different times."""
     options = {"ratio": 1.1 + seed / 1000, "sd": 0.03, **options}
     options = {"campaign": f"c{seed}", "machine": f"m{seed}", **options}
     return made_up_campaign(
@@ -50,7 +50,7 @@ def short(seed=1, **options):
 
 
 def put(room, seed, name=None, *, told=(), **options):
-    """A student's zip file or folder in the teacher's room."""
+    """Put a student's zip file or folder into the teacher's folder."""
     runs = short(seed, **options)
     path = room / (name or f"{seed}.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def put(room, seed, name=None, *, told=(), **options):
 
 
 def named(seed):
-    """What collect() calls a student's campaign."""
+    """Return the name that collect() uses for a student's campaign."""
     return f"c{seed}-{fingerprint(short(seed))}"
 
 
@@ -68,7 +68,7 @@ def states(collected):
 
 
 def copied(collected):
-    """The names of the files in the target, and of the campaigns in them."""
+    """Return the names of the files in the target, and of the campaigns in them."""
     names = sorted(x.stem for x in collected.target.glob("*.zip"))
     assert sorted(load_campaigns(collected.target)["campaign"].unique()) == names
     return names
@@ -81,7 +81,7 @@ def room(tmp_path):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """The student's data folder, and where they stand."""
+    """The student's data folder, and the current folder."""
     monkeypatch.setenv("SIDEBYSIDE_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("SIDEBYSIDE_TIMINGS", raising=False)
     (tmp_path / "here").mkdir()
@@ -94,7 +94,7 @@ def own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What the command would measure."""
+    """Record what the command would measure."""
     calls = []
     monkeypatch.setattr(
         command, "run_campaign", lambda name, **options: calls.append((name, options))
@@ -147,7 +147,7 @@ def test_one_file_is_handed_in_and_names_nobody(own, monkeypatch):
     assert sorted(names) == sorted(f"{file.stem}/{x}" for x in layout.SHARED)
     assert b"ada-l" not in text
     assert b"/home" not in text
-    # What was measured is as it was.
+    # The measurements are unchanged.
     after = load_campaigns(file)
     assert set(after["campaign"]) == {file.stem}
     same = [x for x in layout.COLUMNS if x not in ("campaign", "message")]
@@ -244,7 +244,7 @@ def test_a_fingerprint_depends_on_the_measurements(changed, is_same):
     assert (other == fingerprint(table)) is is_same
 
 
-# --- zip files are read as they are
+# --- zip files are read without unpacking
 
 
 def _pack(path, entries):
@@ -261,7 +261,7 @@ def test_a_zip_file_is_read_like_its_folder(tmp_path):
     pd.testing.assert_frame_equal(load_campaigns(folder), load_campaigns(file))
     assert load_campaigns(file).attrs["folders"] == {"c1": str(file)}
     assert "Made up" in describe_machines(file)
-    # Without a folder in it, and as a Mac packs it.
+    # Without a folder in it, and packed by a Mac.
     for top in ("", "a/b/"):
         entries = [(f"{top}.DS_Store", "\0")]
         for name, text in campaign_files(short()).items():
@@ -274,7 +274,7 @@ def test_a_folder_may_contain_folders_and_zip_files(own, room, monkeypatch):
     put(room, 1)
     put(room, 2, "two")
     assert load_campaigns(room)["machine"].unique().tolist() == ["m1", "m2"]
-    # A file that was made to be handed in lies beside what it was made of.
+    # The file for the teacher is next to the campaign it was made from.
     put(own, 1, "mine")
     put(own, 1, "mine.zip")
     assert list(load_campaigns().attrs["folders"].values()) == [str(own / "mine")]
@@ -312,7 +312,7 @@ def test_a_zip_file_without_a_campaign_is_refused(tmp_path, entries, words):
     assert str(caught.value.problems[0].file).startswith(str(file))
 
 
-# --- what is one machine
+# --- which campaigns come from one machine
 
 
 def seen(id="m", boot="", start=0, end=1):
@@ -364,7 +364,7 @@ def test_a_notebook_shows_only_the_message():
 
 @pytest.fixture
 def whatever(room):
-    """Whatever comes in: for each what it is, and what is said of it."""
+    """All kinds of files: the state of each, and the message about it."""
     put(room, 1)
     put(room, 2)
     put(room, 3, "Ada Lovelace_123_file/3.zip")
@@ -452,7 +452,7 @@ def test_a_teacher_may_also_use_other_campaigns(room, whatever):
     assert len(copied(collected)) == 4
     text = verdict(load_campaigns(collected.target)).text
     assert "Campaigns of other work are judged separately" in text
-    # What is not asked for again goes again.
+    # Without the option they are removed again.
     assert len(copied(collect(room))) == 3
 
 
@@ -507,7 +507,7 @@ def test_nothing_else_is_overwritten(room, tmp_path):
     ):
         with pytest.raises(WrongPlan, match=words):
             collect(room, target)
-    # A list that was tampered with removes nothing elsewhere, or of others.
+    # A manipulated list does not remove files of others or in other folders.
     mine = collect(room).target / "mine.zip"
     mine.touch()
     with mine.with_name(collecting.LIST).open("a") as file:
@@ -550,7 +550,7 @@ def test_campaigns_that_chose_the_same_name(room, names):
         put(room, seed, f"{seed}/live", campaign=name)
     found = copied(collect(room))
     assert len({x.lower() for x in found}) == 2
-    # One that chose what another was called here.
+    # One that already has the name that another one got here.
     put(room, 3, campaign=found[0])
     assert len(copied(collect(room))) == 3
 
@@ -612,9 +612,9 @@ def test_the_most_frequent_work_is_that_of_the_class(room):
     for copy in "ab":
         put(room, 1, f"{copy}.zip", epochs=2)
     collected = collect(room)
-    # A copy has no second vote.
+    # A copy does not count twice.
     assert list(states(collected).values())[:3] == ["other-work", "ok", "ok"]
-    # Two machines for two campaigns need no remark.
+    # If each campaign has its own machine, nothing is said about it.
     assert "independent" not in collecting.collected_text(collected)
 
 
@@ -666,7 +666,7 @@ def test_runs_that_trained_something_else_are_reported(room, other):
 
 def test_folders_are_searched_to_a_limited_depth(room):
     for name, levels in (("a", collecting.MOST_LEVELS), ("b", 3)):
-        # The room's own folder is level 1.
+        # The folder itself is level 1.
         deep = Path(name, *["d"] * (levels - 1), "campaign")
         put(room, ord(name), deep)
     found = {x.path.relative_to(room).parts[0]: x for x in collect(room).found}

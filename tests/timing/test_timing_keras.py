@@ -1,4 +1,4 @@
-"""The experiment with the real program, and from inside a notebook."""
+"""The experiment with the real programs, and from inside a notebook."""
 
 import importlib.metadata
 import json
@@ -17,7 +17,7 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_fruits_cnn.ip
 
 @pytest.fixture
 def fruits(tmp_path, monkeypatch):
-    """Three classes of noise, in the layout of Fruits-360."""
+    """Three classes of noise, in the folders of Fruits-360."""
     chance = np.random.default_rng(1)
     for part, count in (("Training", 16), ("Test", 4)):
         for level, name in enumerate(["Banana", "Kiwi", "Lemon"]):
@@ -31,8 +31,8 @@ def fruits(tmp_path, monkeypatch):
     monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
 
 
-# Notes in which order and when a program's Python first imports each module and
-# first looks for devices. (The hook runs a hidden module of this name.)
+# Records when a program's Python first imports each module and first looks for
+# devices. (The hook also runs another module of this name.)
 WATCH = """\
 import importlib.util, os, sys, time
 
@@ -74,7 +74,7 @@ if where and not os.environ.get("SIDEBYSIDE_TIMING_PROBE"):
 
 
 def stages_of(file, row):
-    """What a program did for the first time, and in which of its stages."""
+    """Return what a program did for the first time, and in which stage."""
     ends, end = {}, row["started"].timestamp()
     for stage in STAGE_COLUMNS:
         end += row[stage]
@@ -82,7 +82,7 @@ def stages_of(file, row):
     found = {}
     for line in file.read_text().splitlines():
         at, what = line.split()
-        # The row has its start in milliseconds: what is at an edge is left out.
+        # The row has its start in milliseconds, so leave out events near an edge.
         at_edge = any(abs(float(at) - end) < 2e-3 for end in ends.values())
         stage = next((x for x, end in ends.items() if float(at) <= end), "after")
         found.setdefault(what, "" if at_edge else stage)
@@ -90,7 +90,7 @@ def stages_of(file, row):
 
 
 def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
-    """One run of each, to the same losses; the warm-up is enough for that."""
+    """Each arm runs once, in the warm-up, and all have the same losses."""
     watched, site = tmp_path / "watched", tmp_path / "site"
     watched.mkdir()
     site.mkdir()
@@ -116,11 +116,11 @@ def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
         assert len(set(table[column])) == 1, column
         assert len(table[column][0]) == 1, column
     for _, row in table.iterrows():
-        # The epoch, by Python's clock, lies within the fit, by the arm's own.
+        # The epoch, by Python's clock, is inside the fit, by the arm's own clock.
         assert 0 < row["epoch_seconds"][0] < row["fit_seconds"]
         assert row["import_seconds"] > row["start_seconds"] > 0
         assert 100 < row["peak_memory_mb"] < 2000
-    # Without those that reticulate only asks where they are.
+    # Without modules that reticulate only looks for.
     files = [x for x in watched.iterdir() if " devices\n" in x.read_text()]
     files.sort(key=lambda x: x.stat().st_mtime)
     assert len(files) == 4
@@ -151,7 +151,7 @@ def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
 
 
 def test_a_campaign_runs_inside_a_notebook_with_r(tmp_path, monkeypatch, start_kernel):
-    """Where Keras and R are loaded, and reticulate has been at work."""
+    """Keras and R are loaded there, and reticulate has been used."""
     monkeypatch.setenv("SIDEBYSIDE_FAKE", str(tmp_path))
     monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
     fakes = Fakes(tmp_path)
@@ -168,5 +168,5 @@ def test_a_campaign_runs_inside_a_notebook_with_r(tmp_path, monkeypatch, start_k
     assert [x[:7] for x in lines if " s  " in x] == ["warm-up", "block 1"]
     table = load_campaigns(fakes.campaigns)
     assert table["state"].tolist() == ["ok"] * 6
-    # Of the program alone, though the kernel has taken half a gigabyte.
+    # It is the program's memory, although the kernel needs half a gigabyte.
     assert (table["peak_memory_mb"] < 200).all()
