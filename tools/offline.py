@@ -155,7 +155,10 @@ def run(command: Sequence[str], limit: int | None) -> int:
         watch.close()
     print(f"Peak: {watch.peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB.")
     if watch.exceeded:
-        print("This is above the limit, so everything was ended.", file=sys.stderr)
+        print(
+            "The command used too much memory, so everything was ended.",
+            file=sys.stderr,
+        )
         return 1
     return code if code >= 0 else 128 - code
 
