@@ -82,7 +82,7 @@ bench:  ## measure speed and memory, and compare them with the limits
 	$(TEXTS)
 	$(IN_ENV) python tools/bench.py $(ARGS)
 
-readme:  ## update the computed parts of the README and of the gallery's index
+readme:  ## update the computed parts of the README, the gallery's index and the glossary
 	$(IN_ENV) python tools/readme.py $(ARGS)
 	@$(MAKE) --no-print-directory picture ARGS=
 

@@ -328,8 +328,10 @@ def table(rows: list[Row]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=BENCHES, nargs="*")
-    parser.add_argument("--rounds", type=int, default=5)
+    some = "measure only these (default: all)"
+    parser.add_argument("--only", choices=BENCHES, nargs="*", help=some)
+    often = "how often to repeat a measurement (default: 5)"
+    parser.add_argument("--rounds", type=int, default=5, help=often)
     chosen = parser.parse_args()
     rows: list[Row] = []
     print(machine(), flush=True)

@@ -18,6 +18,7 @@ The exit status is that of the command, or 1 if it used too much memory.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import subprocess
@@ -155,15 +156,25 @@ def run(command: Sequence[str], limit: int | None) -> int:
         watch.close()
     print(f"Peak: {watch.peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB.")
     if watch.exceeded:
-        print("This is above the limit, so everything was ended.", file=sys.stderr)
+        print(
+            "The command used too much memory, so everything was ended.",
+            file=sys.stderr,
+        )
         return 1
     return code if code >= 0 else 128 - code
 
 
 def main(arguments: Sequence[str]) -> int:
-    limit = None if arguments[:1] == ["--no-limit"] else BINDER
-    command = arguments if limit else arguments[1:]
-    return run(command or ALL_NOTEBOOKS, limit)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--no-limit", action="store_true", help="do not limit the memory"
+    )
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="all notebooks")
+    options = parser.parse_args(arguments)
+    limit = None if options.no_limit else BINDER
+    return run(options.command or ALL_NOTEBOOKS, limit)
 
 
 if __name__ == "__main__":

@@ -110,8 +110,9 @@ def timings(folders: Sequence[Path]) -> str:
         measured_on = f"{machine}, {day.day} {day:%B %Y}"
         machines.setdefault(measured_on, []).append(link)
     note = (
-        "In each block every program ran once. **R** and **Python** are the geometric "
-        "means of their seconds. **R / Python** is the ratio of the two, with its 95 % "
+        "A block is a group of runs in which every program runs once. **R** and "
+        "**Python** are the geometric means of their seconds. **R / Python** is the "
+        "ratio of the two, with its 95 % "
         "interval. **Python / Python** is the control: the same program measured "
         "against itself. It shows how small a difference the experiment can see. A "
         f"difference of up to {100 * together.margin:g} % counts as too small to "
@@ -121,10 +122,12 @@ def timings(folders: Sequence[Path]) -> str:
     if "gpu" not in {f.device for f in together.findings}:
         note += " **CPU only:** we measured nothing on a GPU."
     said = [f"- {words}" for words in conclusions(together)]
-    sources = [f"{' and '.join(links)}: {on}." for on, links in machines.items()]
+    sources = [
+        f"{' and '.join(links)}, measured on {on}." for on, links in machines.items()
+    ]
     source = (
         "`make timings` measured the runs, and `make readme` computed the table. Runs: "
-        f"{' '.join(sources)} The size of each campaign: {'; '.join(took)}."
+        f"{' '.join(sources)} How long they took: {'; '.join(took)}."
     )
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([*lines, "", note, "", *said, "", source])
@@ -167,7 +170,7 @@ def answer(found: Verdict, examples: Sequence[index.Example]) -> str:
         "**The answer in one line.** The same numbers? In "
         f"{sum(map(index.is_same, examples))} of {len(examples)} examples, to the last "
         f"digit. The same time? {index.SENTENCE_ENDS.split(words)[0]} "
-        f"([{about}](#r-or-python-what-was-measured){warning})"
+        f"(see [{about}](#r-or-python-what-was-measured){warning})"
     )
 
 

@@ -165,8 +165,10 @@ def main() -> int:
     parser.add_argument(
         "--part", choices=PARTS, help="only this part, if no notebooks are named"
     )
-    parser.add_argument("--in-place", action="store_true")
-    parser.add_argument("--output", type=Path, default=EXECUTED)
+    replace = "replace the notebooks by their executed copies"
+    parser.add_argument("--in-place", action="store_true", help=replace)
+    folder = "folder for the executed copies (default: build/notebooks)"
+    parser.add_argument("--output", type=Path, default=EXECUTED, help=folder)
     chosen = parser.parse_args()
     for path in chosen.notebooks:
         if not path.is_file():

@@ -190,7 +190,7 @@ def test_the_machine_and_the_time_are_those_of_the_campaign(tmp_path):
     (folder / "runs.csv").write_text(f"{before}2026-11-23{after}", encoding="utf-8")
     text = readme.timings([folder])
     assert text.endswith("one, 4 epochs in each run and 3 minutes for all runs.")
-    assert "/reference-one/runs.csv): A processor, 8 cores" in text
+    assert "/reference-one/runs.csv), measured on A processor, 8 cores" in text
     assert ", 22 November 2026. " in text
 
 

@@ -166,7 +166,7 @@ def test_the_seconds_of_an_example_are_kept(tmp_path):
     nbformat.write(notebook, path)
     done = run("--in-place", path)
     assert row(done, path.name)[4] == "failed"
-    assert "10_a.ipynb, example a_cnn: expected the cell that 'result'" in done.stdout
+    assert "10_a.ipynb, example a_cnn: found no cell" in done.stdout
 
 
 def test_a_kernel_that_dies_is_a_failure_at_once(tmp_path):

@@ -91,7 +91,7 @@ class Archive:
                 data = file.read(entry.file_size + 1)
             if len(data) != entry.file_size:
                 raise EOFError(f"{len(data):,} bytes of {entry.file_size:,}")
-        except Exception as problem:  # whatever bytes can make zipfile raise
+        except Exception as problem:  # damaged bytes can raise almost anything
             raise BadArchive(
                 f"{self.name} is damaged: {shown} cannot be read completely "
                 f"({_reason(problem)}). Get the archive again."
@@ -123,7 +123,7 @@ def open_archive(
             opened = zipfile.ZipFile(guarded)
         except BadArchive:
             raise
-        except Exception as problem:  # whatever bytes can make zipfile raise
+        except Exception as problem:  # damaged bytes can raise almost anything
             raise BadArchive(
                 f"{shown} is damaged, or not a zip file ({_reason(problem)}). Get it "
                 "again, or unpack it yourself and name the folder."

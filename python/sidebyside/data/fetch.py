@@ -5,6 +5,7 @@ Set-up does this once. Afterwards no network is needed.
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from ..common.errors import Sentence
@@ -29,4 +30,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    prog = "python -m sidebyside.data.fetch"
+    argparse.ArgumentParser(prog, description=__doc__).parse_args()
     sys.exit(main())

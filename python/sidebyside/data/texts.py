@@ -6,6 +6,7 @@ of the data folder. The weights of VGG16 are kept in `weights` or in Keras's cac
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from ..common.errors import Sentence
@@ -36,4 +37,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    prog = "python -m sidebyside.data.texts"
+    argparse.ArgumentParser(prog, description=__doc__).parse_args()
     sys.exit(main())

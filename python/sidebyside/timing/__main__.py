@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     add("--epochs", type=whole_number, help="epochs of a run (default: the notebook's)")
     arms = f"what to run, joined by commas (default: {','.join(ARMS)})"
     add("--arms", type=_arms, help=arms)
-    add("--device", choices=DEVICES, default="cpu")
+    add("--device", choices=DEVICES, default="cpu", help="default: cpu")
     add("--seed", type=whole_number, default=SEED, help="seed of the random order")
     add("--precision", type=number, metavar="SHARE", help=narrow)
     budget = "minutes after which no new block starts"
@@ -73,7 +73,8 @@ def parser() -> argparse.ArgumentParser:
     )
     resume.add_argument("campaign", help="folder of the campaign")
     for command in (run, resume):
-        command.add_argument("--progress", choices=progress.KINDS)
+        shown = "how to show the progress (default: what suits the output)"
+        command.add_argument("--progress", choices=progress.KINDS, help=shown)
     status = commands.add_parser("status", help="list your campaigns")
     status.add_argument("--directory", help="folder with campaigns")
     show = commands.add_parser("show", help="show the numbers of one campaign")

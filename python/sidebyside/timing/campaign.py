@@ -501,7 +501,7 @@ class Campaign:
         near = min(os.path.relpath(self.folder), str(self.folder), key=len)
         self.progress.say(
             f"{self.plan.campaign}: {reason}. {len(self.rows)} runs in {near}; "
-            f"the experiment itself took {share:.2%} of the time."
+            f"{share:.2%} of the time was spent outside the runs."
         )
 
 

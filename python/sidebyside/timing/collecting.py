@@ -42,7 +42,7 @@ ON_REQUEST = ("unfinished", "other-work")
 # With one block, nobody can tell how much a ratio scatters.
 LEAST_BLOCKS = 2
 
-# Of one person, so that the list stays short enough to be read.
+# Limits for the folder of one class, so that the list stays short enough to read.
 MOST_FILES = 1000
 MOST_LEVELS = 20
 
