@@ -181,6 +181,9 @@ def test_no_sentence_contradicts_its_own_interval():
                 assert (f.outcome in ("same", "small")) <= inside
                 assert (f.outcome in ("small", "slower", "faster")) <= certain
                 assert f.surely <= beyond
+                past = low > 1.03 or high < 1 / 1.03
+                weaker = (past and not f.surely) or (certain and f.outcome == "unclear")
+                assert ("not corrected" in words) == weaker
                 if factor == 1:
                     assert (f.outcome == "unclear") == (not certain and not inside)
     assert len(said) == 7

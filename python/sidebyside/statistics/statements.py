@@ -33,6 +33,8 @@ MARGIN_LEVEL = 1 - 2 * ALPHA
 MOST_NAMES = 8
 """Longer lists of names are shortened."""
 
+_UNCORRECTED = "; the interval is not corrected"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
@@ -190,6 +192,7 @@ class TimeRatio(Statement):
             could = f"up to {_percent(low - 1)} faster or {_percent(high - 1)} slower"
             if low > 1 or high < 1:
                 could = f"{_span(self.interval)} {side}"
+                different += _UNCORRECTED * (self.compared > 1)
             return (
                 f"Inconclusive: R could be {could}. The runs show neither a difference "
                 f"({different}) nor equivalence (TOST, {apart})."
@@ -213,9 +216,13 @@ class TimeRatio(Statement):
                 f"{by} It is {more} {side} (90 % interval {_span(self.narrower)}, "
                 f"{beyond})."
             )
+        less = f"{apart} for less"
+        # An interval beyond the margin would seem to settle it.
+        if self.compared > 1 and min(abs(low - 1), abs(high - 1)) > limit:
+            less += _UNCORRECTED
         return (
             f"{by.replace('R is', 'R is probably')} Whether it is {more} {side} is not "
-            f"settled ({beyond} for more, {apart} for less)."
+            f"settled ({beyond} for more, {less})."
         )
 
     def _wish(self) -> str:
@@ -401,8 +408,8 @@ class Campaigns(Statement):
             )
         if self.work:
             text += (
-                f" It is about this work: {self.work}. Campaigns of other work are "
-                "judged separately."
+                f" The result is about this work: {self.work}. Campaigns of other work "
+                "are judged separately."
             )
         return text
 
