@@ -103,7 +103,7 @@ def judge_python(where: str, found: PythonFacts) -> None:
     if not found.has_shared_library and os.path.realpath(where) != DISTRIBUTION:
         raise Stop(
             f"{where} (Python {dotted(found.version)}) has no shared library",
-            "a Python with one (libpython): reticulate starts it inside R",
+            "a Python with a shared library (libpython), which reticulate needs",
             ["make setup PYTHON=/usr/bin/python3"],
         )
 
@@ -159,7 +159,7 @@ def choose_route(environ: Mapping[str, str], system: str, has_apt: bool) -> str:
         raise Stop(
             f"the conda environment '{name}' is active, without {', '.join(missing)}",
             "the environment that environment.yml makes"
-            + (", or none and apt" if has_apt else ""),
+            + (", or apt and no active environment" if has_apt else ""),
             [CONDA_LINE] + (["conda deactivate && make setup"] if has_apt else []),
         )
     if not has_apt:

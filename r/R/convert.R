@@ -37,7 +37,7 @@ as_axis <- function(axis, what = "An axis") {
   }
   axis <- as.integer(unlist(axis))
   if (any(axis == 0L)) {
-    stop(what, " is 0, but in R it counts from 1 (or from the end, -1).",
+    stop(what, " is 0, but in R it counts from 1 (-1 is the last one).",
       call. = FALSE
     )
   }
@@ -123,7 +123,7 @@ as_position <- function(x, strict = FALSE) {
   x <- as_codes(x)
   if (any(x == 0L, na.rm = TRUE)) {
     found <- paste(
-      "A position is 0, but in R positions count from 1 (or from the end, -1)."
+      "A position is 0, but in R positions count from 1 (-1 is the last one)."
     )
     if (strict) stop(found, call. = FALSE)
     warning(found, " Here 0 is taken as 1, the first. If your positions count ",

@@ -8,9 +8,9 @@ at_least <- 0.01
 #' How long does a call take?
 #'
 #' @description
-#' Measures the time of a call several times. In each measurement the function
-#' is called so often that R's clock is accurate enough. Python has the same
-#' function (`sidebyside.lesson.costs.cost()`).
+#' Measures how long a call takes, and repeats the measurement. In each
+#' measurement the function is called so often that R's clock is accurate
+#' enough. Python has the same function (`sidebyside.lesson.costs.cost()`).
 #'
 #' @param f A function that can be called many times without arguments.
 #' @param times Number of measurements, 1 or more.

@@ -185,8 +185,8 @@ check_count <- function(indices, dimensions) {
   }
   if (length(missing)) {
     warning("Incorrect number of dimensions: this tensor has ", dimensions,
-      ", and ", given, " were given. The others are taken whole. To avoid ",
-      "this warning, write x[1, ] or x[1, all_dims()].",
+      ", and ", given, " were given. The other dimensions are taken ",
+      "completely. To avoid this warning, write x[1, ] or x[1, all_dims()].",
       call. = FALSE
     )
   }

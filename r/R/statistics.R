@@ -34,7 +34,8 @@ load_campaigns <- function(...) {
   for (folder in list(...)) {
     if (!is.character(folder) || length(folder) != 1 || is.na(folder)) {
       stop("found ", deparse(folder, nlines = 1), ", expected the path of a ",
-        "folder, such as \"data/timings/me\". Give each folder as an argument.",
+        "folder, such as \"data/timings/me\". Give each ",
+        "folder as a separate argument.",
         call. = FALSE
       )
     }
@@ -129,7 +130,7 @@ as_columns <- function(runs) {
 
 is_missing <- function(x) is.atomic(x) && length(x) == 1 && is.na(x)
 
-#' Random numbers that both languages draw alike
+#' The same random numbers in both languages
 #'
 #' @description
 #' R and Python have different random number generators, so simulations in the

@@ -86,8 +86,9 @@ set_vocabulary <- function(object, vocabulary, idf_weights = NULL, ...) {
 application_preprocess_inputs <- function(model, x, ..., data_format = NULL) {
   path <- attr(model, "application")
   if (is.null(path)) {
-    stop("The model was not made by a function application_...(), so it is ",
-      "not known how to prepare its inputs. Call that function again.",
+    stop("This model does not come directly from a function ",
+      "application_...(), so the way to prepare its inputs is not known. ",
+      "Give the model that such a function returns.",
       call. = FALSE
     )
   }

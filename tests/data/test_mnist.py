@@ -99,7 +99,9 @@ def dead_network(monkeypatch, places):
 @pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
 def test_one_changed_value_is_refused_and_named(small, name):
     small[name].flat[0] ^= 1
-    with pytest.raises(WrongData, match=f"^here: {name} is not MNIST's"):
+    with pytest.raises(
+        WrongData, match=f"^here: {name} differs from the array of MNIST"
+    ):
         datasets._checked(small, "here")
 
 

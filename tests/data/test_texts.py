@@ -294,7 +294,7 @@ def test_a_file_with_another_hash_is_skipped(reviews, keras_files, capsys, file)
     assert len(sidebyside.load_imdb()[0][0]) == 40
     first, *_ = capsys.readouterr().out.splitlines()
     assert "cannot use Keras's cache" in first
-    assert f"{keras_files / file} is not Keras's file. Remove it" in first
+    assert f"{keras_files / file} differs from Keras's file. Remove it" in first
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -549,7 +549,7 @@ def test_weights_of_imagenet_come_first(trunk, monkeypatch, capsys):
     own.write_bytes(b"other weights")
     monkeypatch.setattr(vgg16, "download", kept.download)  # nobody answers
     assert sidebyside.vgg16_weights() != str(own)
-    assert f"{own} is not Keras's file. Remove it" in capsys.readouterr().out
+    assert f"{own} differs from Keras's file. Remove it" in capsys.readouterr().out
     monkeypatch.setenv("SIDEBYSIDE_TEXTS", "packages")
     sidebyside.vgg16_weights()
     assert len(capsys.readouterr().out.splitlines()) == 1

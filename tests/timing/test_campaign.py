@@ -464,7 +464,7 @@ def complete(number, arm, **facts):
     [
         ({"loss": (0.5, 0.26)}, "epoch 2: loss 0.26, but 0.25 in run 1 (python)"),
         ({"val_loss": (0.7, 0.5)}, "epoch 1: val_loss 0.7, but 0.75 in run 1 (python)"),
-        ({"val_loss": ()}, "0 values of val_loss, 2 in the other"),
+        ({"val_loss": ()}, "0 values of val_loss, but 2 in run 1 (python)"),
     ],
 )
 def test_all_losses_of_all_epochs_are_compared(losses, words):
@@ -557,9 +557,11 @@ def test_a_run_during_which_the_clock_was_set_does_not_count(fakes, run, monkeyp
     table = load_campaigns(run())
     assert table["state"].tolist() == ["ok", "ok", "interrupted", "ok", "ok"]
     assert table["position"].tolist() == [1, 2, 1, 1, 2]
-    assert table["message"][2].startswith("the system's clock was set by -3600.000 s")
+    assert table["message"][2].startswith(
+        "the system's clock was changed by -3600.000 s"
+    )
     drifts[:] = [5.0] * 3
-    with pytest.raises(Stopped, match=r"3 times in a row.*clock was set by \+5"):
+    with pytest.raises(Stopped, match=r"3 times in a row.*clock was changed by \+5"):
         run("two")
     assert len(load_campaigns(fakes.campaigns / "two")) == 3
 

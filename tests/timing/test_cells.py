@@ -83,7 +83,9 @@ def test_parameters_are_set_after_the_notebook_s_own(write):
 
 def test_a_parameter_that_the_cell_does_not_set_is_refused(write):
     for program in read_programs(write(cells_of(GOOD))).values():
-        with pytest.raises(NoProgram, match=r"sets epochs, seed, not rounds"):
+        with pytest.raises(
+            NoProgram, match=r"does not set rounds; it sets epochs, seed"
+        ):
             program.with_parameters(rounds=1)
 
 

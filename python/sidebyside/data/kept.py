@@ -125,7 +125,7 @@ def _keras_file(what: str, name: str, folder: Path) -> Path:
         _checked_file(there)
         return there
     known_hash, size = KERAS_FILES[name]
-    print(f"{what}: asking Keras's download for {name}", flush=True)
+    print(f"{what}: trying Keras's download of {name}", flush=True)
     with progress(what, folder, size):
         url = OTHER_URLS.get(name, KERAS_URL + name)
         download(name, url, known_hash, folder / name)
@@ -138,7 +138,7 @@ def _checked_file(path: Path) -> str:
     known_hash, _ = KERAS_FILES.get(path.name, ("", 0))
     algorithm, _, expected = known_hash.partition(":")
     if expected and hashlib.new(algorithm, data).hexdigest() != expected:
-        raise WrongData(f"{path} is not Keras's file. Remove it")
+        raise WrongData(f"{path} differs from Keras's file. Remove it")
     return hashlib.sha256(data).hexdigest()
 
 

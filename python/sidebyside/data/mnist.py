@@ -100,7 +100,9 @@ def _checked(arrays: Arrays, where: str) -> Arrays:
             or array.shape != shape
             or hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() != expected
         ):
-            raise WrongData(f"{where}: {name} is not MNIST's. Remove the file")
+            raise WrongData(
+                f"{where}: {name} differs from the array of MNIST. Remove the file"
+            )
     return arrays
 
 

@@ -139,7 +139,7 @@ def novels_of_r(folder: Path, library: Path | None = None) -> dict[str, str]:
 
 
 def novels_of_debian(folder: Path) -> dict[str, str]:
-    """Return the novels by title from a package that apt downloads, not installs.
+    """Return the novels by title: apt downloads their package, but installs nothing.
 
     If apt has no list of packages, as in a new container, it first downloads one
     into the folder.

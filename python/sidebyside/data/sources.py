@@ -69,7 +69,7 @@ def download(what: str, url: str, known_hash: str, path: Path) -> None:
     import pooch
 
     if path.exists() and not path.is_file():
-        raise WrongData(f"{path} is not a file, expected one or nothing. Remove it")
+        raise WrongData(f"{path} is not a file; expected a file, or nothing. Remove it")
     pooch.get_logger().setLevel(logging.ERROR)
     try:
         pooch.retrieve(
@@ -225,5 +225,8 @@ class ArraysOnly(pickle.Unpickler):
             "numpy._core.multiarray._reconstruct": reconstruct,
         }
         if f"{module}.{name}" not in allowed:
-            raise WrongData(f"the pickle is refused: it asks for {module}.{name}")
+            raise WrongData(
+                "the pickle is refused: expected only NumPy arrays, but it asks for "
+                f"{module}.{name}"
+            )
         return allowed[f"{module}.{name}"]

@@ -76,7 +76,7 @@ def _checked_own(path: Path) -> Path:
     with open_regular(path) as file:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != KERAS_MD5:
-        raise WrongData(f"{path} is not Keras's file. Remove it")
+        raise WrongData(f"{path} differs from Keras's file. Remove it")
     return path
 
 

@@ -39,7 +39,7 @@ def alt_text(text: str) -> None:
 
 
 def describe(text: str, waiting: int = 0) -> None:
-    """`alt_text()` for a figure that describes itself, unless the reader has done so.
+    """Set a figure's alternative text, unless the reader has set one.
 
     Parameters
     ----------

@@ -149,7 +149,7 @@ class Interrupts:
 
 
 def is_readers(frame: FrameType) -> bool:
-    """Return whether a frame is a cell's, or that of a function from a cell."""
+    """Return whether a frame runs a cell, or a function that a cell defined."""
     return frame.f_globals is vars(sys.modules["__main__"])
 
 

@@ -50,7 +50,7 @@ LASTING = (
 
 
 class Errand:
-    """Calls that the main thread makes for another thread, until that one is done."""
+    """Calls that the main thread makes for another thread, until that one ends it."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -75,7 +75,7 @@ class Errand:
 
 
 class Mine(threading.local):
-    """The turn as a thread other than the main one sees it."""
+    """What each thread other than the main one knows about its own turn."""
 
     depth = 0
     errand: Errand
@@ -161,9 +161,9 @@ class Turn:
         with contextlib.suppress(ValueError):  # It has begun in the meantime.
             self._errands.remove(errand)
             raise RuntimeError(
-                "This thread called R, but only the main thread can use R, and it is"
-                " busy, perhaps waiting for this thread. Call R in the main thread"
-                " before it starts to wait, and pass the result to this thread."
+                "This thread called R. Only the main thread can use R, but the main"
+                " thread is busy, perhaps waiting for this thread. Call R in the main"
+                " thread before it starts to wait, and pass the result to this thread."
             )
 
     def listen(self) -> None:
@@ -222,7 +222,7 @@ class Turn:
         return call
 
     def evaluating(self, function: Callable, patience: float = 0) -> Callable:
-        """Do the same for a function that runs R code, which may call Python again.
+        """Make the main thread call a function that runs R code (it may call Python).
 
         Parameters
         ----------

@@ -84,7 +84,7 @@ def as_python(value: Any) -> Any:
 
 
 def read(value: Any) -> Any:
-    """Turn a Python value into the form that we compare; a Keras model stays.
+    """Turn a Python value into the form that we compare. A Keras model stays as it is.
 
     Raises TypeError, which has only the type's name, for any other type.
     """

@@ -49,7 +49,7 @@ FEW_BLOCKS = 8
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean, about normally distributed, its standard error and degrees of freedom.
+    """A mean (about normal), its standard error and its degrees of freedom.
 
     `correlation` is that of each block with the next one, NaN if there are too few
     blocks to estimate it. If it is convincing, `widened` is true, and `error` and
@@ -64,7 +64,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: Any, what: str = "block") -> Mean:
-        """The mean of values, one for each `what`. Blocks are in their order.
+        """The mean of values: one value for each `what`, in the order of the blocks.
 
         Values count as independent unless neighbouring blocks are alike
         (`_correlation()`). Then the mean gets the error and the degrees of freedom
@@ -88,7 +88,8 @@ class Mean:
         if np.ptp(values) <= 1e-12 * np.abs(values).max():
             raise CannotSay(
                 f"The difference is exactly the same in all {n} {what}s. Real "
-                "measurements scatter, so these are not measured, or too coarsely."
+                "measurements scatter, so these were not measured, or were rounded too "
+                "much."
             )
         correlation, widened, independent, df = math.nan, False, n, n - 1
         if what == "block" and n >= FEW_BLOCKS:

@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TimeRatio(Statement):
-    """An arm's time divided by Python's, on one device, by one clock, for one work.
+    """An arm's time divided by Python's, for one device, phase and kind of work.
 
     `pool` is the mean log ratio, and `parts` has the mean of each campaign. One of
     R's ratios is the `primary` question. The others have p values that are

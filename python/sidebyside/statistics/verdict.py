@@ -104,7 +104,7 @@ class Verdict:
         device: str = "cpu",
         campaign: str | None = None,
     ) -> TimeRatio:
-        """The first finding that fits, or the one with that campaign.
+        """The first finding for these arguments.
 
         `device` is "cpu" or "gpu", in small or in capital letters.
 
@@ -119,8 +119,8 @@ class Verdict:
             if (f.arm, f.column, f.device) == wanted and campaign in campaigns:
                 return f
         raise CannotSay(
-            f"There is no result for {arm}, {column}, {device}, {campaign or 'any'}; "
-            "`findings` lists what there is."
+            f"There is no result for {arm}, {column}, {device}, "
+            f"{campaign or 'any campaign'}; `findings` lists what there is."
         )
 
     @property
@@ -329,7 +329,7 @@ def _time_ratio(
 
 
 def corrected(found: Sequence[Statement]) -> list[Statement]:
-    """The statements with the first as the primary question, all others corrected.
+    """The statements: the first is the primary question, all others are corrected.
 
     Holm's method corrects three kinds of families: the ratios of one arm; for all
     of R's ratios, whether the campaigns agree; the accuracies.

@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="start a campaign")
     short = f"{SHORT.blocks} blocks of {', '.join(SHORT.arms)}"
     narrow = (
-        "continue until the 95 %% interval of the ratio is this narrow (for example "
-        f"0.02), for at least {LEAST_BLOCKS} blocks, then for {MORE_BLOCKS} more"
+        "run blocks until the 95 %% interval of the ratio is this narrow (for example "
+        f"0.02), but at least {LEAST_BLOCKS}; then run {MORE_BLOCKS} more blocks"
     )
     add = run.add_argument
     add("--short", action="store_true", help=f"for a class, a few minutes: {short}")

@@ -196,7 +196,9 @@ def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], P
             return programs, Path(content["directory"])
         problem = f"its programs' SHA-256 are not those in {layout.PLAN}"
     except (FileNotFoundError, NotADirectoryError):
-        problem = "it is missing, as in every copy: resume the original folder"
+        problem = (
+            "it is missing, as in every copy; only the original folder can be resumed"
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"it cannot be read: {error}"
     raise Stopped(

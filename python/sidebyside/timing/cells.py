@@ -52,7 +52,7 @@ class TimedProgram:
     stages: dict[str, str]
 
     def parameters(self) -> dict[str, str]:
-        """Return the names that the parameters cell sets, and their values' source."""
+        """Return the names that the parameters cell sets, and their values as code."""
         return dict(_ASSIGNMENT.findall(self.stages["parameters"]))
 
     def with_parameters(self, **values: int) -> TimedProgram:
@@ -71,8 +71,8 @@ class TimedProgram:
         if unknown := sorted(values.keys() - known.keys()):
             raise NoProgram(
                 f"{self.notebook.name}: the {TAG}parameters cell of "
-                f"{self.language} sets {', '.join(sorted(known)) or 'nothing'}"
-                f", not {', '.join(unknown)}. Set it there first."
+                f"{self.language} does not set {', '.join(unknown)}; it sets "
+                f"{', '.join(sorted(known)) or 'nothing'}. Set it there first."
             )
         form = "{} <- {}L" if self.language == "r" else "{} = {}"
         lines = [own, *(form.format(*pair) for pair in values.items())]

@@ -363,7 +363,7 @@ def collected_text(collected: Collected) -> str:
     told = [f"{counts[x]} {words}" for x, words in STATES.items() if counts[x]]
     lines += ["", f"{len(found)} in {printable(collected.source)}: {', '.join(told)}."]
     for x in filter(counts.get, ON_REQUEST):
-        lines.append(f"`--also {x}` also uses those that are {STATES[x]}.")
+        lines.append(f"To use those that are {STATES[x]}, too, add `--also {x}`.")
     if not good:
         return "\n".join([*lines, "None of them can be pooled."])
     machines = len({x.machine for x in good})

@@ -656,7 +656,7 @@ def read_table(folder: str | Path) -> pd.DataFrame:
 
 
 def read_rows(folder: str | Path) -> list[dict[str, Any]]:
-    """Return the same rows as dictionaries. None means not measured."""
+    """Return the runs of a campaign as dictionaries. None means not measured."""
     runs = _Runs(Path(folder))
     table = runs.table().astype(object)
     table["started"] = runs.text["started"]
@@ -805,7 +805,7 @@ class _Runs:
         )
         planned = table[place].merge(plan, how="left")
         good = planned["seed"].notna()
-        self._check(good, "position", f"a position in a block that {PLAN} has")
+        self._check(good, "position", f"a position that {PLAN} has in this block")
         for name in ("arm", "seed"):
             good = table[name].astype(object) == planned[name]
             self._check(good, name, f"what {PLAN} has for this place")
@@ -813,7 +813,9 @@ class _Runs:
         counted = table.loc[table["state"] != "interrupted", place]
         again = counted.index[counted.duplicated()]
         good = ~table.index.isin(again)
-        self._check(good, "position", "a place of its block that was not run before")
+        self._check(
+            good, "position", "a position of this block that no earlier run has"
+        )
 
     def _check_states(self, table: pd.DataFrame) -> None:
         incomplete = ~table["state"].isin(COMPLETE)
@@ -857,7 +859,8 @@ class _Runs:
             same &= losses[runs.index] == losses[other]
         good = np.ones(len(table), dtype=bool)
         good[runs.index] = same == (runs["state"] == "ok")
-        what = f"ok with the losses of its block's {FIRST_ARM} run, else wrong-loss"
+        what = f"ok if the losses are those of the {FIRST_ARM} run in its block"
+        what += ", else wrong-loss"
         self._check(good, "state", what)
 
 

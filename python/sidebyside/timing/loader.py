@@ -214,7 +214,7 @@ def _below(place: Path) -> list[Path]:
 
 
 def as_path(given: object) -> Path:
-    """Turn an argument into a path; `NoTimings` says what it is instead."""
+    """Turn an argument into a path; `NoTimings` if it cannot be one."""
     what = ""
     if not isinstance(given, str | os.PathLike):
         what = f"{printable(reprlib.repr(given))} ({type(given).__name__})"
@@ -235,7 +235,7 @@ def as_path(given: object) -> Path:
 
 
 def campaign_at(given: object) -> Path:
-    """Return a campaign's folder or zip file; `NoTimings` says what else is there."""
+    """Return the path of a campaign; `NoTimings` if there is something else."""
     path = as_path(given)
     if what := _instead(path):
         raise NoTimings(f"{_shown(path)} is {what}, expected a campaign: {_CAMPAIGN}.")

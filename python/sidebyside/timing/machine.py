@@ -85,7 +85,7 @@ def machine_id() -> str:
 
 
 def boot_id() -> str:
-    """Identify the running system, since the machine was last started.
+    """Identify the running system: the next start of the machine gives a new id.
 
     Containers share this with their host and with each other, so it tells thirty
     containers on one server from thirty machines. It is 12 digits of a SHA-256, or ""
@@ -167,7 +167,7 @@ def counters() -> dict[str, float]:
 
 
 def disturbances(before: dict[str, float], seconds: float) -> list[str]:
-    """Return what disturbed since the counters were `before`, in a sentence each."""
+    """Return what has disturbed the campaign since `before`, a sentence for each."""
     grown = {name: value - before[name] for name, value in counters().items()}
     found = []
     share = grown["stolen"] / (seconds * (os.cpu_count() or 1))
@@ -178,7 +178,10 @@ def disturbances(before: dict[str, float], seconds: float) -> list[str]:
             f"the processor was slowed down {grown['throttled']:.0f} times by heat"
         )
     if grown["limited"] > 0:
-        found.append(f"the container's limit stopped it {grown['limited']:.0f} times")
+        found.append(
+            f"the container was paused {grown['limited']:.0f} times, because it "
+            "reached its processor limit"
+        )
     if grown["swapped"] > 0:
         found.append(f"{grown['swapped'] / 1e6:.1f} MB were swapped")
     return found

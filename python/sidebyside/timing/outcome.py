@@ -60,7 +60,7 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
         return row
     if abs(outcome.drift) > drift_allowed(outcome.seconds):
         message = (
-            f"the system's clock was set by {outcome.drift:+.3f} s, or the "
+            f"the system's clock was changed by {outcome.drift:+.3f} s, or the "
             "machine slept"
         )
         return {**row, "message": message}
@@ -167,7 +167,10 @@ def _other_losses(row: dict[str, Any], yardstick: dict[str, Any]) -> str:
     for name in ("loss", "val_loss"):
         own, other = row[name], yardstick[name]
         if len(own) != len(other):
-            return f"{len(own)} values of {name}, {len(other)} in the other"
+            return (
+                f"{len(own)} values of {name}, but {len(other)} in run "
+                f"{yardstick['run']} ({yardstick['arm']})"
+            )
         pairs = zip(own, other, strict=True)
         for epoch, (a, b) in enumerate(pairs, 1):
             # Compare texts, because NaN is not equal to itself.

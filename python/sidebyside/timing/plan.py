@@ -101,13 +101,14 @@ class Settings:
                     )
         if self.precision is not None and len(arms) < 2:
             raise WrongPlan(
-                "There is one arm, but a precision is that of a ratio. Choose two arms."
+                "There is only one arm, but a precision needs the ratio of two. "
+                "Choose two arms."
             )
         least = LEAST_BLOCKS + MORE_BLOCKS
         if None not in (self.precision, self.blocks) and self.blocks < least:
             raise WrongPlan(
                 f"blocks is {self.blocks}; expected at least {least}, because a "
-                "precision ends no campaign earlier."
+                "campaign with a precision never ends earlier."
             )
 
 
@@ -217,10 +218,10 @@ def why_enough(plan: Plan, rows: Iterable[Mapping[str, Any]], spent: float) -> s
         rule = plan.precision
         reason = (
             f"after {ratio.blocks} blocks the interval's half-width was "
-            f"{ratio.half_width:.4f}, at most {rule.half_width:g}"
+            f"{ratio.half_width:.4f} ({rule.half_width:g} or less was wanted)"
         )
         if rule.more_blocks:
-            reason += f"; {rule.more_blocks} more were run, as planned"
+            reason += f"; {rule.more_blocks} more blocks were run, as planned"
         return reason
     budget = plan.budget_minutes
     if budget is not None and spent >= budget * 60:

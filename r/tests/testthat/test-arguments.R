@@ -36,7 +36,7 @@ test_that("axis 0 is refused", {
   skip_with_keras3("keras3 has its own message")
   expect_error(
     layer_batch_normalization(axis = 0),
-    "An axis is 0, but in R it counts from 1 (or from the end, -1).",
+    "An axis is 0, but in R it counts from 1 (-1 is the last one).",
     fixed = TRUE
   )
   expect_error(get_layer(small_model(), index = 0), "A layer's index is 0")

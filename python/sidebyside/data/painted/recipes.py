@@ -252,7 +252,7 @@ def clementine(random: Random) -> Solid:
 
 
 def mandarine(random: Random) -> Solid:
-    """Flatter still, its loose skin drawn up into a neck."""
+    """Flatter than a clementine, with loose skin that is drawn up into a neck."""
     return _citrus(
         random,
         ("#f07c0c", "#fb9c2e"),

@@ -252,7 +252,7 @@ def ask(
     directory: Path,
     timeout: float,
 ) -> Surroundings:
-    """Run an arm up to its data, untimed, and return its surroundings.
+    """Run an arm, untimed, until its data is loaded, and return its surroundings.
 
     Afterwards, data that is made first (painted fruits) exists.
 

@@ -169,7 +169,9 @@ class _Run:
                 found = os.read(self.pipes["done"], 1)
                 if found == sign:
                     return
-                raise Interrupted(f"{self.arm} said {found!r}, expected {sign!r}")
+                raise Interrupted(
+                    f"The {self.arm} arm sent {found!r}, expected {sign!r}."
+                )
             if not self.thread.is_alive() or time.monotonic() > self.end:
                 raise self._ended_early()
 
