@@ -116,8 +116,9 @@ def timings(folders: Sequence[Path]) -> str:
         "interval. **Python / Python** is the control: the same program measured "
         "against itself. It shows how small a difference the experiment can see. A "
         f"difference of up to {100 * together.margin:g} % counts as too small to "
-        "matter. The primary question was chosen beforehand. The p values of R's other "
-        "ratios are corrected for their number (Holm)."
+        "matter. The primary question was chosen beforehand. R's other ratios answer "
+        "further questions. Their p values are corrected for the number of questions "
+        "(Holm's method), their intervals are not."
     )
     if "gpu" not in {f.device for f in together.findings}:
         note += " **CPU only:** we measured nothing on a GPU."
@@ -170,7 +171,7 @@ def answer(found: Verdict, examples: Sequence[index.Example]) -> str:
         "**The answer in one line.** The same numbers? In "
         f"{sum(map(index.is_same, examples))} of {len(examples)} examples, to the last "
         f"digit. The same time? {index.SENTENCE_ENDS.split(words)[0]} "
-        f"(see [{about}](#r-or-python-what-was-measured){warning})"
+        f"Details: [{about}](#r-or-python-what-was-measured){warning}."
     )
 
 

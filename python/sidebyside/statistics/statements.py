@@ -33,8 +33,6 @@ MARGIN_LEVEL = 1 - 2 * ALPHA
 MOST_NAMES = 8
 """Longer lists of names are shortened."""
 
-_UNCORRECTED = "; the interval is not corrected"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
@@ -192,7 +190,7 @@ class TimeRatio(Statement):
             could = f"up to {_percent(low - 1)} faster or {_percent(high - 1)} slower"
             if low > 1 or high < 1:
                 could = f"{_span(self.interval)} {side}"
-                different += _UNCORRECTED * (self.compared > 1)
+                different += "; the interval is not corrected" * (self.compared > 1)
             return (
                 f"Inconclusive: R could be {could}. The runs show neither a difference "
                 f"({different}) nor equivalence (TOST, {apart})."
@@ -216,14 +214,14 @@ class TimeRatio(Statement):
                 f"{by} It is {more} {side} (90 % interval {_span(self.narrower)}, "
                 f"{beyond})."
             )
-        less = f"{apart} for less"
+        words = (
+            f"{by.replace('R is', 'R is probably')} Whether it is {more} {side} is not "
+            f"settled (test for more: {beyond}; test for less: {apart})."
+        )
         # An interval beyond the margin would seem to settle it.
         if self.compared > 1 and min(abs(low - 1), abs(high - 1)) > limit:
-            less += _UNCORRECTED
-        return (
-            f"{by.replace('R is', 'R is probably')} Whether it is {more} {side} is not "
-            f"settled ({beyond} for more, {less})."
-        )
+            words += " The interval is not corrected."
+        return words
 
     def _wish(self) -> str:
         """What would settle an inconclusive result."""
