@@ -174,8 +174,9 @@ class Verdict:
             for f in self.findings
         )
         return (
-            "Above, intervals of the time divided by Python's, beside the margin of "
-            f"differences that do not matter. Below, every run as a point. {drawn}."
+            "The upper part shows intervals of the time divided by Python's, and the "
+            "margin of differences that do not matter. The lower part shows every run "
+            f"as a point. {drawn}."
         )
 
     def figure(self, width: float = 8.27, height: float = 11.69):
