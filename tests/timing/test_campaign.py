@@ -138,7 +138,7 @@ def test_a_notebook_that_cannot_be_timed_raises_a_clear_error(fakes, run):
     write_notebook(fakes.notebook, python={"parameters": "seed = 1"})
     with pytest.raises(WrongPlan, match="sets no whole number `epochs`"):
         run()
-    with pytest.raises(NoProgram, match="sets seed, not epochs"):
+    with pytest.raises(NoProgram, match="does not set epochs; it sets seed"):
         run(epochs=2)
     for name in ("../one", "日本", "\ud800", "", None, 1):
         with pytest.raises(WrongPlan, match="becomes a folder"):
