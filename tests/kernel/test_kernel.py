@@ -273,10 +273,11 @@ def test_ending_r_is_refused(kernel, code):
         "%%R\ncat('started\n')\nwhile (TRUE) sqrt(2)",
         "%%R\ntry(stop('caught'), silent = TRUE)\ncat('started\n')\nSys.sleep(600)",
         "%%R\ncat('started\n')\nreticulate::import('time')$sleep(600)",
-        "import time; print('started', flush=True); time.sleep(600)",
+        # One statement: between two, the interrupt would be in IPython's own code.
+        "import time\nif True: print('started', flush=True); time.sleep(600)",
         "def call(f):\n    globals()['f'] = f\n"
         "%R reticulate::import_main()$call(function() while (TRUE) sqrt(2))\n"
-        "print('started', flush=True)\nf()",
+        "if True: print('started', flush=True); f()",
     ],
     ids=[
         *(
