@@ -435,10 +435,27 @@ def test_the_kernel_survives_an_interrupt_at_any_moment(kernel, code):
         loop = f"print('started', flush=True)\nwhile True:\n    {code}"
         wait = moments.uniform(0, 0.2)
         reply = run_and_interrupt(kernel, loop, wait=wait)
+        assert not reply.ok, (wait, reply.shown)
         # Inside an executor's locks, Python may turn it into another error.
-        assert not reply.ok if "threads" in code else reply.error == "KeyboardInterrupt"
+        if "threads" not in code:
+            assert reply.error == "KeyboardInterrupt", (wait, reply.shown)
     assert kernel.run("kept").text == "'of Python'"
     assert kernel.r("cat(kept)").stdout == "of R"
+
+
+@pytest.mark.parametrize("when", ["begin_pictures", "close_devices", "end_pictures"])
+def test_an_interrupt_before_or_after_the_code_of_r_is_an_interrupt(kernel, when):
+    kernel.run(f"""
+import rpy2.robjects as ro
+from sidebyside.kernel import console
+of_r = console.current()._companion
+before = of_r[{when!r}]
+def interrupted(*arguments, **named):
+    of_r[{when!r}] = before
+    ro.r("tools::pskill(Sys.getpid(), tools::SIGINT); while (TRUE) Sys.sleep(0.01)")
+of_r[{when!r}] = interrupted""")
+    assert kernel.r("plot(1)").error == "KeyboardInterrupt"
+    assert len(pictures(kernel.r("plot(2)"))) == 1
 
 
 # --- figures

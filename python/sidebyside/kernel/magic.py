@@ -13,7 +13,7 @@ from types import TracebackType
 import psutil
 
 from . import console, rsession
-from .console import RError, RInterrupted
+from .console import RError, RInterrupted, is_interrupt
 from .interrupts import call_of_keras
 from .turns import module
 
@@ -111,7 +111,11 @@ def _explain_errors(magic: Callable) -> Callable:
             where = " in R" if isinstance(error, KeyError) else ""
             raise UsageError(f"%{magic.__name__}: {said}{where}.") from None
         except RRuntimeError as error:  # from a function of the companion
-            raise RError(str(error).strip()) from None
+            said = str(error).strip()
+            # Before and after the reader's code, the pictures are set up and shown.
+            if is_interrupt(said):
+                raise RInterrupted from None
+            raise RError(said) from None
 
     return wrapped
 
