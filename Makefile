@@ -21,11 +21,11 @@ OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipy
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs lock
+.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs lock test-image
 
 help:  # the default
 	@awk -F ':.*## ' '/^##/ {print (NR > 1 ? "\n" : "") substr($$0, 4)} \
-		/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ## What a reader gets
 
@@ -77,6 +77,9 @@ lint:  ## check the style of the Python code and of the notebooks' Python cells
 offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of memory
 	$(TEXTS)
 	$(IN_ENV) python tools/offline.py $(ARGS)
+
+test-image:  ## build the image and use it as on Binder (root, Debian; ARGS="01 02": only these)
+	$(IN_ENV) python tools/test_image.py $(ARGS)
 
 bench:  ## measure speed and memory, and compare them with the limits
 	$(TEXTS)
