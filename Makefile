@@ -25,7 +25,7 @@ OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipy
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs lock
+.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs image lock
 
 help:  # the default
 	@awk -F ':.*## ' '/^##/ {print (NR > 1 ? "\n" : "") substr($$0, 4)} \
@@ -95,6 +95,9 @@ picture: book  ## update the README's picture of a pair (book/static/pair.png)
 
 docs:  ## update r/NAMESPACE and r/man from the roxygen comments
 	$(WITH_TOOLS) Rscript -e 'roxygen2::roxygenise("r")'
+
+image:  ## build the image for Binder, a JupyterHub and `docker run` (ARGS: its options)
+	@python3 tools/image.py $(ARGS)
 
 lock:  ## pin the versions in requirements*.in, with hashes (UPGRADE=1: newest releases)
 	$(WITH_TOOLS) env UPGRADE=$(UPGRADE) tools/lock.sh
