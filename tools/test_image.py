@@ -9,7 +9,7 @@ debootstrap makes the system on which binder/Dockerfile begins, and buildah buil
 image. Both are packages of Debian and need no Docker. All is kept in build/image.
 
 The image is tested as on Binder: with the network off, as its own user, in 2 GB of
-memory for the server and all kernels together. Each notebook gets a new container. A
+memory for the server and all kernels together. Each notebook gets a new server. A
 browser outside opens the notebook, runs all cells, and saves. The saved notebook then
 says which cells failed and which checks passed.
 """
@@ -31,6 +31,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import image
 import nbformat
 import psutil
 from offline import BINDER, Watch, network, own_network
@@ -43,13 +44,9 @@ from sidebyside.common.errors import Sentence
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "image"
 SCREENSHOTS = ROOT / "build" / "screenshots"
-IMAGE, BASE = "localhost/sidebyside", "localhost/sidebyside-base"
-BUILDAH = (
-    "buildah",
-    f"--root={WORK / 'storage'}",
-    f"--runroot={WORK / 'run'}",
-    "--storage-driver=vfs",
-)
+IMAGE, BASE = f"localhost/{image.NAME}", f"localhost/{image.NAME}-base"
+STORAGE = (f"--root={WORK / 'storage'}", f"--runroot={WORK / 'run'}")
+BUILDAH = ("buildah", *STORAGE, "--storage-driver=vfs")
 LOG = WORK / "log.txt"
 FIRST = "00_start_here.ipynb"
 NOT_RUN = "it was not run"
@@ -134,23 +131,24 @@ def base_tree() -> Path:
 
 def build() -> None:
     """Build the image of binder/Dockerfile on the minimal Debian."""
-    with working_container("scratch") as container:
+    with container_of("scratch") as container:
         show(*BUILDAH, "copy", "--quiet", container, base_tree(), "/")
         show(*BUILDAH, "commit", "--quiet", container, BASE)
     print("Building the image (some minutes).", flush=True)
-    dockerfile = ROOT / "binder" / "Dockerfile"
-    bud = [*BUILDAH, "bud", "--isolation=chroot", "--force-rm", f"--file={dockerfile}"]
-    show(*bud, f"--tag={IMAGE}", f"--build-arg=BASE={BASE}", ROOT)
+    # Layers would be copies of everything, of 3 GB each.
+    options = ["--layers=false", "--force-rm", f"--build-arg=BASE={BASE}"]
+    options += [*STORAGE, "--storage-driver=vfs"]
+    show(*image.build_command("buildah", options), cwd=ROOT)
 
 
 @contextlib.contextmanager
-def working_container(image: str) -> Iterator[str]:
-    """Make a container and remove it in the end."""
-    name = output_of(*BUILDAH, "from", "--pull-never", image)
+def container_of(name: str) -> Iterator[str]:
+    """Make a container of an image and remove it in the end."""
+    container = output_of(*BUILDAH, "from", "--pull-never", name)
     try:
-        yield name
+        yield container
     finally:
-        show(*BUILDAH, "rm", name)
+        output_of(*BUILDAH, "rm", container)
 
 
 # --- The server
@@ -194,13 +192,9 @@ def kernel_limit() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def running(image: str, command: Sequence[str]) -> Iterator[Container]:
-    """Run a command in a new container of an image, and end it in any case."""
-    with (
-        working_container(image) as container,
-        kernel_limit() as prefix,
-        LOG.open("w") as log,
-    ):
+def running(container: str, command: Sequence[str]) -> Iterator[Container]:
+    """Run a command in a container, and end it in any case."""
+    with kernel_limit() as prefix, LOG.open("w") as log:
         inside = [*BUILDAH, "run", "--isolation=chroot", container, "--", *command]
         child = subprocess.Popen(
             [*prefix, *inside], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -219,9 +213,9 @@ def running(image: str, command: Sequence[str]) -> Iterator[Container]:
                 child.wait()
 
 
-def command_of(image: str) -> list[str]:
-    """Return the command of an image. (`buildah run` takes over its other settings.)"""
-    facts = json.loads(output_of(*BUILDAH, "inspect", "--type=image", image))
+def command_of(container: str) -> list[str]:
+    """Return the image's command. (`buildah run` takes over its other settings.)"""
+    facts = json.loads(output_of(*BUILDAH, "inspect", container))
     return facts["OCIv1"]["config"]["Cmd"]
 
 
@@ -309,11 +303,11 @@ def run_in_browser(page: Page, address: str, name: str) -> tuple[int, int, str]:
     return *found[:2], f"not finished after {SECONDS} s"
 
 
-def try_notebook(browser: Browser, image: str, name: str) -> Outcome:
-    """Run one notebook in a container of its own."""
+def try_notebook(browser: Browser, container: str, name: str) -> Outcome:
+    """Run one notebook, with a server of its own."""
     print(f"{name} ...", flush=True)
     checks, passed, problem = 0, 0, ""
-    with running(image, command_of(image)) as watch:
+    with running(container, command_of(container)) as watch:
         begun = time.monotonic()
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
         try:
@@ -346,10 +340,10 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(LINE.format(*row).rstrip() for row in rows)
 
 
-def try_kernels(image: str, number: int) -> str:
+def try_kernels(container: str, number: int) -> str:
     """Start and stop kernels; return what went wrong."""
     print(f"{number} starts of a kernel ...", flush=True)
-    with running(image, ["python", "-c", KERNELS, str(number)]) as watch:
+    with running(container, ["python", "-c", KERNELS, str(number)]) as watch:
         code = watch.child.wait()
     said = LOG.read_text()
     codes = re.findall(r"exit code (-?\d+)", said)
@@ -399,9 +393,10 @@ def main(arguments: Sequence[str]) -> int:
     with kernel_limit() as prefix:
         way = "limited by Linux" if prefix else "measured five times a second"
     print(f"Network: {network()}. Memory: {BINDER / 1e9:.0f} GB, {way}.", flush=True)
-    with open_browser() as browser:
-        outcomes = [try_notebook(browser, options.image, name) for name in names]
-    problem = try_kernels(options.image, options.kernels) if options.kernels else ""
+    with container_of(options.image) as container:
+        with open_browser() as browser:
+            outcomes = [try_notebook(browser, container, name) for name in names]
+        problem = try_kernels(container, options.kernels)
     print("", table(outcomes), problem, sep="\n")
     return 1 if problem or any(o.problem for o in outcomes) else 0
 

@@ -1,4 +1,4 @@
-"""tools/test_image.py, without an image: JupyterLab in a browser, and what it decides."""
+"""tools/test_image.py without an image: JupyterLab in a browser, and what it decides."""
 
 import importlib.util
 import os
