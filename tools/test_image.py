@@ -1,12 +1,13 @@
-"""Build the image and use it as a reader would (`make test-image`; root, Debian).
+"""Build the image without Docker, and use it as a reader would (`make test-image`).
 
     make test-image                     build it, run all notebooks, start 50 kernels
     make test-image ARGS="01 02"        only these notebooks
     make test-image ARGS="--kernels 5"  fewer kernels
-    make test-image ARGS="--image localhost/sidebyside"   without building it again
+    make test-image ARGS=--built        the image that the last run has built
 
-debootstrap makes the system on which binder/Dockerfile begins, and buildah builds the
-image. Both are packages of Debian and need no Docker. All is kept in build/image.
+This needs Debian, its user root, and the packages debootstrap and buildah, which it
+installs. debootstrap makes the system on which binder/Dockerfile begins, and buildah
+builds the image. Both keep what they make in build/image.
 
 The image is tested as on Binder: with the network off, as its own user, in 2 GB of
 memory for the server and all kernels together. Each notebook gets a new server. A
@@ -34,8 +35,9 @@ from urllib.parse import urlsplit
 import image
 import nbformat
 import psutil
+from nbformat import NotebookNode
 from offline import BINDER, Watch, network, own_network
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Response
 from playwright.sync_api import Error as BrowserError
 from run import LINE, NOTEBOOKS, Outcome, is_check
 from screenshot import open_browser
@@ -43,46 +45,41 @@ from sidebyside.common.errors import Sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "image"
+LOG = WORK / "log.txt"
 SCREENSHOTS = ROOT / "build" / "screenshots"
+
 IMAGE, BASE = f"localhost/{image.NAME}", f"localhost/{image.NAME}-base"
 STORAGE = (f"--root={WORK / 'storage'}", f"--runroot={WORK / 'run'}")
 BUILDAH = ("buildah", *STORAGE, "--storage-driver=vfs")
-LOG = WORK / "log.txt"
+
 FIRST = "00_start_here.ipynb"
-NOT_RUN = "it was not run"
-TOO_MUCH = f"used more than {BINDER / 1e9:.0f} GB of memory and was ended"
-
-# What lets this machine reach its package servers, for the build.
-SETTINGS = ("usr/local/share/ca-certificates", "etc/pip.conf")
-
 SECONDS = 1800  # for one notebook
-
+USER = 1000
+NOT_RUN = "it was not run"
 TAB = "#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current"
 
-# Each kernel loads everything and leaves as Jupyter asks it to.
+# With these, the build reaches what this machine reaches.
+SETTINGS = ("usr/local/share/ca-certificates", "etc/pip.conf")
+
+# Each kernel loads everything, and then leaves when Jupyter asks it to.
 KERNELS = """
 import sys
 from jupyter_client.manager import start_new_kernel
 cells = "%load_ext sidebyside", "%%R\\nsum(1:10)", "import keras; keras.ops.sum([1])"
 options = {"timeout": 120, "output_hook": lambda message: None}
-bad = 0
-for number in range(1, int(sys.argv[1]) + 1):
+for number in range(int(sys.argv[1])):
     manager, client = start_new_kernel(kernel_name="python3")
-    process = manager.provisioner.process
     for cell in cells:
-        reply = client.execute_interactive(cell, **options)
-        bad += reply["content"]["status"] != "ok"
+        reply = client.execute_interactive(cell, **options)["content"]
+        assert reply["status"] == "ok", reply
     client.shutdown()
-    code = process.wait(60)
-    bad += code != 0
-    print(f"kernel {number}: exit code {code}", flush=True)
+    print("exit code", manager.provisioner.process.wait(60), flush=True)
     client.stop_channels()
-sys.exit(bad > 0)
 """
 
 
-def show(*command: object, **options: object) -> str:
-    """Run a command; if it fails, stop with one sentence."""
+def run(*command: object, **options: object) -> str:
+    """Run a command; if it fails, stop with one sentence. Return what was captured."""
     done = subprocess.run([str(part) for part in command], text=True, **options)
     if done.returncode:
         short = " ".join(map(str, command))[:200]
@@ -92,29 +89,26 @@ def show(*command: object, **options: object) -> str:
     return (done.stdout or "").strip()
 
 
-def output_of(*command: object) -> str:
-    return show(*command, stdout=subprocess.PIPE)
-
-
 # --- The image
 
 
 def install_tools() -> None:
     """Install debootstrap and buildah from Debian's packages, if they are missing."""
-    missing = [p for p in ("debootstrap", "buildah") if not shutil.which(p)]
+    missing = [name for name in ("debootstrap", "buildah") if not shutil.which(name)]
     if missing:
         print(f"Installing {' and '.join(missing)} with apt-get.", flush=True)
-        show("apt-get", "install", "-y", "--no-install-recommends", *missing)
+        run("apt-get", "update", "-qq")
+        run("apt-get", "install", "-qq", "--no-install-recommends", *missing)
 
 
 def base_tree() -> Path:
-    """Return a minimal Debian 13 that can reach what this machine can reach."""
-    tree = WORK / "base"
+    """Return a minimal Debian 13 with this machine's settings for its network."""
+    tree, unfinished = WORK / "base", WORK / "unfinished"
     if not tree.exists():
         print("Making a minimal Debian 13 (about a minute).", flush=True)
-        unfinished = WORK / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        show("debootstrap", "--variant=minbase", "trixie", unfinished)
+        log = {"stdout": LOG.open("w")}
+        run("debootstrap", "--variant=minbase", "trixie", unfinished, **log)
         unfinished.rename(tree)
     for name in SETTINGS:
         source, target = Path("/", name), tree / name
@@ -122,40 +116,48 @@ def base_tree() -> Path:
             shutil.copytree(source, target, dirs_exist_ok=True)
         elif source.is_file():
             shutil.copy(source, target)
-    wanted = re.findall(
-        r"(?m)^Acquire::(?:Check|https?).*$", output_of("apt-config", "dump")
-    )
-    (tree / "etc/apt/apt.conf.d/90machine").write_text("\n".join([*wanted, ""]))
+    apt = run("apt-config", "dump", stdout=subprocess.PIPE)
+    lines = re.findall(r"(?m)^Acquire::(?:Check|https?).*\n", apt)
+    (tree / "etc/apt/apt.conf.d/90machine").write_text("".join(lines))
     return tree
 
 
 def build() -> None:
     """Build the image of binder/Dockerfile on the minimal Debian."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    tree = base_tree()
     with container_of("scratch") as container:
-        show(*BUILDAH, "copy", "--quiet", container, base_tree(), "/")
-        show(*BUILDAH, "commit", "--quiet", container, BASE)
+        run(*BUILDAH, "copy", "--quiet", container, tree, "/")
+        run(*BUILDAH, "commit", "--quiet", container, BASE)
     print("Building the image (some minutes).", flush=True)
-    # Layers would be copies of everything, of 3 GB each.
-    options = ["--layers=false", "--force-rm", f"--build-arg=BASE={BASE}"]
-    options += [*STORAGE, "--storage-driver=vfs"]
-    show(*image.build_command("buildah", options), cwd=ROOT)
+    # With layers each step would keep a copy of everything, of up to 3 GB.
+    options = [*BUILDAH[1:], "--layers=false", f"--build-arg=BASE={BASE}"]
+    try:
+        run(*image.build_command("buildah", options), cwd=ROOT)
+    finally:
+        clean_up()
+
+
+def clean_up() -> None:
+    """Remove all containers, and images without a name, which were replaced."""
+    for command in (["rm", "--all"], ["rmi", "--prune"]):
+        subprocess.run([*BUILDAH, *command], stdout=subprocess.DEVNULL, check=False)
 
 
 @contextlib.contextmanager
 def container_of(name: str) -> Iterator[str]:
-    """Make a container of an image and remove it in the end."""
-    container = output_of(*BUILDAH, "from", "--pull-never", name)
+    """Make a container of an image, and remove it in the end."""
     try:
-        yield container
+        yield run(*BUILDAH, "from", "--pull-never", name, stdout=subprocess.PIPE)
     finally:
-        output_of(*BUILDAH, "rm", container)
+        clean_up()
 
 
 # --- The server
 
 
 class Container(Watch):
-    """Watches the image's own processes, without those of buildah, which are root's."""
+    """Watches the image's own processes, but not those of buildah, which are root's."""
 
     def __init__(self, child: subprocess.Popen) -> None:
         self.child = child
@@ -165,8 +167,7 @@ class Container(Watch):
         found = []
         for process in super().family():
             with contextlib.suppress(psutil.Error):
-                if process.uids().real:
-                    found.append(process)
+                found += [process] if process.uids().real else []
         return found
 
 
@@ -174,18 +175,16 @@ CGROUP = Path("/sys/fs/cgroup/sidebyside-test-image")
 
 
 @contextlib.contextmanager
-def kernel_limit() -> Iterator[list[str]]:
+def limited() -> Iterator[list[str]]:
     """Give a prefix that lets Linux itself limit the memory; [] where it cannot."""
-    limit = CGROUP / "memory.max"
     with contextlib.suppress(OSError):
         CGROUP.mkdir()
     try:
-        if not limit.exists():
-            yield []
+        if (CGROUP / "memory.max").exists():
+            (CGROUP / "memory.max").write_text(str(BINDER))
+            yield ["sh", "-c", f'echo $$ > {CGROUP}/cgroup.procs && exec "$@"', "sh"]
         else:
-            limit.write_text(str(BINDER))
-            enter = f'echo $$ > {CGROUP}/cgroup.procs && exec "$@"'
-            yield ["sh", "-c", enter, "sh"]
+            yield []
     finally:
         with contextlib.suppress(OSError):
             CGROUP.rmdir()
@@ -194,8 +193,8 @@ def kernel_limit() -> Iterator[list[str]]:
 @contextlib.contextmanager
 def running(container: str, command: Sequence[str]) -> Iterator[Container]:
     """Run a command in a container, and end it in any case."""
-    with kernel_limit() as prefix, LOG.open("w") as log:
-        inside = [*BUILDAH, "run", "--isolation=chroot", container, "--", *command]
+    inside = [*BUILDAH, "run", "--isolation=chroot", container, "--", *command]
+    with limited() as prefix, LOG.open("w") as log:
         child = subprocess.Popen(
             [*prefix, *inside], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
@@ -205,7 +204,7 @@ def running(container: str, command: Sequence[str]) -> Iterator[Container]:
         finally:
             watch.close()
             watch.end()
-            try:  # Without its command, buildah ends and cleans up.
+            try:  # Without its command, buildah ends by itself.
                 child.wait(10)
             except subprocess.TimeoutExpired:
                 for process in Watch.family(watch):
@@ -215,18 +214,16 @@ def running(container: str, command: Sequence[str]) -> Iterator[Container]:
 
 def command_of(container: str) -> list[str]:
     """Return the image's command. (`buildah run` takes over its other settings.)"""
-    facts = json.loads(output_of(*BUILDAH, "inspect", container))
+    facts = json.loads(run(*BUILDAH, "inspect", container, stdout=subprocess.PIPE))
     return facts["OCIv1"]["config"]["Cmd"]
 
 
 def address_of(server: subprocess.Popen, log: Path) -> str:
-    """Wait for JupyterLab and return the address that it prints."""
-    for _ in range(600):
-        found = re.search(r"http://127\.0\.0\.1:\S+", log.read_text())
-        if found:
+    """Wait for JupyterLab, and return the address that it prints."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        if found := re.search(r"http://127\.0\.0\.1:\S+", log.read_text()):
             return found[0]
-        if server.poll() is not None:
-            break
         time.sleep(0.1)
     raise Sentence(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
@@ -234,17 +231,9 @@ def address_of(server: subprocess.Popen, log: Path) -> str:
 # --- A reader in a browser
 
 
-def choose(page: Page, menu: str, item: str) -> None:
-    """Choose an item of one of JupyterLab's menus."""
-    page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
-    label = page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$"))
-    label.first.click()
-
-
 def ask(address: str, path: str) -> object:
     """Ask the server, with the token that is in its address."""
-    parts = urlsplit(address)
-    url = f"{parts.scheme}://{parts.netloc}/api/{path}?{parts.query}"
+    url = urlsplit(address)._replace(path=f"/api/{path}").geturl()
     with urllib.request.urlopen(url, timeout=60) as reply:
         return json.load(reply)
 
@@ -254,84 +243,91 @@ def is_idle(address: str) -> bool:
     return {x["execution_state"] for x in ask(address, "kernels")} == {"idle"}
 
 
-def judge(notebook: nbformat.NotebookNode) -> tuple[int, int, str]:
-    """Count checks and passed checks, and say what is wrong ("" if nothing is)."""
+def is_saved(reply: Response) -> bool:
+    return reply.request.method == "PUT" and "/api/contents/" in reply.url
+
+
+def choose(page: Page, menu: str, item: str) -> None:
+    """Choose an item of one of JupyterLab's menus."""
+    page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
+    items = page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$"))
+    items.first.click()
+
+
+def judge(notebook: NotebookNode) -> tuple[int, int, str]:
+    """Count checks and passed checks, and name the first problem ("" if none)."""
     checks, passed, problems = 0, 0, []
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        errors = [o for o in cell.outputs if o.output_type == "error"]
-        may_fail = "raises-exception" in cell.metadata.get("tags", [])
-        if errors and not may_fail:
-            problem = f"{errors[0].ename}: {errors[0].evalue}"
-        else:
-            problem = "" if cell.execution_count else NOT_RUN
+        problem = "" if cell.execution_count else NOT_RUN
+        if "raises-exception" not in cell.metadata.get("tags", []):
+            for error in (o for o in cell.outputs if o.output_type == "error"):
+                problem = f"{error.ename}: {error.evalue}"
         checks += is_check(cell)
         passed += is_check(cell) and not problem
-        if problem:
-            problems.append(f"cell {number}: {problem}")
-    return checks, passed, problems[0] if problems else ""
+        problems += [f"cell {number}: {problem}"] if problem else []
+    return checks, passed, (problems or [""])[0]
 
 
 def run_in_browser(page: Page, address: str, name: str) -> tuple[int, int, str]:
     """Open a notebook, run all its cells, save it, and judge what was saved."""
-    url = urlsplit(address)
-    if name == FIRST:  # The image opens this one by itself.
-        page.goto(address)
+    end = time.monotonic() + SECONDS
+    if name != FIRST:  # The image opens this one by itself.
+        url = urlsplit(address)
+        path, query = f"/lab/tree/notebooks/{name}", f"{url.query}&reset"
+        page.goto(url._replace(path=path, query=query).geturl())
     else:
-        path = f"/lab/tree/notebooks/{name}"
-        page.goto(url._replace(path=path, query=f"{url.query}&reset").geturl())
+        page.goto(address)
     page.locator(TAB, has_text=name).wait_for()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
-    end = time.monotonic() + SECONDS
-    while not is_idle(address):
+    while not is_idle(address) and time.monotonic() < end:
         time.sleep(0.2)
+    # What is saved afterwards comes from this run.
     choose(page, "Edit", "Clear Outputs of All Cells")
     choose(page, "Run", "Run All Cells")
     while time.monotonic() < end:
         time.sleep(2)
-        dialog = page.locator(".jp-Dialog-content")
-        if dialog.count():
+        if (dialog := page.locator(".jp-Dialog-content")).count():
             return 0, 0, f"JupyterLab says: {dialog.first.inner_text()}"
         if is_idle(address):
-            with page.expect_response(lambda reply: reply.request.method == "PUT"):
+            with page.expect_response(is_saved):
                 choose(page, "File", "Save Notebook")
             saved = ask(address, f"contents/notebooks/{name}")["content"]
             found = judge(nbformat.from_dict(saved))
             if NOT_RUN not in found[2]:
                 return found
-    return *found[:2], f"not finished after {SECONDS} s"
+    return 0, 0, f"it was not finished after {SECONDS} s"
 
 
 def try_notebook(browser: Browser, container: str, name: str) -> Outcome:
     """Run one notebook, with a server of its own."""
     print(f"{name} ...", flush=True)
     checks, passed, problem = 0, 0, ""
+    begun = time.monotonic()
     with running(container, command_of(container)) as watch:
-        begun = time.monotonic()
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
         try:
             address = address_of(watch.child, LOG)
             users = {process.uids().real for process in watch.family()}
-            if users != {1000}:
-                problem = f"the server runs as user {users}, expected 1000"
-            checks, passed, found = run_in_browser(page, address, name)
-            problem = problem or found
+            if users != {USER}:
+                raise Sentence(f"The users of the server are {users}, not {USER}.")
+            checks, passed, problem = run_in_browser(page, address, name)
             page.locator(".cell-tag-pair").first.scroll_into_view_if_needed()
             page.screenshot(path=SCREENSHOTS / f"image-{Path(name).stem}.png")
         except (BrowserError, OSError, Sentence) as error:
             problem = str(error)
-        seconds = time.monotonic() - begun
         if watch.exceeded:
-            problem = TOO_MUCH
+            problem = f"it needed more than {BINDER / 1e9:.0f} GB, so it was ended"
         page.close()
+    minutes = (time.monotonic() - begun) / 60
     if problem:
         print(f"{name} failed: {problem}", flush=True)
-    return Outcome(name, seconds / 60, watch.peak, checks, passed, problem)
+    return Outcome(name, minutes, watch.peak, checks, passed, problem)
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return the table of the results, in seconds and for the whole container."""
+    """Return a table in seconds, with the memory of the whole container."""
     rows = [("notebook", "seconds", "peak memory", "checks passed", "")]
     for o in outcomes:
         seconds, peak = f"{60 * o.minutes:.0f}", f"{o.peak_bytes / 1e9:.2f} GB"
@@ -340,29 +336,26 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(LINE.format(*row).rstrip() for row in rows)
 
 
-def try_kernels(container: str, number: int) -> str:
-    """Start and stop kernels; return what went wrong."""
-    print(f"{number} starts of a kernel ...", flush=True)
+def try_kernels(container: str, number: int) -> bool:
+    """Start and stop kernels one after another; return whether all ended well."""
+    print(f"{number} kernels ...", flush=True)
     with running(container, ["python", "-c", KERNELS, str(number)]) as watch:
-        code = watch.child.wait()
-    said = LOG.read_text()
-    codes = re.findall(r"exit code (-?\d+)", said)
-    good = codes.count("0")
-    print(f"Kernels that ended with exit code 0: {good} of {number}.")
-    return "" if code == 0 and good == number else f"Kernels failed:\n{said[-2000:]}"
+        watch.child.wait()
+    good = LOG.read_text().splitlines().count("exit code 0")
+    print(f"Kernels that ended with exit code 0: {good} of {number}")
+    if good < number:
+        print(LOG.read_text()[-3000:])
+    return good == number
 
 
 def chosen(names: Sequence[str]) -> list[str]:
-    """Return the notebooks that the names mean, such as 01 or 01_mnist.ipynb."""
+    """Return the notebooks that are meant by names such as 01 or 01_mnist.ipynb."""
     every = sorted(path.name for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    unknown = [n for n in names if not any(e.startswith(Path(n).name) for e in every)]
-    if unknown:
-        raise Sentence(
-            f"There is no notebook {', '.join(unknown)}; expected the numbers of "
-            f"notebooks, such as {every[0][:2]} or {every[-1][:2]}."
-        )
-    wanted = tuple(Path(n).name for n in names) or ("",)
-    return [name for name in every if name.startswith(wanted)]
+    wanted = [Path(name).name for name in names]
+    for name in wanted:
+        if not any(x.startswith(name) for x in every):
+            raise Sentence(f"There is no notebook {name}; expected a number like 01.")
+    return [x for x in every if x.startswith(tuple(wanted or [""]))]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -371,34 +364,36 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("notebooks", nargs="*", help="such as 01 (default: all)")
     parser.add_argument("--kernels", type=int, default=50, help="default: 50")
-    parser.add_argument("--image", help="test this image of an earlier run")
+    built = "do not build; use the image of the last run"
+    parser.add_argument("--built", action="store_true", help=built)
     options = parser.parse_args(arguments)
     names = chosen(options.notebooks)
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Sentence("This needs Debian and its user root; debootstrap does.")
+        raise Sentence("This needs Debian and its user root, because debootstrap does.")
     if network() != "off":
-        # Build with the network, then begin again without it.
-        offline = own_network()
-        if not offline:
-            raise Sentence("`unshare --net` is not allowed here, but this needs it.")
-        if not options.image:
-            install_tools()
+        prefix = own_network()
+        if not prefix:
+            raise Sentence("Linux does not allow `unshare --net` here; root needs it.")
+        install_tools()
+        if not options.built:
             build()
-        again = [sys.executable, __file__, f"--image={options.image or IMAGE}"]
-        again += [f"--kernels={options.kernels}", *names]
-        os.execvp(offline[0], [*offline, *again])
+        # The same again, without a network, in which the browser sees the server.
+        again = [sys.executable, __file__, "--built", f"--kernels={options.kernels}"]
+        os.execvp(prefix[0], [*prefix, *again, *names])
+    if not options.built:
+        raise Sentence("There is no network, but the build needs one.")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    if not options.image:
-        raise Sentence("The network is off, but the build needs it (or use --image).")
-    with kernel_limit() as prefix:
+    with limited() as prefix:
         way = "limited by Linux" if prefix else "measured five times a second"
-    print(f"Network: {network()}. Memory: {BINDER / 1e9:.0f} GB, {way}.", flush=True)
-    with container_of(options.image) as container:
+    print(f"Network: off. Memory: {BINDER / 1e9:.0f} GB, {way}.", flush=True)
+    with container_of(IMAGE) as container:
         with open_browser() as browser:
             outcomes = [try_notebook(browser, container, name) for name in names]
-        problem = try_kernels(container, options.kernels)
-    print("", table(outcomes), problem, sep="\n")
-    return 1 if problem or any(o.problem for o in outcomes) else 0
+        survived = try_kernels(container, options.kernels)
+    print(f"\n{table(outcomes)}\n\nScreenshots: {SCREENSHOTS}")
+    failed = [o.name for o in outcomes if o.problem] + ["kernels"] * (not survived)
+    print(f"Failed: {', '.join(failed)}." if failed else "Everything passed.")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
@@ -408,4 +403,4 @@ if __name__ == "__main__":
     except Sentence as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+        sys.exit("Interrupted; everything that was started has ended.")

@@ -1,12 +1,12 @@
-"""tools/test_image.py without an image: JupyterLab in a browser, and what it decides."""
+"""tools/test_image.py without an image: what it decides, and what the browser does."""
 
+import contextlib
 import importlib.util
 import os
 import re
-import shutil
+import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -106,3 +106,66 @@ def test_cells_run_in_a_browser_as_a_reader_runs_them(
     page.close()
     assert re.fullmatch(problem, found[2], re.DOTALL)
     assert found[:2] == (checks, passed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "user", "has_apt", "said"),
+    [
+        (["99"], 0, True, "There is no notebook 99"),
+        (["01", "7_x.ipynb"], 0, True, "There is no notebook 7_x.ipynb"),
+        ([], 1000, True, "root"),
+        ([], 0, False, "Debian"),
+    ],
+)
+def test_what_cannot_work_gets_one_sentence(
+    monkeypatch, arguments, user, has_apt, said
+):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(tool.shutil, "which", lambda _: "apt-get" if has_apt else None)
+    with pytest.raises(Sentence, match=said):
+        tool.main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("problem", "survived", "code", "said"),
+    [
+        ("", True, 0, "Everything passed."),
+        ("cell 1: no", True, 1, "Failed: 01_mnist.ipynb."),
+        ("", False, 1, "Failed: kernels."),
+    ],
+)
+def test_one_failure_is_the_failure_of_all(
+    monkeypatch, capsys, problem, survived, code, said
+):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(tool, "network", lambda: "off")
+    monkeypatch.setattr(tool, "container_of", contextlib.nullcontext)
+    monkeypatch.setattr(tool, "open_browser", contextlib.nullcontext)
+    monkeypatch.setattr(tool, "try_kernels", lambda *_: survived)
+
+    def try_notebook(browser, container, name):
+        return tool.Outcome(name, 1.5, 1_234_000_000, 3, 2, problem)
+
+    monkeypatch.setattr(tool, "try_notebook", try_notebook)
+    assert tool.main(["--built", "01"]) == code
+    lines = capsys.readouterr().out.splitlines()
+    verdict = "failed" if problem else "ok"
+    [row] = [re.split("  +", line) for line in lines if line.startswith("01_")]
+    assert row == ["01_mnist.ipynb", "90", "1.23 GB", "2 of 3", verdict]
+    assert lines[-1] == said
+
+
+def test_only_the_containers_own_processes_are_measured_and_ended():
+    """Those of root belong to the tools that run the container."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts processes of other users")
+    inside = f"{sys.executable} -c 'import time; print(1, flush=True); time.sleep(60)'"
+    command = ["setpriv", "--reuid=1000", "--clear-groups", "sh", "-c", inside]
+    outside = ["sh", "-c", shlex.join(command) + "; true"]
+    with subprocess.Popen(outside, stdout=subprocess.PIPE, text=True) as child:
+        child.stdout.readline()
+        watch = tool.Container(child)
+        assert {process.uids().real for process in watch.family()} == {1000}
+        watch.end()
+        assert child.wait(10) == 0  # the outer one ended by itself
+        watch.close()
