@@ -497,9 +497,10 @@ class AptEnvironment(Environment):
         needed = self.listed()
         self.for_python = [name for name in needed if name.startswith("python3-")]
         self.for_r = [name for name in needed if name not in self.for_python]
+        self.for_build = self.listed("build")
         self.for_tests = self.listed("tests") if tests else []
         self.optional = self.listed("tests, optional") if tests else []
-        self.everything = [*needed, *self.for_tests, *self.optional]
+        self.everything = [*needed, *self.for_build, *self.for_tests, *self.optional]
         self.present = query_dpkg(self.everything)
         self.command = python_command(os.environ, self.stamp.values.get("base python"))
         # A minimal machine may lack the distribution's Python; apt installs it.
@@ -570,7 +571,7 @@ class AptEnvironment(Environment):
             Step(
                 "apt R",
                 python,
-                lambda: fingerprint(self.r, *self.for_r),
+                lambda: fingerprint(self.r, *self.for_r, *self.for_build),
                 self.install_for_r,
                 lambda: self.packages(self.for_r),
             ),
@@ -610,7 +611,7 @@ class AptEnvironment(Environment):
         judge_python(self.command, self.facts)
 
     def install_for_r(self) -> None:
-        self.apt_install(self.for_r)
+        self.apt_install([*self.for_r, *self.for_build])
         judge_r(self.r, ask_r(self.r, self.env))
 
     def install_optional(self) -> None:
@@ -713,12 +714,20 @@ class AptEnvironment(Environment):
         self.pip_install("requirements-uv.txt", "--only-binary=:all:")
         self.install("requirements.txt")
 
+    def install_python_companion(self) -> None:
+        # Its compiled part is for old versions of reticulate; others do without.
+        with contextlib.suppress(Stop):
+            self.apt_install(self.for_build, show_failure=False)
+        super().install_python_companion()
+
     def install_rpy2(self) -> None:
         assert self.facts is not None
         reticulate = judge_r(self.r, ask_r(self.r, self.env))
         chosen = requirements_for(reticulate, self.facts.version)
         found = f"Python {dotted(self.facts.version)}, reticulate {dotted(reticulate)}"
         say(f"  {found}: {chosen}")
+        # They may have been removed since R's packages were installed.
+        self.apt_install(self.for_build)
         self.install(chosen, built="rpy2-rinterface")
 
 
