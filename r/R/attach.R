@@ -89,6 +89,7 @@ python_beside <- function(library_path) {
     suppressPackageStartupMessages(
       library("keras3", character.only = TRUE, warn.conflicts = FALSE)
     )
+    attach_sparing()
     return(invisible())
   }
   problem <- tryCatch(
@@ -123,6 +124,18 @@ attach_problem <- function() {
 python_name <- function() {
   found <- tryCatch(reticulate::py_config()$python, error = function(e) NULL)
   if (is.null(found)) "any Python that reticulate found" else found
+}
+
+# keras3 exports reticulate's array_reshape(), which needs four times the memory
+# of its result while it works. With MNIST, Binder would end the kernel. Ours
+# returns the same, so it goes before keras3's.
+attach_sparing <- function() {
+  name <- "sidebyside:sparing"
+  if (!name %in% search()) {
+    attach(list(array_reshape = array_reshape),
+      name = name, warn.conflicts = FALSE
+    )
+  }
 }
 
 # The dialect has its own environment on the search path, as keras3 would. This
