@@ -126,16 +126,28 @@ python_name <- function() {
   if (is.null(found)) "any Python that reticulate found" else found
 }
 
-# keras3 exports reticulate's array_reshape(), which needs four times the memory
-# of its result while it works. With MNIST, Binder would end the kernel. Ours
-# returns the same, so it goes before keras3's.
+# Two functions go before keras3's and return the same in less memory. On Binder
+# the notebook about MNIST would otherwise end the kernel.
 attach_sparing <- function() {
   name <- "sidebyside:sparing"
   if (!name %in% search()) {
-    attach(list(array_reshape = array_reshape),
+    attach(list(array_reshape = array_reshape, fit = sparing_fit),
       name = name, warn.conflicts = FALSE
     )
   }
+}
+
+# keras3 makes a copy of whole numbers with the rows first. TensorFlow makes
+# another copy, whatever the order, so a view of R's memory is enough.
+sparing_fit <- function(object, x, ...) {
+  fit <- getExportedValue("keras3", "fit")
+  if (missing(x)) {
+    return(fit(object, ...))
+  }
+  if (is.integer(x) && is.array(x)) {
+    x <- reticulate::r_to_py(x)
+  }
+  fit(object, x, ...)
 }
 
 # The dialect has its own environment on the search path, as keras3 would. This
