@@ -16,6 +16,10 @@ search_name <- "sidebyside:dialect"
 #' `library(sidebyside)`.
 #'
 #' @details
+#' If keras3 is installed, all its functions are its own, with two exceptions
+#' that save memory and return the same: `array_reshape()`, and `fit()`, which
+#' hands an integer array to `keras3::fit()` without copying it.
+#'
 #' The companion's dialect has
 #' - sequential and functional models;
 #' - each `layer_*()`, `optimizer_*()`, `loss_*()`, `metric_*()`,
