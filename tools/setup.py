@@ -721,7 +721,7 @@ class AptEnvironment(Environment):
         self.install("requirements.txt")
 
     def install_python_companion(self) -> None:
-        # Its compiled part is for old versions of reticulate; others do without.
+        # Its compiled part is optional, except for old versions of reticulate.
         with contextlib.suppress(Stop):
             self.apt_install(self.for_build, show_failure=False)
         super().install_python_companion()

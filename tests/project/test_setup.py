@@ -482,6 +482,7 @@ class Installer:
         monkeypatch.setattr(setup, "output_of", lambda command, env=None: pip_says)
         monkeypatch.setattr(setup, "ask_python", lambda command: None)
         monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+        monkeypatch.setattr(setup.os, "geteuid", lambda: 0)
         self.environment = setup.AptEnvironment()
 
 
