@@ -25,11 +25,11 @@ OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipy
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs image lock
+.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs image test-image lock
 
 help:  # the default
 	@awk -F ':.*## ' '/^##/ {print (NR > 1 ? "\n" : "") substr($$0, 4)} \
-		/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ## What a reader gets
 
@@ -98,6 +98,9 @@ docs:  ## update r/NAMESPACE and r/man from the roxygen comments
 
 image:  ## build the image for Binder, a JupyterHub and `docker run` (ARGS: its options)
 	@python3 tools/image.py $(ARGS)
+
+test-image:  ## build it on Debian, as root, and use it as on Binder (ARGS="01 02": these notebooks)
+	$(WITH_TOOLS) python tools/test_image.py $(ARGS)
 
 lock:  ## pin the versions in requirements*.in, with hashes (UPGRADE=1: newest releases)
 	$(WITH_TOOLS) env UPGRADE=$(UPGRADE) tools/lock.sh
