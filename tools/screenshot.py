@@ -57,7 +57,7 @@ def open_browser() -> Iterator[Browser]:
     if program is None:
         raise SystemExit(
             f"No browser was found; expected one of {', '.join(BROWSERS)}. "
-            "`make setup` installs chromium on Debian."
+            "`make test` installs chromium on Debian."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

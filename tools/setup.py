@@ -627,11 +627,17 @@ class AptEnvironment(Environment):
             return
         has_sudo = shutil.which("sudo") is not None
         is_root = os.geteuid() == 0
+        get = "apt-get install -y --no-install-recommends"
+        lacking = [name for name in self.everything if name not in self.present]
+        needed = [name for name in lacking if name not in self.optional]
         for_administrator = (
             f"{'sudo sh' if has_sudo else 'su'} -c 'apt-get update && "
-            "apt-get install -y --no-install-recommends "
-            f"{' '.join(name for name in self.everything if name not in self.present)}'"
+            f"{get} {' '.join(needed)}"
         )
+        # On its own: where there is no such package, apt-get would install nothing.
+        if any(name in self.optional for name in lacking):
+            for_administrator += f"; {get} {' '.join(self.optional)}"
+        for_administrator += "'"
         if not (is_root or has_sudo):
             raise Stop(
                 f"packages that are not installed ({', '.join(missing)}), and you are "
@@ -715,7 +721,7 @@ class AptEnvironment(Environment):
         self.install("requirements.txt")
 
     def install_python_companion(self) -> None:
-        # Its compiled part is for old versions of reticulate; others do without.
+        # Its compiled part is optional, except for old versions of reticulate.
         with contextlib.suppress(Stop):
             self.apt_install(self.for_build, show_failure=False)
         super().install_python_companion()

@@ -39,7 +39,7 @@ CONDA_LINE = (
 )
 
 # Measured in a minimal Debian 12 on two cores with fast mirrors, as README.md says.
-FIRST_SET_UP = "one to two minutes, 1 GB of downloads, 4.5 GB of disk"
+FIRST_SET_UP = "one to two minutes, 1 GB of downloads, 3.5 GB of disk"
 
 
 class Stop(Exception):

@@ -44,7 +44,7 @@ from screenshot import BROWSERS, find_browser, open_browser  # noqa: E402
 pytestmark = pytest.mark.skipif(
     find_browser() is None and "CI" not in os.environ,
     reason=f"none of {', '.join(BROWSERS)} is installed"
-    " (on Debian `make setup` installs chromium)",
+    " (on Debian `make test` installs chromium)",
 )
 
 DICTIONARY = "book/dictionary"

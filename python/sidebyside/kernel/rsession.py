@@ -50,6 +50,9 @@ def prepare_environment() -> None:
         # harmless message is left that sounds like a failure ("remapper failed", if
         # a leaky relu follows a convolution). Important errors are exceptions.
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # TensorFlow's own allocator never gives memory back. Every data set that has
+        # been in it would take its place until the kernel ends.
+        "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1",
         # R must use the interpreter that it runs in, and not look for another.
         "RETICULATE_PYTHON": sys.executable,
         # At each start, reticulate >= 1.44 would check packages that set-up has
