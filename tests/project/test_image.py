@@ -143,16 +143,13 @@ def test_one_failure_is_the_failure_of_all(
     monkeypatch.setattr(tool, "open_browser", contextlib.nullcontext)
     monkeypatch.setattr(tool, "try_kernels", lambda *_: survived)
 
-    def try_notebook(browser, container, name):
-        return tool.Outcome(name, 1.5, 1_234_000_000, 3, 2, problem)
-
-    monkeypatch.setattr(tool, "try_notebook", try_notebook)
+    outcome = tool.Outcome("01_mnist.ipynb", 1.5, 1_234_000_000, 3, 2, problem)
+    monkeypatch.setattr(tool, "try_notebook", lambda *_: outcome)
     assert tool.main(["--built", "01"]) == code
-    lines = capsys.readouterr().out.splitlines()
+    assert capsys.readouterr().out.splitlines()[-1] == said
     verdict = "failed" if problem else "ok"
-    [row] = [re.split("  +", line) for line in lines if line.startswith("01_")]
-    assert row == ["01_mnist.ipynb", "90", "1.23 GB", "2 of 3", verdict]
-    assert lines[-1] == said
+    fields = ["01_mnist.ipynb", "90", "1.23 GB", "2 of 3", verdict]
+    assert re.split("  +", tool.row(outcome)) == fields
 
 
 def test_only_the_containers_own_processes_are_measured_and_ended():

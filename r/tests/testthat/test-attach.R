@@ -82,7 +82,7 @@ test_that("the Python beside an environment's r-library is found", {
   expect_null(sidebyside:::python_beside(file.path(folder, "site-library")))
 })
 
-test_that("with keras3, our array_reshape() and fit() return what keras3's do", {
+test_that("with keras3, our array_reshape() and fit() return the same", {
   skip_if(dialect() != "keras3", "keras3 is not installed")
   x <- array(0:59, c(10, 2, 3))
   expect_identical(
