@@ -17,7 +17,7 @@ from sidebyside.common.errors import Sentence
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "test_image.py"
 sys.path.insert(0, str(ROOT / "tools"))
-from screenshot import find_browser, open_browser  # noqa: E402
+from screenshot import find_browser, new_page, open_browser  # noqa: E402
 
 # This file has the same name.
 spec = importlib.util.spec_from_file_location("image_tool", TOOL)
@@ -101,7 +101,7 @@ def browser():
 def test_cells_run_in_a_browser_as_a_reader_runs_them(
     browser, address, name, checks, passed, problem
 ):
-    page = browser.new_page()
+    page = new_page(browser)
     found = tool.run_in_browser(page, address, name)
     page.close()
     assert re.fullmatch(problem, found[2], re.DOTALL)
