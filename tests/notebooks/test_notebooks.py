@@ -503,6 +503,11 @@ SANITIZED = [
         "mine  3 float64  differ, by up to 0.0126",
         "mine  3 float64  differ, by up to 2e-05",
     ),
+    ("['[UNK]', np.str_('the'), np.int64(-2)]", "['[UNK]', 'the', -2]"),
+    (
+        "use Loss() there. Run\n`reticulate::py_last_error()` for details.\n",
+        "use Loss() there.\n",
+    ),
 ]
 
 
@@ -533,6 +538,7 @@ def test_each_pattern_of_the_file_is_tried_above():
         ("Hello from R, in process 7", "Hello from Python, in process 7"),
         ("MNIST from a\n60000", "MNIST from a\n10000"),
         ("196 of 10000 misread", "196 of 9999 misread"),
+        ("np.int64(1)", "np.int64(0)"),
     ],
 )
 def test_important_differences_are_still_compared(one, other):
