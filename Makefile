@@ -5,8 +5,12 @@
 #
 #   make test ARGS="-k mnist"               pass ARGS to the command
 #   make setup PYTHON=/usr/bin/python3.12   use another Python for .venv
+#   make setup ARGS=--tests                 install also what a maintainer needs
 
 IN_ENV = @python3 tools/setup.py --exec
+
+# The same with the tools of a maintainer: pytest, testthat, a browser and others.
+WITH_TOOLS = @python3 tools/setup.py --tests --exec
 
 # Jupyter runs as root only with this option. Containers and CI have no other user.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -21,11 +25,11 @@ OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipy
 BOOK = python -m sphinx --quiet --conf-dir book --doctree-dir build/book-cache . build/book
 BOOK_IS_READY = @echo "The book: $(CURDIR)/build/book/index.html"
 
-.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs lock
+.PHONY: help lab run gallery book fruits timings handin collect setup test lint offline bench readme picture docs image test-image lock
 
 help:  # the default
 	@awk -F ':.*## ' '/^##/ {print (NR > 1 ? "\n" : "") substr($$0, 4)} \
-		/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ## What a reader gets
 
@@ -60,8 +64,8 @@ handin:  ## pack your last campaign into one file for a class, without personal 
 collect:  ## check the files of a class, and copy the good ones (ARGS=FOLDER)
 	$(IN_ENV) python -m sidebyside.timing collect $(ARGS)
 
-setup:  ## install everything; each of the other commands does this first
-	@python3 tools/setup.py
+setup:  ## install what these commands need; each of them does this first
+	@python3 tools/setup.py $(ARGS)
 
 ## What a maintainer does
 
@@ -69,28 +73,34 @@ setup:  ## install everything; each of the other commands does this first
 test: export SIDEBYSIDE_TEXTS = packages
 test:  ## run all tests; the notebooks run as on Binder (see offline)
 	$(TEXTS)
-	$(IN_ENV) python tools/offline.py --no-limit python -m pytest $(ARGS)
+	$(WITH_TOOLS) python tools/offline.py --no-limit python -m pytest $(ARGS)
 
 lint:  ## check the style of the Python code and of the notebooks' Python cells
-	$(IN_ENV) ruff check $(ARGS) python tools tests book notebooks
+	$(WITH_TOOLS) ruff check $(ARGS) python tools tests book notebooks
 
 offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of memory
 	$(TEXTS)
-	$(IN_ENV) python tools/offline.py $(ARGS)
+	$(WITH_TOOLS) python tools/offline.py $(ARGS)
 
 bench:  ## measure speed and memory, and compare them with the limits
 	$(TEXTS)
-	$(IN_ENV) python tools/bench.py $(ARGS)
+	$(WITH_TOOLS) python tools/bench.py $(ARGS)
 
 readme:  ## update the computed parts of the README, the gallery's index and the glossary
 	$(IN_ENV) python tools/readme.py $(ARGS)
 	@$(MAKE) --no-print-directory picture ARGS=
 
 picture: book  ## update the README's picture of a pair (book/static/pair.png)
-	$(IN_ENV) python tools/screenshot.py
+	$(WITH_TOOLS) python tools/screenshot.py
 
 docs:  ## update r/NAMESPACE and r/man from the roxygen comments
-	$(IN_ENV) Rscript -e 'roxygen2::roxygenise("r")'
+	$(WITH_TOOLS) Rscript -e 'roxygen2::roxygenise("r")'
 
-lock:  ## pin the versions in requirements.in, with hashes (UPGRADE=1: newest releases)
-	$(IN_ENV) env UPGRADE=$(UPGRADE) tools/lock.sh
+image:  ## build the image for Binder, a JupyterHub and `docker run` (ARGS: its options)
+	@python3 tools/image.py $(ARGS)
+
+test-image:  ## build it on Debian, as root, and use it as on Binder (ARGS="01 02": these notebooks)
+	$(WITH_TOOLS) python tools/test_image.py $(ARGS)
+
+lock:  ## pin the versions in requirements*.in, with hashes (UPGRADE=1: newest releases)
+	$(WITH_TOOLS) env UPGRADE=$(UPGRADE) tools/lock.sh

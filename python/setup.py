@@ -1,6 +1,6 @@
 """The one compiled part; everything else is in pyproject.toml.
 
-Optional: where there is no compiler (conda), reticulate is new enough to do
+Optional: where there is no compiler (conda), reticulate is new enough to start
 without it.
 """
 

@@ -86,10 +86,15 @@ def memory_of(processes: Sequence[psutil.Process]) -> int:
     memory of one of them. (PSS would divide shared memory among all processes that
     share it, which may belong to other notebooks.)
     """
-    own, shared = 0, 0
+    own, shared, seen = 0, 0, {}
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            memory = process.memory_full_info()
+            memory = seen[process.pid] = process.memory_full_info()
+            parent = seen.get(process.ppid())
+            # Until a new process runs its program, it lives in its parent's memory
+            # (vfork), which must not count twice.
+            if parent and parent.vms == memory.vms and memory.uss > parent.uss * 0.9:
+                continue
             own += memory.uss
             shared = max(shared, memory.rss - memory.uss)
     return own + shared

@@ -6,9 +6,10 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "build" / "book" / "notebooks" / "01_mnist.html"
@@ -27,6 +28,9 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+# Milliseconds. Playwright itself waits for 30 seconds.
+PATIENCE = 180_000
 
 # Finds the first pair whose halves both have a figure: its place in pixels of the page,
 # with a small margin.
@@ -57,7 +61,7 @@ def open_browser() -> Iterator[Browser]:
     if program is None:
         raise SystemExit(
             f"No browser was found; expected one of {', '.join(BROWSERS)}. "
-            "`make setup` installs chromium on Debian."
+            "`make test` installs chromium on Debian."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -69,12 +73,20 @@ def open_browser() -> Iterator[Browser]:
             browser.close()
 
 
+def new_page(browser: Browser, **options: Any) -> Page:
+    """Open a page that also waits long enough on a busy machine."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
 def main() -> None:
     if not PAGE.is_file():
         raise SystemExit(f"{PAGE} does not exist. Run `make picture`, which makes it.")
     with open_browser() as browser:
         # Twice as many pixels, for today's screens.
-        page = browser.new_page(
+        page = new_page(
+            browser,
             viewport={"width": 1400, "height": 900},
             device_scale_factor=2,
             color_scheme="light",

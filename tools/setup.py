@@ -2,12 +2,13 @@
 
     python3 tools/setup.py                      set up what is missing
     python3 tools/setup.py --exec COMMAND ...   the same, then run COMMAND there
+    python3 tools/setup.py --tests ...          also install the tools for tests
 
 There are two routes. On Debian and Ubuntu, R comes from apt (apt-packages.txt), and
 Python's packages go into .venv from the locked lists. Inside an active conda
-environment made from environment.yml, only the two companions are installed. On any
-other system set-up stops before it changes anything. Its message says what was found,
-what is needed, and what to type.
+environment made from environment.yml, which has the tools for tests, too, only the two
+companions are installed. On any other system set-up stops before it changes anything.
+Its message says what was found, what is needed, and what to type.
 
 Every step writes a fingerprint of everything it depends on into a stamp file. A step
 runs again only if its fingerprint has changed, so a second set-up takes a fraction of a
@@ -43,6 +44,7 @@ from setup_decisions import (
     CONDA_LINE,
     FIRST_SET_UP,
     R_PACKAGES,
+    R_TEST_PACKAGES,
     PythonFacts,
     Stop,
     Version,
@@ -62,6 +64,7 @@ VENV = ROOT / ".venv"
 LOG = ROOT / "build" / "setup.log"
 
 MODULES = "lib/python3*/site-packages"
+FOR_TESTS = "requirements-tests.txt"
 
 LINES_OF_A_FAILURE = 25
 RESUME = "make setup   (resumes where it stopped)"
@@ -213,7 +216,7 @@ R_PROBE = (
 def ask_r(r: str, env: Mapping[str, str]) -> dict[str, Version] | None:
     """Return versions of R and its installed packages; None if R does not run."""
     rscript = str(Path(r).with_name("Rscript"))
-    text = output_of([rscript, "-e", R_PROBE, *R_PACKAGES], env)
+    text = output_of([rscript, "-e", R_PROBE, *R_PACKAGES, *R_TEST_PACKAGES], env)
     # A profile may also print something, so read only marked lines.
     found = re.findall(r"^sidebyside (\S+) (\d\S*)", text, re.MULTILINE)
     versions = {name: version(number) for name, number in found}
@@ -478,7 +481,8 @@ class AptEnvironment(Environment):
     before_python = ("rpy2",)
     before_r = ("apt R", "venv")
 
-    def __init__(self) -> None:
+    def __init__(self, tests: bool = False) -> None:
+        self.tests = tests
         self.r_library = VENV / "r-library"
         super().__init__(VENV)
         self.stamp = Stamp(VENV / "sidebyside-setup.json")
@@ -488,24 +492,31 @@ class AptEnvironment(Environment):
         self.own_r = os.path.realpath(self.r) != os.path.realpath("/usr/bin/R")
         if not self.own_r:
             self.r = "/usr/bin/R"
-        listed, self.optional = package_list((ROOT / "apt-packages.txt").read_text())
-        needed = [name for name in listed if not (self.own_r and name.startswith("r-"))]
         # Install the few packages for Python first: pip can then work at the same time
         # as R's packages are installed.
+        needed = self.listed()
         self.for_python = [name for name in needed if name.startswith("python3-")]
         self.for_r = [name for name in needed if name not in self.for_python]
-        self.present = query_dpkg([*needed, *self.optional])
+        self.for_build = self.listed("build")
+        self.for_tests = self.listed("tests") if tests else []
+        self.optional = self.listed("tests, optional") if tests else []
+        self.everything = [*needed, *self.for_build, *self.for_tests, *self.optional]
+        self.present = query_dpkg(self.everything)
         self.command = python_command(os.environ, self.stamp.values.get("base python"))
         # A minimal machine may lack the distribution's Python; apt installs it.
         is_there = self.command != "/usr/bin/python3" or os.path.exists(self.command)
         self.facts = ask_python(self.command) if is_there else None
+
+    def listed(self, mark: str = "") -> list[str]:
+        names = package_list((ROOT / "apt-packages.txt").read_text(), mark)
+        return [name for name in names if not (self.own_r and name.startswith("r-"))]
 
     def judge_before(self) -> None:
         if self.facts is not None:
             judge_python(self.command, self.facts)
         r = ask_r(self.r, self.env)
         if self.own_r:
-            judge_r(self.r, r)
+            judge_r(self.r, r, R_PACKAGES + (R_TEST_PACKAGES if self.tests else ()))
         # If reticulate is missing, apt will install it.
         if self.facts is not None and r and "reticulate" in r:
             requirements_for(r["reticulate"], self.facts.version)
@@ -524,9 +535,10 @@ class AptEnvironment(Environment):
 
     def venv_result(self) -> str:
         config = VENV / "pyvenv.cfg"
-        # The time of writing tells a new folder from an old one.
+        # The time of writing tells a new folder from an old one. Images of containers
+        # keep whole seconds only.
         return fingerprint(
-            self.python.exists(), config.exists() and config.stat().st_mtime_ns
+            self.python.exists(), config.exists() and int(config.stat().st_mtime)
         )
 
     def locked(self) -> str:
@@ -559,20 +571,38 @@ class AptEnvironment(Environment):
             Step(
                 "apt R",
                 python,
-                lambda: fingerprint(self.r, *self.for_r),
+                lambda: fingerprint(self.r, *self.for_r, *self.for_build),
                 self.install_for_r,
                 lambda: self.packages(self.for_r),
-            ),
-            Step(
-                "apt browser",
-                ["apt R"],
-                lambda: fingerprint(*self.optional),
-                self.install_optional,
             ),
             Step("venv", python, self.venv_inputs, self.make_venv, self.venv_result),
             Step("requirements", ["venv"], self.locked, self.install_requirements),
             Step("rpy2", ["requirements", "apt R"], self.base, self.install_rpy2),
             *super().steps(),
+            *(self.steps_for_tests() if self.tests else []),
+        ]
+
+    def steps_for_tests(self) -> list[Step]:
+        return [
+            Step(
+                "apt tests",
+                ["apt R"],
+                lambda: fingerprint(self.r, *self.for_tests),
+                lambda: self.apt_install(self.for_tests),
+                lambda: self.packages(self.for_tests),
+            ),
+            Step(
+                "apt browser",
+                ["apt tests"],
+                lambda: fingerprint(*self.optional),
+                self.install_optional,
+            ),
+            Step(
+                "requirements for tests",
+                ["rpy2"],  # which also writes to .venv
+                lambda: fingerprint(self.locked(), hash_files([ROOT / FOR_TESTS])),
+                lambda: self.install(FOR_TESTS),
+            ),
         ]
 
     def install_for_python(self) -> None:
@@ -581,7 +611,7 @@ class AptEnvironment(Environment):
         judge_python(self.command, self.facts)
 
     def install_for_r(self) -> None:
-        self.apt_install(self.for_r)
+        self.apt_install([*self.for_r, *self.for_build])
         judge_r(self.r, ask_r(self.r, self.env))
 
     def install_optional(self) -> None:
@@ -595,14 +625,19 @@ class AptEnvironment(Environment):
         missing = [name for name in wanted if name not in self.present]
         if not missing:
             return
-        everything = [*self.for_python, *self.for_r, *self.optional]
         has_sudo = shutil.which("sudo") is not None
         is_root = os.geteuid() == 0
+        get = "apt-get install -y --no-install-recommends"
+        lacking = [name for name in self.everything if name not in self.present]
+        needed = [name for name in lacking if name not in self.optional]
         for_administrator = (
             f"{'sudo sh' if has_sudo else 'su'} -c 'apt-get update && "
-            "apt-get install -y --no-install-recommends "
-            f"{' '.join(name for name in everything if name not in self.present)}'"
+            f"{get} {' '.join(needed)}"
         )
+        # On its own: where there is no such package, apt-get would install nothing.
+        if any(name in self.optional for name in lacking):
+            for_administrator += f"; {get} {' '.join(self.optional)}"
+        for_administrator += "'"
         if not (is_root or has_sudo):
             raise Stop(
                 f"packages that are not installed ({', '.join(missing)}), and you are "
@@ -622,7 +657,7 @@ class AptEnvironment(Environment):
         # The lists of packages may be old or missing.
         run([*apt, "update"], self.env, show_failure)
         code = run(install, self.env, show_failure)
-        self.present = query_dpkg(everything)
+        self.present = query_dpkg(self.everything)
         if code != 0:
             raise Stop(
                 f"apt-get install failed (exit code {code}); the lines above say why",
@@ -635,7 +670,8 @@ class AptEnvironment(Environment):
         """Make .venv, and replace one of another Python or from another folder."""
         assert self.facts is not None
         if (VENV / "pyvenv.cfg").exists():
-            say("  .venv is unfinished, or from another Python or folder: made again.")
+            say("  .venv is incomplete, outdated, or from another Python or folder:")
+            say("  it is made again.")
         must_run(
             [self.command, "-m", "venv", "--clear", VENV],
             self.env,
@@ -684,20 +720,28 @@ class AptEnvironment(Environment):
         self.pip_install("requirements-uv.txt", "--only-binary=:all:")
         self.install("requirements.txt")
 
+    def install_python_companion(self) -> None:
+        # Its compiled part is optional, except for old versions of reticulate.
+        with contextlib.suppress(Stop):
+            self.apt_install(self.for_build, show_failure=False)
+        super().install_python_companion()
+
     def install_rpy2(self) -> None:
         assert self.facts is not None
         reticulate = judge_r(self.r, ask_r(self.r, self.env))
         chosen = requirements_for(reticulate, self.facts.version)
         found = f"Python {dotted(self.facts.version)}, reticulate {dotted(reticulate)}"
         say(f"  {found}: {chosen}")
+        # They may have been removed since R's packages were installed.
+        self.apt_install(self.for_build)
         self.install(chosen, built="rpy2-rinterface")
 
 
-def find_environment() -> Environment:
+def find_environment(tests: bool) -> Environment:
     has_apt = shutil.which("apt-get") is not None
     if choose_route(os.environ, platform.system(), has_apt) == "conda":
         return Environment(Path(os.environ["CONDA_PREFIX"]))
-    return AptEnvironment()
+    return AptEnvironment(tests)
 
 
 @contextlib.contextmanager
@@ -715,16 +759,16 @@ def only_one(lock_path: Path) -> Iterator[None]:
         yield
 
 
-def set_up(quiet: bool) -> Environment:
+def set_up(quiet: bool, tests: bool = False) -> Environment:
     """Run the steps that are not done. `quiet`: print nothing if all are done."""
-    environment = find_environment()
+    environment = find_environment(tests)
     if all(step.is_done(environment.stamp) for step in environment.steps()):
         if not quiet:
             say(f"Set-up is complete: there is nothing to do. {WHAT_NEXT}")
         return environment
     with only_one(environment.lock_path):
         # Look again, because we may have waited for another set-up.
-        environment = find_environment()
+        environment = find_environment(tests)
         environment.judge_before()
         start = time.monotonic()
         if not environment.stamp.values:
@@ -739,12 +783,14 @@ def set_up(quiet: bool) -> Environment:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if arguments and arguments[0] != "--exec":
+    tests = arguments[:1] == ["--tests"]
+    rest = arguments[tests:]
+    if rest and rest[0] != "--exec":
         say(__doc__ or "")
         return 2
-    command = arguments[1:]
+    command = rest[1:]
     try:
-        environment = set_up(quiet=bool(command))
+        environment = set_up(quiet=bool(command), tests=tests)
         if command:
             sys.stdout.flush()
             os.chdir(str(ROOT))

@@ -32,14 +32,14 @@ R_PACKAGES = (
     "zeallot",
     "R6",
     "ggplot2",
-    "testthat",
 )
+R_TEST_PACKAGES = ("testthat", "lintr", "roxygen2")
 CONDA_LINE = (
     "conda env create -f environment.yml && conda activate sidebyside && make setup"
 )
 
 # Measured in a minimal Debian 12 on two cores with fast mirrors, as README.md says.
-FIRST_SET_UP = "one to two minutes, 1 GB of downloads, 4.5 GB of disk"
+FIRST_SET_UP = "one to two minutes, 1 GB of downloads, 3.5 GB of disk"
 
 
 class Stop(Exception):
@@ -175,17 +175,21 @@ def choose_route(environ: Mapping[str, str], system: str, has_apt: bool) -> str:
 # --- Which Python, which R
 
 
-def judge_r(r: str, found: Mapping[str, Version] | None) -> Version:
+def judge_r(
+    r: str,
+    found: Mapping[str, Version] | None,
+    packages: Sequence[str] = R_PACKAGES,
+) -> Version:
     """Stop if this R cannot be used; otherwise return reticulate's version.
 
     `found` has the versions of R ("R") and of its installed packages. It is None if R
-    does not run.
+    does not run. `packages` must be installed.
     """
     if found is None:
         raise Stop(
             f"{r}, which does not run", f"R {dotted(R_MIN)} or newer", [CONDA_LINE]
         )
-    missing = [name for name in R_PACKAGES if name not in found]
+    missing = [name for name in packages if name not in found]
     if missing and found["R"] >= R_MIN:
         names = ", ".join(f'"{name}"' for name in missing)
         raise Stop(
@@ -223,14 +227,14 @@ def python_command(environ: Mapping[str, str], remembered: str | None) -> str:
 # --- Debian's packages
 
 
-def package_list(text: str) -> tuple[list[str], list[str]]:
-    """Return the needed packages, and those whose line ends with "# optional"."""
-    lists: tuple[list[str], list[str]] = ([], [])
-    for line in text.splitlines():
-        name, _, comment = line.partition("#")
-        if name.strip():
-            lists[comment.strip() == "optional"].append(name.strip())
-    return lists
+def package_list(text: str, mark: str = "") -> list[str]:
+    """Return the packages whose line ends with this mark, for example "# tests"."""
+    lines = [line.partition("#") for line in text.splitlines()]
+    return [
+        name.strip()
+        for name, _, comment in lines
+        if name.strip() and comment.strip() == mark
+    ]
 
 
 # --- uv uses the same package indexes as pip

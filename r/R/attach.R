@@ -16,6 +16,10 @@ search_name <- "sidebyside:dialect"
 #' `library(sidebyside)`.
 #'
 #' @details
+#' If keras3 is installed, all its functions are its own, with two exceptions
+#' that save memory and return the same: `array_reshape()`, and `fit()`, which
+#' hands an integer array to `keras3::fit()` without copying it.
+#'
 #' The companion's dialect has
 #' - sequential and functional models;
 #' - each `layer_*()`, `optimizer_*()`, `loss_*()`, `metric_*()`,
@@ -89,6 +93,7 @@ python_beside <- function(library_path) {
     suppressPackageStartupMessages(
       library("keras3", character.only = TRUE, warn.conflicts = FALSE)
     )
+    attach_sparing()
     return(invisible())
   }
   problem <- tryCatch(
@@ -123,6 +128,30 @@ attach_problem <- function() {
 python_name <- function() {
   found <- tryCatch(reticulate::py_config()$python, error = function(e) NULL)
   if (is.null(found)) "any Python that reticulate found" else found
+}
+
+# Two functions go before keras3's and return the same in less memory. On Binder
+# the notebook about MNIST would otherwise end the kernel.
+attach_sparing <- function() {
+  name <- "sidebyside:sparing"
+  if (!name %in% search()) {
+    attach(list(array_reshape = array_reshape, fit = sparing_fit),
+      name = name, warn.conflicts = FALSE
+    )
+  }
+}
+
+# keras3 makes a copy of whole numbers with the rows first. TensorFlow makes
+# another copy, whatever the order, so a view of R's memory is enough.
+sparing_fit <- function(object, x, ...) {
+  fit <- getExportedValue("keras3", "fit")
+  if (missing(x)) {
+    return(fit(object, ...))
+  }
+  if (is.integer(x) && is.array(x)) {
+    x <- reticulate::r_to_py(x)
+  }
+  fit(object, x, ...)
 }
 
 # The dialect has its own environment on the search path, as keras3 would. This

@@ -21,7 +21,7 @@
 #' }
 #' @export
 load_mnist <- function() {
-  as_sets(from_companion("mnist", function(mnist) mnist$load_mnist()))
+  load_pixels("mnist", function(mnist) mnist$load_mnist())
 }
 
 #' Film reviews and news, with a number for each word
@@ -243,9 +243,9 @@ painting <- function(seed = 18) {
 #' }
 #' @export
 load_cifar10 <- function(most = NULL) {
-  as_sets(from_companion("pictures", function(pictures) {
+  load_pixels("pictures", function(pictures) {
     pictures$load_cifar10(as_whole(most))
-  }))
+  })
 }
 
 #' @rdname load_cifar10
@@ -257,9 +257,29 @@ cifar10_classes <- function() {
 }
 
 # Calls a function of a Python module in sidebyside.data.
-from_companion <- function(module, call) {
+from_companion <- function(module, call, convert = TRUE) {
   share_environment("SIDEBYSIDE_DATA", "SIDEBYSIDE_TEXTS", "KERAS_HOME")
-  in_one_sentence(call(companion(paste0("sidebyside.data.", module))))
+  in_one_sentence(call(companion(paste0("sidebyside.data.", module), convert)))
+}
+
+load_pixels <- function(module, call) {
+  loaded <- from_companion(module, call, convert = FALSE)
+  as_sets(lapply(reticulate::iterate(loaded), function(set) {
+    lapply(reticulate::iterate(set), from_pixels)
+  }))
+}
+
+# Whole numbers from 0 to 255 of Python. reticulate would first make whole
+# numbers of 64 bits of them, which take twice the memory of R's.
+from_pixels <- function(x) {
+  dim <- unlist(reticulate::py_to_r(x$shape))
+  columns <- describer()$bytes_by_columns(x)
+  if (is.null(columns)) {
+    return(reticulate::py_to_r(x))
+  }
+  columns <- as.integer(columns)
+  dim(columns) <- dim
+  columns
 }
 
 # The Python companion, from R.

@@ -405,6 +405,17 @@ def test_threads_that_call_r_take_turns(kernel, code):
     assert kernel.run(code).text == "800"
 
 
+def test_a_thread_may_free_many_objects_of_r(kernel):
+    """Python's garbage collection runs in any thread. It froze at 33 objects."""
+    assert kernel.r(
+        "main <- reticulate::import_main()\n"
+        "main$many <- lapply(1:100, function(i) function() i)"
+    ).ok
+    free = "import threading\nthread = threading.Thread(target=many.clear)\n"
+    assert kernel.run(f"{free}thread.start()\nthread.join()").ok
+    assert kernel.r("main$many <- NULL\ngc()").ok
+
+
 def test_a_thread_that_the_main_thread_waits_for_in_c_does_not_wait_for_it(kernel):
     kernel.run(THREADS + "from sidebyside.kernel import turns; turns.PATIENCE = 0.5")
     reply = kernel.run("""

@@ -25,9 +25,9 @@ needs_namespaces = pytest.mark.skipif(
 def test_notebook(tmp_path):
     """Return a function that executes cells as nbval does, in 0.3 GB of memory."""
 
-    def test(*cells, before=(), options=()):
+    def test(*cells, before=(), options=(), name="tiny.ipynb"):
         notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-        nbformat.write(notebook, tmp_path / "tiny.ipynb")
+        nbformat.write(notebook, tmp_path / name)
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         command = [*before, sys.executable, "-m", "pytest", "--color=no"]
         command += [
@@ -39,7 +39,7 @@ def test_notebook(tmp_path):
         ]
         places = (str(tmp_path), str(ROOT / "tests"), str(ROOT / "tools"))
         return subprocess.run(
-            [*command, *options, "tiny.ipynb"],
+            [*command, *options, name],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
             capture_output=True,
@@ -63,6 +63,13 @@ def test_a_notebook_that_takes_too_much_memory_fails_with_a_clear_message(
     assert "TOO MUCH of 0.30 GB  tiny.ipynb" in found.stdout
     most = re.search(r"ended at (\d\.\d\d) GB", found.stdout)
     assert float(most[1]) > 0.3
+
+
+def test_a_notebook_of_the_course_may_take_less(test_notebook):
+    options = ["--kernel-memory=2"]
+    for name, limit in (("00_tiny.ipynb", "1.50"), ("10_tiny.ipynb", "2.00")):
+        found = test_notebook("1", options=options, name=name)
+        assert f"of {limit} GB  {name}" in found.stdout
 
 
 @needs_namespaces

@@ -1,40 +1,115 @@
-"""Binder's scripts, with fake commands that only record how they were called.
+"""binder/Dockerfile and `make image`, as far as that can be checked without building.
 
-Also whether conda's pins work together and agree with pip's. No image is built, and no
-environment is solved: Docker and conda-forge are not used.
+`make test-image` builds the image and works in it.
 """
 
+import fnmatch
+import importlib.util
 import json
-import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from string import Template
 
 import pytest
-import yaml
-from packaging.requirements import Requirement
-from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 BINDER = ROOT / "binder"
-SCRIPTS = ("postBuild", "start")
+HOME = "/home/jovyan"
 
 sys.path.insert(0, str(ROOT / "tools"))
+import image  # noqa: E402
 import setup_decisions as decide  # noqa: E402
 
-# --- the files
+# Other packages have a module `setup`, too.
+spec = importlib.util.spec_from_file_location("set_up", ROOT / "tools" / "setup.py")
+set_up = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(set_up)
 
 
-def test_conda_and_binder_have_one_environment():
-    assert os.readlink(BINDER / "environment.yml") == "../environment.yml"
-    assert not (ROOT / "environment.yml").is_symlink()
+def instructions():
+    """Return the instructions of the Dockerfile as pairs of a word and a text."""
+    text = re.sub(r"(?m)^#.*\n", "", (BINDER / "Dockerfile").read_text())
+    lines = text.replace("\\\n", " ").splitlines()
+    return [tuple(line.split(None, 1)) for line in lines if line.strip()]
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_scripts_can_be_run(name):
-    assert os.access(BINDER / name, os.X_OK)
-    subprocess.run(["bash", "-n", BINDER / name], check=True)
+def texts(word):
+    return [text for found, text in instructions() if found == word]
+
+
+def variables():
+    """Return the variables that the image sets, as a session sees them."""
+    known = dict(text.split("=", 1) for text in texts("ARG"))
+    known["PATH"] = "/usr/bin"
+    found = {}
+    for text in texts("ENV"):
+        for name, value in re.findall(r"(\w+)=(\S+)", text):
+            value = Template(value).substitute(known)
+            known[name] = found[name] = value
+    return found
+
+
+# --- the environment
+
+
+def test_a_session_has_the_environment_that_set_up_gives_to_a_command(monkeypatch):
+    monkeypatch.setattr(set_up, "locale_is_utf8", lambda: False)
+    venv = Path(HOME) / ".venv"
+    expected = set_up.child_environment(
+        {"PATH": "/usr/bin"}, venv, set_up.AptEnvironment().r_library
+    )
+    library = Path(expected.pop("R_LIBS").rstrip(":")).relative_to(set_up.VENV)
+    found = variables()
+    assert found["R_LIBS"] == str(venv / library)
+    assert {name: found.get(name) for name in expected} == expected
+    # BinderHub starts a server with `python3`, so it must be this one.
+    assert found["PATH"].startswith(f"{HOME}/.venv/bin:")
+    assert found["HOME"] == HOME
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ],
+)
+def test_a_session_has_one_thread(name):
+    assert variables()[name] == "1"
+
+
+def test_a_session_has_painted_fruits_and_tensorflow():
+    found = variables()
+    assert found["FRUITS360_DIR"] == "painted"
+    assert found["KERAS_BACKEND"] == "tensorflow"
+
+
+# --- what Binder expects
+
+
+def test_the_base_has_a_tag_that_binder_accepts():
+    [base] = [text for text in texts("ARG") if text.startswith("BASE=")]
+    tag = base.rpartition(":")[2]
+    assert re.match(r"[\w.-]+$", tag)
+    assert tag != "latest"
+    assert texts("FROM")[0] == "${BASE} AS system"
+    assert texts("FROM")[-1] == "system"
+
+
+def test_the_user_is_binders_and_not_root():
+    assert {"NB_USER=jovyan", "NB_UID=1000"} <= set(texts("ARG"))
+    assert texts("USER")[-1] == "${NB_UID}"
+    assert texts("WORKDIR") == ["${HOME}"]
+    assert texts("COPY")[-1] == "--chown=${NB_UID} . ."
+    # Nothing is prepared when a session starts.
+    assert not texts("ENTRYPOINT")
+    assert json.loads(texts("CMD")[0])[:2] == ["jupyter", "lab"]
 
 
 def test_jupyterlab_opens_a_notebook_that_is_there():
@@ -42,173 +117,148 @@ def test_jupyterlab_opens_a_notebook_that_is_there():
     lab = subprocess.run(
         ["make", "--dry-run", "lab", "ARGS="], cwd=ROOT, capture_output=True, text=True
     )
+    assert "binder/jupyter_config.json /etc/jupyter/" in texts("COPY")
     for application in ("LabApp", "ServerApp"):
         opened = settings[application]["default_url"]
         assert (ROOT / opened.removeprefix("/lab/tree/")).is_file()
         assert f"--LabApp.default_url={opened} " in lab.stdout
 
 
-# --- start
+# --- what is in it
 
 
-def run_start(command, **variables):
-    environment = {
-        "PATH": os.environ["PATH"],
-        "CONDA_PREFIX": "/srv/conda/envs/notebook",
-        **variables,
-    }
-    return subprocess.run(
-        [BINDER / "start", *command], env=environment, capture_output=True, text=True
+def test_what_is_copied_exists():
+    for text in [text for text in texts("COPY") if "--from=" not in text]:
+        for name in [word for word in text.split()[:-1] if not word.startswith("--")]:
+            assert name == "." or list(ROOT.glob(name)), name
+
+
+@pytest.mark.parametrize(("stage", "mark"), [(0, ""), (1, "build")])
+def test_each_stage_installs_the_packages_that_set_up_looks_for(stage, mark):
+    run = [text for text in texts("RUN") if "apt-get" in text][stage]
+    choose = re.search(r"(grep|sed) .*?(?= /tmp/apt-packages)", run)[0]
+    lists = ROOT / "apt-packages.txt"
+    chosen = subprocess.run(
+        f"{choose} {lists}", shell=True, capture_output=True, text=True, check=True
     )
+    assert chosen.stdout.split() == decide.package_list(lists.read_text(), mark)
 
 
-def test_start_fixes_the_threads_and_becomes_the_command():
-    result = run_start(["env"])
-    found = dict(line.split("=", 1) for line in result.stdout.splitlines())
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        assert found[name] == "1"
-    assert found["RETICULATE_PYTHON"] == "/srv/conda/envs/notebook/bin/python"
-    assert found["FRUITS360_DIR"] == "painted"
+@pytest.mark.parametrize("word", ["--tests", "requirements-tests", "chromium"])
+def test_no_tools_for_tests_are_installed(word):
+    assert word not in " ".join(texts("RUN"))
 
 
-def test_start_keeps_what_was_chosen_before():
-    assert "OMP_NUM_THREADS=4\n" in run_start(["env"], OMP_NUM_THREADS="4").stdout
+def test_an_image_without_its_data_is_not_made():
+    """Set-up goes on without data sets, so the build asks for each and may fail."""
+    [run] = [text for text in texts("RUN") if "make setup" in text]
+    parts = [part.strip() for part in run.split("&&")]
+    assert "||" not in run
+    for needed in ("data.fetch", "data.texts", "fruits_directory()"):
+        assert any(needed in part for part in parts)
 
 
-def test_start_passes_arguments_and_the_exit_status_on():
-    code = "import sys; print(sys.argv[1:]); sys.exit(7)"
-    result = run_start([sys.executable, "-c", code, "a b", "*"])
-    assert result.stdout == "['a b', '*']\n"
-    assert result.returncode == 7
-
-
-# --- postBuild
-
-COMMAND = """#!/bin/bash
-echo "$(basename "$0") $*" >> "$CALLS"
-case "$(basename "$0") $*" in
-{fails}) echo "that went wrong" >&2; exit 1 ;;
-esac
-exit 0
-"""
-
-
-@pytest.fixture
-def post_build(tmp_path):
-    """Return a function that runs binder/postBuild; commands like `fails` fail."""
-
-    def run(fails="nothing", conda=True):
-        commands = tmp_path / "commands"
-        commands.mkdir()
-        for name in ("Rscript", "python", "python3"):
-            (commands / name).write_text(COMMAND.format(fails=fails))
-            (commands / name).chmod(0o755)
-        environment = {"PATH": f"{commands}:/usr/bin:/bin", "HOME": str(tmp_path)}
-        environment["CALLS"] = str(tmp_path / "calls")
-        if conda:
-            environment["CONDA_PREFIX"] = str(tmp_path / "conda")
-        # Not a login shell, which would put this machine's programs first.
-        result = subprocess.run(
-            ["bash", BINDER / "postBuild"],
-            env=environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-        )
-        calls = tmp_path / "calls"
-        return result, calls.read_text().splitlines() if calls.exists() else []
-
-    return run
-
-
-def test_a_build_without_trouble_prepares_everything(post_build, tmp_path):
-    result, calls = post_build()
-    assert result.returncode == 0, result.stderr
-    assert "The R cells use keras3" in result.stdout
-    assert calls[0] == "python3 tools/setup.py"
-    assert "python -m sidebyside.data.fetch" in calls
-    assert any("fruits_directory()" in call for call in calls)
-    assert not any("remove.packages" in call for call in calls)
-    assert json.loads(
-        (tmp_path / "conda" / "etc" / "jupyter" / "jupyter_config.json").read_text()
-    )["LabApp"]
-
-
-@pytest.mark.parametrize("fails", ["*keras3?,*", "*keras_model_sequential*"])
-def test_without_keras3_the_build_continues_with_a_message(post_build, fails):
-    result, calls = post_build(fails)
-    assert result.returncode == 0
-    assert (
-        "keras3 could not be installed from https://packagemanager.posit.co/cran/"
-        in result.stdout
+@pytest.mark.parametrize("works", [True, False])
+def test_keras3_may_be_missing_and_is_then_removed(tmp_path, works):
+    """An Rscript that fails is one without CRAN, or a keras3 without a model."""
+    [run] = [text for text in texts("RUN") if "keras3" in text]
+    rscript = tmp_path / "Rscript"
+    rscript.write_text(f"#!/bin/sh\necho $CRAN\nexit {int(not works)}\n")
+    rscript.chmod(0o755)
+    (tmp_path / "library" / "reticulate").mkdir(parents=True)
+    result = subprocess.run(
+        ["sh", "-c", run.replace("/usr/local/lib/R/site-library", "library")],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CRAN": "https://cran.example"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert "use the companion's own dialect" in result.stdout
-    assert "The R cells use keras3" not in result.stdout
-    removal = next(i for i, call in enumerate(calls) if "remove.packages" in call)
-    assert "python -m sidebyside.data.fetch" in calls[removal:]
+    assert list((tmp_path / "library").iterdir()) == (
+        [tmp_path / "library" / "reticulate"] if works else []
+    )
+    assert ("use keras3" in result.stdout) == works
+    assert ("companion's dialect" in result.stdout) != works
+
+
+def ignored(path):
+    """Say whether .dockerignore leaves a path out (its last line that fits decides)."""
+    answer = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.lstrip("!")
+        if not line or line.startswith("#"):
+            continue
+        names = [path, *map(str, Path(path).parents)]
+        anywhere = pattern.removeprefix("**/")
+        if any(
+            fnmatch.fnmatch(name, pattern)
+            or (
+                pattern.startswith("**/") and fnmatch.fnmatch(Path(name).name, anywhere)
+            )
+            for name in names
+        ):
+            answer = not line.startswith("!")
+    return answer
+
+
+def test_what_git_ignores_is_not_copied():
+    lines = (ROOT / ".gitignore").read_text().splitlines()
+    assert ignored(".git/config")
+    for line in lines:
+        if line.startswith("!"):
+            assert not ignored(line.strip("!/").replace("*", "x")), line
+        else:
+            path = line.strip("/").replace("*", "x")
+            assert ignored(f"{path}/a" if line.endswith("/") else path), line
+
+
+def test_what_git_keeps_is_copied():
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("this is not a clone")
+    kept = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert [path for path in kept.stdout.splitlines() if ignored(path)] == []
+
+
+# --- make image
 
 
 @pytest.mark.parametrize(
-    "fails",
+    ("there", "chosen"),
     [
-        "*tools/setup.py*",
-        "*sidebyside.data.fetch*",
-        "*sidebyside.data.texts*",
-        "*fruits_directory*",
+        ({"docker", "podman", "buildah"}, "docker"),
+        ({"podman", "buildah"}, "podman"),
+        ({"buildah"}, "buildah"),
+        (set(), None),
     ],
 )
-def test_without_companions_or_data_there_is_no_image(post_build, fails, tmp_path):
-    result, calls = post_build(fails)
-    assert result.returncode != 0
-    assert "that went wrong" in result.stderr
-    assert re.search(fails.replace("*", ".*"), calls[-1])
-    assert not (tmp_path / "conda").exists()
+def test_the_first_program_that_works_builds_the_image(there, chosen):
+    assert image.choose(lambda command: command[0] in there) == chosen
 
 
-def test_without_an_environment_nothing_is_done(post_build):
-    result, calls = post_build(conda=False)
-    assert result.returncode == 1
-    assert "no conda environment is active" in result.stderr
-    assert calls == []
+def test_a_docker_without_a_server_does_not_work(tmp_path, monkeypatch):
+    for name, code in (("docker", 1), ("buildah", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert image.choose() == "buildah"
+    (tmp_path / "buildah").unlink()
+    assert image.choose() is None
 
 
-# --- conda's list
+def test_without_a_program_one_sentence_says_what_to_install(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert image.main([]) == 1
+    assert "apt-get install podman" in capsys.readouterr().err
 
 
-def listed_for_conda():
-    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    plain = [entry.split("::")[-1] for entry in listed if isinstance(entry, str)]
-    from_pypi = next(entry["pip"] for entry in listed if isinstance(entry, dict))
-    found = {re.split(r"[=<>]", entry)[0]: entry for entry in plain}
-    return found | {Requirement(entry).name: entry for entry in from_pypi}
-
-
-def pinned_for_conda(name):
-    return re.search(r"=+([\d.]+)", listed_for_conda()[name])[1]
-
-
-@pytest.mark.parametrize("name", ["jupyterlab", "nbval", "rpy2", "numpy"])
-def test_conda_and_pip_have_the_same_releases_where_both_pin(name):
-    lines = "\n".join(
-        (ROOT / file).read_text()
-        for file in ("requirements.txt", "requirements-numpy2.txt")
-    )
-    package = {"rpy2": "rpy2-rinterface"}.get(name, name)
-    locked = re.search(rf"(?m)^{package}==([\d.]+)", lines)[1]
-    assert f"{locked}.".startswith(f"{pinned_for_conda(name)}.")
-
-
-def test_the_pins_are_of_a_set_that_works_together():
-    """The limits come from the packages' own requirements."""
-    r, reticulate = (
-        Version(pinned_for_conda("r-base")),
-        Version(pinned_for_conda("r-reticulate")),
-    )
-    python = Version(pinned_for_conda("python"))
-    assert r.release >= decide.R_MIN
-    assert reticulate >= Version("1.42")  # keras3 1.5.1
-    assert reticulate.release >= decide.RETICULATE_FOR_NUMPY_2
-    assert reticulate.release >= decide.RETICULATE_FOR_PYTHON[python.release]
-    assert decide.PYTHON_MIN <= python.release <= decide.PYTHON_MAX
-    assert Version(pinned_for_conda("numpy")) >= Version("2")
-    assert Version(pinned_for_conda("rpy2")) < Version("3.6.6") or r >= Version("4.5")
+@pytest.mark.parametrize("program", image.WORKS)
+def test_the_command_builds_this_dockerfile(program):
+    command = image.build_command(program, ["--build-arg", "NB_UID=1001"])
+    assert command[0] == program
+    assert (ROOT / command[command.index("--file") + 1]).is_file()
+    assert "NB_UID=1001" in command
+    assert command[-1] == "."

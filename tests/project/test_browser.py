@@ -39,12 +39,18 @@ WIDE, LAPTOP, NARROW, PHONE = 1400, 1280, 600, 360
 TWO_COLUMNS = 1240
 
 sys.path.insert(0, str(ROOT / "tools"))
-from screenshot import BROWSERS, find_browser, open_browser  # noqa: E402
+from screenshot import (  # noqa: E402
+    BROWSERS,
+    PATIENCE,
+    find_browser,
+    new_page,
+    open_browser,
+)
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None and "CI" not in os.environ,
     reason=f"none of {', '.join(BROWSERS)} is installed"
-    " (on Debian `make setup` installs chromium)",
+    " (on Debian `make test` installs chromium)",
 )
 
 DICTIONARY = "book/dictionary"
@@ -380,8 +386,8 @@ def site(book):
 @contextlib.contextmanager
 def page_of(browser, site, name):
     """A page of the book, which must not complain or call another server."""
-    page = browser.new_page(
-        viewport={"width": WIDE, "height": 1000}, color_scheme="light"
+    page = new_page(
+        browser, viewport={"width": WIDE, "height": 1000}, color_scheme="light"
     )
     watch = Watch(page)
     page.goto(site + name)
@@ -558,7 +564,7 @@ def test_code_is_copied_without_the_line_for_jupyter(book_page):
 
 
 def test_without_a_clipboard_code_is_copied_too_and_the_button_keeps_the_focus(browser):
-    page = browser.new_page()
+    page = new_page(browser)
     script = (ROOT / "book" / "static" / "book.js").read_text()
     code = (
         '<div class="bd-main"><div class="highlight-r">'
@@ -840,7 +846,7 @@ def lab(tmp_path_factory, lab_root):
 
 
 def wait_for(address, server, log):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < deadline and server.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(address):
             return
@@ -861,7 +867,7 @@ def with_style(notebook):
 @pytest.fixture(scope="module")
 def lab_window(browser, lab):
     """JupyterLab, loaded once: that takes seconds."""
-    page = browser.new_page(viewport={"width": WIDE, "height": 900})
+    page = new_page(browser, viewport={"width": WIDE, "height": 900})
     watch = Watch(page)
     page.goto(lab)
     page.wait_for_function(
@@ -1042,7 +1048,7 @@ def test_nbconvert_keeps_columns_names_and_texts(browser, tmp_path):
     for format in ("html", "script"):
         command = [sys.executable, "-m", "nbconvert", f"--to={format}", source]
         subprocess.run(command, check=True, capture_output=True)
-    page = browser.new_page(viewport={"width": WIDE, "height": 900})
+    page = new_page(browser, viewport={"width": WIDE, "height": 900})
     page.goto((tmp_path / "01.html").as_uri())
     notebook = ROOT / "notebooks" / "01_mnist.ipynb"
     check_pairs(page, notebook, WIDE)
@@ -1114,7 +1120,7 @@ def test_where_lab_places_each_cell_itself_there_is_one_column(
 ):
     page, _ = lab_window
     page.evaluate(SAVE_SETTINGS, ["full"])
-    page = browser.new_page(viewport={"width": WIDE, "height": 900})
+    page = new_page(browser, viewport={"width": WIDE, "height": 900})
     page.goto(lab.replace("/lab?", f"/lab/tree/notebooks/{NOTEBOOKS[0].name}?"))
     page.wait_for_function("document.querySelectorAll('.cell-tag-pair').length >= 2")
     page.wait_for_function(

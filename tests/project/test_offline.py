@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -89,6 +90,30 @@ def test_shared_memory_counts_once():
         parent.kill()
     assert min(each) > 200e6
     assert max(each) <= together < 1.2 * max(each)
+
+
+@dataclass
+class Process:
+    """A process with made-up numbers. (The real state lasts only milliseconds.)"""
+
+    pid: int
+    parent: int
+    vms: int
+    uss: int
+    rss: int = 900
+
+    def ppid(self):
+        return self.parent
+
+    def memory_full_info(self):
+        return self
+
+
+def test_a_process_that_has_not_started_its_program_counts_with_its_parent():
+    parent, starting = Process(1, 0, 5000, 800), Process(2, 1, 5000, 800)
+    assert offline.memory_of([parent, starting]) == 900
+    started = Process(2, 1, 300, 50, rss=60)
+    assert offline.memory_of([parent, started]) == 800 + 50 + 100
 
 
 def test_an_interrupted_run_leaves_nothing_behind(monkeypatch):

@@ -181,6 +181,12 @@ def test_an_unsuitable_r_stops(facts, words):
     assert words in str(stopped.value)
 
 
+def test_only_tests_need_the_tools_for_tests():
+    tools = decide.R_TEST_PACKAGES
+    with pytest.raises(Stop, match='"testthat", "lintr", "roxygen2"'):
+        decide.judge_r("/usr/local/bin/R", r_facts(), decide.R_PACKAGES + tools)
+
+
 def test_output_of_a_profile_does_not_disturb_the_question_to_r(tmp_path):
     rscript = tmp_path / "Rscript"
     rscript.write_text(
@@ -258,7 +264,9 @@ def test_only_packages_that_are_fully_installed_count(monkeypatch):
 class Apt:
     """An AptEnvironment on a machine with `present`; commands are only recorded."""
 
-    def __init__(self, monkeypatch, present=(), uid=0, sudo=False, fails=()):
+    def __init__(
+        self, monkeypatch, present=(), uid=0, sudo=False, fails=(), tests=False
+    ):
         self.present, self.commands = dict.fromkeys(present, "1"), []
 
         def run(command, env, show_failure=True):
@@ -275,7 +283,7 @@ class Apt:
         monkeypatch.delenv("PYTHON", raising=False)
         which = {"sudo": "/usr/bin/sudo"} if sudo else {}
         monkeypatch.setattr(setup.shutil, "which", which.get)
-        self.environment = setup.AptEnvironment()
+        self.environment = setup.AptEnvironment(tests)
 
 
 def test_root_installs_what_is_missing_and_nothing_else(monkeypatch):
@@ -296,15 +304,39 @@ def test_other_users_than_root_use_sudo(monkeypatch):
     assert [words[0] for words in apt.commands] == ["sudo", "sudo"]
 
 
-def test_without_rights_the_line_for_an_administrator_names_everything(monkeypatch):
-    apt = Apt(monkeypatch, present=["gcc"], uid=1000)
+@pytest.mark.parametrize("tests", [False, True])
+def test_without_rights_the_line_for_an_administrator_names_everything(
+    monkeypatch, tests
+):
+    """Everything that the command needs: no more, so that it is asked for once."""
+    apt = Apt(monkeypatch, present=["gcc"], uid=1000, tests=tests)
     with pytest.raises(Stop) as stopped:
         apt.environment.apt_install(["python3-venv"])
     message = str(stopped.value)
     assert "to do:   su -c 'apt-get update && apt-get install -y" in message
     assert " r-cran-reticulate " in message
     assert " gcc" not in message
+    assert (" r-cran-testthat " in message) == tests
+    # Ubuntu has no such package, and apt-get would then install nothing.
+    alone = "; apt-get install -y --no-install-recommends chromium'"
+    assert (alone in message) == ("chromium" in message) == tests
     assert apt.commands == []
+
+
+@pytest.mark.parametrize("tests", [False, True])
+def test_what_an_administrator_installed_needs_no_rights(monkeypatch, tests):
+    present = everything() if tests else decide.package_list(APT) + BUILD
+    apt = Apt(monkeypatch, present=present, uid=1000, tests=tests)
+    for step in apt.environment.steps():
+        if step.name in ("apt tests", "apt browser"):
+            step.work()
+    apt.environment.apt_install(apt.environment.for_r)
+    apt.environment.apt_install(apt.environment.for_build)
+    assert apt.commands == []
+    if not tests:
+        with pytest.raises(Stop, match="r-cran-lintr, r-cran-roxygen2"):
+            more = Apt(monkeypatch, present=present, uid=1000, tests=True).environment
+            more.apt_install(more.for_tests)
 
 
 def test_packages_that_apt_cannot_install_stop(monkeypatch):
@@ -313,14 +345,45 @@ def test_packages_that_apt_cannot_install_stop(monkeypatch):
         apt.environment.install_for_r()
 
 
+APT = (ROOT / "apt-packages.txt").read_text()
+
+
+BUILD = decide.package_list(APT, "build")
+
+
+def everything():
+    return lines_of("apt-packages.txt")
+
+
 def test_the_packages_for_python_come_first_and_all_are_installed(monkeypatch):
-    environment = Apt(monkeypatch).environment
+    environment = Apt(monkeypatch, tests=True).environment
     assert environment.for_python == ["python3-venv", "python3-dev"]
     assert environment.optional == ["chromium"]
-    assert {"r-base-core", "gcc"} <= set(environment.for_r)
-    listed = lines_of("apt-packages.txt")
-    three = [*environment.for_python, *environment.for_r, *environment.optional]
-    assert sorted(three) == sorted(listed)
+    assert "r-base-core" in environment.for_r
+    assert "gcc" in environment.for_build
+    parts = ("for_python", "for_r", "for_build", "for_tests", "optional")
+    found = [name for part in parts for name in getattr(environment, part)]
+    assert sorted(found) == sorted(everything())
+
+
+def test_readers_do_not_install_what_only_tests_need(monkeypatch):
+    reader = Apt(monkeypatch).environment
+    maintainer = Apt(monkeypatch, tests=True).environment
+    assert set(maintainer.everything) - set(reader.everything) == {
+        "r-cran-testthat",
+        "r-cran-lintr",
+        "r-cran-roxygen2",
+        "chromium",
+    }
+    steps = [step.name for step in reader.steps()]
+    assert [step.name for step in maintainer.steps()] == [
+        *steps,
+        "apt tests",
+        "apt browser",
+        "requirements for tests",
+    ]
+    # The tools for tests do not make anything else run again.
+    assert maintainer.base() == reader.base()
 
 
 OLD_R = {"R": (4, 1, 2), "reticulate": (1, 28)}
@@ -354,18 +417,21 @@ def test_a_known_problem_stops_before_the_first_change(monkeypatch, found, stops
             environment.judge_before()
 
 
-def test_a_removed_package_is_noticed_unless_it_is_optional(monkeypatch):
-    environment = Apt(monkeypatch, present=["gcc", "chromium"]).environment
-    before = environment.base()
-    del environment.present["chromium"]
-    assert environment.base() == before
-    del environment.present["gcc"]
-    assert environment.base() != before
+def test_a_removed_package_is_noticed_if_it_is_needed_later(monkeypatch):
+    present = ["r-base-core", "gcc", "chromium"]
+    environment = Apt(monkeypatch, present=present, tests=True).environment
+    before = [environment.base(), *(step.result() for step in environment.steps())]
+    # The compiler may go when everything is set up, as in the image.
+    del environment.present["chromium"], environment.present["gcc"]
+    results = [step.result() for step in environment.steps()]
+    assert [environment.base(), *results] == before
+    del environment.present["r-base-core"]
+    assert environment.base() != before[0]
 
 
 @pytest.mark.parametrize("machine", [{"fails": ["chromium"]}, {"uid": 1000}])
 def test_set_up_continues_without_a_browser(monkeypatch, capsys, machine):
-    Apt(monkeypatch, **machine).environment.install_optional()
+    Apt(monkeypatch, tests=True, **machine).environment.install_optional()
     assert "cannot install chromium" in capsys.readouterr().out
 
 
@@ -416,6 +482,7 @@ class Installer:
         monkeypatch.setattr(setup, "output_of", lambda command, env=None: pip_says)
         monkeypatch.setattr(setup, "ask_python", lambda command: None)
         monkeypatch.setattr(setup, "query_dpkg", lambda names: {})
+        monkeypatch.setattr(setup.os, "geteuid", lambda: 0)
         self.environment = setup.AptEnvironment()
 
 
@@ -476,6 +543,7 @@ def test_numpy_and_rpy2_are_those_for_this_reticulate(monkeypatch, tmp_path, cap
     monkeypatch.setattr(setup, "ask_r", lambda r, env: r_facts(reticulate=(1, 28)))
     installer.environment.install_rpy2()
     assert installer.calls[-1][-1] == "requirements-numpy1.txt"
+    assert any({"install", "gcc"} <= set(call) for call in installer.calls)
     assert "--reinstall-package=rpy2-rinterface" in installer.calls[-1]
 
 
@@ -494,7 +562,7 @@ def test_a_venv_made_again_is_empty(monkeypatch, tmp_path):
     assert kept == {"base python": environment.command}
 
 
-@pytest.mark.parametrize("change", ["place", "python", "made anew", "lost"])
+@pytest.mark.parametrize("change", ["nothing", "place", "python", "made anew", "lost"])
 def test_a_venv_of_another_python_or_place_is_not_done(monkeypatch, tmp_path, change):
     folder = tmp_path / ".venv"
     (folder / "bin").mkdir(parents=True)
@@ -507,13 +575,17 @@ def test_a_venv_of_another_python_or_place_is_not_done(monkeypatch, tmp_path, ch
     step = next(step for step in environment.steps() if step.name == "venv")
     replace(step, work=lambda: None).carry_out(environment.stamp)
     environment.facts = replace(environment.facts, version=(3, 11, 9))
+    # An image keeps whole seconds only.
+    os.utime(config, (0, int(config.stat().st_mtime)))
     assert step.is_done(environment.stamp)
+    if change == "nothing":
+        return
     if change == "place":
         monkeypatch.setattr(setup, "ROOT", tmp_path)
     elif change == "python":
         environment.facts = replace(environment.facts, version=(3, 13, 1))
     elif change == "made anew":
-        os.utime(config, ns=(1, 1))
+        os.utime(config, (1, 1))
     else:
         (folder / "bin" / "python").unlink()
     assert not step.is_done(environment.stamp)
@@ -683,7 +755,7 @@ def test_a_finished_step_starts_those_that_wait_for_it(tmp_path):
 
 
 def test_every_step_waits_for_what_it_needs(monkeypatch):
-    steps = Apt(monkeypatch).environment.steps()
+    steps = Apt(monkeypatch, tests=True).environment.steps()
     after = {step.name: set(step.after) for step in steps}
     assert after["rpy2"] == {"requirements", "apt R"}
     assert after["python companion"] == {"rpy2"}
@@ -695,13 +767,15 @@ def test_every_step_waits_for_what_it_needs(monkeypatch):
         before.add(name)
 
 
+FOR_TESTS = "requirements for tests"
 COMPANIONS = {"python companion", "R companion", "check Python", "check R"}
 
 
 @pytest.mark.parametrize(
     ("file", "again"),
     [
-        ("requirements.txt", {"requirements", "rpy2", *COMPANIONS}),
+        ("requirements.txt", {"requirements", "rpy2", *COMPANIONS, FOR_TESTS}),
+        ("requirements-tests.txt", {FOR_TESTS}),
         ("requirements-numpy1.txt", {"rpy2", *COMPANIONS}),
         ("python/a.py", {"python companion"}),
         ("r/R/a.R", {"R companion"}),
@@ -710,10 +784,10 @@ COMPANIONS = {"python companion", "R companion", "check Python", "check R"}
     ],
 )
 def test_a_change_makes_the_right_steps_run_again(monkeypatch, tmp_path, file, again):
-    for name in ("requirements-uv.txt", "requirements.txt", "apt-packages.txt"):
-        shutil.copy(ROOT / name, tmp_path)
+    for path in (*ROOT.glob("requirements*.txt"), ROOT / "apt-packages.txt"):
+        shutil.copy(path, tmp_path)
     monkeypatch.setattr(setup, "ROOT", tmp_path)
-    environment = Apt(monkeypatch).environment
+    environment = Apt(monkeypatch, tests=True).environment
     if file.startswith("conda"):
         environment = setup.Environment(tmp_path / "conda")
     before = {step.name: step.inputs() for step in environment.steps()}
@@ -844,7 +918,7 @@ class OneStep:
 def test_a_set_up_that_is_complete_does_nothing(log, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     done = OneStep(tmp_path / "done", lambda: None)
-    monkeypatch.setattr(setup, "find_environment", lambda: done)
+    monkeypatch.setattr(setup, "find_environment", lambda tests: done)
     log.parent.mkdir()
     log.write_text("old")
     setup.set_up(quiet=True)
@@ -861,7 +935,7 @@ def test_steps_of_another_set_up_are_not_done_again(log, monkeypatch, tmp_path):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     stale = OneStep(tmp_path / "stale", pytest.fail)
     found = iter([stale, OneStep(tmp_path / "done", lambda: None)])
-    monkeypatch.setattr(setup, "find_environment", lambda: next(found))
+    monkeypatch.setattr(setup, "find_environment", lambda tests: next(found))
     assert setup.set_up(quiet=True) is not stale
 
 
@@ -878,7 +952,7 @@ def test_steps_of_another_set_up_are_not_done_again(log, monkeypatch, tmp_path):
     ],
 )
 def test_every_failure_has_a_message(monkeypatch, capsys, problem, code, words):
-    def refuse(quiet):
+    def refuse(quiet, tests):
         raise problem
 
     monkeypatch.setattr(setup, "set_up", refuse)
@@ -886,6 +960,35 @@ def test_every_failure_has_a_message(monkeypatch, capsys, problem, code, words):
     complaint = capsys.readouterr().err
     for word in words:
         assert word in complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tests", "command"),
+    [
+        ([], False, None),
+        (["--tests"], True, None),
+        (["--exec", "a", "--tests"], False, ["a", "--tests"]),
+        (["--tests", "--exec", "a"], True, ["a"]),
+    ],
+)
+def test_a_command_says_whether_it_needs_the_tools_for_tests(
+    monkeypatch, tmp_path, arguments, tests, command
+):
+    seen = {}
+    environment = setup.Environment(tmp_path)
+
+    def set_up(quiet, tests):
+        seen.update(quiet=quiet, tests=tests)
+        return environment
+
+    monkeypatch.setattr(setup, "set_up", set_up)
+    monkeypatch.setattr(
+        setup.os, "execvpe", lambda name, words, env: seen.update(command=words)
+    )
+    assert setup.main(arguments) == 0
+    assert seen.pop("command", None) == command
+    assert seen == {"quiet": command is not None, "tests": tests}
+    assert setup.main(["--other"]) == 2
 
 
 # --- the program as a whole
@@ -922,6 +1025,7 @@ def requirements(file):
 
 WANTED = requirements("requirements.in")
 BIG = requirements("requirements.txt")
+TESTS, IMAGE = (requirements(f"requirements-{name}.txt") for name in ("tests", "image"))
 SMALL = {n: requirements(f"requirements-numpy{n}.txt") for n in (1, 2)}
 LISTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 
@@ -936,10 +1040,25 @@ def test_every_package_is_pinned_with_hashes_and_no_address(file):
     assert "/" not in text.replace("make lock", "")
 
 
-def test_everything_in_requirements_in_is_locked_in_an_allowed_version():
-    for name, wanted in WANTED.items():
-        pin = str((BIG | SMALL[2])[name].specifier).removeprefix("==")
+@pytest.mark.parametrize(
+    ("list_", "locked"),
+    [
+        ("requirements.in", BIG | SMALL[2]),
+        ("requirements-tests.in", TESTS),
+        ("requirements-image.in", IMAGE),
+    ],
+)
+def test_everything_in_a_list_is_locked_in_an_allowed_version(list_, locked):
+    for name, wanted in requirements(list_).items():
+        pin = str(locked[name].specifier).removeprefix("==")
         assert wanted.specifier.contains(pin), f"{name}: run `make lock`"
+
+
+def test_no_package_is_in_two_lists():
+    for more in (TESTS, IMAGE):
+        assert not set(more) & set(BIG | SMALL[2])
+    both = set(TESTS) & set(IMAGE)
+    assert all(TESTS[name].specifier == IMAGE[name].specifier for name in both)
 
 
 def test_one_tensorflow_for_each_processor():
@@ -960,8 +1079,8 @@ FROM_PYPI = [Requirement(x) for y in CONDA if isinstance(y, dict) for x in y["pi
 
 
 def test_conda_and_apt_install_the_same_r_packages():
-    from_conda = set(re.findall(r"::r-([\w.]+)", " ".join(FROM_CONDA)))
-    from_apt = re.findall(r"(?m)^r-cran-(\S+)", (ROOT / "apt-packages.txt").read_text())
+    from_conda = set(re.findall(r"\br-([\w.]+)", " ".join(FROM_CONDA)))
+    from_apt = re.findall(r"(?m)^r-cran-(\S+)", APT)
     # keras3 depends on these; Debian has neither.
     assert from_conda - {"base", "tensorflow"} == set(from_apt)
 
@@ -973,8 +1092,33 @@ def test_conda_and_pip_install_the_same_python_packages():
     other = dict.fromkeys(["rpy2-rinterface", "rpy2-robjects"], "rpy2")
     other["matplotlib"] = "matplotlib-base"
     other["fastjsonschema"] = "python-fastjsonschema"
-    assert {other.get(name, name) for name in WANTED} <= names
+    wanted = WANTED | requirements("requirements-tests.in")
+    assert {other.get(name, name) for name in wanted} <= names
     for name, specifier in from_pypi.items():
-        assert specifier == WANTED[name].specifier
-    # repo2docker would add RStudio.
-    assert not [entry for entry in FROM_CONDA if entry.startswith("r-")]
+        assert specifier == wanted[name].specifier
+
+
+def pinned_for_conda(name):
+    [found] = [x for x in FROM_CONDA if re.match(rf"{name}=", x)]
+    return found.partition("=")[2]
+
+
+@pytest.mark.parametrize("name", ["jupyterlab", "nbval", "rpy2", "numpy"])
+def test_conda_and_pip_have_the_same_releases_where_both_pin(name):
+    locked = (BIG | SMALL[2] | TESTS)[{"rpy2": "rpy2-rinterface"}.get(name, name)]
+    pin = str(locked.specifier).removeprefix("==")
+    assert f"{pin}.".startswith(f"{pinned_for_conda(name)}.")
+
+
+def test_condas_pins_are_of_a_set_that_works_together():
+    """The limits come from the packages' own requirements."""
+    names = ("r-base", "r-reticulate", "python", "numpy", "rpy2")
+    found = (decide.version(pinned_for_conda(name)) for name in names)
+    r, reticulate, python, numpy, rpy2 = found
+    assert r >= decide.R_MIN
+    assert reticulate >= (1, 42)  # keras3 1.5.1
+    assert reticulate >= decide.RETICULATE_FOR_NUMPY_2
+    assert reticulate >= decide.RETICULATE_FOR_PYTHON[python]
+    assert decide.PYTHON_MIN <= python <= decide.PYTHON_MAX
+    assert numpy >= (2,)
+    assert rpy2 < (3, 6, 6) or r >= (4, 5)

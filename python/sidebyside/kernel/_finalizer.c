@@ -1,6 +1,6 @@
-/* Lets reticulate before 1.31 run inside a Python process.
+/* Lets reticulate free objects safely inside a Python process.
  *
- * When R collects garbage, reticulate frees the Python objects that R no longer
+ * Objects of Python: when R collects garbage, reticulate frees the Python objects that R no longer
  * uses. Before 1.31 it did so without holding Python's global lock
  * (https://github.com/rstudio/reticulate/issues/1236). rpy2 releases the lock
  * while R works, so the first collection that frees a Python object ends the
@@ -10,9 +10,17 @@
  * The faulty function is a weak symbol. The function below has the same (mangled)
  * name. It is loaded before reticulate and with global visibility, so it replaces
  * the faulty one. It does what reticulate 1.31 does.
+ *
+ * Objects of R: Python's garbage collection may free them in any thread, for
+ * example in the one that prints. reticulate then asks Python to free each of them
+ * in the main thread (Py_AddPendingCall). Python keeps 32 such calls. If more are
+ * needed, reticulate waits, but it holds Python's lock, so the main thread can never
+ * make room: the kernel hangs. The list of calls below has no limit.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <pthread.h>
+#include <stdlib.h>
 
 typedef void *(*external_pointer_address)(void *);
 
@@ -29,6 +37,60 @@ _Z22python_object_finalizeP7SEXPREC(void *object)
     if (held != NULL)
         Py_DecRef(held);
     PyGILState_Release(state);
+}
+
+typedef struct call {
+    int (*function)(void *);
+    void *argument;
+    struct call *next;
+} call;
+
+static call *first = NULL, **end = &first;
+static int asked = 0; /* whether Python will run make_calls() */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Python runs this in the main thread. */
+static int
+make_calls(void *unused)
+{
+    int failed = 0;
+    while (!failed) {
+        pthread_mutex_lock(&lock);
+        call *next = first;
+        if (next == NULL)
+            asked = 0;
+        else if ((first = next->next) == NULL)
+            end = &first;
+        pthread_mutex_unlock(&lock);
+        if (next == NULL)
+            return 0;
+        failed = next->function(next->argument);
+        free(next);
+    }
+    /* An exception is set. Make the other calls after it has been raised. */
+    pthread_mutex_lock(&lock);
+    asked = Py_AddPendingCall(make_calls, NULL) == 0;
+    pthread_mutex_unlock(&lock);
+    return failed;
+}
+
+/* Takes the place of Py_AddPendingCall() in reticulate. Any thread may call it,
+ * with and without Python's lock. If Python has no room for make_calls(), the next
+ * call asks again; reticulate makes one every half second. */
+__attribute__((visibility("default"))) int
+sidebyside_call_later(int (*function)(void *), void *argument)
+{
+    call *last = malloc(sizeof(call));
+    if (last == NULL)
+        return -1;
+    *last = (call){function, argument, NULL};
+    pthread_mutex_lock(&lock);
+    *end = last;
+    end = &last->next;
+    if (!asked)
+        asked = Py_AddPendingCall(make_calls, NULL) == 0;
+    pthread_mutex_unlock(&lock);
+    return 0;
 }
 
 static PyObject *
@@ -50,7 +112,7 @@ static PyMethodDef methods[] = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_finalizer",
-    .m_doc = "Lets reticulate before 1.31 free Python objects safely.",
+    .m_doc = "Lets reticulate free objects safely.",
     .m_size = -1,
     .m_methods = methods,
 };

@@ -40,6 +40,7 @@ def load(shell) -> None:
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
+    shell.events.register("post_run_cell", magic.give_back)
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
     _register_alt_text(shell)
@@ -96,6 +97,7 @@ def unload(shell) -> None:
     completion.unregister(shell)
     shell.display_pub.unregister_hook(figures.add_alt_text)
     shell.events.unregister("post_run_cell", record.note)
+    shell.events.unregister("post_run_cell", magic.give_back)
     shell.events.unregister("pre_run_cell", running.begin)
     shell.events.unregister("post_run_cell", running.end)
     shell.events.unregister("pre_run_cell", figures.forget_pending)

@@ -50,6 +50,9 @@ def prepare_environment() -> None:
         # harmless message is left that sounds like a failure ("remapper failed", if
         # a leaky relu follows a convolution). Important errors are exceptions.
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # TensorFlow's own allocator never gives memory back. Every data set that has
+        # been in it would take its place until the kernel ends.
+        "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1",
         # R must use the interpreter that it runs in, and not look for another.
         "RETICULATE_PYTHON": sys.executable,
         # At each start, reticulate >= 1.44 would check packages that set-up has
@@ -170,6 +173,23 @@ class RSession:
         events. About once in fifty times it did so while Python was shutting down,
         and the process ended with a segmentation fault after all work was done.
         """
+        # A function that does nothing and returns 0, which means success.
+        self._replace_pending_call(ctypes.CDLL(None).isatty)
+
+    def _let_threads_free_r_objects(self) -> None:
+        """Let Python free any number of R's objects in another thread.
+
+        Without the compiled helper, more than 32 at once would stop the kernel. See
+        _finalizer.c.
+        """
+        # The helper may be missing, or not have been compiled again yet.
+        with contextlib.suppress(ImportError, AttributeError):
+            helper = importlib.import_module("sidebyside.kernel._finalizer")
+            library = ctypes.CDLL(helper.__file__)
+            self._replace_pending_call(library.sidebyside_call_later)
+
+    def _replace_pending_call(self, function: Any) -> None:
+        """Let reticulate call this function of C instead of Py_AddPendingCall()."""
         path = self.text(
             'local({ found <- getLoadedDLLs()[["reticulate"]]; '
             'if (is.null(found)) "" else found[["path"]] })'
@@ -179,9 +199,7 @@ class RSession:
         # Other versions of reticulate may not have this pointer.
         with contextlib.suppress(OSError, ValueError):
             call = ctypes.c_void_p.in_dll(ctypes.CDLL(path), PENDING_CALL)
-            # A function that does nothing and returns 0, which means success.
-            nothing = ctypes.CDLL(None).isatty
-            call.value = ctypes.cast(nothing, ctypes.c_void_p).value
+            call.value = ctypes.cast(function, ctypes.c_void_p).value
 
     def evaluate(self, code: str) -> Any:
         """Evaluate R code and return rpy2's low-level object."""
@@ -234,6 +252,7 @@ class RSession:
         if problem:
             raise RUnavailable(f"Keras cannot be loaded from R: {problem}")
         self.evaluate("reticulate::py_available(initialize = TRUE)")
+        self._let_threads_free_r_objects()
         turn.guard_reticulate()
         # reticulate replaces sys.executable and adds the working folder to sys.path.
         # Restore both, because child processes and imports need them.

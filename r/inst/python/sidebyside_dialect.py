@@ -676,6 +676,15 @@ def dense(value: object, float_type: str) -> np.ndarray:
     return value.astype(float_type).toarray(order="C")
 
 
+def bytes_by_columns(value: np.ndarray) -> bytearray | None:
+    """The bytes of an array in R's order, column by column; None if it is not uint8."""
+    if value.dtype != np.uint8:
+        return None
+    found = bytearray(value.size)
+    np.frombuffer(found, np.uint8).reshape(value.shape, order="F")[...] = value
+    return found
+
+
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An empty array whose memory TensorFlow can use without a copy."""
     size = int(np.prod(shape)) * dtype.itemsize

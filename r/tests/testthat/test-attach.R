@@ -81,3 +81,28 @@ test_that("the Python beside an environment's r-library is found", {
   )
   expect_null(sidebyside:::python_beside(file.path(folder, "site-library")))
 })
+
+test_that("with keras3, our array_reshape() and fit() return the same", {
+  skip_if(dialect() != "keras3", "keras3 is not installed")
+  x <- array(0:59, c(10, 2, 3))
+  expect_identical(
+    array_reshape(x, c(10, 6)), keras3::array_reshape(x, c(10, 6))
+  )
+  data <- clusters()
+  whole <- data$x
+  storage.mode(whole) <- "integer"
+  trained <- function(fit, x, ...) {
+    set_random_seed(1)
+    model <- small_model()
+    model |> compile(optimizer = "sgd", loss = "categorical_crossentropy")
+    fit(model, x, ..., validation_split = 0.2, epochs = 2, verbose = 0)$metrics
+  }
+  for (x in list(whole, data$x)) {
+    expect_identical(
+      trained(fit, x, data$onehot), trained(keras3::fit, x, data$onehot)
+    )
+    expect_identical(
+      trained(fit, y = data$onehot, x = x), trained(fit, x, data$onehot)
+    )
+  }
+})
