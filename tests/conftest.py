@@ -67,6 +67,7 @@ SECONDS = {
     "test_fetch_fruits.py": 15,
     "test_painted.py": 15,
     "test_verdict.py": 15,
+    "test_image.py": 30,
     "test_run.py": 15,
     "test_lint.py": 15,
     "test_simulation.py": 15,

@@ -40,7 +40,7 @@ from offline import BINDER, Watch, network, own_network
 from playwright.sync_api import Browser, Page, Response
 from playwright.sync_api import Error as BrowserError
 from run import LINE, NOTEBOOKS, Outcome, is_check
-from screenshot import open_browser
+from screenshot import new_page, open_browser
 from sidebyside.common.errors import Sentence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -316,7 +316,7 @@ def try_notebook(browser: Browser, container: str, name: str) -> Outcome:
     checks, passed, problem = 0, 0, ""
     begun = time.monotonic()
     with running(container, command_of(container)) as watch:
-        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        page = new_page(browser, viewport={"width": 1280, "height": 1600})
         try:
             address = address_of(watch.child, LOG)
             users = {process.uids().real for process in watch.family()}
