@@ -721,7 +721,8 @@ class AptEnvironment(Environment):
         self.install("requirements.txt")
 
     def install_python_companion(self) -> None:
-        # Its compiled part is optional, except for old versions of reticulate.
+        # The compiled part (_finalizer.c) is optional. Where it cannot be compiled,
+        # some rare failures of reticulate remain.
         with contextlib.suppress(Stop):
             self.apt_install(self.for_build, show_failure=False)
         super().install_python_companion()

@@ -49,6 +49,20 @@ static call *first = NULL, **end = &first;
 static int asked = 0; /* whether Python will run make_calls() */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+static int make_calls(void *unused);
+
+/* Not under our lock: Python may wait for its own here, and the main thread, which
+ * holds that one, for ours. */
+static void
+ask(void)
+{
+    if (Py_AddPendingCall(make_calls, NULL) == 0)
+        return;
+    pthread_mutex_lock(&lock);
+    asked = 0;
+    pthread_mutex_unlock(&lock);
+}
+
 /* Python runs this in the main thread. */
 static int
 make_calls(void *unused)
@@ -68,9 +82,7 @@ make_calls(void *unused)
         free(next);
     }
     /* An exception is set. Make the other calls after it has been raised. */
-    pthread_mutex_lock(&lock);
-    asked = Py_AddPendingCall(make_calls, NULL) == 0;
-    pthread_mutex_unlock(&lock);
+    ask();
     return failed;
 }
 
@@ -87,9 +99,11 @@ sidebyside_call_later(int (*function)(void *), void *argument)
     pthread_mutex_lock(&lock);
     *end = last;
     end = &last->next;
-    if (!asked)
-        asked = Py_AddPendingCall(make_calls, NULL) == 0;
+    int must_ask = !asked;
+    asked = 1;
     pthread_mutex_unlock(&lock);
+    if (must_ask)
+        ask();
     return 0;
 }
 
