@@ -30,6 +30,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import image
@@ -240,7 +241,14 @@ def ask(address: str, path: str) -> object:
 
 def is_idle(address: str) -> bool:
     """Return whether there is a kernel and it has nothing to do."""
-    return {x["execution_state"] for x in ask(address, "kernels")} == {"idle"}
+    try:
+        kernels = ask(address, "kernels")
+    except HTTPError as error:
+        # While a kernel starts, the server may fail to list it. We ask again.
+        if error.code != 500:
+            raise
+        return False
+    return {x["execution_state"] for x in kernels} == {"idle"}
 
 
 def is_saved(reply: Response) -> bool:

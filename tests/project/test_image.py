@@ -2,11 +2,14 @@
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import nbformat
@@ -106,6 +109,33 @@ def test_cells_run_in_a_browser_as_a_reader_runs_them(
     page.close()
     assert re.fullmatch(problem, found[2], re.DOTALL)
     assert found[:2] == (checks, passed)
+
+
+@pytest.mark.parametrize(
+    ("code", "states", "idle"),
+    [
+        (200, [], False),
+        (200, ["starting"], False),
+        (200, ["busy"], False),
+        (200, ["idle"], True),
+        (500, [], False),  # while a kernel starts
+    ],
+)
+def test_a_kernel_is_idle_when_the_server_says_so(code, states, idle):
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            self.end_headers()
+            kernels = [{"execution_state": state} for state in states]
+            self.wfile.write(json.dumps(kernels).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/lab?token=abc"
+        assert tool.is_idle(address) is idle
 
 
 @pytest.mark.parametrize(
