@@ -67,22 +67,33 @@ ask(void)
 static int
 make_calls(void *unused)
 {
+    /* Only the calls that are here now: others may come as fast as these are made. */
+    pthread_mutex_lock(&lock);
+    call *now = first, **last = end;
+    first = NULL;
+    end = &first;
+    asked = 0;
+    pthread_mutex_unlock(&lock);
     int failed = 0;
-    while (!failed) {
-        pthread_mutex_lock(&lock);
-        call *next = first;
-        if (next == NULL)
-            asked = 0;
-        else if ((first = next->next) == NULL)
-            end = &first;
-        pthread_mutex_unlock(&lock);
-        if (next == NULL)
-            return 0;
-        failed = next->function(next->argument);
-        free(next);
+    while (now != NULL && !failed) {
+        call *next = now->next;
+        failed = now->function(now->argument);
+        free(now);
+        now = next;
     }
-    /* An exception is set. Make the other calls after it has been raised. */
-    ask();
+    if (now != NULL) {
+        /* An exception is set. Make the other calls after it has been raised. */
+        pthread_mutex_lock(&lock);
+        *last = first;
+        if (first == NULL)
+            end = last;
+        first = now;
+        int must_ask = !asked;
+        asked = 1;
+        pthread_mutex_unlock(&lock);
+        if (must_ask)
+            ask();
+    }
     return failed;
 }
 
