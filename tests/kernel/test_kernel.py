@@ -426,6 +426,16 @@ list(tf.data.Dataset.range(1).map(called))""")
     assert kernel.run("total(3)").text == "6"
 
 
+def test_a_flush_within_a_write_does_not_wait_for_it(kernel):
+    reply = kernel.run("""
+import sys, time
+began = time.monotonic()
+with sys.stdout._buffer_lock:  # as write() holds it
+    sys.stdout.flush()
+time.monotonic() - began < 5""")
+    assert reply.text == "True"
+
+
 LOOPS = {
     "robjects": "ro.r('sum(1:10)')",
     "rinterface": "ri.IntSexpVector([1, 2])[0]",

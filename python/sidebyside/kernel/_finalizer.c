@@ -1,7 +1,7 @@
 /* Lets reticulate free objects safely inside a Python process.
  *
- * Objects of Python: when R collects garbage, reticulate frees the Python objects that R no longer
- * uses. Before 1.31 it did so without holding Python's global lock
+ * Objects of Python: when R collects garbage, reticulate frees the Python objects
+ * that R no longer uses. Before 1.31 it did so without holding Python's global lock
  * (https://github.com/rstudio/reticulate/issues/1236). rpy2 releases the lock
  * while R works, so the first collection that frees a Python object ends the
  * process: "PyThreadState_Get: the GIL is released". Debian 12 has reticulate

@@ -260,6 +260,18 @@ def write(text: str) -> None:
     sys.stdout.write(text)
 
 
+def flush_without_waiting_for_itself(stream: Any) -> None:
+    """Let flush() return at once in a thread that is just writing to the stream.
+
+    Twice a second reticulate flushes stdout in the main thread, sometimes within a
+    write(). ipykernel's flush() then waits ten seconds for a thread that needs the
+    lock which write() holds.
+    """
+    lock, flush = getattr(stream, "_buffer_lock", None), stream.flush
+    if hasattr(lock, "_is_owned") and "flush" not in vars(stream):
+        stream.flush = lambda: None if lock._is_owned() else flush()
+
+
 def read(prompt: str) -> str:
     """Return the line that R reads from its console: the reader's answer, or ""."""
     if current().stopping():  # A loop may ask often before R notices the interrupt.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
 from . import (
     completion,
+    console,
     figures,
     magic,
     preflight,
@@ -40,6 +42,8 @@ def load(shell) -> None:
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
+    for stream in (sys.stdout, sys.stderr):
+        console.flush_without_waiting_for_itself(stream)
     shell.events.register("post_run_cell", magic.give_back)
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
