@@ -16,7 +16,7 @@ WITH_TOOLS = @python3 tools/setup.py --tests --exec
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Fetches the gallery's data that is missing. Set-up does not fetch it.
-TEXTS = $(IN_ENV) python -m sidebyside.data.texts
+TEXTS = python -m sidebyside.data.texts
 
 # The notebook that JupyterLab opens. It serves the whole repository, so that links to other folders work.
 OPENED = $(or $(firstword $(filter %.ipynb,$(ARGS))),notebooks/00_start_here.ipynb)
@@ -43,7 +43,7 @@ run:  ## execute the course (00 to 09), print a table of the results, build the 
 	$(BOOK_IS_READY)
 
 gallery:  ## do the same for the gallery (from 10 on); the first time, download its data
-	$(TEXTS)
+	$(IN_ENV) $(TEXTS)
 	$(IN_ENV) python tools/run.py --part gallery $(ARGS)
 	$(IN_ENV) $(BOOK)
 	$(BOOK_IS_READY)
@@ -72,18 +72,18 @@ setup:  ## install what these commands need; each of them does this first
 # Use the texts with which the notebooks' saved outputs were made.
 test: export SIDEBYSIDE_TEXTS = packages
 test:  ## run all tests; the notebooks run as on Binder (see offline)
-	$(TEXTS)
+	$(WITH_TOOLS) $(TEXTS)
 	$(WITH_TOOLS) python tools/offline.py --no-limit python -m pytest $(ARGS)
 
 lint:  ## check the style of the Python code and of the notebooks' Python cells
 	$(WITH_TOOLS) ruff check $(ARGS) python tools tests book notebooks
 
 offline:  ## execute all notebooks as on Binder: without a network, in 2 GB of memory
-	$(TEXTS)
+	$(WITH_TOOLS) $(TEXTS)
 	$(WITH_TOOLS) python tools/offline.py $(ARGS)
 
 bench:  ## measure speed and memory, and compare them with the limits
-	$(TEXTS)
+	$(WITH_TOOLS) $(TEXTS)
 	$(WITH_TOOLS) python tools/bench.py $(ARGS)
 
 readme:  ## update the computed parts of the README, the gallery's index and the glossary

@@ -37,7 +37,7 @@ TAGS = EXEMPT | {"pair", "r", "python", "check", "raises-exception"}
 TAGS |= {"hide-input", "hide-output", "remove-input"}  # for the book
 TAGS |= {"crosses"}  # an R cell that teaches -i and -o
 TAGS |= {"exercise", "answer", "solution"}  # test_exercises.py
-TAGS |= {f"timed-{stage}" for stage in STAGES}  # the programs of 03
+TAGS |= {f"timed-{stage}" for stage in STAGES}  # the programs of a study
 
 # Rows of the table at the beginning of a notebook.
 OPENING = ("After this you can", "You need", "Minutes on two cores", "Memory")

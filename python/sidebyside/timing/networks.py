@@ -1,0 +1,34 @@
+"""The networks that a study measures, and the notebooks with their timed cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the collection.
+
+    Attributes
+    ----------
+    notebook
+        The name of the file in `notebooks/` that has its timed cells.
+    epochs
+        The two lengths of its runs. They are chosen for the experiment: a run takes
+        5 to 15 seconds on two cores. The notebook may train for longer.
+    batch_sizes
+        The numbers of examples in a batch. There are none if the program does not
+        have this parameter.
+    """
+
+    notebook: str
+    epochs: tuple[int, int]
+    batch_sizes: tuple[int, ...] = ()
+
+
+# Notebook 03 sets the size of its batches in its data set. Its program stays as it
+# is, because the reference campaigns measured it.
+NETWORKS = {
+    "mnist": Network("01_mnist.ipynb", (1, 4), (128, 512)),
+    "fruits": Network("03_fruits_cnn.ipynb", (2, 10)),
+}
