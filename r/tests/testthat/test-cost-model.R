@@ -28,7 +28,9 @@ test_that("lme4 and statsmodels say the same", {
   cases <- list(
     list(),
     # Networks do not differ: variances are 0.
-    list(seed = 3L, spread = list(start = 0, per_mb = 0, per_epoch = 0, per_batch = 0)),
+    list(seed = 3L, spread = list(
+      start = 0, per_mb = 0, per_epoch = 0, per_batch = 0
+    )),
     list(networks = 5L, machines = 3L, between_machines = 1, noise = 0.1)
   )
   for (case in cases) {
