@@ -89,7 +89,7 @@ def made_up_campaign(
                     "val_loss": tuple(1 - np.array(curve)),
                     "val_accuracy": curve,
                     "cpu_seconds": 1.8 * seconds,
-                    "peak_memory_mb": 700.0,
+                    "peak_memory_mb": (900 if is_r else 700) * (1 + rest / 1000),
                     "load_before": 0.1,
                     "message": "",
                     "work": f"{epochs} epochs",

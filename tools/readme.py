@@ -34,7 +34,7 @@ from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
 from sidebyside.statistics.pairs import complete_pairs
-from sidebyside.statistics.statements import AccuracyGap, TimeRatio
+from sidebyside.statistics.statements import AccuracyGap, Resource, TimeRatio
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import load_campaigns
 from sidebyside.timing.format import read_end, read_machine
@@ -120,7 +120,7 @@ def timings(folders: Sequence[Path]) -> str:
         "further questions. Their p values are corrected for the number of questions "
         "(Holm's method), their intervals are not."
     )
-    if "gpu" not in {f.device for f in together.findings}:
+    if "gpu" not in {f.device for f in together.times}:
         note += " **CPU only:** we measured nothing on a GPU."
     said = [f"- {words}" for words in conclusions(together)]
     sources = [
@@ -136,8 +136,8 @@ def timings(folders: Sequence[Path]) -> str:
 
 def campaign_rows(name: str, found: Verdict) -> Iterator[tuple[str, ...]]:
     """One row for training and one for the whole process."""
-    ratios = {(f.arm, f.column): ratio(f.interval) for f in found.findings}
-    for f in found.findings:
+    ratios = {(f.arm, f.column): ratio(f.interval) for f in found.times}
+    for f in found.times:
         if f.arm == "r":
             of_device = found.runs[found.runs["device"] == f.device]
             pairs = complete_pairs(of_device, f.column).table
@@ -181,14 +181,15 @@ def said_of(f: TimeRatio) -> str:
 
 
 def conclusions(found: Verdict) -> Iterator[str]:
-    """Warnings, then the meaning of R's ratios, then the accuracies."""
+    """Warnings, the meaning of R's times, its resources, then the accuracies."""
     yield from (s.words() for s in found.warnings_first if s.warning)
-    for f in found.findings:
+    for f in found.times:
         if f.arm == "r":
             what = said_of(f)
             question = " (the primary question)" if f.primary else ""
             yield f"**{what[0].upper()}{what[1:]}**{question}. {f.meaning()}"
-    yield from (s.words() for s in found.statements if isinstance(s, AccuracyGap))
+    kinds = Resource | AccuracyGap
+    yield from (s.words() for s in found.statements if isinstance(s, kinds))
 
 
 def how_long(folder: Path, found: Verdict) -> Iterator[str]:

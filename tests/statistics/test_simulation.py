@@ -12,7 +12,7 @@ from made_up import ARMS, made_up_campaign
 from scipy import special
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval, Mean
-from sidebyside.statistics.pairs import CONTROL, PHASES
+from sidebyside.statistics.pairs import CONTROL, PHASES, RESOURCES
 from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS, Plan, Precision
 from sidebyside.timing.plan import why_enough
 
@@ -70,6 +70,7 @@ def test_simulated_verdicts_are_the_projects_own():
         for epochs, (name, of_work) in enumerate(zip(works, logs, strict=True), 1):
             runs = made_up_campaign(arms=ARMS[:3], campaign=name, epochs=epochs)
             runs[list(PHASES)] = 30.0
+            runs = runs.drop(columns=list(RESOURCES))
             for arm, of_arm in zip(("r", CONTROL), of_work, strict=True):
                 warm_up = np.zeros((2, 1))
                 ratios = np.exp(np.hstack([warm_up, of_arm[:, 0]]))

@@ -150,6 +150,75 @@ def test_the_whole_process_is_judged_apart():
     assert whole.interval.estimate == pytest.approx(1.25, abs=0.02)
 
 
+# --- processor time and memory
+
+
+def test_resources_are_secondary_questions():
+    """The same pairs as for times; one sentence for each, whatever the work."""
+    runs = painted_and_photographs()
+    found = verdict(runs)
+    for s, column in zip(
+        found.resources, ("cpu_seconds", "peak_memory_mb"), strict=True
+    ):
+        for f in s.ratios:
+            part = runs[(runs["campaign"] == f.of) & (runs["block"] > 0)]
+            pairs = part.pivot(index="block", columns="arm", values=column)
+            logs = np.log(pairs["r"] / pairs["python"])
+            assert f.interval == pytest.approx(Mean.of(logs).ratio())
+            assert {round(end, 3) for end in f.interval} <= numbers(s.words())
+            assert f is found.finding(column=column, campaign=f.of)
+        assert found.sentences.count(s.words()) == 1 and s.words().count(". ") == 1
+    assert found.finding(column="peak_memory_mb").interval.estimate > 1.28
+    # Neither is in the figure, which is about times.
+    assert "memory" not in found.alt_text
+
+
+@pytest.mark.parametrize(
+    "factor, outcome, said",
+    [
+        (1, "same", "within the margin of 3 %"),
+        (1.02, "small", "within the margin of 3 %"),
+        (1.3, "slower", ": more, beyond the margin of 3 % (corrected"),
+        (0.8, "faster", ": less, beyond"),
+        (1.032, "slower", "probably more"),
+        ("noisy", "unclear", "inconclusive"),
+    ],
+)
+def test_what_a_resource_shows(factor, outcome, said):
+    runs = made_up_campaign(blocks=20)
+    noise = np.random.default_rng(1).normal(0, 1, len(runs))
+    noise *= 0.2 if factor == "noisy" else 0.003
+    factor = 1 if factor == "noisy" else factor
+    of_r = np.where(runs["arm"] == "r", factor, 1)
+    found = verdict(runs.assign(peak_memory_mb=700 * of_r * np.exp(noise)))
+    memory = found.finding(column="peak_memory_mb")
+    assert memory.outcome == outcome and said in memory.words()
+    assert memory.words() == found.resources[1].words()
+
+
+@pytest.mark.parametrize("value", [np.nan, None, 0, -1.0, np.inf])
+def test_resources_that_are_missing_are_left_out(value):
+    runs = made_up_campaign(blocks=10)
+    hit = (runs["arm"] == "r") & runs["block"].isin([2, 5])
+    memory = runs["peak_memory_mb"].astype(object).mask(hit, value)
+    found = verdict(runs.assign(peak_memory_mb=memory))
+    assert found.finding(column="peak_memory_mb").blocks == 8
+    assert found.finding(column="cpu_seconds").blocks == 10
+    (left_out,) = of_kind(found, LeftOut)
+    assert left_out.what.startswith("2 of 10 blocks without")
+    assert left_out.what.endswith("with known peak memory")
+    # Older tables may lack the column; made-up ones may be constant.
+    for without in (
+        runs.drop(columns="peak_memory_mb"),
+        runs.assign(peak_memory_mb=value),
+        runs.assign(peak_memory_mb=700),
+    ):
+        found = verdict(without)
+        (unknown,) = [s for s in of_kind(found, Unknown) if s.device == "cpu"]
+        assert unknown.what == "R, peak memory" and len(found.resources) == 1
+        assert found.finding().blocks == 10
+
+
 def ratio_of(value, error, df, factor=1):
     """A ratio as one of `factor` questions, with Bonferroni's p values."""
     mean = Pool(value, error, df)
@@ -338,7 +407,7 @@ def test_a_primary_question_without_an_answer_stays_the_primary_one():
         assert found.sentences[1] == found.primary.words()
         assert "No run of R trained the same" in found.primary.words()
         of_r = [f for f in found.findings if f.arm == "r"]
-        assert {(f.primary, f.compared) for f in of_r} == {(False, 2)}
+        assert {(f.primary, f.compared) for f in of_r} == {(False, 4)}
         wrong, fine = of_kind(found, AccuracyGap)
         assert fine.gap is None and wrong.warning
         found.figure()
@@ -639,7 +708,8 @@ def test_all_but_the_primary_question_are_corrected():
     found = together(*runs)
     for arm in ARMS[1:]:
         others = [f for f in found.findings if f.arm == arm and not f.primary]
-        assert {f.compared for f in others} == {5 if arm == "r" else 6}
+        # R's processor time and memory are among them.
+        assert {f.compared for f in others} == {11 if arm == "r" else 6}
         for name in ("p_different", "p_apart", "p_beyond"):
             means = [(f.pool.value, f.pool.error, f.pool.df) for f in others]
             raw = [getattr(ratio_of(*mean), name) for mean in means]
@@ -732,7 +802,8 @@ def test_r_gets_the_same_text():
     plain = from_r(columns_of(runs), margin=0.05)
     assert plain["text"] == verdict(runs, margin=0.05).text
     assert plain["findings"]["outcome"][0] == "slower"
-    assert plain["findings"]["primary"] == [True] + [False] * 5
+    assert plain["findings"]["primary"] == [True] + [False] * 7
+    assert plain["findings"]["phase"][-2:] == ["processor time", "peak memory"]
     assert not plain["biased"]
     assert from_r(columns_of(made_up_campaign(again=1.2)))["biased"]
 
@@ -755,7 +826,7 @@ def test_the_figure_shows_every_run_and_every_interval(judged):
     intervals, runs = figure.axes
     labels = [t.get_text() for t in intervals.get_yticklabels()]
     assert labels[:3] == ["R, training, CPU", "first", "second"]
-    assert len(labels) == 3 * len(judged.findings)
+    assert len(labels) == 3 * len(judged.times)
     # Each interval is drawn from its low to its high end.
     drawn = [bars.lines[2][0].get_segments()[0][:, 0] for bars in intervals.containers]
     assert len(drawn) == len(labels)

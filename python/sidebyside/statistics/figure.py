@@ -30,7 +30,7 @@ def draw(verdict, width: float, height: float):
     """The answer, the intervals and every run: see `Verdict.figure()`."""
     import matplotlib.pyplot as plt
 
-    findings, answer = verdict.findings, verdict.answer
+    findings, answer = verdict.times, verdict.answer
     names = {name for f in findings for name in (f.of, *(x.campaign for x in f.parts))}
     family, escapes = _fonts_for({*answer, *"".join(names)})
     # In matplotlib, dollars mark formulas; a name may contain some.

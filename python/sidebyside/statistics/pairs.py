@@ -32,11 +32,13 @@ NAMES = {
     "rpy2": "R inside Python (rpy2)",
 }
 PHASES = {"fit_seconds": "training", "process_seconds": "the whole process"}
+RESOURCES = {"cpu_seconds": "processor time", "peak_memory_mb": "peak memory"}
 TEST_ACCURACY = "test accuracy"
 """A column of `checked()`: the last value of `val_accuracy`, a share from 0 to 1."""
 
 POSSIBLE = 1e-6, MOST_SECONDS
-"""Only times in this range are compared, so no ratio is too large for a float."""
+"""Only times (and memory) in this range are compared, so no ratio is too large for a
+float."""
 
 
 # --- the table of runs
@@ -75,12 +77,14 @@ _RULES = {
     "arm": _one_of(ARMS),
     "device": _one_of(DEVICES),
     "state": _one_of(STATES),
-    **dict.fromkeys(PHASES, (lambda x: x is None or _is_number(x), "seconds")),
+    **dict.fromkeys(
+        [*PHASES, *RESOURCES], (lambda x: x is None or _is_number(x), "a number")
+    ),
     "val_accuracy": (_is_curve, "numbers from 0 to 1, one per epoch"),
     "planned": (lambda x: x is None or _is_block(x), "a whole number"),
     "ended": _one_of(("", *ENDS)),
 }
-_OPTIONAL = {"planned": None, "ended": ""}
+_OPTIONAL = {"planned": None, "ended": "", **dict.fromkeys(RESOURCES)}
 
 
 def plain_words(runs: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +100,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     """The table with checked values and known types; readers may bring their own.
 
     Names become safe to print, and the column `TEST_ACCURACY` is added. A table
-    may lack `planned` and `ended`.
+    may lack `planned`, `ended` and the columns of `RESOURCES`.
 
     Raises
     ------
@@ -126,7 +130,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
         runs[name] = _checked_column(name, runs[name])
     curves = map(_curve, runs["val_accuracy"])
     runs[TEST_ACCURACY] = [x[-1] if len(x) else np.nan for x in curves]
-    numbers = dict.fromkeys([*PHASES, "planned"], float)
+    numbers = dict.fromkeys([*PHASES, *RESOURCES, "planned"], float)
     runs = runs.astype({"block": int, **numbers})
     if ((runs["arm"] == REFERENCE) & (runs["state"] == "wrong-loss")).any():
         raise CannotSay(
@@ -189,15 +193,15 @@ def complete_pairs(
 ) -> Pairs:
     """The blocks in which an arm and Python both completed.
 
-    Times count only if both runs trained the same thing. Accuracies count in all
-    runs that ended properly.
+    Times, processor time and memory count only if both runs trained the same thing.
+    Accuracies count in all runs that ended properly.
 
     Parameters
     ----------
     rows
         Runs on one device, of a `checked()` table.
     column
-        A column of seconds, or `TEST_ACCURACY`.
+        One of `PHASES` or `RESOURCES`, or `TEST_ACCURACY`.
 
     Raises
     ------
@@ -207,8 +211,8 @@ def complete_pairs(
     """
     # The warm-up is not judged.
     rows = rows[(rows["block"] > 0) & rows["arm"].isin([arm, REFERENCE])]
-    is_time = column != TEST_ACCURACY
-    done = rows[rows["state"].isin(["ok"] if is_time else COMPLETE)]
+    states = COMPLETE if column == TEST_ACCURACY else ["ok"]
+    done = rows[rows["state"].isin(states)]
     for name in (arm, REFERENCE):
         if not (done["arm"] == name).any():
             states = rows.loc[rows["arm"] == name, "state"].value_counts()
@@ -227,24 +231,30 @@ def complete_pairs(
         raise CannotSay(
             "A block has two completed runs of the same arm. Load each campaign once."
         )
-    if is_time:
+    possible = done[column].between(*POSSIBLE)
+    without = ""
+    if column in PHASES:
         # A run with an impossible time is still a run.
-        values = done[column].where(done[column].between(*POSSIBLE), 0)
-        done = done.assign(**{column: values})
+        done = done.assign(**{column: done[column].where(possible, 0)})
+    elif column in RESOURCES and not possible.all():
+        done = done[possible]
+        without = f" with known {RESOURCES[column]}"
     table = done.pivot(index=place, columns="arm", values=column)
-    table = table.rename(columns={arm: "value", REFERENCE: "against"}).dropna()
-    usable = (table > 0).all(axis=1) | (not is_time)
-    limits = "from a microsecond to 30 days" if is_time else "that was recorded"
+    table = table.reindex(columns=[arm, REFERENCE]).dropna()
+    table.columns = ["value", "against"]
+    usable = (table > 0).all(axis=1) | (column not in PHASES)
+    limits = "from a microsecond to 30 days" if column in PHASES else "that is known"
     if not usable.any():
         raise CannotSay(
             f"No block has a completed run of both {arm!r} and {REFERENCE!r} with a "
-            f"{column} {limits}."
+            f"{RESOURCES.get(column, column)} {limits}."
         )
     left_out = []
     tried = rows.groupby(place).ngroups
     if lost := tried - len(table):
         left_out.append(
             f"{lost} of {tried} blocks without a complete pair of {arm} and {REFERENCE}"
+            f"{without}"
         )
     for campaign, block in table.index[~usable]:
         what = f"block {block} of {campaign}, because {column} is not {limits}"

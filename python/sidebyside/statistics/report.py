@@ -86,7 +86,7 @@ def _page(verdict: Verdict) -> Iterator[str]:
     picture = base64.b64encode(_drawn(verdict, "svg")).decode()
     text = html.escape(verdict.alt_text)
     yield f'<img alt="{text}" src="data:image/svg+xml;base64,{picture}">'
-    yield "<h2>The ratios of times</h2>"
+    yield "<h2>The ratios</h2>"
     table = verdict.table
     ends = {name: "{:.4f}".format for name in table if name in _FOUR_DIGITS}
     p_values = {name: "{:.2g}".format for name in table if name.startswith("p_")}
@@ -125,8 +125,10 @@ def _method(verdict: Verdict) -> str:
         f"{100 * verdict.accuracy_margin:g} points. The primary question is "
         f"{PHASES['fit_seconds']} {verdict.primary.where}. It was chosen by a rule "
         "that does not look at the results: the CPU before the GPU, photographs before "
-        "anything else, then the work of most machines. The p values of all other "
-        "ratios are corrected by Holm's method, for each arm separately. Everything is "
+        "anything else, then the work of most machines. All other ratios are "
+        "secondary, also those of processor time (of the process and its children) and "
+        "of peak memory (the largest resident memory). Their p values are "
+        "corrected by Holm's method, for each arm separately. Everything is "
         f"compared with {NAMES[REFERENCE]}. {NAMES[CONTROL]} is the same program once "
         f"more, as a control. {PHASES['fit_seconds'].capitalize()} is the call of "
         "fit()."

@@ -24,7 +24,7 @@ from .estimates import (
     blocks_range,
     outcome_of,
 )
-from .pairs import NAMES, PHASES, REFERENCE
+from .pairs import NAMES, PHASES, REFERENCE, RESOURCES
 
 ALPHA = 1 - LEVEL
 MARGIN_LEVEL = 1 - 2 * ALPHA
@@ -298,6 +298,64 @@ class Control(TimeRatio):
         else:
             text = f"Control: {found}. Chance can explain the difference from 1 ({p})."
         return text + self._widened()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceRatio(TimeRatio):
+    """R's processor time or peak memory divided by Python's.
+
+    "Slower" and "faster" in its outcome mean that R uses more, or less.
+    """
+
+    @property
+    def phase(self) -> str:
+        """For example "peak memory, CPU"."""
+        return f"{RESOURCES[self.column]}, {self.device.upper()}"
+
+    def plain(self) -> str:
+        return Resource(device=self.device, ratios=(self,)).plain()
+
+    def meaning(self) -> str:
+        """What the ratio means, for example "probably more (corrected p = 0.02)"."""
+        margin = f"the margin of {100 * self.margin:g} %"
+        more = "more" if self.pool.value > 0 else "less"
+        p = _p(self.p_different, self.compared)
+        if self.outcome == UNCLEAR:
+            text = f"inconclusive ({p})"
+            if not self.interval.low <= 1 <= self.interval.high:
+                text = f"inconclusive ({p}; the interval is not corrected)"
+        elif self.outcome in (SAME, SMALL):
+            text = f"within {margin} (TOST, {_p(self.p_apart, self.compared)})"
+        elif self.surely:
+            text = f"{more}, beyond {margin} ({_p(self.p_beyond, self.compared)})"
+        else:
+            text = f"probably {more} ({p})"
+        if self.p_alike < ALPHA:
+            text += ", but the campaigns do not agree"
+        return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(Statement):
+    """R's ratios of processor time, or of peak memory, on one device.
+
+    There is one ratio for each kind of work, and one sentence for all of them.
+    """
+
+    ratios: tuple[ResourceRatio, ...]
+
+    def plain(self) -> str:
+        each = []
+        for f in self.ratios:
+            ratio, low, high = _shown(f.interval)
+            found = f"95 % interval {low} to {high}; {f.blocks} pairs of runs"
+            times = f"{ratio} times as much as Python" if not each else ratio
+            of = f" in {f.of}" if f.of else ""
+            each.append(f"{times}{of} ({found}): {f.meaning()}")
+        what = RESOURCES[self.ratios[0].column]
+        return (
+            f"A secondary question is {what} {self.where}. R needs {'; '.join(each)}."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

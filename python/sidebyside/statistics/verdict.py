@@ -22,6 +22,7 @@ from .pairs import (
     CONTROL,
     NAMES,
     PHASES,
+    RESOURCES,
     TEST_ACCURACY,
     checked,
     complete_pairs,
@@ -38,6 +39,8 @@ from .statements import (
     LeftOut,
     OtherTraining,
     Part,
+    Resource,
+    ResourceRatio,
     Statement,
     TimeRatio,
     Unknown,
@@ -83,9 +86,19 @@ class Verdict:
         return self.text
 
     @property
-    def findings(self) -> tuple[TimeRatio, ...]:
+    def times(self) -> tuple[TimeRatio, ...]:
         """The ratios of times."""
         return tuple(s for s in self.statements if isinstance(s, TimeRatio))
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """R's processor time and peak memory."""
+        return tuple(s for s in self.statements if isinstance(s, Resource))
+
+    @property
+    def findings(self) -> tuple[TimeRatio, ...]:
+        """All ratios: those of times, then those of processor time and memory."""
+        return (*self.times, *(f for s in self.resources for f in s.ratios))
 
     @property
     def primary(self) -> TimeRatio | Unknown:
@@ -95,7 +108,7 @@ class Verdict:
     @property
     def biased(self) -> bool:
         """Whether Python differs from itself, which it should not."""
-        return any(f.biased for f in self.findings if isinstance(f, Control))
+        return any(f.biased for f in self.times if isinstance(f, Control))
 
     def finding(
         self,
@@ -106,6 +119,7 @@ class Verdict:
     ) -> TimeRatio:
         """The first finding for these arguments.
 
+        `column` is one of `PHASES` or `RESOURCES`, such as "peak_memory_mb".
         `device` is "cpu" or "gpu", in small or in capital letters.
 
         Raises
@@ -131,7 +145,7 @@ class Verdict:
                 "arm": f.arm,
                 "device": f.device,
                 "campaigns": ", ".join(part.campaign for part in f.parts),
-                "phase": PHASES[f.column],
+                "phase": (PHASES | RESOURCES)[f.column],
                 "blocks": f.blocks,
                 "ratio": f.interval.estimate,
                 "low": f.interval.low,
@@ -154,7 +168,7 @@ class Verdict:
 
         If there are many questions, the page has room only for the primary one.
         """
-        of_r = [f for f in self.findings if f.arm == "r"]
+        of_r = [f for f in self.times if f.arm == "r"]
         told = [
             *of_r,
             *(s for s in self.statements if isinstance(s, AccuracyGap | Unknown)),
@@ -171,7 +185,7 @@ class Verdict:
         drawn = "; ".join(
             f"{NAMES[f.arm]}, {f.phase}{', ' + f.of if f.of else ''}: "
             f"{as_ratio(f.interval)}"
-            for f in self.findings
+            for f in self.times
         )
         return (
             "The upper part shows intervals of the time divided by Python's, and the "
@@ -232,7 +246,7 @@ def verdict(
     times = [s for s in found if isinstance(s, TimeRatio)]
     if not times:
         raise _no_answer(runs, [s.problem for s in found if isinstance(s, Unknown)])
-    found = corrected(found)
+    found = _together(corrected(found))
     if "gpu" not in set(runs["device"]):
         problem = "nothing was measured there."
         found.append(Unknown(device="gpu", what="R", problem=problem))
@@ -279,7 +293,7 @@ def _on_photographs(rows: pd.DataFrame) -> bool:
 def _times(
     rows: pd.DataFrame, margin: float, about: Mapping[str, str]
 ) -> Iterator[Statement]:
-    """R, the control and R inside Python, each by both clocks.
+    """R, the control and R inside Python, each by both clocks, and R's resources.
 
     Without a ratio for R's training, nothing else follows.
     """
@@ -293,11 +307,11 @@ def _times(
             yield Unknown(what="the control", problem=problem, **about)
         if arm != "r" and arm not in present:
             continue
-        for column in PHASES:
+        for column, name in (PHASES | (RESOURCES if arm == "r" else {})).items():
             try:
                 yield from _time_ratio(rows, arm, column, margin, about)
             except CannotSay as problem:
-                what = f"{NAMES[arm]}, {PHASES[column]}"
+                what = f"{NAMES[arm]}, {name}"
                 yield Unknown(what=what, problem=str(problem), **about)
                 if (arm, column) == ("r", "fit_seconds"):
                     return
@@ -323,6 +337,7 @@ def _time_ratio(
     machine = rows.drop_duplicates("campaign").set_index("campaign")["machine"]
     pooled = pool(samples, [machine[part.campaign] for part in parts])
     kind = Control if arm == CONTROL else TimeRatio
+    kind = ResourceRatio if column in RESOURCES else kind
     known = {"arm": arm, "column": column, "parts": tuple(parts), **about}
     yield kind.of_pool(pooled, margin, **known)
     for what in left_out:
@@ -350,6 +365,19 @@ def corrected(found: Sequence[Statement]) -> list[Statement]:
             for i, p in zip(family, _holm(raw), strict=True):
                 found[i] = replace(found[i], **{name: p}, **count)
     return found
+
+
+def _together(found: Sequence[Statement]) -> list[Statement]:
+    """The statements, with one for all ratios of a resource on a device, at the end."""
+    rest, by_resource = [], {}
+    for s in found:
+        if isinstance(s, ResourceRatio):
+            by_resource.setdefault((s.device, s.column), []).append(s)
+        else:
+            rest.append(s)
+    for (device, _), ratios in by_resource.items():
+        rest.append(Resource(device=device, ratios=tuple(ratios)))
+    return rest
 
 
 def _holm(p: Sequence[float]) -> list[float]:
