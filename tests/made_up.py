@@ -179,3 +179,83 @@ def problem_of(folder):
     with pytest.raises(WrongRuns) as caught:
         load_campaigns(folder)
     return caught.value.problems[0]
+
+
+COSTS = {"start": 0.8, "per_mb": 0.002, "per_epoch": 0.02, "per_batch": 2e-4}
+SPREAD = {"start": 0.1, "per_mb": 0.0, "per_epoch": 0.01, "per_batch": 1e-4}
+
+
+def made_up_study(
+    seed=1,
+    networks=7,
+    blocks=12,
+    machines=1,
+    costs=COSTS,
+    spread=SPREAD,
+    between_machines=0.0,
+    noise=0.03,
+    outside=0.1,
+    arms=("python", "r"),
+):
+    """A study as one table: campaigns of several networks, with known costs.
+
+    A network has two lengths and two batch sizes, and each block has one of their four
+    combinations. Beyond Python the other arms need `costs`, which differ between
+    networks by `spread`, and between machines by so many times `spread`. Of two runs of
+    a pair, the seconds of the epochs scatter by `noise` (a share), and those outside
+    them by `outside` (seconds).
+    """
+    rng = np.random.default_rng(seed)
+    names = [f"network-{i + 1}" for i in range(networks)]
+    of_network, of_machine = (
+        {x: {name: rng.normal(0, size * sd) for name, sd in spread.items()} for x in of}
+        for of, size in ((names, 1), (range(machines), between_machines))
+    )
+    rows = []
+    for machine in range(machines):
+        for name in names:
+            facts = np.random.default_rng(names.index(name))
+            most, array_mb = int(facts.integers(60, 600)), facts.uniform(0, 300)
+            epoch_seconds, short = facts.uniform(0.5, 3), int(facts.integers(1, 5))
+            for block in range(blocks + 1):
+                epochs = short * (1 + block % 2)
+                batches = most // (1 + 3 * (block // 2 % 2))
+                amounts = {"start": 1, "per_mb": array_mb, "per_epoch": epochs}
+                amounts["per_batch"] = epochs * batches
+                for position, arm in enumerate(rng.permutation(list(arms)), 1):
+                    costs_here = {
+                        x: (costs[x] + of_network[name][x] + of_machine[machine][x])
+                        * (arm in ("r", "rpy2"))
+                        * amounts[x]
+                        for x in costs
+                    }
+                    rest = 3 + costs_here["start"] + costs_here["per_mb"]
+                    rest += rng.normal(0, outside / 2**0.5)
+                    training = epochs * epoch_seconds
+                    training *= 1 + rng.normal(0, noise / 2**0.5)
+                    training += costs_here["per_epoch"] + costs_here["per_batch"]
+                    rows.append(
+                        {
+                            "campaign": f"study-{machine}-{name}",
+                            "block": block,
+                            "position": position,
+                            "arm": arm,
+                            "device": "cpu",
+                            "seed": block,
+                            "epochs": epochs,
+                            "state": "ok",
+                            "started": f"run {len(rows)}",
+                            "process_seconds": rest + training,
+                            "fit_seconds": training + 0.01,
+                            "epoch_seconds": (training / epochs,) * epochs,
+                            "val_accuracy": (),
+                            "network": name,
+                            "backend": "tensorflow",
+                            "batch_size": 60_000 // batches,
+                            "batches": batches,
+                            "array_mb": array_mb,
+                            "work": name,
+                            "machine": f"machine-{machine + 1}",
+                        }
+                    )
+    return pd.DataFrame(rows)

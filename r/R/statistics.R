@@ -203,10 +203,11 @@ multiply <- function(a, b, m) {
 #'
 #' @description
 #' Does the language change the time? Does it change the accuracy? By how
-#' much, how sure is that, and does it matter? `verdict()` answers in sentences
-#' that are computed from the data. They are the same as those of Python's
-#' `verdict()`. Campaigns of the same work are pooled, and each counts once.
-#' Campaigns of other work get their own answer.
+#' much, how sure is that, and does it matter? Does R need more processor time,
+#' or more memory? `verdict()` answers in sentences that are computed from the
+#' data. They are the same as those of Python's `verdict()`. Campaigns of the
+#' same work are pooled, and each counts once. Campaigns of other work get their
+#' own answer.
 #'
 #' @param runs The result of `load_campaigns()`, or some of its rows.
 #' @param margin Ratios of times between `1 / (1 + margin)` and `1 + margin` do

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from made_up import COSTS, SPREAD, made_up_study
 from scipy import special
+from sidebyside.statistics.cost_model import cost_model
 from sidebyside.statistics.estimates import (
     FASTER,
     LEVEL,
@@ -378,6 +380,56 @@ def verdicts_at_the_margin(rng: np.random.Generator, campaigns: int) -> Shares:
         yield setting, shares
 
 
+# --- the cost model
+
+
+def costs(rng: np.random.Generator, campaigns: int) -> Shares:
+    """Studies: each cost, and the true ratio of a job of a network not measured."""
+    far = {name: 4 * sd for name, sd in SPREAD.items()}
+    for setting, options in (
+        ("7 networks", {}),
+        ("7 networks, noise of 10 %", {"noise": 0.1, "outside": 0.2}),
+        ("7 networks that do not differ", {"spread": dict.fromkeys(SPREAD, 0.0)}),
+        ("7 networks that differ a lot", {"spread": far, "noise": 0.01}),
+        ("4 networks", {"networks": 4}),
+        ("7 networks, 5 machines", {"machines": 5, "between_machines": 1.0}),
+    ):
+        seeds = rng.integers(2**31, size=campaigns)
+        found = [cost_model(made_up_study(seed, **options)) for seed in seeds]
+        intervals = [model.coefficients.set_index("cost") for model in found]
+        shares = {
+            name: Share.of(
+                (x.loc[name, "low"] <= true <= x.loc[name, "high"] for x in intervals),
+                0.94,
+            )
+            for name, true in COSTS.items()
+        }
+        above = (
+            x.loc[name, "estimate"] > true
+            for x in intervals
+            for name, true in COSTS.items()
+        )
+        shares["estimate is above"] = Share.of(above, 0.45, 0.55)
+        job = {"epochs": 10, "batches": 200, "python_seconds": 30, "array_mb": 100}
+        amounts = np.array([1, job["array_mb"], 10, 10 * 200])
+        deviations = np.array(list(options.get("spread", SPREAD).values()))
+        for what, new in (("new network", 1), ("new machine", 2)):
+            if new == 2 and "machines" not in options:
+                continue
+            own = rng.normal(0, deviations * new**0.5, (campaigns, 4))
+            true = 1 + (list(COSTS.values()) + own) @ amounts / job["python_seconds"]
+            held = [
+                low <= ratio <= high
+                for (_, low, high), ratio in zip(
+                    (m.predict(**job, new_machine=new == 2).ratio for m in found),
+                    true,
+                    strict=True,
+                )
+            ]
+            shares[what] = Share.of(held, 0.92)
+        yield setting, shares
+
+
 # Some take long, and are done with fewer campaigns.
 PARTS: dict[Callable[[np.random.Generator, int], Shares], int] = {
     fixed: 1,
@@ -387,6 +439,7 @@ PARTS: dict[Callable[[np.random.Generator, int], Shares], int] = {
     how_many: 5,
     verdicts: 5,
     verdicts_at_the_margin: 5,
+    costs: 25,
 }
 
 

@@ -4,6 +4,9 @@
 each of which has to be within its limits or three Monte Carlo errors of them.
 """
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +14,7 @@ import simulation
 from made_up import ARMS, made_up_campaign
 from scipy import special
 from sidebyside.statistics import verdict
+from sidebyside.statistics.cost_model import Fit
 from sidebyside.statistics.estimates import Interval, Mean
 from sidebyside.statistics.pairs import CONTROL, PHASES, RESOURCES
 from sidebyside.timing.format import LEAST_BLOCKS, MORE_BLOCKS, Plan, Precision
@@ -28,9 +32,30 @@ def missed(part, campaigns):
     }
 
 
-@pytest.mark.parametrize("part", simulation.PARTS, ids=lambda part: part.__name__)
+PARTS = [part for part in simulation.PARTS if part is not simulation.costs]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_shares_are_what_they_should_be(part):
     assert not missed(part, 600)
+
+
+def test_costs_are_held_as_often_as_they_should_be(monkeypatch):
+    def missed(settings):
+        found = simulation.costs(np.random.default_rng(1), 20)
+        shares = itertools.islice(found, settings)
+        return [what for _, x in shares for what, share in x.items() if not share.holds]
+
+    assert not missed(2)
+    # Intervals that are a third as wide as they should be.
+    own = Fit.at
+
+    def at(fit, *arguments):
+        mean = own(fit, *arguments)
+        return replace(mean, error=mean.error / 3)
+
+    monkeypatch.setattr(Fit, "at", at)
+    assert {"start", "per_epoch"} <= set(missed(1))
 
 
 def test_sequential_campaigns_end_as_the_projects_own():

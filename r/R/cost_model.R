@@ -1,0 +1,248 @@
+#' What R costs beyond Python
+#'
+#' @description
+#' A ratio such as "R takes 1.05 times as long" says as much about the length
+#' of a training as about the language. `cost_model()` takes the difference of
+#' two processes apart, with the runs of several networks: the seconds for the
+#' start, for each megabyte of arrays, for each epoch and for each batch.
+#' Networks differ, and so do machines: their costs are random effects. The
+#' mixed models are fitted by lme4, and the results are those of Python's
+#' `sidebyside.statistics.cost_model()`, whose module describes the model and
+#' what its intervals assume.
+#'
+#' `predict()` says what R costs for a network that was not measured, and
+#' `length_for_share()` how long a process has to be in Python until R costs
+#' less than a share of its time.
+#'
+#' @param runs The runs of several networks, of one backend and one device: the
+#'   result of `load_campaigns()` for the folder of a study.
+#' @param arm What is compared with Python: `"r"`, `"rpy2"`, or
+#'   `"python-again"` as a control.
+#' @param object,model A cost model.
+#' @param epochs,batches The number of epochs, and of batches in each.
+#' @param python_seconds How long the whole process takes in Python.
+#' @param array_mb The size of the arrays that `fit()` gets, in megabytes; 0
+#'   for a data set.
+#' @param margin The share for `beyond`, see below.
+#' @param new_machine Whether it is another machine than those of the
+#'   measurements. That needs measurements of at least three machines.
+#' @param share The share of Python's time.
+#' @param epoch_seconds Python's seconds for an epoch. By default, `batches`
+#'   and this are those of the median network.
+#' @param x A cost model.
+#' @param ... Not used.
+#' @return `cost_model()`: a list of class `sidebyside_cost_model`. Its `text`
+#'   says the result in sentences. Its data frame `coefficients` has a row for
+#'   each cost, in seconds: the mean of networks with its 95 % interval (`low`,
+#'   `high`), the 95 % prediction interval for a new network (`new_low`,
+#'   `new_high`), and the standard deviations between `networks` and between
+#'   `machines`. `predict()`: a list. `ratio` is R's time divided by Python's,
+#'   `seconds` the difference, both with 95 % prediction intervals, and `beyond`
+#'   the probability that the ratio is above `1 + margin`.
+#'   `length_for_share()`: seconds of the process in Python, with a 95 %
+#'   prediction interval. `Inf` means: however long it trains.
+#' @section Errors:
+#' If the runs are not enough for a model, or the model not enough for an
+#' answer, the message says what is missing.
+#' @examples
+#' \dontrun{
+#' model <- cost_model(load_campaigns("data/timings/my-study"))
+#' model
+#' predict(model, epochs = 20, batches = 500, python_seconds = 120)
+#' length_for_share(model, 0.01)
+#' }
+#' @export
+cost_model <- function(runs, arm = "r") {
+  if (!requireNamespace("lme4", quietly = TRUE)) {
+    stop("cost_model() needs the package lme4: install.packages(\"lme4\").",
+      call. = FALSE
+    )
+  }
+  python <- companion("sidebyside.statistics.cost_model")
+  found <- in_one_sentence(python$from_r(as_columns(runs), arm))
+  pairs <- as.data.frame(lapply(found$pairs, unlist))
+  several <- length(unique(pairs$machine)) > 1
+  groups <- pairs[c("network", if (several) "machine")]
+  outside <- data.frame(start = rep(1, nrow(pairs)))
+  outside$per_mb <- pairs$array_mb
+  # The noise of the epochs is a share of their seconds.
+  epochs <- data.frame(
+    per_epoch = pairs$epochs, per_batch = pairs$epochs * pairs$batches
+  ) / pairs$usual
+  training <- pairs$training / pairs$usual
+  model <- structure(
+    list(
+      arm = arm,
+      outside = fit_costs(pairs$outside, outside, groups, "start"),
+      epochs = fit_costs(training, epochs, groups, names(epochs)),
+      pairs = pairs,
+      notes = as.character(unlist(found$notes))
+    ),
+    class = "sidebyside_cost_model"
+  )
+  table <- rbind(cost_table(model$outside), cost_table(model$epochs))
+  model$coefficients <- table
+  costs <- lapply(
+    split(table, factor(table$cost, table$cost)),
+    function(x) c(x$estimate, x$low, x$high)
+  )
+  unlike <- lengths(lapply(pairs[c("network", "machine")], unique))
+  model$text <- python$words(
+    arm, costs, as.list(unname(c(nrow(pairs), unlike))),
+    as.list(unname(length_for_share(model))), as.list(model$notes)
+  )
+  model
+}
+
+# REML estimates of y = x b + noise, where each group has its own `varying` b.
+fit_costs <- function(y, x, groups, varying) {
+  size <- sqrt(mean(y^2))
+  sizes <- sqrt(colMeans(x^2))
+  effects <- outer(varying, names(groups), sprintf, fmt = "(0 + %s | %s)")
+  model <- suppressMessages(lme4::lmer(
+    stats::reformulate(c("0", names(x), effects), "y"),
+    cbind(sweep(x, 2, sizes, "/"), groups, y = y / size),
+    control = lme4::lmerControl(
+      optimizer = "bobyqa", optCtrl = list(rhoend = 1e-10), calc.derivs = FALSE
+    )
+  ))
+  scale <- size / sizes
+  parts <- as.data.frame(lme4::VarCorr(model))
+  counts <- lengths(lapply(groups, unique))
+  list(
+    estimates = lme4::fixef(model) * scale,
+    covariance = as.matrix(stats::vcov(model)) * outer(scale, scale),
+    spread = lapply(stats::setNames(nm = names(groups)), function(by) {
+      # lme4 numbers the groups: network, network.1.
+      of_group <- sub("\\.[0-9]+$", "", parts$grp) == by
+      variances <- parts$vcov[of_group][match(names(x), parts$var1[of_group])]
+      ifelse(is.na(variances), 0, variances) * scale^2
+    }),
+    df = min(counts["network"] - ncol(x), counts["machine"] - 1, na.rm = TRUE)
+  )
+}
+
+# The costs of so many starts, epochs ... with the error of a new network or
+# machine, if there is one.
+costs_at <- function(fit, amounts, new = NULL) {
+  own <- vapply(new, function(by) sum(amounts^2 * fit$spread[[by]]), 0)
+  error <- sqrt(drop(amounts %*% fit$covariance %*% amounts) + sum(own))
+  list(value = sum(amounts * fit$estimates), error = error, df = fit$df)
+}
+
+cost_interval <- function(cost) {
+  reach <- cost$error * stats::qt(0.975, cost$df)
+  c(
+    estimate = cost$value, low = cost$value - reach, high = cost$value + reach
+  )
+}
+
+cost_table <- function(fit) {
+  rows <- lapply(seq_along(fit$estimates), function(k) {
+    one <- as.numeric(seq_along(fit$estimates) == k)
+    name <- names(fit$estimates)[k]
+    between <- lapply(c("network", "machine"), function(by) {
+      found <- fit$spread[[by]]
+      if (is.null(found) || name == "per_mb") NA_real_ else sqrt(found[k])
+    })
+    new <- cost_interval(costs_at(fit, one, "network"))
+    data.frame(
+      cost = name, as.list(cost_interval(costs_at(fit, one))),
+      new_low = new[["low"]], new_high = new[["high"]],
+      networks = between[[1]], machines = between[[2]], row.names = NULL
+    )
+  })
+  do.call(rbind, rows)
+}
+
+#' @rdname cost_model
+#' @exportS3Method stats::predict sidebyside_cost_model
+predict.sidebyside_cost_model <- function(object, epochs, batches,
+                                          python_seconds, array_mb = 0,
+                                          margin = 0.03, new_machine = FALSE,
+                                          ...) {
+  above_zero(epochs)
+  above_zero(batches)
+  above_zero(python_seconds)
+  cost <- cost_of(object, epochs, batches, array_mb, new_machine)
+  seconds <- cost_interval(cost)
+  far <- (cost$value - margin * python_seconds) / cost$error
+  list(
+    ratio = pmax(0, 1 + seconds / python_seconds), seconds = seconds,
+    beyond = stats::pt(far, cost$df)
+  )
+}
+
+#' @rdname cost_model
+#' @export
+length_for_share <- function(model, share = 0.01, epoch_seconds = NULL,
+                             batches = NULL, array_mb = 0,
+                             new_machine = FALSE) {
+  above_zero(share)
+  of_network <- function(values) tapply(values, model$pairs$network, mean)
+  usual <- lapply(model$pairs[c("python_epoch", "batches")], of_network)
+  if (is.null(epoch_seconds)) epoch_seconds <- stats::median(usual$python_epoch)
+  if (is.null(batches)) batches <- stats::median(usual$batches)
+  above_zero(epoch_seconds)
+  above_zero(batches)
+  start <- mean(of_network(model$pairs$python_outside))
+  long <- function(epochs) start + epochs * epoch_seconds
+  vapply(c(estimate = 1, low = 2, high = 3), function(end) {
+    too_much <- function(log) {
+      cost <- cost_of(model, exp(log), batches, array_mb, new_machine)
+      cost_interval(cost)[[end]] / long(exp(log)) - share
+    }
+    most <- log(1e9)
+    if (too_much(0) <= 0) {
+      return(long(1))
+    }
+    if (too_much(most) > 0) {
+      return(Inf)
+    }
+    long(exp(stats::uniroot(too_much, c(0, most), tol = 1e-12)$root))
+  }, 0)
+}
+
+cost_of <- function(model, epochs, batches, array_mb, new_machine) {
+  machines <- length(unique(model$pairs$machine))
+  if (new_machine && machines < 3) {
+    stop("The measurements come from ", machines,
+      if (machines == 1) " machine" else " machines", ", expected at least 3 ",
+      "to predict costs on another one.",
+      call. = FALSE
+    )
+  }
+  if (!identical(as.numeric(array_mb), 0)) above_zero(array_mb)
+  sized <- "per_mb" %in% names(model$outside$estimates)
+  if (array_mb != 0 && !sized) {
+    stop("The model has no cost per megabyte, so it cannot say what arrays of ",
+      array_mb, " MB cost. ", paste(model$notes, collapse = " "),
+      call. = FALSE
+    )
+  }
+  new <- c("network", if (new_machine) "machine")
+  start <- costs_at(model$outside, c(1, if (sized) array_mb), new)
+  training <- costs_at(model$epochs, c(epochs, epochs * batches), new)
+  list(
+    value = start$value + training$value,
+    error = sqrt(start$error^2 + training$error^2),
+    df = min(start$df, training$df)
+  )
+}
+
+above_zero <- function(x) {
+  if (!is.numeric(x) || length(x) != 1 || !isTRUE(x > 0 && x < Inf)) {
+    stop(deparse(substitute(x)), " is ", deparse(x, nlines = 1),
+      ", expected a number above 0.",
+      call. = FALSE
+    )
+  }
+}
+
+#' @rdname cost_model
+#' @export
+print.sidebyside_cost_model <- function(x, ...) {
+  # As wide as one of two columns on a small screen.
+  cat(strwrap(x$text, 58), sep = "\n")
+  invisible(x)
+}
