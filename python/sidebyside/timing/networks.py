@@ -33,6 +33,7 @@ class Network:
 # is, because the reference campaigns measured it.
 NETWORKS = {
     "mnist": Network("01_mnist.ipynb", (1, 4), (128, 512)),
+    "callback": Network("02_how_r_drives_tensorflow.ipynb", (20, 60), (25, 100)),
     "fruits": Network("03_fruits_cnn.ipynb", (2, 10)),
     "mnist_cnn": Network("10_digits.ipynb", (1, 2), (64, 256)),
     "babi_rnn": Network("14_stories_and_answers.ipynb", (2, 8), (32, 128)),
