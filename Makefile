@@ -55,7 +55,7 @@ book:  ## make a web site from the README and the notebooks, in build/book
 fruits:  ## get the photographs of Fruits-360 (ARGS="--from ZIP_OR_FOLDER", "--classes all")
 	$(IN_ENV) python -m sidebyside.data.fetch_fruits $(ARGS)
 
-timings:  ## measure R against Python here, in half an hour (ARGS=--short: in minutes)
+timings:  ## measure R against Python here, in half an hour (ARGS=--short, "--networks all")
 	$(IN_ENV) python -m sidebyside.timing run $(ARGS)
 
 handin:  ## pack your last campaign into one file for a class, without personal names

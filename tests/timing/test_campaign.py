@@ -49,20 +49,9 @@ from sidebyside.timing import plan as plan_module
 from sidebyside.timing.__main__ import main
 from sidebyside.timing.cells import NoProgram, read_programs
 from sidebyside.timing.run import arms, keeper, processes
-from timing_fakes import Fakes, has_ended, run_with_hook, write_notebook
+from timing_fakes import has_ended, run_with_hook, write_notebook
 
 PYTHONS = ("python", "python-again")
-
-
-@pytest.fixture
-def fakes(tmp_path, monkeypatch):
-    """A fake notebook, and a separate lock."""
-    monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
-    monkeypatch.setenv("SIDEBYSIDE_FAKE", str(tmp_path))
-    monkeypatch.setattr(machine, "WATCHED", 0.01)
-    # py-cpuinfo takes a second, so only one test calls it.
-    monkeypatch.setattr(machine, "_processor", lambda: {"name": "Fake"})
-    return Fakes(tmp_path)
 
 
 @pytest.fixture
@@ -989,7 +978,8 @@ def test_without_a_gpu_the_cpu_is_measured_and_a_line_says_so(fakes, run, capfd)
 
 
 def test_a_gpu_run_with_its_model_on_the_cpu_is_refused(tmp_path):
-    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5]}
+    size = {"batches": 7, "array_bytes": 12_000}
+    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], **size}
     for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
         fits = [{**fit, "devices": devices}]
         (tmp_path / "fits.json").write_text(json.dumps(fits))
@@ -1001,6 +991,7 @@ def test_a_gpu_run_with_its_model_on_the_cpu_is_refused(tmp_path):
     (tmp_path / "fits.json").write_text(json.dumps(fits))
     row = written(tmp_path, [], epochs=1, device="gpu")
     assert (row["state"], row["epoch_seconds"]) == ("ok", (0.5,))
+    assert (row["batches"], row["array_mb"]) == (7, 0.012)
 
 
 def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypatch):
@@ -1151,6 +1142,7 @@ def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
 
 def row_of(block, position, seconds, state="ok"):
     facts = {"block": block, "position": position, "process_seconds": seconds}
+    facts["epochs"] = 2
     return complete(1, PYTHONS[position - 1], state=state, **facts)
 
 
@@ -1177,7 +1169,7 @@ def test_how_long_the_rest_takes(fakes, monkeypatch, settings, words):
     plan = dataclasses.replace(
         make_plan(fakes, **chosen), precision=settings.get("precision")
     )
-    shown.begin(plan, rows, spent=1800.0)
+    shown.begin([(plan, rows)], spent=1800.0)
     assert shown.to_go_text() == ""
     # An interrupted run still has to be done.
     rows += [row_of(0, 1, 90.0), row_of(0, 2, 9.0, "interrupted")]
@@ -1226,7 +1218,7 @@ def test_a_notebook_sees_a_line_per_block(run, made_up, capfd):
 def test_a_line_of_a_block_has_no_run_that_crashed(fakes, capfd):
     rows = [row_of(1, 1, 9.0, "crashed"), row_of(1, 2, 9.0) | {"fit_seconds": 5.0}]
     shown = progress.Compact()
-    shown.begin(make_plan(fakes, arms=PYTHONS, blocks=1), rows)
+    shown.begin([(make_plan(fakes, arms=PYTHONS, blocks=1), rows)])
     shown.end_run(rows[1])
     assert capfd.readouterr().out == "block 1 of 1   python-again 5.00 s\n"
 

@@ -43,6 +43,17 @@ def test_reading_and_writing_again_changes_nothing(folder, tmp_path):
     assert {x.name: x.read_bytes() for x in again.iterdir()} == before
 
 
+def test_an_older_file_gets_the_new_columns_when_it_is_resumed(folder):
+    before = layout.read_rows(folder)
+    path = folder / layout.RUNS
+    lines = [x.split(",")[: len(layout.REQUIRED)] for x in path.read_text().split()]
+    path.write_text("".join(",".join(x) + "\n" for x in lines))
+    assert not layout.repair(folder)
+    layout.append_row(folder, before[0] | {"run": 99, "state": "interrupted"})
+    *rows, last = layout.read_rows(folder)
+    assert (rows, last["run"]) == (before, 99)
+
+
 def test_a_plan_keeps_its_precision(folder):
     rule = {"half_width": 0.02, "quantity": "q", "least_blocks": 7, "later": 1}
     change(folder, "plan.json", precision=rule, later=1)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from sidebyside.timing import ARMS, campaign, load_campaigns, run_campaign
 from sidebyside.timing.format import STAGE_COLUMNS
-from timing_fakes import Fakes
+from timing_fakes import Fakes, run_with_hook
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_fruits_cnn.ipynb"
 
@@ -148,6 +148,38 @@ def test_all_arms_train_the_cells_of_notebook_03(fruits, tmp_path, monkeypatch):
         assert facts["backend"] == "tensorflow"
         assert ("reticulate" in facts) is (arm in ("r", "rpy2"))
     assert machine["arms"]["r"]["dialect"] in ("companion", "keras3")
+
+
+FITS = """
+import numpy as np, tensorflow as tf, keras
+x, y = np.zeros((40, 5), "float32"), np.zeros(40)
+inputs = keras.Input((5,))
+model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+model.compile(loss="mse")
+both = keras.Input((5,))
+pair = keras.Model([inputs, both], keras.layers.add([inputs, both]))
+pair.compile(loss="mse")
+data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+unknown = data.filter(lambda *_: True)
+fit = dict(verbose=0, epochs=2)
+model.fit(x, y, batch_size=16, **fit)
+model.fit(x=x, y=y, validation_data=(x, y), validation_split=0.0, **fit)
+model.fit(tf.constant(x), y, batch_size=40, **fit)
+pair.fit([x, x], x, batch_size=20, **fit)
+model.fit(data, **fit)
+model.fit(unknown, **fit)
+"""
+X, Y = 40 * 5 * 4, 40 * 8
+
+
+def test_the_size_of_a_training_is_recorded(tmp_path):
+    """Keras does not know the length of the last data set."""
+    done = run_with_hook(FITS, tmp_path)
+    assert done.returncode == 0, done.stderr
+    fits = json.loads((tmp_path / "fits.json").read_text())
+    assert [x["batches"] for x in fits] == [3, 2, 1, 2, 5, None]
+    sizes = [X + Y, 2 * (X + Y), X + Y, 3 * X, 0, 0]
+    assert [x["array_bytes"] for x in fits] == sizes
 
 
 def test_a_campaign_runs_inside_a_notebook_with_r(tmp_path, monkeypatch, start_kernel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .campaign import Stopped, resume_campaign, run_campaign
 from .cells import NoProgram
 from .collecting import collect
-from .format import ARMS, COLUMNS, DEVICES, STATES, WrongRuns
+from .format import ARMS, BACKENDS, COLUMNS, DEVICES, STATES, WrongRuns
 from .loader import NoTimings, load_campaigns
 from .locks import AnotherCampaign
 from .plan import Settings, WrongPlan, default_notebook
@@ -18,9 +18,11 @@ from .report import describe_machines
 from .run.arms import CannotRun
 from .run.interleaved import Epochs, Interrupted, interleave
 from .sharing import NotClean, contribute, hand_in
+from .study import resume_study, run_study
 
 __all__ = [
     "ARMS",
+    "BACKENDS",
     "COLUMNS",
     "DEVICES",
     "STATES",
@@ -45,5 +47,7 @@ __all__ = [
     "load_campaigns",
     "paired_ratio",
     "resume_campaign",
+    "resume_study",
     "run_campaign",
+    "run_study",
 ]

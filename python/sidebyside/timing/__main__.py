@@ -18,11 +18,15 @@ from ..common.errors import Sentence, printable
 from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
-from .format import ARMS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS
-from .loader import NoTimings
+from .format import ARMS, BACKENDS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS, STUDY
+from .loader import NoTimings, as_path
+from .networks import NETWORKS
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
-from .report import show_text, status_text
+from .report import show_study_text, show_text, status_text
 from .sharing import contribute, hand_in, hand_in_instructions, instructions
+from .study import BLOCKS as BLOCKS_OF_STUDY
+from .study import SHORT as SHORT_STUDY
+from .study import resume_study, run_study, study_at
 
 
 # int() and float() take the digits of all scripts, but of bytes only these ten.
@@ -34,7 +38,7 @@ def number(text: str) -> float:
     return float(text.encode("ascii"))
 
 
-def _arms(text: str) -> tuple[str, ...]:
+def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
@@ -47,20 +51,32 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start a campaign")
-    short = f"{SHORT.blocks} blocks of {', '.join(SHORT.arms)}"
+    short = (
+        f"for a class: {SHORT.blocks} blocks of {', '.join(SHORT.arms)}, in a few "
+        f"minutes; of all networks {SHORT_STUDY.blocks} blocks of "
+        f"{', '.join(SHORT_STUDY.arms)}, in about a quarter of an hour"
+    )
     narrow = (
         "run blocks until the 95 %% interval of the ratio is this narrow (for example "
         f"0.02), but at least {LEAST_BLOCKS}; then run {MORE_BLOCKS} more blocks"
     )
     add = run.add_argument
-    add("--short", action="store_true", help=f"for a class, a few minutes: {short}")
+    add("--short", action="store_true", help=short)
     add("--name", help="name of the campaign (default: device, date and time)")
+    networks = (
+        "measure several networks, with their blocks in turn: all, or some of "
+        f"{', '.join(NETWORKS)}, joined by commas"
+    )
+    add("--networks", type=_names, help=networks)
     add("--notebook", help="notebook with the timed cells (default: notebook 03)")
-    add("--blocks", type=whole_number, help=f"number of blocks (default: {BLOCKS})")
+    blocks = f"number of blocks (default: {BLOCKS}; with networks: {BLOCKS_OF_STUDY})"
+    add("--blocks", type=whole_number, help=blocks)
     add("--epochs", type=whole_number, help="epochs of a run (default: the notebook's)")
     arms = f"what to run, joined by commas (default: {','.join(ARMS)})"
-    add("--arms", type=_arms, help=arms)
+    add("--arms", type=_names, help=arms)
     add("--device", choices=DEVICES, default="cpu", help="default: cpu")
+    backend = "Keras's backend (default: KERAS_BACKEND, or else tensorflow)"
+    add("--backend", choices=BACKENDS, help=backend)
     add("--seed", type=whole_number, default=SEED, help="seed of the random order")
     add("--precision", type=number, metavar="SHARE", help=narrow)
     budget = "minutes after which no new block starts"
@@ -71,14 +87,14 @@ def parser() -> argparse.ArgumentParser:
     resume = commands.add_parser(
         "resume", help="continue a campaign that was interrupted"
     )
-    resume.add_argument("campaign", help="folder of the campaign")
+    resume.add_argument("campaign", help="folder of the campaign or study")
     for command in (run, resume):
         shown = "how to show the progress (default: what suits the output)"
         command.add_argument("--progress", choices=progress.KINDS, help=shown)
     status = commands.add_parser("status", help="list your campaigns")
     status.add_argument("--directory", help="folder with campaigns")
-    show = commands.add_parser("show", help="show the numbers of one campaign")
-    show.add_argument("campaign", help="folder of the campaign")
+    show = commands.add_parser("show", help="show the numbers of a campaign or study")
+    show.add_argument("campaign", help="folder of the campaign or study")
     share = commands.add_parser(
         "contribute", help="make a copy without names, for a pull request"
     )
@@ -140,31 +156,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _do(options: argparse.Namespace) -> None:
     match options.command:
         case "run":
-            stamp = f"{datetime.now():%Y-%m-%d-%H%M%S}"
-            kind = "short-" if options.short else ""
-            if options.short:
-                _make_short(options)
-            chosen = {x.name: getattr(options, x.name) for x in fields(Settings)}
-            chosen["arms"] = ARMS if options.arms is None else options.arms
-            run_campaign(
-                options.name or f"{kind}{options.device}-{stamp}",
-                notebook=options.notebook,
-                directory=options.directory,
-                progress=options.progress,
-                began=_began(),
-                **chosen,
-            )
-            if options.short:
-                print(
-                    "To hand it in: `python -m sidebyside.timing hand-in` "
-                    "(or `make handin`)."
-                )
+            _run(options)
         case "resume":
-            resume_campaign(options.campaign, progress=options.progress, began=_began())
+            study = study_at(options.campaign)
+            resume = resume_study if study else resume_campaign
+            place = study or options.campaign
+            resume(place, progress=options.progress, began=_began())
         case "status":
             print(status_text(options.directory))
         case "show":
-            print(show_text(options.campaign))
+            place = as_path(options.campaign)
+            several = (place / STUDY).is_file()
+            print(show_study_text(place) if several else show_text(place))
         case "contribute":
             target = contribute(options.campaign, options.to, name=options.name)
             print(instructions(target))
@@ -178,7 +181,33 @@ def _do(options: argparse.Namespace) -> None:
                 raise NoTimings("No campaign can be pooled: see the list above.")
 
 
-def _make_short(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> None:
+    several = options.networks is not None
+    if several and options.notebook is not None:
+        raise WrongPlan(
+            "--networks and --notebook cannot be combined, because each network has "
+            "its own notebook. Leave one of them out."
+        )
+    if options.short:
+        _make_short(options, SHORT_STUDY if several else SHORT)
+    chosen = {x.name: getattr(options, x.name) for x in fields(Settings)}
+    chosen["arms"] = ARMS if options.arms is None else options.arms
+    chosen |= {x: getattr(options, x) for x in ("directory", "progress")}
+    kind = "short-" if options.short else ""
+    kind += "networks" if several else options.device
+    name = options.name or f"{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    if several:
+        networks = NETWORKS if options.networks == ("all",) else options.networks
+        run_study(name, tuple(networks), began=_began(), **chosen)
+        return
+    run_campaign(name, notebook=options.notebook, began=_began(), **chosen)
+    if options.short:
+        print(
+            "To hand it in: `python -m sidebyside.timing hand-in` (or `make handin`)."
+        )
+
+
+def _make_short(options: argparse.Namespace, short: Settings) -> None:
     """Apply `--short`, which allows no other choice of what is measured."""
     chosen = ("blocks", "epochs", "arms", "precision", "notebook")
     told = [x for x in chosen if getattr(options, x) is not None]
@@ -187,7 +216,7 @@ def _make_short(options: argparse.Namespace) -> None:
             f"--short and --{told[0]} cannot be combined, because everybody in a class "
             "must measure the same. Leave one of them out."
         )
-    options.blocks, options.arms = SHORT.blocks, SHORT.arms
+    options.blocks, options.arms = short.blocks, short.arms
 
 
 def _began() -> float:

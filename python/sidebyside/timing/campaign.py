@@ -89,28 +89,18 @@ def run_campaign(
         If the campaign cannot start or continue. The message says what to do.
         Completed runs are kept, and `resume_campaign()` continues.
     """
-    began = time.monotonic() if began is None else began
-    shown = choose(progress)
+    clock, shown = Clock(began), choose(progress)
     if "arms" in settings:
         settings["arms"] = tuple(settings["arms"])
     path = default_notebook() if notebook is None else as_path(notebook)
     programs = read_programs(path)
     plan = make_plan(name, path, programs, Settings(**settings))
-    place = timings_directory() if directory is None else as_path(directory)
-    # The programs run in their notebook's folder, and write into this one.
-    folder = place.resolve() / name
-    if (folder / layout.RUNS).exists():
-        what = "is finished" if layout.is_finished(folder) else "is not finished"
-        raise WrongPlan(
-            f"There is already a campaign {name!r} in {folder}, which {what}. Choose "
-            f"another name, or type `python -m sidebyside.timing resume {folder}`."
-        )
+    folder = new_folder(name, directory)
     with machine_lock(name):
         folder.mkdir(parents=True, exist_ok=True)
-        campaign = Campaign(
-            folder, plan, programs, path.resolve().parent, [], shown, began
-        )
-        with _said_if_full(folder):
+        place = path.resolve().parent
+        campaign = Campaign(folder, plan, programs, place, [], shown, clock, folder)
+        with said_if_full(folder):
             try:
                 campaign.prepare()
             except BaseException:
@@ -119,8 +109,25 @@ def run_campaign(
                 with contextlib.suppress(OSError):
                     folder.rmdir()
                 raise
-            campaign.go_on()
+            go_on([campaign])
     return folder
+
+
+def new_folder(name: str, directory: str | Path | None) -> Path:
+    """Return the folder for a new campaign; `WrongPlan` if the name is taken."""
+    place = timings_directory() if directory is None else as_path(directory)
+    # The programs run in their notebook's folder, and write into this one.
+    folder = place.resolve() / name
+    if (folder / layout.RUNS).exists():
+        what = "is finished" if layout.is_finished(folder) else "is not finished"
+    elif (folder / layout.STUDY).exists():
+        what = "is a study of several networks"
+    else:
+        return folder
+    raise WrongPlan(
+        f"There is already a campaign {name!r} in {folder}, which {what}. Choose "
+        f"another name, or type `python -m sidebyside.timing resume {folder}`."
+    )
 
 
 def resume_campaign(
@@ -138,30 +145,30 @@ def resume_campaign(
     Raises the errors of `run_campaign()`, `NoTimings` if there is no campaign, and
     `WrongRuns` if a file is damaged.
     """
-    began = time.monotonic() if began is None else began
+    clock, shown = Clock(began), choose(progress)
     folder = campaign_at(path).resolve()
-    shown = choose(progress)
-    plan = layout.read_plan(folder)
-    if read_campaign(folder).attrs["ended"] not in UNFINISHED:
-        shown.say(f"{plan.campaign} is finished; there is nothing to do.")
+    if (folder.parent / layout.STUDY).is_file():
+        raise Stopped(
+            f"{folder.name} is one network of a study, whose blocks run together. "
+            f"Resume the study: `python -m sidebyside.timing resume {folder.parent}`"
+        )
+    if not is_unfinished(folder):
+        shown.say(f"{folder.name} is finished; there is nothing to do.")
         return folder
-    programs, directory = _read_programs(folder, plan)
-    with machine_lock(plan.campaign), _said_if_full(folder):
-        if layout.repair(folder):
-            shown.say(
-                f"The last line of {layout.RUNS} was not written completely and is "
-                "removed."
-            )
-        rows = layout.read_rows(folder)
-        campaign = Campaign(folder, plan, programs, directory, rows, shown, began)
-        campaign.record_lost_run()
+    with machine_lock(folder.name), said_if_full(folder):
+        campaign = Campaign.reopened(folder, shown, clock, folder)
         campaign.prepare_again()
-        campaign.go_on()
+        go_on([campaign])
     return folder
 
 
+def is_unfinished(folder: Path) -> bool:
+    """Return whether runs of a campaign are missing."""
+    return read_campaign(folder).attrs["ended"] in UNFINISHED
+
+
 @contextlib.contextmanager
-def _said_if_full(folder: Path) -> Iterator[None]:
+def said_if_full(folder: Path) -> Iterator[None]:
     try:
         yield
     except files.DiskFull as problem:
@@ -207,19 +214,42 @@ def _read_programs(folder: Path, plan: Plan) -> tuple[dict[str, TimedProgram], P
     )
 
 
+class Clock:
+    """The time of a session, of which events.jsonl records every part once.
+
+    `began` is its start by `time.monotonic()`; None is now.
+    """
+
+    def __init__(self, began: float | None = None) -> None:
+        self.began = self._noted = time.monotonic() if began is None else began
+
+    def running(self) -> float:
+        """Return the seconds since the last lap."""
+        return time.monotonic() - self._noted
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap, and start a new one."""
+        seconds = self.running()
+        self._noted += seconds
+        return seconds
+
+
 @dataclass
 class Campaign:
     """One session of a campaign.
 
     Attributes
     ----------
+    folder
+        The campaign's folder.
     directory
         The notebook's folder, where its programs run.
     rows
         The runs so far.
-    noted
-        Time by `time.monotonic()` up to which events.jsonl records the time that
-        the campaign took. At first it is the start of the session.
+    clock
+        The clock of the session, which the campaigns of a study share.
+    whole
+        The folder to resume: the campaign's, or that of the study it belongs to.
     """
 
     folder: Path
@@ -228,23 +258,47 @@ class Campaign:
     directory: Path
     rows: list[dict[str, Any]]
     progress: Progress
-    noted: float
+    clock: Clock
+    whole: Path
 
     def __post_init__(self) -> None:
-        self.began = self.noted
         self.children_seconds = 0.0
         self.current = self.folder / CURRENT
         self.counters = machine_module.counters()
 
+    @classmethod
+    def reopened(
+        cls, folder: Path, progress: Progress, clock: Clock, whole: Path
+    ) -> Campaign:
+        """Return a campaign from its files, after their repair."""
+        plan = layout.read_plan(folder)
+        programs, directory = _read_programs(folder, plan)
+        if layout.repair(folder):
+            progress.say(
+                f"The last line of {layout.RUNS} was not written completely and is "
+                "removed."
+            )
+        rows = layout.read_rows(folder)
+        campaign = cls(folder, plan, programs, directory, rows, progress, clock, whole)
+        campaign.record_lost_run()
+        return campaign
+
     # --- before the first run
 
-    def prepare(self) -> None:
-        """Check the machine, check that the arms are alike, write the plan."""
+    def prepare(self, machine: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check the machine, check that the arms are alike, write the plan.
+
+        `machine` is what an earlier call returned, on the same machine: its
+        description. Without it, the machine is described and checked now.
+        """
         _check_room(self.folder)
         with ThreadPoolExecutor(1) as beside:
             # Takes a second.
-            described = beside.submit(machine_module.describe_machine)
-            busy, asked = self._look_around()
+            described = beside.submit(
+                lambda: machine or machine_module.describe_machine()
+            )
+            busy = machine["busy"] if machine else self.look_around()
+            asked = self._ask_arms()
             machine = described.result()
         first = asked[self.plan.arms[0]]
         if self.plan.device == "gpu" and not first.keras.get("gpus"):
@@ -266,9 +320,13 @@ class Campaign:
         # Written last, because this file makes the folder a campaign.
         layout.write_rows(self.folder, ())
         self._note("began")
+        return machine
 
-    def prepare_again(self) -> None:
-        """Check that the machine and the installed packages have not changed."""
+    def prepare_again(self, busy: list[str] | None = None) -> list[str]:
+        """Check that the machine and the installed packages have not changed.
+
+        `busy` is what an earlier call returned: what could disturb.
+        """
         machine = layout.read_machine(self.folder)
         found = machine_module.machine_id()
         if found != machine["id"]:
@@ -276,7 +334,8 @@ class Campaign:
                 f"The campaign started on the machine {machine['id']}, but this is "
                 f"{found}. Start a new campaign here."
             )
-        busy, asked = self._look_around()
+        busy = self.look_around() if busy is None else busy
+        asked = self._ask_arms()
         changed = []
         for arm, surroundings in asked.items():
             before, now = machine.get("arms", {}).get(arm, {}), _facts(surroundings)
@@ -287,22 +346,31 @@ class Campaign:
                 f"{'; '.join(dict.fromkeys(changed))}). Start a new campaign."
             )
         self._note("resumed", busy=busy)
+        return busy
 
-    def _look_around(self) -> tuple[list[str], dict[str, Surroundings]]:
-        """Return what could disturb, and each arm's surroundings, which must agree."""
+    def look_around(self) -> list[str]:
+        """Return what could disturb the measurements, and print it."""
         busy = machine_module.busy_findings()
         for finding in busy:
             self.progress.say(f"Not a quiet machine: {finding}.")
-        self.progress.say("Checking that all arms run in the same surroundings ...")
+        return busy
+
+    def _ask_arms(self) -> dict[str, Surroundings]:
+        """Return each arm's surroundings, which must agree."""
+        of = f" of {self.plan.network}" if self.plan.network else ""
+        self.progress.say(
+            f"Checking that all arms{of} run in the same surroundings ..."
+        )
         start = time.monotonic()
         self._clear()
         same = arms_module.SAME_AS
         found = {
             arm: arms_module.ask(
                 arm,
-                self._program(arm, self.plan.order[0].seed),
+                self._program(arm, self.plan.order[0]),
                 self.current / arm,
                 device=self.plan.device,
+                backend=self.plan.backend,
                 directory=self.directory,
                 timeout=self.plan.timeout_seconds,
             )
@@ -316,11 +384,17 @@ class Campaign:
                 f"{'; '.join(problems)}. `make setup` in the project's "
                 "folder installs one Python for both languages."
             )
-        return busy, asked
+        used = {x.keras.get("backend", self.plan.backend) for x in found.values()}
+        if used != {self.plan.backend}:
+            raise CannotRun(
+                f"{self.plan.notebook}: the program chooses the backend "
+                f"{', '.join(used)}, but {self.plan.backend} was asked for."
+            )
+        return asked
 
-    def _program(self, arm: str, seed: int) -> TimedProgram:
+    def _program(self, arm: str, block: Block) -> TimedProgram:
         program = self.programs[arms_module.LANGUAGE[arm]]
-        return program.with_parameters(epochs=self.plan.epochs, seed=seed)
+        return program.with_parameters(**self.plan.parameters(block))
 
     def _clear(self) -> None:
         """Make an empty folder for the next run."""
@@ -329,55 +403,46 @@ class Campaign:
 
     # --- the runs
 
-    def go_on(self) -> None:
-        """Do all remaining runs, and end the campaign."""
-        done = {
-            (x["block"], x["position"])
-            for x in self.rows
-            if x["state"] != "interrupted"
-        }
-        reason = ""
-        self.progress.begin(self.plan, self.rows, self._spent())
-        try:
-            for block, position in self.plan.places():
-                if (block.block, position) in done:
-                    continue
-                if position == 1 and (reason := self._enough()):
-                    break
+    def run_block(self, number: int) -> None:
+        """Do the remaining runs of a block."""
+        done = self._done(number)
+        block = self.plan.order[number]
+        for position in range(1, len(block.arms) + 1):
+            if position not in done:
                 self._measure_place(block, position)
-            reason = reason or self._enough() or "all blocks were run"
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self._note("stopped")
-            raise
-        finally:
-            self.progress.close()
-        self._end(reason)
 
-    def _enough(self) -> str:
-        return why_enough(self.plan, self.rows, self._spent())
+    def has_run(self, number: int) -> bool:
+        """Return whether a run of a block was measured."""
+        return bool(self._done(number))
+
+    def _done(self, number: int) -> set[int]:
+        return {
+            x["position"]
+            for x in self.rows
+            if x["block"] == number and x["state"] != "interrupted"
+        }
+
+    def stopped(self) -> None:
+        """Record that the session stopped."""
+        self._note("stopped")
 
     def _note(self, what: str, **facts: Any) -> None:
         """Record the time since the last note.
 
         This is done after every run, so that no time is lost however a session ends.
         """
-        now = time.monotonic()
         layout.note(
             self.folder,
             what,
-            seconds=round(now - self.noted, 3),
+            seconds=round(self.clock.lap(), 3),
             children_seconds=round(self.children_seconds, 3),
             **facts,
         )
-        self.noted, self.children_seconds = now, 0.0
+        self.children_seconds = 0.0
 
-    def _noted(self, name: str = "seconds") -> float:
+    def noted(self, name: str = "seconds") -> float:
+        """Return the seconds in events.jsonl: the campaign's, in all its sessions."""
         return sum(x.get(name, 0.0) for x in layout.events(self.folder))
-
-    def _spent(self) -> float:
-        """Return the seconds that the campaign has taken, in all its sessions."""
-        return self._noted() + time.monotonic() - self.noted
 
     def _measure_place(self, block: Block, position: int) -> None:
         for _ in range(MOST_ATTEMPTS):
@@ -392,7 +457,7 @@ class Campaign:
             f"The {row['arm']} run of block {block.block} was interrupted "
             f"{MOST_ATTEMPTS} times in a row (the last time: "
             f"{row['message']}). Fix that, then resume with `python -m "
-            f"sidebyside.timing resume {self.folder}`."
+            f"sidebyside.timing resume {self.whole}`."
         )
 
     def _measure(self, block: Block, position: int) -> dict[str, Any]:
@@ -405,8 +470,9 @@ class Campaign:
             "position": position,
             "arm": arm,
             "device": self.plan.device,
-            "seed": block.seed,
-            "epochs": self.plan.epochs,
+            "network": self.plan.network,
+            "backend": self.plan.backend,
+            **self.plan.parameters(block),
             "state": "interrupted",
             "started": layout.now(),
             "load_before": round(machine_module.load_average(), 2),
@@ -415,14 +481,17 @@ class Campaign:
         row |= dict.fromkeys(layout.EPOCH_COLUMNS, ())
         # If this process is killed, `record_lost_run()` reads this.
         files.write_whole(self.current / "run.json", json.dumps(row) + "\n")
-        program = self._program(arm, block.seed)
+        program = self._program(arm, block)
         command = arms_module.write_script(arm, program, self.current)
         start = time.monotonic()
         try:
             outcome = run_process(
                 command,
                 environment=arms_module.environment(
-                    self.current, self.plan.device, probe=False
+                    self.current,
+                    self.plan.device,
+                    probe=False,
+                    backend=self.plan.backend,
                 ),
                 folder=self.current,
                 directory=self.directory,
@@ -477,13 +546,11 @@ class Campaign:
 
     # --- the end
 
-    def _end(self, reason: str) -> None:
-        seconds = time.monotonic() - self.began
-        disturbed = machine_module.disturbances(self.counters, seconds)
+    def end(self, reason: str, disturbed: list[str]) -> None:
+        """Write how the campaign ended, and what has disturbed it."""
         shutil.rmtree(self.current, ignore_errors=True)
         self._note("ended")
-        total, children = self._noted(), self._noted("children_seconds")
-        share = 1 - children / total
+        total, children = self.noted(), self.noted("children_seconds")
         end = {
             "complete": True,
             "reason": reason,
@@ -492,19 +559,64 @@ class Campaign:
             "overhead": {
                 "seconds": round(total, 3),
                 "children_seconds": round(children, 3),
-                "share": round(share, 5),
+                "share": round(1 - children / total, 5),
             },
             "disturbed": disturbed,
         }
         layout.write_json(self.folder, layout.END, end)
-        for finding in disturbed:
-            self.progress.say(f"During the campaign {finding}.")
-        # Print the path relative to this folder if that is shorter.
-        near = min(os.path.relpath(self.folder), str(self.folder), key=len)
-        self.progress.say(
-            f"{self.plan.campaign}: {reason}. {len(self.rows)} runs in {near}; "
-            f"{share:.2%} of the time was spent outside the runs."
-        )
+
+
+# --- one campaign, or several
+
+
+def go_on(campaigns: list[Campaign], order: list[list[Campaign]] | None = None) -> None:
+    """Do all remaining runs of campaigns, and end them.
+
+    The campaigns of a study share a clock and a display. `order` has, for each block,
+    the campaigns in the order in which they run it.
+    """
+    current = campaigns[0]
+    plan, rows, shown = current.plan, current.rows, current.progress
+
+    def enough() -> str:
+        return why_enough(plan, rows, spent())
+
+    def spent() -> float:
+        return sum(x.noted() for x in campaigns) + current.clock.running()
+
+    reason = ""
+    shown.begin([(x.plan, x.rows) for x in campaigns], spent())
+    try:
+        for number in range(len(plan.order)):
+            turns = order[number] if order else campaigns
+            begun = any(x.has_run(number) for x in turns)
+            if not begun and (reason := enough()):
+                break
+            for current in turns:
+                shown.turn(current.plan, current.rows)
+                current.run_block(number)
+        reason = reason or enough() or "all blocks were run"
+    except BaseException:
+        with contextlib.suppress(OSError):
+            current.stopped()
+        raise
+    finally:
+        shown.close()
+    seconds = time.monotonic() - current.clock.began
+    disturbed = machine_module.disturbances(current.counters, seconds)
+    for x in campaigns:
+        if not layout.is_finished(x.folder):
+            x.end(reason, disturbed)
+    for finding in disturbed:
+        shown.say(f"During the campaign {finding}.")
+    share = 1 - sum(x.noted("children_seconds") for x in campaigns) / spent()
+    # Print the path relative to this folder if that is shorter.
+    whole = current.whole
+    near = min(os.path.relpath(whole), str(whole), key=len)
+    shown.say(
+        f"{whole.name}: {reason}. {sum(len(x.rows) for x in campaigns)} runs in "
+        f"{near}; {share:.2%} of the time was spent outside the runs."
+    )
 
 
 def _facts(surroundings: Surroundings) -> dict[str, Any]:

@@ -40,6 +40,7 @@ RUNS = "runs.csv"
 END = "end.json"
 EVENTS = "events.jsonl"
 PROGRAMS = "programs.json"
+STUDY = "study.json"
 
 SHARED = (PLAN, MACHINE, RUNS, END)
 """The files that an analysis needs. Only these are shared."""
@@ -53,6 +54,7 @@ ARMS = ("python", "r", "python-again", "rpy2")
 # The other runs of a block must reproduce the losses of this arm's.
 FIRST_ARM = "python"
 DEVICES = ("cpu", "gpu")
+BACKENDS = ("tensorflow", "jax", "torch")
 
 # ok           ended properly, with the same losses as its block
 # crashed      ended by itself, but not properly
@@ -97,6 +99,12 @@ COLUMNS = (
     "load_before",
     "message",
     "clock_drift_seconds",
+    "network",
+    "batch_size",
+    "batches",
+    "array_mb",
+    # The last column is a word from a list, so that a line that was cut off is noticed.
+    "backend",
 )
 # Every file has these columns. Older files lack the ones after them.
 REQUIRED = COLUMNS[: COLUMNS.index("message") + 1]
@@ -111,6 +119,9 @@ LIMITS = {
     "position": (1, len(ARMS)),
     "seed": (0, 2**31 - 1),
     "epochs": (1, 100_000),
+    "batch_size": (1, 10**6),
+    "batches": (1, 10**9),
+    "array_mb": (0.0, 1e8),
     "exit_code": (-64, 255),
     "process_seconds": (0.0, MOST_SECONDS),
     **dict.fromkeys(STAGE_COLUMNS, (0.0, MOST_SECONDS)),
@@ -132,7 +143,7 @@ WHOLE_SETTINGS = {
 SETTINGS = {"precision": (1e-9, 1e3), "budget": (1e-9, 1e9), "timeout": (1e-9, 1e9)}
 # These numbers are always there. Any other number may be missing.
 NEVER_MISSING = ("run", "block", "position", "seed", "epochs")
-WHOLE = (*NEVER_MISSING, "exit_code")
+WHOLE = (*NEVER_MISSING, "exit_code", "batch_size", "batches")
 STARTED = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)"
 )
@@ -161,11 +172,16 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Block:
-    """One run of every arm. `arms` has the order in which they run."""
+    """One run of every arm. `arms` has the order in which they run.
+
+    `epochs` and `batch_size` are None if they are those of the plan.
+    """
 
     block: int
     seed: int
     arms: tuple[str, ...]
+    epochs: int | None = None
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -199,8 +215,11 @@ class Plan:
     created: str = ""
     design: str = ""
     device: str
+    network: str = ""
+    backend: str = BACKENDS[0]
     arms: tuple[str, ...]
     epochs: int
+    batch_size: int | None = None
     seed: int = 0
     blocks: int
     precision: Precision | None = None
@@ -220,11 +239,35 @@ class Plan:
             for position in range(1, len(block.arms) + 1)
         ]
 
+    def parameters(self, block: Block) -> dict[str, int]:
+        """Return the values that the programs get in a block."""
+        found = {"epochs": block.epochs or self.epochs, "seed": block.seed}
+        if size := block.batch_size or self.batch_size:
+            found["batch_size"] = size
+        return found
+
+    def used(self, name: str) -> list[int]:
+        """Return the values of a parameter in the blocks, in increasing order."""
+        values = {self.parameters(block).get(name) for block in self.order}
+        return sorted(values - {None})
+
     def pair(self) -> tuple[str, str] | None:
         """Return the two arms whose ratio is shown; None if there is only one arm."""
         if "r" in self.arms and "python" in self.arms:
             return "r", "python"
         return (self.arms[-1], self.arms[0]) if len(self.arms) > 1 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlan:
+    """The contents of `study.json`. `order` has the networks of each block."""
+
+    study: str
+    created: str = ""
+    design: str = ""
+    networks: tuple[str, ...]
+    order: tuple[tuple[str, ...], ...]
+    schema: int = VERSION
 
 
 @dataclass(frozen=True)
@@ -340,6 +383,7 @@ _ARMS = {
     "minItems": 1,
     "uniqueItems": True,
 }
+_NETWORKS = {"type": "array", "items": _NAME, "minItems": 1, "uniqueItems": True}
 
 
 def _number(low: float, high: float, kind: Any = "number") -> dict[str, Any]:
@@ -357,8 +401,11 @@ _SCHEMAS = {
         campaign=_NAME,
         **dict.fromkeys(("created", "design", "notebook", "notebook_sha256"), _TEXT),
         device={"enum": list(DEVICES)},
+        network={"type": "string", "pattern": rf"\A({NAME.pattern})?\Z"},
+        backend={"enum": list(BACKENDS)},
         arms=_ARMS,
         epochs=_number(*LIMITS["epochs"], "integer"),
+        batch_size=_number(*LIMITS["batch_size"], ["integer", "null"]),
         # A seed matters only when a plan is made.
         seed=_number(*WHOLE_SETTINGS["seed"], "integer"),
         blocks=_number(0, 10**6, "integer"),
@@ -381,8 +428,18 @@ _SCHEMAS = {
                 block=_number(*LIMITS["block"], "integer"),
                 seed=_number(*LIMITS["seed"], "integer"),
                 arms=_ARMS,
+                epochs=_number(*LIMITS["epochs"], "integer"),
+                batch_size=_number(*LIMITS["batch_size"], "integer"),
             ),
         },
+        schema=_number(1, VERSION, "integer"),
+    ),
+    STUDY: _object(
+        "study networks order",
+        study=_NAME,
+        **dict.fromkeys(("created", "design"), _TEXT),
+        networks=_NETWORKS,
+        order={"type": "array", "minItems": 1, "items": _NETWORKS},
         schema=_number(1, VERSION, "integer"),
     ),
     MACHINE: _object(
@@ -499,17 +556,62 @@ def read_plan(folder: str | Path) -> Plan:
         raise _wrong(path, f"{what} after the warm-up", "blocks")
     if content.get("precision"):
         content["precision"] = _made(Precision, content["precision"])
-    blocks = [Block(x["block"], x["seed"], tuple(x["arms"])) for x in order]
+    blocks = [_made(Block, x | {"arms": tuple(x["arms"])}) for x in order]
     return _made(Plan, content | {"arms": tuple(arms), "order": tuple(blocks)})
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write `plan.json`, with a line for each block."""
     content = asdict(plan)
-    blocks = ",\n  ".join(json.dumps(block) for block in content.pop("order"))
+    content["order"] = [
+        {name: value for name, value in block.items() if value is not None}
+        for block in content["order"]
+    ]
+    _write_in_order(folder / PLAN, content)
+
+
+def _write_in_order(path: Path, content: dict[str, Any]) -> None:
+    """Write a plan, with a line for each block in its order."""
+    blocks = ",\n  ".join(map(json.dumps, content.pop("order")))
     head = json.dumps(content, indent=1, ensure_ascii=False).removesuffix("\n}")
-    text = head + f',\n "order": [\n  {blocks}\n ]\n}}\n'
-    files.write_whole(folder / PLAN, text)
+    files.write_whole(path, head + f',\n "order": [\n  {blocks}\n ]\n}}\n')
+
+
+def read_study(folder: str | Path) -> tuple[StudyPlan, dict[str, Path]]:
+    """Read `study.json`, and return it with the folder of each network's campaign.
+
+    `WrongRuns` if a file is wrong, or if a campaign is missing or not of this study.
+    """
+    path = Path(folder) / STUDY
+    content = _read_json(path)
+    networks = content["networks"]
+    for number, names in enumerate(content["order"]):
+        if sorted(names) != sorted(networks):
+            what = f"found {', '.join(names)}, expected {', '.join(networks)}"
+            raise _wrong(path, f"{what} in some order", f"order[{number}]")
+    order = tuple(map(tuple, content["order"]))
+    study = _made(StudyPlan, content | {"networks": tuple(networks), "order": order})
+    campaigns = {x: path.parent / campaign_of(study.study, x) for x in networks}
+    for network, place in campaigns.items():
+        if not (place / RUNS).is_file():
+            what = f"the study needs this campaign of the network {network!r}"
+            raise _wrong(place / RUNS, f"the file is missing; {what}")
+        plan = read_plan(place)
+        if (plan.network, len(plan.order)) != (network, len(order)):
+            what = f"found {len(plan.order)} blocks of the network {plan.network!r}"
+            what += f", but {STUDY} has {len(order)} of {network!r}"
+            raise _wrong(place / PLAN, what)
+    return study, campaigns
+
+
+def campaign_of(study: str, network: str) -> str:
+    """Return the name of a network's campaign in a study."""
+    return f"{study}-{network}"
+
+
+def write_study(folder: Path, study: StudyPlan) -> None:
+    """Write `study.json`, with a line for each block."""
+    _write_in_order(folder / STUDY, asdict(study))
 
 
 def read_machine(folder: str | Path) -> dict[str, Any]:
@@ -553,6 +655,8 @@ def row_text(row: Mapping[str, Any]) -> str:
             fields.append("")
         elif isinstance(value, tuple | list):
             fields.append(";".join(str(float(number)) for number in value))
+        elif name in WHOLE:
+            fields.append(str(int(value)))
         else:
             fields.append(printable(" ".join(str(value).split()), 10_000))
     text = io.StringIO()
@@ -599,6 +703,7 @@ def _append(path: Path, line: str) -> None:
 def repair(folder: Path) -> bool:
     """Remove an incomplete last line of `runs.csv`, and return whether there was one.
 
+    A file from before some columns existed gets them, for the rows that will follow.
     Such a line was being written when the process was killed or the power failed.
     Raises `WrongRuns` if this is not a `runs.csv`.
     """
@@ -606,6 +711,8 @@ def repair(folder: Path) -> bool:
     whole = "".join(f"{line}\n" for line in runs.lines).encode()
     if whole != (folder / RUNS).read_bytes():
         files.write_whole(folder / RUNS, whole)
+    if tuple(runs.names) != COLUMNS:
+        write_rows(folder, read_rows(folder))
     return runs.cut_off
 
 
@@ -645,7 +752,8 @@ def read_table(folder: str | Path) -> pd.DataFrame:
     There is a row per run, with `COLUMNS`. Lists are tuples of float, with one
     number per epoch, or `()` if nothing was measured. Numbers that were not measured
     are NaN. `exit_code` is Int64, `started` is a time in UTC, and campaign, arm,
-    device and state are categories. `WrongRuns` has file, line and column of all
+    device, state, network and backend are categories; the last two are "" in older
+    files. `WrongRuns` has file, line and column of all
     problems that the first failing check found. An incomplete last line is left
     out, and `attrs["cut_off"]` is then true.
     """
@@ -722,6 +830,8 @@ class _Runs:
         good = [x is not None and len(x) == count for x in rows]
         self._check(good, "", f"{count} fields")
         columns = zip(*rows, strict=True) if rows else [()] * count
+        # Older files do not name the network and the backend.
+        self.text |= dict.fromkeys(("network", "backend"), [""] * len(rows))
         self.text |= dict(zip(self.names, columns, strict=True))
 
     def _can_be_read(self, lines: Sequence[str]) -> bool:
@@ -745,7 +855,13 @@ class _Runs:
             return self._times()
         if name == "message":
             return np.array(self.text[name], dtype=object)
-        known = {"arm": ARMS, "device": DEVICES, "state": STATES}
+        known = {
+            "arm": ARMS,
+            "device": DEVICES,
+            "state": STATES,
+            "network": (self.plan.network,),
+            "backend": ("", *BACKENDS),
+        }
         allowed = known.get(name, (self.plan.campaign,))
         words = pd.Categorical(self.text[name], categories=allowed)
         self._check(words.codes >= 0, name, f"one of {', '.join(allowed)}")
@@ -768,7 +884,7 @@ class _Runs:
         self._check(good, name, expected)
         if name == "exit_code":
             return pd.Series(values).astype("Int64")
-        return values.astype(np.int64) if name in WHOLE else values
+        return values.astype(np.int64) if name in NEVER_MISSING else values
 
     def _times(self) -> pd.Series:
         texts = [x if STARTED.fullmatch(x) else None for x in self.text["started"]]
@@ -794,20 +910,25 @@ class _Runs:
     def _check_plan(self, table: pd.DataFrame) -> None:
         in_order = table["run"].diff().fillna(1) > 0
         self._check(in_order, "run", "a number above that of the run before")
-        for name in ("device", "epochs"):
+        for name in ("device", "backend"):
             planned = getattr(self.plan, name)
-            good = table[name].astype(object) == planned
+            good = table[name].astype(object).isin(["", planned])
             self._check(good, name, f"{planned}, as in {PLAN}")
         place = ["block", "position"]
         plan = pd.DataFrame(
-            [(x.block, p, x.arms[p - 1], x.seed) for x, p in self.plan.places()],
-            columns=[*place, "arm", "seed"],
+            [
+                self.plan.parameters(x) | {"block": x.block, "position": p, "arm": arm}
+                for x in self.plan.order
+                for p, arm in enumerate(x.arms, 1)
+            ],
+            columns=[*place, "arm", "seed", "epochs", "batch_size"],
         )
         planned = table[place].merge(plan, how="left")
         good = planned["seed"].notna()
         self._check(good, "position", f"a position that {PLAN} has in this block")
-        for name in ("arm", "seed"):
-            good = table[name].astype(object) == planned[name]
+        for name in ("arm", "seed", "epochs", "batch_size"):
+            mine, theirs = table[name].astype(object), planned[name]
+            good = (mine == theirs) | (mine.isna() & theirs.isna())
             self._check(good, name, f"what {PLAN} has for this place")
         # Each place runs once, except that interrupted runs are repeated.
         counted = table.loc[table["state"] != "interrupted", place]
@@ -824,7 +945,7 @@ class _Runs:
             self._check(good, name, "a number in a complete run")
         good = incomplete | (table["exit_code"].fillna(-1) == 0)
         self._check(good, "exit_code", "0 in a complete run")
-        epochs = self.plan.epochs
+        epochs = table["epochs"]
         for name in EPOCH_COLUMNS:
             counts = table[name].map(len)
             good = (counts == epochs) | (incomplete & (counts <= epochs))
@@ -832,7 +953,7 @@ class _Runs:
             # there are no times of epochs.
             if name != "loss":
                 good |= counts == 0
-            self._check(good, name, f"{epochs} numbers, one per epoch")
+            self._check(good, name, "as many numbers as epochs")
         # A whole is at least the sum of its parts. Two clocks measure them, and they
         # may drift apart (drift_allowed()). A clock that did not run shows 0: such a
         # run can be read, and the verdict says that it leaves it out.

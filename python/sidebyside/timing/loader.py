@@ -22,11 +22,13 @@ from ..common.collector import paused
 from ..common.errors import Sentence, printable
 from ..common.files import data_directory, project_directory
 from .format import (
+    BACKENDS,
     LEAST_BLOCKS,
     MORE_BLOCKS,
     PLAN,
     PROGRAMS,
     RUNS,
+    STUDY,
     Plan,
     Problem,
     WrongRuns,
@@ -34,6 +36,7 @@ from .format import (
     read_end,
     read_machine,
     read_plan,
+    read_study,
     read_table,
 )
 from .plan import precise_enough
@@ -67,12 +70,13 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     folders
-        Campaigns, or folders that contain campaigns. A campaign is a folder with
-        `runs.csv`, `plan.json` and `machine.json`, or a zip file of such a folder,
-        which is not unpacked. The default is the folders in the environment
+        Campaigns, studies, or folders that contain campaigns. A campaign is a folder
+        with `runs.csv`, `plan.json` and `machine.json`, or a zip file of such a
+        folder, which is not unpacked. The default is the folders in the environment
         variable SIDEBYSIDE_TIMINGS (separated as in PATH); else the reader's own
         finished campaigns in `data_directory()/timings`; else the project's
-        reference measurements. The last two include contributed campaigns.
+        reference measurements. The last two include contributed campaigns. They
+        leave out studies, whose networks cannot be pooled.
 
     Returns
     -------
@@ -111,7 +115,8 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         table.attrs = {}
     whole = pd.concat(tables, ignore_index=True)
     _refuse_copies(whole, names)
-    for name in ("campaign", "work", "machine", "ended"):
+    names_of = ("campaign", "network", "backend", "work", "machine", "ended")
+    for name in names_of:
         whole[name] = pd.Categorical(whole[name], whole[name].unique())
     whole.attrs = {"folders": {name: str(folder) for name, folder in names.items()}}
     return whole
@@ -256,6 +261,7 @@ def _instead(path: Path) -> str:
         if stat.S_ISDIR(path.stat().st_mode):
             names = os.listdir(path)
             kind = f"a folder without {RUNS}" if names else "an empty folder"
+            kind = "a study of several networks" if STUDY in names else kind
             return "" if RUNS in names else kind
     except OSError as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
@@ -273,6 +279,8 @@ def _instead(path: Path) -> str:
 def _campaigns_in(folder: Path) -> list[Path]:
     if not (what := _instead(folder)):
         return [folder]
+    if (folder / STUDY).is_file():
+        return list(read_study(folder)[1].values())
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
     if found := [x for x in inside if not _instead(x)]:
         return found
@@ -361,7 +369,7 @@ def machine_names(seen: Sequence[Seen]) -> list[str]:
 
 
 Work = tuple[tuple[str, str], ...]
-"""Pairs of name and value: device, epochs, programs, pictures."""
+"""Pairs of name and value, such as ("epochs", "10")."""
 
 
 def work_of(plan: Plan, machine: Mapping[str, Any]) -> Work:
@@ -372,10 +380,16 @@ def work_of(plan: Plan, machine: Mapping[str, Any]) -> Work:
     hashes = [plan.programs.get(x, "")[:6] for x in ("python", "r")]
     return (
         ("device", plan.device),
-        ("epochs", str(plan.epochs)),
+        ("backend", plan.backend),
+        ("epochs", _listed(plan.used("epochs"))),
+        ("batch size", _listed(plan.used("batch_size"))),
         ("programs", "/".join(filter(None, hashes))),
         ("pictures", pictures[:100]),
     )
+
+
+def _listed(numbers: list[int]) -> str:
+    return " or ".join(map(str, numbers))
 
 
 def work_in_words(work: Work) -> str:
@@ -387,4 +401,6 @@ def work_in_words(work: Work) -> str:
     epochs = f"{known['epochs']} epoch{'' if known['epochs'] == '1' else 's'}"
     pictures = " ".join(known["pictures"].replace(";", ",").split())
     programs = known["programs"] and f"programs {known['programs']}"
-    return "; ".join(filter(None, [epochs, pictures, programs]))
+    size = known["batch size"] and f"batch size {known['batch size']}"
+    backend = "" if known["backend"] == BACKENDS[0] else known["backend"]
+    return "; ".join(filter(None, [epochs, size, backend, pictures, programs]))

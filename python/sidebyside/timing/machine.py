@@ -27,6 +27,7 @@ LEAST_MEMORY_GB = 1.5
 # Packages whose versions are recorded. Nothing is imported for this.
 PACKAGES = (
     *("sidebyside", "keras", "tensorflow", "tensorflow-cpu", "numpy"),
+    *("jax", "jaxlib", "torch"),
     *("rpy2-rinterface", "rpy2-robjects", "h5py", "ml-dtypes"),
 )
 # Environment variables about threads and speed begin with these. TF_ alone would be

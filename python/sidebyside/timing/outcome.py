@@ -67,6 +67,7 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
     try:
         row |= _stages(folder, outcome.started)
         row |= _epochs(folder, row["epochs"])
+        row |= _size(folder)
         if row["device"] == "gpu":
             _check_gpu(folder)
     except _NO_RESULT as problem:
@@ -102,6 +103,8 @@ def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
         for epoch in (x for fit in fits for x in fit["logs"]):
             for name, value in epoch.items():
                 logs.setdefault(name, []).append(value)
+        # A model with its own training step may give its losses other names.
+        logs.setdefault("loss", next(iter(logs.values()), []))
         seconds = [x for fit in fits for x in fit["seconds"]]
     else:
         logs = _json(folder, "stages.json")["history"]
@@ -121,6 +124,19 @@ def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
                 f"{epochs} epochs"
             )
     return found
+
+
+def _size(folder: Path) -> dict[str, float | None]:
+    """Return how much Keras's fit() had to do; nothing if Keras did not train."""
+    fits = _json(folder, "fits.json")
+    if not fits:
+        return {}
+    # Several trainings may have different numbers of batches.
+    batches = {x["batches"] for x in fits}
+    return {
+        "batches": batches.pop() if len(batches) == 1 else None,
+        "array_mb": round(sum(x["array_bytes"] for x in fits) / 1e6, 3),
+    }
 
 
 def _named(logs: dict[str, list[float]], name: str) -> list[float]:

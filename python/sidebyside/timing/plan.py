@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import itertools
+import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 from ..common.errors import Sentence
 from ..common.files import project_directory
+from ..common.python import interpreter
 from . import format as layout
 from .cells import TimedProgram
 from .format import LEAST_BLOCKS, MORE_BLOCKS, SEQUENTIAL, Block, Plan, Precision
@@ -29,6 +33,10 @@ DESIGN = (
     "randomised complete blocks: every block has one run of each arm, in "
     "random order, all with the seed of the block; each run is a fresh "
     "process; block 0 is the warm-up, measured and left out of analyses"
+)
+VARIED = (
+    "the numbers of epochs and the batch sizes vary by block: each combination once, "
+    "in random order, then each once again; the warm-up has the shortest"
 )
 
 
@@ -51,6 +59,9 @@ class Settings:
         Some of "python", "r", "python-again", "rpy2".
     device
         "cpu" or "gpu". Without a GPU the campaign says so and uses the CPU.
+    backend
+        Keras's backend: "tensorflow", "jax" or "torch". None: the one that
+        KERAS_BACKEND names, or else TensorFlow.
     seed
         Seed for the order of the arms and for the seeds of the blocks.
     precision
@@ -68,10 +79,15 @@ class Settings:
     epochs: int | None = None
     arms: tuple[str, ...] = layout.ARMS
     device: str = "cpu"
+    backend: str | None = None
     seed: int = SEED
     precision: float | None = None
     budget: float | None = None
     timeout: float = TIMEOUT
+
+    def chosen_backend(self) -> str:
+        """Return the backend that was asked for, or else the environment's."""
+        return self.backend or os.environ.get("KERAS_BACKEND") or layout.BACKENDS[0]
 
     def check(self) -> None:
         """Raise `WrongPlan` if the settings are not possible."""
@@ -86,6 +102,7 @@ class Settings:
                 f"The device is {self.device!r}; expected "
                 f"{' or '.join(layout.DEVICES)}."
             )
+        _check_backend(self.chosen_backend(), self.device)
         for kind, what, limits in (
             (Integral, "a whole number", layout.WHOLE_SETTINGS),
             (Real, "a number", layout.SETTINGS),
@@ -112,6 +129,24 @@ class Settings:
             )
 
 
+def _check_backend(backend: object, device: str) -> None:
+    known = layout.BACKENDS
+    if backend not in known:
+        raise WrongPlan(
+            f"The backend is {backend!r}; expected {', '.join(known[:-1])} or "
+            f"{known[-1]} (from --backend, or from the variable KERAS_BACKEND)."
+        )
+    if importlib.util.find_spec(backend) is None:
+        raise WrongPlan(
+            f"The backend {backend} is not installed for {interpreter()}. To install "
+            f"it: `{interpreter()} -m pip install {backend}`"
+        )
+    if device == "gpu" and backend != known[0]:
+        raise WrongPlan(
+            f"On a GPU only {known[0]} can be measured so far, not {backend}."
+        )
+
+
 # The short campaign, which a class can measure in a few minutes. It has the
 # notebook's own number of epochs, so that it can be pooled with standard campaigns.
 # Three blocks are the fewest that show any scatter. One such campaign tells little,
@@ -130,33 +165,53 @@ def default_notebook() -> Path:
 
 
 def make_plan(
-    name: str, notebook: Path, programs: dict[str, TimedProgram], settings: Settings
+    name: str,
+    notebook: Path,
+    programs: dict[str, TimedProgram],
+    settings: Settings,
+    *,
+    network: str = "",
+    lengths: tuple[int, ...] = (),
+    batch_sizes: tuple[int, ...] = (),
 ) -> Plan:
     """Make a plan from the settings.
+
+    With `lengths` (numbers of epochs) and perhaps `batch_sizes`, each block has one of
+    their combinations. These are for a network of a study.
 
     Raises `WrongPlan` if it is not possible, and `NoProgram` if the notebook has no
     parameters for the number of epochs and the seed.
     """
-    if not (isinstance(name, str) and layout.NAME.fullmatch(name)):
-        raise WrongPlan(
-            f"The campaign's name is {name!r}, but it becomes a folder: use only "
-            "letters, digits, '.', '_' and '-'."
-        )
+    check_name(name)
     settings.check()
-    epochs = settings.epochs
+    # The shortest training comes first.
+    combinations = [
+        (length, size)
+        for length in sorted(lengths)
+        for size in sorted(batch_sizes, reverse=True) or [None]
+    ]
+    epochs, size = settings.epochs, None
+    if combinations:
+        epochs, size = combinations[0]
+    elif "batch_size" in programs["python"].parameters():
+        size = _own(programs["python"], "batch_size")
     if epochs is None:
-        epochs = _own_epochs(programs["python"])
-    for program in programs.values():
-        program.with_parameters(epochs=epochs, seed=1)
+        epochs = _own(programs["python"], "epochs")
     rule = settings.precision
     blocks = settings.blocks or (BLOCKS if rule is None else MOST_BLOCKS)
+    design = [DESIGN, *([VARIED] if combinations else [])]
+    if rule is not None:
+        design.append(SEQUENTIAL)
     plan = Plan(
         campaign=name,
         created=layout.now(),
-        design=DESIGN if rule is None else f"{DESIGN}; {SEQUENTIAL}",
+        design="; ".join(design),
         device=settings.device,
+        network=network,
+        backend=settings.chosen_backend(),
         arms=settings.arms,
         epochs=epochs,
+        batch_size=size,
         seed=settings.seed,
         blocks=blocks,
         precision=None,
@@ -165,8 +220,10 @@ def make_plan(
         notebook=_in_project(notebook),
         notebook_sha256=hashlib.sha256(notebook.read_bytes()).hexdigest(),
         programs={name: x.sha256() for name, x in programs.items()},
-        order=_order(settings.arms, blocks, settings.seed),
+        order=_order(settings.arms, blocks, settings.seed, combinations),
     )
+    for program in programs.values():
+        program.with_parameters(**plan.parameters(plan.order[0]))
     if rule is None:
         return plan
     quantity = "fit_seconds, {} over {}".format(*plan.pair())
@@ -174,25 +231,50 @@ def make_plan(
     return replace(plan, precision=Precision(rule, quantity, **counts))
 
 
-def _order(arms: tuple[str, ...], blocks: int, seed: int) -> tuple[Block, ...]:
+def check_name(name: object) -> None:
+    """Raise `WrongPlan` if this cannot be the name of a campaign's folder."""
+    if not (isinstance(name, str) and layout.NAME.fullmatch(name)):
+        raise WrongPlan(
+            f"The campaign's name is {name!r}, but it becomes a folder: use only "
+            "letters, digits, '.', '_' and '-', and at most 100 of them."
+        )
+
+
+def _order(
+    arms: tuple[str, ...],
+    blocks: int,
+    seed: int,
+    combinations: list[tuple[int, int | None]],
+) -> tuple[Block, ...]:
     chance = random.Random(seed)
+    varied = itertools.chain(combinations[:1], _in_turn(combinations, seed))
     order = []
     for number in range(blocks + 1):
         shuffled = list(arms)
         chance.shuffle(shuffled)
-        order.append(Block(number, chance.choice(SEEDS), tuple(shuffled)))
+        epochs, size = next(varied, (None, None))
+        block = Block(number, chance.choice(SEEDS), tuple(shuffled), epochs, size)
+        order.append(block)
     return tuple(order)
 
 
-def _own_epochs(program: TimedProgram) -> int:
-    """Return the number of epochs in the notebook's parameters cell."""
-    epochs = program.parameters().get("epochs", "")
-    if not (epochs.isascii() and epochs.isdecimal()):
+def _in_turn(values: list[Any], seed: int) -> Iterator[Any]:
+    """Yield all values in random order, then again in another order, and so on."""
+    chance = random.Random(f"in turn {seed}")
+    while values:
+        yield from chance.sample(values, len(values))
+
+
+def _own(program: TimedProgram, name: str) -> int:
+    """Return the value of a parameter in the notebook's parameters cell."""
+    value = program.parameters().get(name, "")
+    if not (value.isascii() and value.isdecimal()):
+        what = " Choose the number of epochs with --epochs." if name == "epochs" else ""
         raise WrongPlan(
             f"{program.notebook.name}: the parameters cell sets no whole number "
-            "`epochs`. Choose the number of epochs with --epochs."
+            f"`{name}`.{what}"
         )
-    return int(epochs)
+    return int(value)
 
 
 def _in_project(notebook: Path) -> str:

@@ -14,6 +14,9 @@ from ..common.running import duration
 from .format import COMPLETE, Plan
 from .ratio import paired_ratio
 
+# Rows of `runs.csv`, as `read_rows()` returns them.
+Rows = Sequence[Mapping[str, Any]]
+
 
 class Progress:
     """Shows only important messages and failures. Its subclasses show more."""
@@ -22,20 +25,23 @@ class Progress:
         """Print a sentence for the reader."""
         print(printable(text, 10_000), flush=True)
 
-    def begin(
-        self, plan: Plan, rows: Sequence[Mapping[str, Any]], spent: float = 0.0
-    ) -> None:
-        """Called when the campaign starts or resumes.
+    def begin(self, campaigns: Sequence[tuple[Plan, Rows]], spent: float = 0.0) -> None:
+        """Called when a campaign, or all campaigns of a study, start or resume.
 
         Parameters
         ----------
-        rows
-            The runs so far. The list grows while the campaign runs.
+        campaigns
+            Plan and runs so far of each. The lists grow while the campaigns run.
         spent
-            Seconds that the campaign has already taken.
+            Seconds that they have already taken.
         """
-        self.plan, self.rows, self.spent = plan, rows, spent
+        self.campaigns, self.spent = campaigns, spent
         self.began = time.monotonic()
+        self.turn(*campaigns[0])
+
+    def turn(self, plan: Plan, rows: Rows) -> None:
+        """Called before a block, with the campaign whose turn it is."""
+        self.plan, self.rows = plan, rows
 
     def begin_run(self, block: int, arm: str) -> None:
         """Called when a run starts."""
@@ -64,16 +70,18 @@ class Progress:
         return self.spent + time.monotonic() - self.began
 
     def to_go_text(self) -> str:
-        """Write how long the rest takes, by the mean of the runs so far.
+        """Write how long the rest takes, for all networks of a study together.
 
         If a precision may end the campaign earlier, it is the longest time. "" before
         the first run and after the last.
         """
-        took = [x["process_seconds"] for x in self.rows if x["state"] != "interrupted"]
-        left = len(self.plan.places()) - len(took)
-        if not took or not left:
+        took = [x["process_seconds"] for x in self.counted()]
+        if not took:
             return ""
-        seconds = statistics.fmean(took) * left
+        mean = statistics.fmean(took)
+        seconds = sum(seconds_left(*x, otherwise=mean) for x in self.campaigns)
+        if not seconds:
+            return ""
         if self.plan.budget_minutes is not None:
             budget = self.plan.budget_minutes * 60 - self.taken()
             seconds = max(0.0, min(seconds, budget))
@@ -81,16 +89,45 @@ class Progress:
         return f"{most} {duration(seconds)} to go"
 
     def block_text(self, block: int) -> str:
-        """Write which block this is, and of how many."""
-        if block == 0:
-            return "warm-up"
+        """Write which block this is, of how many, and of which network."""
         most = "at most " if self.plan.precision else ""
-        return f"block {block} of {most}{self.plan.blocks}"
+        text = f"block {block} of {most}{self.plan.blocks}" if block else "warm-up"
+        return ", ".join(filter(None, [text, self.plan.network]))
+
+    def counted(self) -> list[Mapping[str, Any]]:
+        """Return the runs so far, of all networks, that need not be repeated."""
+        return [x for _, rows in self.campaigns for x in _counted(rows)]
 
     def ends_block(self, row: Mapping[str, Any]) -> bool:
         """Return whether a run is the last of its block and is not repeated."""
         last = row["position"] == len(self.plan.arms)
         return last and row["state"] != "interrupted"
+
+
+def _counted(rows: Rows) -> list[Mapping[str, Any]]:
+    return [x for x in rows if x["state"] != "interrupted"]
+
+
+def seconds_left(plan: Plan, rows: Rows, otherwise: float) -> float:
+    """Estimate how long a campaign's remaining runs take.
+
+    It is the mean of the runs so far, of which the fit stage changes with the number
+    of epochs. Without runs, each takes `otherwise` seconds.
+    """
+    took = _counted(rows)
+
+    def guess(epochs: int) -> float:
+        if not took:
+            return otherwise
+        return statistics.fmean(
+            x["process_seconds"]
+            + (x.get("fit_seconds") or 0.0) * (epochs / x["epochs"] - 1)
+            for x in took
+        )
+
+    seconds = {epochs: guess(epochs) for epochs in plan.used("epochs")}
+    left = plan.places()[len(took) :]
+    return sum(seconds[plan.parameters(block)["epochs"]] for block, _ in left)
 
 
 def run_text(row: Mapping[str, Any]) -> str:
@@ -110,12 +147,12 @@ class Lines(Progress):
     """Shows a line per run, for logs."""
 
     def end_run(self, row: Mapping[str, Any]) -> None:
-        block = self.block_text(row["block"])
-        self.say(f"{block:<18} {row['arm']:<13} {run_text(row)}")
+        block = self.block_text(row["block"]).ljust(30 if self.plan.network else 18)
+        self.say(f"{block} {row['arm']:<13} {run_text(row)}")
         if self.ends_block(row) and row["block"] > 0:
             so_far = f"{duration(self.taken())} so far"
             parts = [self.ratio_text(), so_far, self.to_go_text()]
-            self.say(f"{'':<18} {'; '.join(filter(None, parts))}")
+            self.say(f"{' ' * len(block)} {'; '.join(filter(None, parts))}")
 
 
 class Compact(Progress):
@@ -168,15 +205,15 @@ class Live(Lines):
 
     def begin(self, *arguments: Any) -> None:
         super().begin(*arguments)
-        self._bar.update(self._task, total=len(self.plan.places()))
+        total = sum(len(plan.places()) for plan, _ in self.campaigns)
+        self._bar.update(self._task, total=total)
         self._bar.start()
 
     def begin_run(self, block: int, arm: str) -> None:
-        done = sum(x["state"] != "interrupted" for x in self.rows)
         self._bar.update(
             self._task,
             description=f"{self.block_text(block)}, {arm}",
-            completed=done,
+            completed=len(self.counted()),
             to_go=self.to_go_text(),
             refresh=True,
         )

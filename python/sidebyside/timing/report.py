@@ -34,7 +34,11 @@ def status_text(given: str | Path | None = None) -> str:
     if not place.is_dir() and (given is not None or place.exists()):
         what = "a file" if place.exists() else "not there"
         raise NoTimings(f"{place} is {what}, expected the folder of your campaigns.")
-    folders = sorted(x.parent for x in place.glob(f"*/{layout.RUNS}"))
+    folders = sorted(
+        x.parent
+        for name in (layout.RUNS, layout.STUDY)
+        for x in place.glob(f"*/{name}")
+    )
     lines = []
     now = holder()
     if now is not None:
@@ -42,18 +46,31 @@ def status_text(given: str | Path | None = None) -> str:
         lines.append(printable(f"A campaign is running on this machine{who}."))
     for folder in folders:
         try:
-            plan = layout.read_plan(folder)
-            missing = missing_text(plan, read_campaign(folder))
-            state = missing or f"finished: {_reason(layout.read_end(folder))}"
+            lines.append(f"{printable(folder.name)}: {_state_text(folder)}")
         except layout.WrongRuns as problem:
             damaged = f"{folder.name}: damaged: {problem.problems[0]}"
             lines.append(printable(damaged, 500))
-            continue
-        lines.append(
-            f"{printable(folder.name)}: {plan.device}, {', '.join(plan.arms)}, "
-            f"{plan.epochs} epochs; {state}"
-        )
     return "\n".join(lines or [f"There is no campaign in {printable(place)}."])
+
+
+def _state_text(folder: Path) -> str:
+    """Say what a campaign or a study measures, and what is missing."""
+    what, parts = "", [folder]
+    if (folder / layout.STUDY).is_file():
+        study, places = layout.read_study(folder)
+        what, parts = f"study of {', '.join(study.networks)}; ", places.values()
+    states = []
+    for x in parts:
+        plan, runs = layout.read_plan(x), read_campaign(x)
+        state = missing_text(plan, runs)
+        states.append((not state, len(runs), plan, state, x))
+    # Of a study, the network with the fewest runs shows which blocks are complete.
+    *_, plan, state, last = min(states, key=lambda x: x[:2])
+    state = state or f"finished: {_reason(layout.read_end(last))}"
+    backend = "" if plan.backend == layout.BACKENDS[0] else f", {plan.backend}"
+    epochs = " or ".join(map(str, plan.used("epochs")))
+    what += f"{plan.device}{backend}, {', '.join(plan.arms)}"
+    return f"{what}{'' if len(states) > 1 else f', {epochs} epochs'}; {state}"
 
 
 def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
@@ -83,8 +100,10 @@ def show_text(given: str | Path) -> str:
     shown = np.exp(logs.mean()).reindex(list(plan.arms))
     shown.insert(0, "runs", logs.size().reindex(shown.index, fill_value=0))
     shown = shown.rename_axis(None).rename(columns=lambda x: x.removesuffix("_seconds"))
+    epochs = " or ".join(map(str, plan.used("epochs")))
+    backend = "" if plan.backend == layout.BACKENDS[0] else f", {plan.backend}"
     lines = [
-        f"{plan.campaign}: {plan.device}, {plan.epochs} epochs, "
+        f"{plan.campaign}: {plan.device}{backend}, {epochs} epochs, "
         f"{printable(plan.notebook)}; geometric means in seconds, "
         "warm-up left out",
         "",
@@ -107,6 +126,34 @@ def show_text(given: str | Path) -> str:
     lines += ["", *_went_wrong(rows), *([f"{missing}."] if missing else [])]
     lines += _end_lines(layout.read_end(folder))
     return "\n".join(lines).rstrip()
+
+
+def show_study_text(folder: Path) -> str:
+    """Describe a study: the ratios of each network, and failures."""
+    study, places = layout.read_study(folder)
+    found, wrong = [], []
+    for network, place in places.items():
+        plan, rows = layout.read_plan(place), layout.read_rows(place)
+        line = {"": network}
+        for column in ("fit_seconds", "process_seconds"):
+            ratio = plan.pair() and paired_ratio(rows, plan.pair(), column)
+            line["blocks"] = ratio.blocks if ratio else 0
+            line[column.removesuffix("_seconds")] = str(ratio or "-")
+        for name in ("epochs", "batch_size"):
+            line[name.replace("_", " ")] = " or ".join(map(str, plan.used(name)))
+        found.append(line)
+        if any(x["state"] != "ok" for x in rows):
+            wrong += [f"{network}: {_went_wrong(rows)[0]}", *_went_wrong(rows)[1:]]
+    pair = plan.pair()
+    what = f"{pair[0]} over {pair[1]}, with 95 % intervals" if pair else "one arm"
+    table = pd.DataFrame(found).to_string(index=False)
+    lines = [
+        f"{printable(study.study)}: {_state_text(folder)}",
+        *("", f"{what}; warm-up left out", "", table, ""),
+        *(wrong or ["All runs are ok."]),
+        f"For one network: `python -m sidebyside.timing show {place}`",
+    ]
+    return "\n".join(lines)
 
 
 def _went_wrong(rows: list[dict[str, Any]]) -> list[str]:
@@ -169,14 +216,16 @@ def machine_lines(machine: Mapping[str, Any]) -> list[str]:
     cpu, system = known(machine.get("cpu", {})), known(machine.get("system", {}))
     arms = [known(x) for x in machine.get("arms", {}).values()] or [known({})]
     python, r = arms[0], next((x for x in arms if x.get("r")), None)
+    backend = str(python.get("backend", layout.BACKENDS[0]))
+    name = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}.get(backend)
     gpus = [str(x.get("name", "a GPU")) for x in machine.get("gpu", [])]
     memory = machine.get("memory_gb")
     memory = "unknown" if memory is None else f"{memory:.0f}"
     lines = [
         f"{cpu['name']}, {cpu['usable']} cores, {memory} GB, "
         f"GPU: {', '.join(gpus) or 'none'}",
-        f"{system['os']}, Python {python['python']}, TensorFlow "
-        f"{python['tensorflow']}, Keras {python['keras']}",
+        f"{system['os']}, Python {python['python']}, {name or backend} "
+        f"{python[backend]}, Keras {python['keras']}",
     ]
     if r is not None:
         keras3 = r["dialect"] == "keras3"

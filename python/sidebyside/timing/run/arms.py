@@ -78,7 +78,8 @@ local({{
     )
     paste0("[", paste(written, collapse = ", "), "]")
   }}
-  history <- get0("history", globalenv(), ifnotfound = list())
+  # (R has a function of this name.)
+  history <- get0("history", globalenv(), mode = "list", ifnotfound = list())
   metrics <- if (is.list(history$metrics)) history$metrics else list()
   metrics <- lapply(metrics, unlist)
   fields <- sprintf('"%s": %s', names(metrics), vapply(metrics, number, ""))
@@ -173,7 +174,9 @@ def _path() -> str:
     return os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
 
 
-def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
+def environment(
+    folder: Path, device: str, *, probe: bool, backend: str = ""
+) -> dict[str, str]:
     """Return all environment variables of a run, the same for every arm.
 
     Parameters
@@ -184,6 +187,8 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
         "cpu" hides every GPU.
     probe
         Whether to report the surroundings instead of times.
+    backend
+        Keras's backend. "": the reader's own, or else TensorFlow.
     """
     kept = {
         name: value
@@ -205,7 +210,7 @@ def environment(folder: Path, device: str, *, probe: bool) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         "PYTHONNOUSERSITE": "1",
         "TMPDIR": str(temporary),
-        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "KERAS_BACKEND": backend or os.environ.get("KERAS_BACKEND", "tensorflow"),
         "TF_CPP_MIN_LOG_LEVEL": kept.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         # Read no profiles: Rscript --vanilla reads none, but R inside Python would.
         **dict.fromkeys(
@@ -249,6 +254,7 @@ def ask(
     folder: Path,
     *,
     device: str,
+    backend: str,
     directory: Path,
     timeout: float,
 ) -> Surroundings:
@@ -267,14 +273,14 @@ def ask(
         parts.append(_R_FACTS)
     outcome = run_process(
         _write(arm, "\n".join(parts) + "\n", folder),
-        environment=environment(folder, device, probe=True),
+        environment=environment(folder, device, probe=True, backend=backend),
         folder=folder,
         directory=directory,
         timeout=timeout,
     )
     if outcome.reason or outcome.exit_code != 0:
         raise CannotRun(
-            f"The {arm} arm failed before its data was loaded "
+            f"{program.notebook.name}: the {arm} arm failed before its data was loaded "
             f"({how_it_ended(outcome)}): "
             f"{last_words(folder) or 'it printed nothing'}"
         )

@@ -7,7 +7,7 @@ language, and the timed cells stay unchanged.
 
 Nothing is imported here before the program does it: the hook waits until
 `keras` has been imported. One callback is added to each `fit()`. Keras calls
-it twice per epoch and never per batch.
+it twice per epoch and never per batch: that would slow down the training.
 """
 
 import os
@@ -40,21 +40,27 @@ def _spec(name, path):
 
 
 class _Finder:
-    """Finds keras as usual, and calls `then()` when it is loaded."""
+    """Finds keras as usual, and calls `then()` when it is loaded.
+
+    TensorFlow also looks for keras without loading it.
+    """
 
     def __init__(self, then):
         self.then = then
+        self.looking = False
 
     def find_spec(self, name, _path=None, _target=None):
-        if name != "keras":
+        if name != "keras" or self.looking:
             return None
-        sys.meta_path.remove(self)
+        self.looking = True
         spec = _spec(name, None)
+        self.looking = False
         if spec is None or spec.loader is None:
             return spec
         load = spec.loader.exec_module
 
         def exec_module(module):
+            sys.meta_path.remove(self)
             load(module)
             self.then(module)
 
@@ -80,7 +86,8 @@ def _stamp_fits(keras):
     fits = []
     wait, pass_on = _turns()
     original = keras.Model.fit
-    place = list(inspect.signature(original).parameters).index("callbacks")
+    signature = inspect.signature(original)
+    place = list(signature.parameters).index("callbacks")
     clock = time.perf_counter
 
     class Stamps(keras.callbacks.Callback):
@@ -103,6 +110,8 @@ def _stamp_fits(keras):
     @functools.wraps(original)
     def fit(*arguments, **named):
         stamps = Stamps()
+        data = signature.bind(*arguments, **named).arguments
+        bytes_ = sum(_bytes(data.get(x)) for x in ("x", "y", "validation_data"))
         given = list(arguments)
         if len(given) > place:
             given[place] = _with(given[place], stamps)
@@ -114,6 +123,8 @@ def _stamp_fits(keras):
                 "seconds": stamps.seconds,
                 "logs": stamps.logs,
                 "devices": _devices(given[0]),
+                "batches": _batches(stamps),
+                "array_bytes": bytes_,
             }
         )
         _write("fits.json", fits)
@@ -146,6 +157,31 @@ def _with(callbacks, stamps):
         callbacks.append(stamps)
         return callbacks
     return [callbacks, stamps]
+
+
+def _bytes(data):
+    """Return the size of arrays, alone or in lists; 0 for a data set."""
+    if isinstance(data, dict):
+        data = list(data.values())
+    if isinstance(data, (list, tuple)):
+        return sum(map(_bytes, data))
+    if hasattr(data, "nbytes"):
+        return int(data.nbytes)
+    # A tensor of TensorFlow.
+    return getattr(getattr(data, "dtype", None), "size", 0) * _count(data)
+
+
+def _count(tensor):
+    count = 1
+    for length in getattr(tensor, "shape", ()):
+        count *= length
+    return count
+
+
+def _batches(stamps):
+    """Return the number of training batches of an epoch; None if Keras knows none."""
+    params = getattr(stamps, "params", None) or {}
+    return params.get("steps")
 
 
 def _devices(model):
@@ -187,6 +223,8 @@ def _describe(keras):
         facts["gpus"] = [str(details(gpu).get("device_name", gpu.name)) for gpu in gpus]
         facts["threads_within_operations"] = threads.get_intra_op_parallelism_threads()
         facts["threads_between_operations"] = threads.get_inter_op_parallelism_threads()
+    for name in {"jax", "torch"} & sys.modules.keys():
+        facts[name] = sys.modules[name].__version__
     _write("facts.json", facts)
 
 
