@@ -42,7 +42,7 @@ def test_shares_are_what_they_should_be(part):
 def test_costs_are_held_as_often_as_they_should_be(monkeypatch):
     def missed():
         # Only the first setting: every study takes half a second.
-        _, shares = next(simulation.costs(np.random.default_rng(1), 20))
+        _, shares = next(simulation.costs(np.random.default_rng(1), 16))
         return [what for what, share in shares.items() if not share.holds]
 
     assert not missed()

@@ -24,10 +24,11 @@ as well. The variances are estimated by REML (`MixedLM` of statsmodels; R's
 `cost_model()` uses lme4).
 
 What the intervals assume: the networks are a random sample of those that readers
-train; pairs are independent; the noise is about normal. The cost of a megabyte is the
-same for all networks. Whatever a callback does at the *beginning* of an epoch counts
-as start, and a first epoch costs no more than the others. The networks of one block are
-independent, and so are a network's own start and its own cost per epoch.
+train; pairs are independent, also those of one block; the noise is about normal, and
+about alike in all networks. The cost of a megabyte is the same for all networks. A
+first epoch costs no more than the others, and what a callback does at the *beginning*
+of an epoch counts as start. A network's own start and its own cost of an epoch and of a
+batch are independent of each other.
 
 The intervals are Student's t intervals. Many runs of few networks say little of other
 networks, so the degrees of freedom of each fit are the number of networks minus that of
@@ -36,7 +37,7 @@ prediction interval for a new network is that of Higgins, Thompson and Spiegelha
 (Journal of the Royal Statistical Society A 172, 2009, 137-159): it adds the variance
 between networks. If networks hardly differ, the intervals are wider than necessary. In
 simulations (`tests/statistics/simulation.py`) they contain the truth in 94 to 100 of
-100 studies, and prediction intervals in 92 to 99.
+100 studies, and prediction intervals in 92 to 100.
 """
 
 from __future__ import annotations
