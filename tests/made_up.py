@@ -195,6 +195,7 @@ def made_up_study(
     between_machines=0.0,
     noise=0.03,
     outside=0.1,
+    unlike=0.0,
     arms=("python", "r"),
 ):
     """A study as one table: campaigns of several networks, with known costs.
@@ -203,7 +204,8 @@ def made_up_study(
     combinations. Beyond Python the other arms need `costs`, which differ between
     networks by `spread`, and between machines by so many times `spread`. Of two runs of
     a pair, the seconds of the epochs scatter by `noise` (a share), and those outside
-    them by `outside` (seconds).
+    them by `outside` (seconds). The noise of a network is larger or smaller than that
+    by a factor, whose logarithm scatters by `unlike`.
     """
     rng = np.random.default_rng(seed)
     names = [f"network-{i + 1}" for i in range(networks)]
@@ -217,6 +219,7 @@ def made_up_study(
             facts = np.random.default_rng(names.index(name))
             most, array_mb = int(facts.integers(60, 600)), facts.uniform(0, 300)
             epoch_seconds, short = facts.uniform(0.5, 3), int(facts.integers(1, 5))
+            factor = np.exp(facts.normal(0, unlike)) / 2**0.5
             for block in range(blocks + 1):
                 epochs = short * (1 + block % 2)
                 batches = most // (1 + 3 * (block // 2 % 2))
@@ -230,9 +233,9 @@ def made_up_study(
                         for x in costs
                     }
                     rest = 3 + costs_here["start"] + costs_here["per_mb"]
-                    rest += rng.normal(0, outside / 2**0.5)
+                    rest += rng.normal(0, outside * factor)
                     training = epochs * epoch_seconds
-                    training *= 1 + rng.normal(0, noise / 2**0.5)
+                    training *= 1 + rng.normal(0, noise * factor)
                     training += costs_here["per_epoch"] + costs_here["per_batch"]
                     rows.append(
                         {
@@ -253,7 +256,8 @@ def made_up_study(
                             "backend": "tensorflow",
                             "batch_size": 60_000 // batches,
                             "batches": batches,
-                            "array_mb": array_mb,
+                            # Python's numbers may have 4 bytes, R's have 8.
+                            "array_mb": array_mb / (1 if arm in ("r", "rpy2") else 2),
                             "work": name,
                             "machine": f"machine-{machine + 1}",
                         }

@@ -21,8 +21,8 @@
 #' @param object,model A cost model.
 #' @param epochs,batches The number of epochs, and of batches in each.
 #' @param python_seconds How long the whole process takes in Python.
-#' @param array_mb The size of the arrays that `fit()` gets, in megabytes; 0
-#'   for a data set.
+#' @param array_mb The size of the arrays that `fit()` gets in R, in megabytes
+#'   (10^6 bytes; a number of R has 8 bytes); 0 for a data set.
 #' @param margin The share for `beyond`, see below.
 #' @param new_machine Whether it is another machine than those of the
 #'   measurements. That needs measurements of at least three machines.

@@ -389,6 +389,7 @@ def costs(rng: np.random.Generator, campaigns: int) -> Shares:
     for setting, options in (
         ("7 networks", {}),
         ("7 networks, noise of 10 %", {"noise": 0.1, "outside": 0.2}),
+        ("7 networks, noise unlike", {"noise": 0.1, "unlike": 0.7}),
         ("7 networks that do not differ", {"spread": dict.fromkeys(SPREAD, 0.0)}),
         ("7 networks that differ a lot", {"spread": far, "noise": 0.01}),
         ("4 networks", {"networks": 4}),

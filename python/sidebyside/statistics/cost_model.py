@@ -11,7 +11,8 @@ block of the same network. It is the sum of two differences, which are fitted ap
 because their noise is not alike. Together they are the equation above.
 
 * *Outside the epochs* (the process without its `epoch_seconds`): start + per_mb x
-  array_mb. The noise has the same size however long a training is.
+  array_mb, the size of the arm's own arrays. The noise has the same size however long a
+  training is.
 * *The epochs* (the sum of `epoch_seconds`): per_epoch and per_batch. The noise grows
   with the length: it is a share of the seconds. So both sides of the equation are
   divided by the seconds that such epochs take on average, of both arms and all blocks
@@ -81,8 +82,8 @@ class CostPairs(NamedTuple):
     """Pairs of runs of an arm and Python, and what was left out.
 
     The columns of `table` are `network`, `machine`, `epochs`, `batches` (of an epoch)
-    and `array_mb` (if its cost can be told); `outside` and `training`, the arm's
-    seconds minus Python's outside the epochs and in them; `python_outside` and
+    and `array_mb` (the arm's, if its cost can be told); `outside` and `training`, the
+    arm's seconds minus Python's outside the epochs and in them; `python_outside` and
     `python_epoch`, Python's seconds outside the epochs and of an epoch; and `usual`,
     the seconds that such epochs take in both arms.
     """
@@ -360,8 +361,9 @@ class CostModel:
         python_seconds
             How long the whole process takes in Python.
         array_mb
-            The size of the arrays that `fit()` gets, in MB (10^6 bytes); 0 for a data
-            set.
+            The size of the arrays that `fit()` gets in the arm, in MB (10^6 bytes); 0
+            for a data set. R's numbers have 8 bytes, so its arrays are often larger
+            than Python's.
         margin
             See `Prediction`.
         new_machine
