@@ -26,9 +26,17 @@ class Network:
     batch_sizes: tuple[int, ...] = ()
 
 
+# In the order of the course and the gallery. The names of the gallery are those of
+# its examples.
+#
 # Notebook 03 sets the size of its batches in its data set. Its program stays as it
 # is, because the reference campaigns measured it.
 NETWORKS = {
     "mnist": Network("01_mnist.ipynb", (1, 4), (128, 512)),
+    "callback": Network("02_how_r_drives_tensorflow.ipynb", (20, 60), (25, 100)),
     "fruits": Network("03_fruits_cnn.ipynb", (2, 10)),
+    "mnist_cnn": Network("10_digits.ipynb", (1, 2), (64, 256)),
+    "babi_rnn": Network("14_stories_and_answers.ipynb", (2, 8), (32, 128)),
+    "lstm_text_generation": Network("15_letter_by_letter.ipynb", (1, 3), (32, 128)),
+    "mnist_acgan": Network("17_inventing_digits.ipynb", (1, 2), (100, 250)),
 }

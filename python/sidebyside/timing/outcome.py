@@ -103,6 +103,8 @@ def _epochs(folder: Path, epochs: int) -> dict[str, tuple[float, ...]]:
         for epoch in (x for fit in fits for x in fit["logs"]):
             for name, value in epoch.items():
                 logs.setdefault(name, []).append(value)
+        # A model with its own training step may give its losses other names.
+        logs.setdefault("loss", next(iter(logs.values()), []))
         seconds = [x for fit in fits for x in fit["seconds"]]
     else:
         logs = _json(folder, "stages.json")["history"]

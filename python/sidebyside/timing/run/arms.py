@@ -78,7 +78,8 @@ local({{
     )
     paste0("[", paste(written, collapse = ", "), "]")
   }}
-  history <- get0("history", globalenv(), ifnotfound = list())
+  # (R has a function of this name.)
+  history <- get0("history", globalenv(), mode = "list", ifnotfound = list())
   metrics <- if (is.list(history$metrics)) history$metrics else list()
   metrics <- lapply(metrics, unlist)
   fields <- sprintf('"%s": %s', names(metrics), vapply(metrics, number, ""))
