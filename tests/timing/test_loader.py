@@ -526,7 +526,7 @@ ODD = [
     ("empty", "is an empty folder, expected"),
     ("both", "runs.csv: is a folder"),
     *((x, "is a link that leads nowhere, expected") for x in ("link", "loop")),
-    ("x" * 300, "x cannot be read"),
+    *(("x" * 300 + x, "(x|zip) cannot be read") for x in ("", ".zip")),
     *(
         (x, "is not there, expected")
         for x in ("nowhere", "good/runs.csv/x", "~/nowhere")

@@ -591,7 +591,7 @@ def _write_in_order(path: Path, content: dict[str, Any]) -> None:
 def is_study(path: Path) -> bool:
     """Return whether this is a study, as a folder or a zip file."""
     if not is_archive(path):
-        return (path / STUDY).is_file()
+        return os.path.isfile(path / STUDY)
     with contextlib.suppress(WrongRuns):
         return bool(_read_bytes(path / STUDY))
     return False

@@ -202,6 +202,6 @@ def study_at(path: str | Path) -> Path | None:
     None if there is none.
     """
     folder = Path(os.path.abspath(as_path(path)))
-    if (folder / layout.RUNS).is_file():
+    if os.path.isfile(folder / layout.RUNS):
         folder = folder.parent
     return folder if layout.is_study(folder) else None
