@@ -99,13 +99,22 @@ fit_costs <- function(y, x, groups, varying) {
   size <- sqrt(mean(y^2))
   sizes <- sqrt(colMeans(x^2))
   effects <- outer(varying, names(groups), sprintf, fmt = "(0 + %s | %s)")
-  model <- suppressMessages(lme4::lmer(
-    stats::reformulate(c("0", names(x), effects), "y"),
-    cbind(sweep(x, 2, sizes, "/"), groups, y = y / size),
-    control = lme4::lmerControl(
-      optimizer = "bobyqa", optCtrl = list(rhoend = 1e-10), calc.derivs = FALSE
+  # Until no digit changes; then it warns that it cannot get nearer.
+  control <- lme4::lmerControl(
+    optimizer = "nloptwrap", calc.derivs = FALSE, optCtrl = list(
+      xtol_abs = 1e-13, xtol_rel = 0, ftol_abs = 0, ftol_rel = 0,
+      maxeval = 20000
     )
-  ))
+  )
+  # There may be two maxima.
+  models <- lapply(c(0.1, 1, 10), function(sd) {
+    suppressWarnings(suppressMessages(lme4::lmer(
+      stats::reformulate(c("0", names(x), effects), "y"),
+      cbind(sweep(x, 2, sizes, "/"), groups, y = y / size),
+      control = control, start = rep(sd, length(effects))
+    )))
+  })
+  model <- models[[which.min(vapply(models, lme4::REMLcrit, 0))]]
   scale <- size / sizes
   parts <- as.data.frame(lme4::VarCorr(model))
   counts <- lengths(lapply(groups, unique))
@@ -193,11 +202,11 @@ length_for_share <- function(model, share = 0.01, epoch_seconds = NULL,
       cost_interval(cost)[[end]] / long(exp(log)) - share
     }
     most <- log(1e9)
-    if (too_much(0) <= 0) {
-      return(long(1))
-    }
     if (too_much(most) > 0) {
       return(Inf)
+    }
+    if (too_much(0) <= 0) {
+      return(long(1))
     }
     long(exp(stats::uniroot(too_much, c(0, most), tol = 1e-12)$root))
   }, 0)

@@ -36,7 +36,7 @@ def test_known_costs_are_found():
 
 def test_networks_and_machines_that_differ_are_seen():
     study = made_up_study(
-        networks=9, machines=9, blocks=4, between_machines=2, noise=0.01
+        networks=7, machines=7, blocks=3, between_machines=2, noise=0.01
     )
     table = cost_model(study).coefficients.set_index("cost")
     for name, sd in SPREAD.items():

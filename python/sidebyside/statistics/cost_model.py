@@ -24,10 +24,11 @@ as well. The variances are estimated by REML (`MixedLM` of statsmodels; R's
 `cost_model()` uses lme4).
 
 What the intervals assume: the networks are a random sample of those that readers
-train; pairs are independent; the noise is about normal. The cost of a megabyte is the
-same for all networks. Whatever a callback does at the *beginning* of an epoch counts
-as start, and a first epoch costs no more than the others. The networks of one block are
-independent, and so are a network's own start and its own cost per epoch.
+train; pairs are independent, also those of one block; the noise is about normal, and
+about alike in all networks. The cost of a megabyte is the same for all networks. A
+first epoch costs no more than the others, and what a callback does at the *beginning*
+of an epoch counts as start. A network's own start and its own cost of an epoch and of a
+batch are independent of each other.
 
 The intervals are Student's t intervals. Many runs of few networks say little of other
 networks, so the degrees of freedom of each fit are the number of networks minus that of
@@ -36,13 +37,12 @@ prediction interval for a new network is that of Higgins, Thompson and Spiegelha
 (Journal of the Royal Statistical Society A 172, 2009, 137-159): it adds the variance
 between networks. If networks hardly differ, the intervals are wider than necessary. In
 simulations (`tests/statistics/simulation.py`) they contain the truth in 94 to 100 of
-100 studies, and prediction intervals in 92 to 99.
+100 studies, and prediction intervals in 92 to 100.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -70,6 +70,8 @@ LEAST_MACHINES = 3
 MEASURE = '`make timings ARGS="--networks all"` measures several networks.'
 _NUMBERS = ("epochs", "batches", "array_mb")
 _MOST_EPOCHS = 1e9
+_LEAST_SD = 1e-5
+"""In units of the noise. The likelihood has no value at 0."""
 
 
 # --- the pairs
@@ -227,49 +229,64 @@ def _fit(
     size = float(np.sqrt(np.mean(y**2))) or 1.0
     sizes = np.sqrt((x**2).mean()).to_numpy()
     target, columns = y.to_numpy() / size, (x / sizes).to_numpy()
+    # One column for each group.
     effects = {
         (name, by): pd.get_dummies(groups[by]).to_numpy(float) * columns[:, [k]]
         for by in groups
         for k, name in enumerate(x)
         if name in varying
     }
-    found = _reml(target, columns, effects)
-    variances = dict(zip(effects, found.vcomp, strict=True))
-    # The results' own covariance has no value where a variance is 0.
-    v = found.scale * np.eye(len(y))
-    v += sum(
-        variance * effects[of] @ effects[of].T for of, variance in variances.items()
+    ratios = dict(
+        zip(effects, _reml(target, columns, [*effects.values()]), strict=True)
     )
+    v = np.eye(len(y)) + sum(ratios[of] * z @ z.T for of, z in effects.items())
     weighted = np.linalg.solve(v, columns)
     covariance = np.linalg.inv(columns.T @ weighted)
+    estimates = covariance @ (weighted.T @ target)
+    rest = target - columns @ estimates
+    noise = float(rest @ np.linalg.solve(v, rest)) / (len(y) - x.shape[1])
     scale = size / sizes
     counts = groups.nunique()
     return Fit(
         names=tuple(x),
-        estimates=covariance @ (weighted.T @ target) * scale,
-        covariance=covariance * np.outer(scale, scale),
+        estimates=estimates * scale,
+        covariance=noise * covariance * np.outer(scale, scale),
         spread={
-            by: np.array([variances.get((name, by), 0.0) for name in x]) * scale**2
+            by: noise * scale**2 * [ratios.get((name, by), 0.0) for name in x]
             for by in groups
         },
-        noise=float(found.scale) * size**2,
+        noise=noise * size**2,
         df=min(counts["network"] - x.shape[1], counts.get("machine", np.inf) - 1),
     )
 
 
-def _reml(y: np.ndarray, x: np.ndarray, effects: Mapping[Any, np.ndarray]) -> Any:
-    """The mixed model of statsmodels with independent random effects."""
+def _reml(y: np.ndarray, x: np.ndarray, effects: Sequence[np.ndarray]) -> np.ndarray:
+    """The variances of independent random effects, divided by that of the noise.
+
+    The likelihood is that of statsmodels. Its own `fit()` takes a variance near 0 for
+    an infinite one, and networks need not differ.
+    """
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
-    columns = [[[str(i) for i in range(z.shape[1])]] for z in effects.values()]
-    names = list(map(" of ".join, effects))
-    spec = VCSpec(names, columns, [[z] for z in effects.values()])
-    with warnings.catch_warnings():
-        # Networks need not differ, so a variance may be 0.
-        warnings.simplefilter("ignore")
-        model = MixedLM(y, x, np.ones(len(y)), exog_vc=spec)
-        # Of the methods, only this one finds such variances to many digits.
-        return model.fit(method="powell", xtol=1e-10, ftol=1e-14)
+    names = [str(i) for i in range(len(effects))]
+    columns = [[[str(i) for i in range(z.shape[1])]] for z in effects]
+    spec = VCSpec(names, columns, [[z] for z in effects])
+    model = MixedLM(y, x, np.ones(len(y)), exog_vc=spec)
+    # As fit() sets them.
+    model.reml, model.cov_pen, model.fe_pen = True, None, None
+
+    def loss(sds: np.ndarray) -> float:
+        return -model.loglike(np.clip(np.abs(sds), _LEAST_SD, 1 / _LEAST_SD))
+
+    def search(sds: np.ndarray) -> Any:
+        options = {"xtol": 1e-10, "ftol": 1e-14}
+        return optimize.minimize(loss, sds, method="Powell", options=options)
+
+    # There may be two maxima, and a search may end early.
+    starts = (np.full(len(effects), sd) for sd in (1.0, 0.1))
+    found = search(min(map(search, starts), key=lambda result: result.fun).x)
+    sds = np.abs(found.x)
+    return np.where(sds < 3 * _LEAST_SD, 0, sds) ** 2
 
 
 # --- the model
@@ -401,10 +418,10 @@ class CostModel:
                 return cost / length(epochs) - share
 
             most = math.log(_MOST_EPOCHS)
-            if too_much(0) <= 0:
-                return length(1)
             if too_much(most) > 0:
                 return math.inf
+            if too_much(0) <= 0:
+                return length(1)
             return length(math.exp(optimize.brentq(too_much, 0, most, xtol=1e-12)))
 
         return Interval(*map(length_at, range(3)))

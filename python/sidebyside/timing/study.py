@@ -128,8 +128,8 @@ def _known(networks: Sequence[str]) -> list[str]:
     unknown = [x for x in networks if x not in NETWORKS]
     if unknown or not networks:
         raise WrongPlan(
-            f"There is no network {', '.join(map(repr, unknown))}; expected some of "
-            f"{', '.join(NETWORKS)}, or all."
+            f"Found the networks {', '.join(map(str, networks)) or '(none)'}; expected "
+            f"all, or some of {', '.join(NETWORKS)}."
         )
     return [x for x in NETWORKS if x in networks]
 
@@ -202,6 +202,6 @@ def study_at(path: str | Path) -> Path | None:
     None if there is none.
     """
     folder = Path(os.path.abspath(as_path(path)))
-    if (folder / layout.RUNS).is_file():
+    if os.path.isfile(folder / layout.RUNS):
         folder = folder.parent
-    return folder if (folder / layout.STUDY).is_file() else None
+    return folder if layout.is_study(folder) else None
