@@ -110,6 +110,21 @@ def test_several_campaigns_become_one_table(tmp_path):
     pd.testing.assert_frame_equal(table, load_campaigns(one, two))
 
 
+@pytest.mark.parametrize(
+    ("said", "work"),
+    [
+        ("MNIST: trying Keras's download\nMNIST from Keras's download", "; MNIST"),
+        ("MNIST from Keras's cache", "; MNIST"),
+        ("Stories from a program: 3", "; Stories from a program: 3"),
+        ("", ""),
+    ],
+)
+def test_the_source_of_the_same_data_is_no_other_work(tmp_path, said, work):
+    folder = write(tmp_path / "one", rows())
+    (folder / layout.MACHINE).write_text(json.dumps({"id": "m1", "data": said}))
+    assert set(load_campaigns(folder)["work"]) == {"2 epochs" + work}
+
+
 def test_a_campaign_without_runs_is_an_empty_table(tmp_path):
     table = load_campaigns(write(tmp_path / "one", []))
     assert len(table) == 0
@@ -511,7 +526,7 @@ ODD = [
     ("empty", "is an empty folder, expected"),
     ("both", "runs.csv: is a folder"),
     *((x, "is a link that leads nowhere, expected") for x in ("link", "loop")),
-    ("x" * 300, "x cannot be read"),
+    *(("x" * 300 + x, "(x|zip) cannot be read") for x in ("", ".zip")),
     *(
         (x, "is not there, expected")
         for x in ("nowhere", "good/runs.csv/x", "~/nowhere")

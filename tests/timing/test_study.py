@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import shutil
 import types
 
@@ -12,6 +13,8 @@ from sidebyside.timing import (
     Stopped,
     WrongPlan,
     WrongRuns,
+    contribute,
+    hand_in,
     load_campaigns,
     progress,
     report,
@@ -210,8 +213,11 @@ def test_the_time_to_go_is_that_of_all_networks(fakes, networks):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"networks": ("sized", "lstn")}, "no network 'lstn'; expected .*sized, plain"),
-        ({"networks": ()}, "expected some of sized, plain, or all"),
+        (
+            {"networks": ("sized", "lstn")},
+            "sized, lstn; expected all, or .* sized, plain",
+        ),
+        ({"networks": ()}, r"networks \(none\); expected"),
         ({"epochs": 2}, "epochs cannot be chosen"),
         ({"precision": 0.1}, "precision cannot be chosen"),
         ({"blocks": 0}, "blocks is 0"),
@@ -232,7 +238,7 @@ def test_impossible_studies_raise_a_clear_error(fakes, run, options, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--networks", "x"], "no network 'x'"),
+        (["--networks", "x"], "the networks x; expected all, or some of mnist, "),
         (["--networks", "all", "--notebook", "x.ipynb"], "--notebook cannot be"),
         (["--networks", "all", "--epochs", "2"], "epochs cannot be chosen"),
         (["--networks", "all", "--precision", "0.1"], "precision cannot be chosen"),
@@ -286,7 +292,7 @@ def finished(run):
     ("break_it", "words"),
     [
         (lambda x: shutil.rmtree(x / "both-plain"), "the network 'plain'"),
-        (lambda x: (x / "both-plain" / "runs.csv").unlink(), "the network 'plain'"),
+        (lambda x: (x / "both-plain" / "runs.csv").unlink(), "runs.csv: .*missing"),
         (
             lambda x: shutil.copy(x / "both-sized/plan.json", x / "both-plain"),
             "of the network 'sized'",
@@ -313,3 +319,41 @@ def test_a_damaged_study_is_named(finished, break_it, words, capfd):
 
 def _change(path, **values):
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+# --- sharing
+
+
+def test_a_study_is_shared_as_a_whole(fakes, run, capfd):
+    room = fakes.folder / "room"
+    studies = [run(x, blocks=2, arms=("python", "r")) for x in "ab"]
+    for folder in studies:
+        assert main(["hand-in", str(folder), "--to", str(room)]) == 0
+    files = sorted(room.iterdir())
+    assert len(files) == 2 and all(x.suffix == ".zip" for x in files)
+    own, sent = load_campaigns(studies[0]), load_campaigns(hand_in(studies[0], room))
+    assert own["loss"].tolist() == sent["loss"].tolist()
+    assert set(sent["network"]) == {"sized", "plain"}
+    assert len(load_campaigns(room)) == 2 * len(own)
+    copy = contribute(studies[0], fakes.folder / "shared")
+    assert copy.name.startswith("contributed-a-")
+    assert load_campaigns(copy)["loss"].tolist() == own["loss"].tolist()
+    # A third file lacks a network.
+    shutil.copytree(copy, room / "c")
+    shutil.rmtree(next((room / "c").glob("*-plain")))
+    capfd.readouterr()
+    assert main(["collect", str(room)]) == 0
+    told = capfd.readouterr().out
+    assert re.search("c .*LEFT OUT: .*-plain of the network 'plain' is missing", told)
+    assert "measured at the same time" not in told
+    good = load_campaigns(fakes.folder / "room-good")
+    counts = good.groupby("network", observed=True)["campaign"].nunique()
+    assert counts.to_dict() == {"sized": 2, "plain": 2}
+
+
+def test_an_unfinished_study_is_not_shared(run, fakes):
+    with pytest.raises(KeyboardInterrupt):
+        run(progress=Stop(7))
+    for function in (contribute, hand_in):
+        with pytest.raises(WrongPlan, match=r"not finished.*resume .*both`"):
+            function(fakes.campaigns / "both", fakes.folder / "to")

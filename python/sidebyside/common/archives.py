@@ -9,6 +9,7 @@ them where they belong.
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import zipfile
@@ -34,7 +35,7 @@ class BadArchive(Sentence):
 
 def is_archive(path: Path) -> bool:
     """Whether this is a file that calls itself a zip file."""
-    return path.suffix.lower() == ".zip" and path.is_file()
+    return path.suffix.lower() == ".zip" and os.path.isfile(path)
 
 
 class Archive:

@@ -18,7 +18,7 @@ from ..common.errors import Sentence, printable
 from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
-from .format import ARMS, BACKENDS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS, STUDY
+from .format import ARMS, BACKENDS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS, is_study
 from .loader import NoTimings, as_path
 from .networks import NETWORKS
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
@@ -166,8 +166,7 @@ def _do(options: argparse.Namespace) -> None:
             print(status_text(options.directory))
         case "show":
             place = as_path(options.campaign)
-            several = (place / STUDY).is_file()
-            print(show_study_text(place) if several else show_text(place))
+            print(show_study_text(place) if is_study(place) else show_text(place))
         case "contribute":
             target = contribute(options.campaign, options.to, name=options.name)
             print(instructions(target))

@@ -75,8 +75,8 @@ def run_campaign(
         Start of the process by `time.monotonic()`, to report the time that the
         experiment itself takes.
     settings
-        Those of `Settings`: blocks, epochs, arms, device, seed, precision,
-        budget (minutes), timeout (seconds).
+        Those of `Settings`: blocks, epochs, arms, device, backend, seed,
+        precision, budget (minutes), timeout (seconds).
 
     Returns
     -------

@@ -59,6 +59,7 @@ class HandIn:
     state: str
     notes: list[str] = field(default_factory=list)
     campaign: str = ""
+    network: str = ""
     machine: str = ""
     blocks: int = 0
     versions: str = ""
@@ -99,7 +100,8 @@ def collect(
     out. A second call replaces the copies of the first.
 
     Campaigns can be pooled if they did the same work as most of the class: the same
-    programs, epochs, device and pictures. Processors and versions may differ,
+    programs, epochs, device and pictures. Of a study, each network is compared with
+    the same network of the others. Processors and versions may differ,
     because several machines show how much they matter.
 
     Parameters
@@ -171,8 +173,8 @@ def _below(top: Path, target: Path) -> Iterator[HandIn]:
         try:
             if path.is_symlink() and path.is_dir():
                 yield HandIn(path, "no-hand-in", ["a link to a folder"])
-            elif not path.is_dir() or os.path.lexists(path / layout.RUNS):
-                yield _look(path)
+            elif not path.is_dir() or {*layout.MAIN} & {*os.listdir(path)}:
+                yield from _look(path)
             elif level == MOST_LEVELS:
                 what = f"folders in folders, {MOST_LEVELS} levels deep"
                 yield HandIn(path, "no-hand-in", [what])
@@ -183,18 +185,32 @@ def _below(top: Path, target: Path) -> Iterator[HandIn]:
             yield HandIn(path, "wrong", [what])
 
 
-def _look(path: Path) -> HandIn:
+def _look(path: Path) -> Iterator[HandIn]:
+    """Yield what a file or folder is: one campaign, or each network of a study."""
     if not path.is_dir() and not is_archive(path):
-        return HandIn(path, "no-hand-in", ["neither a .zip nor a campaign"])
+        yield HandIn(path, "no-hand-in", ["neither a .zip nor a campaign"])
+        return
+    # One bad file must not stop the others.
     try:
-        return _read(path)
-    except WrongRuns as problem:
+        parts = loader.parts_of(path)
+    except Exception as problem:
+        yield _refused(path, problem)
+        return
+    for x in parts:
+        try:
+            yield _read(x)
+        except Exception as problem:
+            yield _refused(x, problem)
+
+
+def _refused(path: Path, problem: Exception) -> HandIn:
+    if isinstance(problem, WrongRuns):
         first, *more = problem.problems
         # Another column of the table has the path.
         what = str(first).removeprefix(printable(path, 1000)).lstrip("/: ")
         if more:
             what += f" ({len(more)} more of that kind)"
-    except Exception as problem:  # one bad file must not stop the others
+    else:
         what = f"it cannot be used ({type(problem).__name__}: {problem})"
     return HandIn(path, "wrong", [what])
 
@@ -208,6 +224,7 @@ def _read(path: Path) -> HandIn:
         path,
         "ok" if end and end["complete"] and ended != "unfinished" else "unfinished",
         campaign=plan.campaign,
+        network=plan.network,
         blocks=_blocks(table),
         machine=machine["id"],
         fingerprint=loader.fingerprint(table),
@@ -267,10 +284,10 @@ def _compare(found: list[HandIn], also: Collection[str]) -> None:
         else:
             first |= dict.fromkeys(x.runs, x)
     usable = [x for x in usable if x.state != "twice"]
-    counts = Counter(x.work for x in usable)
+    counts = Counter((x.network, x.work) for x in usable)
     for x in usable:
         # If two kinds of work are equally frequent, the first one counts.
-        most = counts.most_common(1)[0][0]
+        most = max((y for y in counts if y[0] == x.network), key=counts.get)[1]
         differences = [
             f"{name} {mine or 'unknown'}, most have {theirs or 'unknown'}"
             for (name, mine), (_, theirs) in zip(x.work, most, strict=True)
@@ -289,8 +306,12 @@ def _compare(found: list[HandIn], also: Collection[str]) -> None:
         if not x.campaign.endswith(x.fingerprint):
             x.campaign = f"{x.campaign[:90]}-{x.fingerprint}"
     for x in good:
+        # The networks of one study take turns.
+        own = x.path.parent if x.network else None
         for y in good:
-            if x is not y and x.machine == y.machine and x.place.overlaps(y.place):
+            if x is y or y.path.parent == own:
+                continue
+            if x.machine == y.machine and x.place.overlaps(y.place):
                 told = f"as {y.path.name}, on the same machine"
                 x.notes.append(f"measured at the same time {told}")
                 break
@@ -367,7 +388,7 @@ def collected_text(collected: Collected) -> str:
     if not good:
         return "\n".join([*lines, "None of them can be pooled."])
     machines = len({x.machine for x in good})
-    if machines < len(good):
+    if len({(x.machine, x.network) for x in good}) < len(good):
         lines.append(
             f"The {len(good)} good ones come from {machines} machine"
             f"{'s' * (machines > 1)}, as far as we can tell. Campaigns of one machine "

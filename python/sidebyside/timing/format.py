@@ -1,6 +1,8 @@
 """How a campaign looks on disk, for reading and for writing.
 
-A campaign is a folder. For reading it may also be a zip file of such a folder.
+A campaign is a folder. For reading it may also be a zip file of such a folder. A study
+is a folder of campaigns with a `study.json`, or a zip file of such a folder. In it,
+the path of a campaign is the file's path and the campaign's name.
 `data/timings/README.md` describes its files for people. Every function here that
 reads a file checks it, because it may come from anybody.
 """
@@ -41,6 +43,9 @@ END = "end.json"
 EVENTS = "events.jsonl"
 PROGRAMS = "programs.json"
 STUDY = "study.json"
+
+MAIN = (RUNS, STUDY)
+"""The files that make a folder a campaign, or a study."""
 
 SHARED = (PLAN, MACHINE, RUNS, END)
 """The files that an analysis needs. Only these are shared."""
@@ -158,7 +163,7 @@ its intervals would be a little too narrow (tests/statistics/simulation.py)."""
 
 # Most bytes of a file that somebody hands in. They are enough for 3,500 rows of ten
 # epochs and for 10,000 blocks. A small zip file could unpack to a thousand times more.
-MOST_SHARED = {RUNS: 5_000_000, PLAN: 1_000_000, MACHINE: 1_000_000, END: 1_000_000}
+MOST_SHARED = {RUNS: 5_000_000, **dict.fromkeys((PLAN, MACHINE, END, STUDY), 1_000_000)}
 # Most bytes of a file in a folder.
 MOST_BYTES = 200_000_000
 MOST_ENTRIES = 1000
@@ -325,20 +330,21 @@ def as_time(seconds: float) -> str:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Read a file of a campaign. `path.parent` is its folder or its zip file.
+    """Read a file of a campaign or study. It may be in a zip file.
 
     Raises `_Missing` if there is no such file, and `WrongRuns` if it cannot be
     read, is not an ordinary file or is too large, or if the zip file is damaged or
     contains several campaigns.
     """
+    zipped = next(filter(is_archive, path.parents[:2]), path.parent)
     try:
-        if is_archive(path.parent):
-            return _unpacked(path)
+        if is_archive(zipped):
+            return _unpacked(zipped, path.relative_to(zipped))
         return files.read_at_most(path, MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError, KeyError):
         raise _Missing([Problem(path, None, "", "the file is missing")]) from None
     except BadArchive as problem:
-        raise _wrong(path.parent, str(problem)) from problem
+        raise _wrong(zipped, str(problem)) from problem
     except (files.NotAFile, files.TooLarge) as problem:
         what = str(problem).removeprefix(f"{printable(path)} ")
         raise _wrong(path, what) from problem
@@ -346,19 +352,24 @@ def _read_bytes(path: Path) -> bytes:
         raise _wrong(path, f"it cannot be read ({problem.strerror})") from problem
 
 
-def _unpacked(path: Path) -> bytes:
-    zipped = open_archive(path.parent, name="the zip file", most_entries=MOST_ENTRIES)
-    with zipped as archive:
-        places = [PurePosixPath(x) for x in archive.members]
+def _unpacked(file: Path, inner: Path) -> bytes:
+    """Read from a zip file; `inner` may begin with the name of a study's campaign."""
+    opened = open_archive(file, name="the zip file", most_entries=MOST_ENTRIES)
+    with opened as archive:
+        main = STUDY if inner.name == STUDY else RUNS
+        places = map(PurePosixPath, archive.members)
         # A Mac adds another folder to its zip files.
-        campaigns = [
-            x.parent for x in places if x.name == RUNS and "__MACOSX" not in x.parts
+        found = [
+            x.parent for x in places if x.name == main and "__MACOSX" not in x.parts
         ]
-        if len(campaigns) != 1:
-            what = f"found {len(campaigns)} files {RUNS} in it, expected one"
-            what += "; unpack it, and name one folder" if campaigns else ""
-            raise _wrong(path.parent, what)
-        return archive.read(str(campaigns[0] / path.name), MOST_SHARED[path.name])
+        if inner.parent.name:
+            found = [x for x in found if x.name == inner.parent.name]
+        if len(found) != 1:
+            where = inner.parent.name or "it"
+            what = f"found {len(found)} files {main} in {where}, expected one"
+            what += "; unpack it, and name one folder" if found else ""
+            raise _wrong(file, what)
+        return archive.read(str(found[0] / inner.name), MOST_SHARED[inner.name])
 
 
 def _wrong(
@@ -577,6 +588,15 @@ def _write_in_order(path: Path, content: dict[str, Any]) -> None:
     files.write_whole(path, head + f',\n "order": [\n  {blocks}\n ]\n}}\n')
 
 
+def is_study(path: Path) -> bool:
+    """Return whether this is a study, as a folder or a zip file."""
+    if not is_archive(path):
+        return os.path.isfile(path / STUDY)
+    with contextlib.suppress(WrongRuns):
+        return bool(_read_bytes(path / STUDY))
+    return False
+
+
 def read_study(folder: str | Path) -> tuple[StudyPlan, dict[str, Path]]:
     """Read `study.json`, and return it with the folder of each network's campaign.
 
@@ -593,10 +613,11 @@ def read_study(folder: str | Path) -> tuple[StudyPlan, dict[str, Path]]:
     study = _made(StudyPlan, content | {"networks": tuple(networks), "order": order})
     campaigns = {x: path.parent / campaign_of(study.study, x) for x in networks}
     for network, place in campaigns.items():
-        if not (place / RUNS).is_file():
-            what = f"the study needs this campaign of the network {network!r}"
-            raise _wrong(place / RUNS, f"the file is missing; {what}")
-        plan = read_plan(place)
+        try:
+            plan = read_plan(place)
+        except _Missing:
+            what = f"the campaign {place.name} of the network {network!r} is missing"
+            raise _wrong(path, what) from None
         if (plan.network, len(plan.order)) != (network, len(order)):
             what = f"found {len(plan.order)} blocks of the network {plan.network!r}"
             what += f", but {STUDY} has {len(order)} of {network!r}"

@@ -33,6 +33,7 @@ from .format import (
     Problem,
     WrongRuns,
     is_finished,
+    is_study,
     read_end,
     read_machine,
     read_plan,
@@ -276,13 +277,17 @@ def _instead(path: Path) -> str:
     return "a file"
 
 
+def parts_of(path: Path) -> list[Path]:
+    """Return the campaigns of a study, or the path of anything else."""
+    return list(read_study(path)[1].values()) if is_study(path) else [path]
+
+
 def _campaigns_in(folder: Path) -> list[Path]:
-    if not (what := _instead(folder)):
-        return [folder]
-    if (folder / STUDY).is_file():
-        return list(read_study(folder)[1].values())
+    what = _instead(folder)
+    if not what or is_study(folder):
+        return parts_of(folder)
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    if found := [x for x in inside if not _instead(x)]:
+    if found := [y for x in inside if not _instead(x) for y in parts_of(x)]:
         return found
     raise NoTimings(
         f"{_shown(folder)} is {what}, expected a campaign ({_CAMPAIGN}) or a folder "
@@ -377,6 +382,10 @@ def work_of(plan: Plan, machine: Mapping[str, Any]) -> Work:
     pictures = machine.get("data", "")
     if known := _PICTURES.search(pictures):
         pictures = known[1] + known[2]
+    elif pictures:
+        # Before the last line there may be messages about a download. All sources of
+        # MNIST have the same data.
+        pictures = re.sub("^(MNIST) from .*", r"\1", pictures.splitlines()[-1])
     hashes = [plan.programs.get(x, "")[:6] for x in ("python", "r")]
     return (
         ("device", plan.device),

@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ def _check_backend(backend: object, device: str) -> None:
     if importlib.util.find_spec(backend) is None:
         raise WrongPlan(
             f"The backend {backend} is not installed for {interpreter()}. To install "
-            f"it: `{interpreter()} -m pip install {backend}`"
+            f"it: `{interpreter()} -m pip install {backend} numpy=={version('numpy')}` "
+            "(R needs this version of NumPy)."
         )
     if device == "gpu" and backend != known[0]:
         raise WrongPlan(

@@ -34,11 +34,7 @@ def status_text(given: str | Path | None = None) -> str:
     if not place.is_dir() and (given is not None or place.exists()):
         what = "a file" if place.exists() else "not there"
         raise NoTimings(f"{place} is {what}, expected the folder of your campaigns.")
-    folders = sorted(
-        x.parent
-        for name in (layout.RUNS, layout.STUDY)
-        for x in place.glob(f"*/{name}")
-    )
+    folders = sorted(x.parent for name in layout.MAIN for x in place.glob(f"*/{name}"))
     lines = []
     now = holder()
     if now is not None:
@@ -56,7 +52,7 @@ def status_text(given: str | Path | None = None) -> str:
 def _state_text(folder: Path) -> str:
     """Say what a campaign or a study measures, and what is missing."""
     what, parts = "", [folder]
-    if (folder / layout.STUDY).is_file():
+    if layout.is_study(folder):
         study, places = layout.read_study(folder)
         what, parts = f"study of {', '.join(study.networks)}; ", places.values()
     states = []

@@ -27,6 +27,7 @@ from .loader import (
     as_path,
     campaign_at,
     fingerprint,
+    parts_of,
     read_campaign,
     timings_directory,
 )
@@ -51,7 +52,7 @@ class NotClean(Sentence, RuntimeError):
 def contribute(
     path: str | Path, to: str | Path | None = None, *, name: str | None = None
 ) -> Path:
-    """Write a cleaned copy of a finished campaign, ready for a pull request.
+    """Write a cleaned copy of a finished campaign or study, for a pull request.
 
     User names, host names and paths are removed from every text. The measurements
     stay unchanged.
@@ -59,7 +60,7 @@ def contribute(
     Parameters
     ----------
     path
-        The campaign's folder.
+        The folder of the campaign or study.
     to
         The folder for the copy. The default is `data/timings` of the project.
     name
@@ -74,8 +75,8 @@ def contribute(
     NotClean
         If a name could not be removed. Nothing is written then.
     """
-    source = campaign_at(path)
-    table, secrets = _finished(source)
+    source = _shareable(path)
+    tables, secrets = _finished(source)
     if to is None:
         project = project_directory()
         if project is None:
@@ -84,7 +85,10 @@ def contribute(
             )
         to = project / "data" / "timings"
     if name is None:
-        name = _name(table.attrs["campaign"], table.attrs["place"].id, secrets)
+        own = tables[0].attrs["campaign"]
+        if layout.is_study(source):
+            own = layout.read_study(source)[0].study
+        name = _name(own, tables[0].attrs["place"].id, secrets)
     target = as_path(to) / name
     with _cleaned_copy(source, name, secrets) as copy:
         try:
@@ -94,20 +98,27 @@ def contribute(
     return target
 
 
-def _finished(source: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return the runs of a finished campaign, and the names that must be removed."""
-    table = read_campaign(source)
-    if table.attrs["ended"] in UNFINISHED:
+def _shareable(path: str | Path) -> Path:
+    """Return the path of a study or a campaign; `NoTimings` if it is neither."""
+    given = as_path(path)
+    return given if layout.is_study(given) else campaign_at(given)
+
+
+def _finished(source: Path) -> tuple[list[pd.DataFrame], list[str]]:
+    """Return the runs of finished campaigns, and the names that must be removed."""
+    places = parts_of(source)
+    tables = [read_campaign(x) for x in places]
+    if any(x.attrs["ended"] in UNFINISHED for x in tables):
         raise WrongPlan(
             f"{source} is not finished. To finish it: `python -m sidebyside.timing "
             f"resume {source}`"
         )
-    return table, _secrets(layout.read_machine(source))
+    return tables, _secrets(layout.read_machine(places[0]))
 
 
 @contextlib.contextmanager
 def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]:
-    """Yield a folder with the cleaned campaign, which exists during the block."""
+    """Yield a folder with the cleaned copy, which exists during the block."""
     if not layout.NAME.fullmatch(name) or clean(name, secrets) != name:
         raise WrongPlan(
             f"The copy cannot have the name {name!r}. Use letters, digits, '.', '_' "
@@ -115,10 +126,22 @@ def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]
         )
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / name
-        copy_campaign(source, copy, secrets)
+        if layout.is_study(source):
+            _copy_study(source, copy, secrets)
+        else:
+            copy_campaign(source, copy, secrets)
         _check_clean(copy, secrets)
-        read_campaign(copy)
+        for x in parts_of(copy):
+            read_campaign(x)
         yield copy
+
+
+def _copy_study(source: Path, copy: Path, secrets: list[str]) -> None:
+    """Copy a study to a new folder, whose name it gets."""
+    study, places = layout.read_study(source)
+    for network, place in places.items():
+        copy_campaign(place, copy / layout.campaign_of(copy.name, network), secrets)
+    layout.write_study(copy, replace(study, study=copy.name))
 
 
 def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) -> None:
@@ -142,7 +165,7 @@ def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) ->
 
 
 def pack(folder: Path, file: Path) -> None:
-    """Write a campaign's folder as a zip file, which is never half written.
+    """Write the folder of a campaign or study as a zip file, never half written.
 
     The same files always make the same bytes.
     """
@@ -150,12 +173,12 @@ def pack(folder: Path, file: Path) -> None:
         written_whole(file) as written,
         zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for name in layout.SHARED:
-            if (folder / name).is_file():
-                entry = zipfile.ZipInfo(f"{folder.name}/{name}")
+        for path in sorted(folder.rglob("*")):
+            if path.name in (*layout.SHARED, layout.STUDY):
+                entry = zipfile.ZipInfo(path.relative_to(folder.parent).as_posix())
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
-                archive.writestr(entry, (folder / name).read_bytes())
+                archive.writestr(entry, path.read_bytes())
 
 
 # --- one file for a class
@@ -164,7 +187,7 @@ def pack(folder: Path, file: Path) -> None:
 def hand_in(
     path: str | Path | None = None, to: str | Path = ".", *, name: str | None = None
 ) -> Path:
-    """Write a cleaned copy of a campaign as one zip file, for a class.
+    """Write a cleaned copy of a campaign or study as one zip file, for a class.
 
     Put everybody's files into one folder; `collect()` or `load_campaigns()` reads
     them there. The same campaign always makes the same file.
@@ -172,7 +195,7 @@ def hand_in(
     Parameters
     ----------
     path
-        A finished campaign. The default is the reader's own campaign that ended
+        A finished campaign or study. The default is the reader's own that ended
         last.
     to
         The folder for the file.
@@ -186,9 +209,10 @@ def hand_in(
     WrongPlan, NoTimings, WrongRuns, NotClean
         As in `contribute()`. `WrongPlan` also if there is no finished campaign.
     """
-    source = last_finished() if path is None else campaign_at(path)
-    table, secrets = _finished(source)
-    whole = f"{name or 'hand-in'}-{fingerprint(table)}"
+    source = last_finished() if path is None else _shareable(path)
+    tables, secrets = _finished(source)
+    digits = fingerprint(tables[0] if len(tables) == 1 else pd.concat(tables))
+    whole = f"{name or 'hand-in'}-{digits}"
     with _cleaned_copy(source, whole, secrets) as copy:
         folder = as_path(to)
         folder.mkdir(parents=True, exist_ok=True)
@@ -198,15 +222,23 @@ def hand_in(
 
 
 def last_finished() -> Path:
-    """Return the reader's own campaign that ended last, or raise `WrongPlan`."""
+    """Return the reader's own campaign or study that ended last."""
     place = timings_directory()
     own = [
         x.parent
-        for x in place.glob(f"*/{layout.RUNS}")
+        for name in layout.MAIN
+        for x in place.glob(f"*/{name}")
         if not x.parent.name.startswith((REFERENCE, CONTRIBUTED))
     ]
-    if finished := [x for x in own if layout.is_finished(x)]:
-        return max(finished, key=lambda x: (x / layout.END).stat().st_mtime)
+    ends = {}
+    for x in own:
+        # A damaged study is not finished.
+        with contextlib.suppress(layout.WrongRuns):
+            parts = parts_of(x)
+            if all(map(layout.is_finished, parts)):
+                ends[x] = max((y / layout.END).stat().st_mtime for y in parts)
+    if ends:
+        return max(ends, key=ends.get)
     raise WrongPlan(
         f"There is no finished campaign in {place}. `python -m sidebyside.timing "
         "status` lists campaigns that can be resumed; `make timings ARGS=--short` "
@@ -284,7 +316,8 @@ def _check_clean(folder: Path, secrets: list[str]) -> None:
     words = [*map(_word, secrets), re.compile(r"/(?:home|Users)/\w+")]
     left = [
         f"{found[0]!r} in {file.name}"
-        for file in sorted(folder.iterdir())
+        for file in sorted(folder.rglob("*.*"))
+        if file.is_file()
         for word in words
         if (found := word.search(file.read_text(encoding="utf-8")))
     ]
