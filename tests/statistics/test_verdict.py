@@ -196,6 +196,17 @@ def test_what_a_resource_shows(factor, outcome, said):
     assert memory.words() == found.resources[1].words()
 
 
+def test_the_resources_of_many_kinds_of_work_are_counted():
+    runs = [made_up_campaign(campaign=x, seed=ord(x)).assign(work=x) for x in "abcd"]
+    runs[0] = runs[0].assign(peak_memory_mb=700 + runs[0].index % 7)
+    found = together(*runs)
+    memory = found.resources[1]
+    ratios = [f.interval.estimate for f in memory.ratios]
+    ends = {round(end, 3) for end in (min(ratios), max(ratios))}
+    assert len(ratios) == 4 and ends <= numbers(memory.words())
+    assert "in 3 more, beyond the margin of 3 %; in 1 within" in memory.words()
+
+
 @pytest.mark.parametrize("value", [np.nan, None, 0, -1.0, np.inf])
 def test_resources_that_are_missing_are_left_out(value):
     runs = made_up_campaign(blocks=10)

@@ -6,6 +6,7 @@ Every number in a sentence comes from its record.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -32,6 +33,9 @@ MARGIN_LEVEL = 1 - 2 * ALPHA
 
 MOST_NAMES = 8
 """Longer lists of names are shortened."""
+
+# A sentence has no room for the intervals of more kinds of work.
+_MOST_WORKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,24 +319,28 @@ class ResourceRatio(TimeRatio):
     def plain(self) -> str:
         return Resource(device=self.device, ratios=(self,)).plain()
 
-    def meaning(self) -> str:
-        """What the ratio means, for example "probably more (corrected p = 0.02)"."""
+    @property
+    def kind(self) -> str:
+        """What the ratio shows, for example "probably more"."""
         margin = f"the margin of {100 * self.margin:g} %"
         more = "more" if self.pool.value > 0 else "less"
-        p = _p(self.p_different, self.compared)
         if self.outcome == UNCLEAR:
-            text = f"inconclusive ({p})"
-            if not self.interval.low <= 1 <= self.interval.high:
-                text = f"inconclusive ({p}; the interval is not corrected)"
-        elif self.outcome in (SAME, SMALL):
-            text = f"within {margin} (TOST, {_p(self.p_apart, self.compared)})"
-        elif self.surely:
-            text = f"{more}, beyond {margin} ({_p(self.p_beyond, self.compared)})"
-        else:
-            text = f"probably {more} ({p})"
-        if self.p_alike < ALPHA:
-            text += ", but the campaigns do not agree"
-        return text
+            return "inconclusive"
+        if self.outcome in (SAME, SMALL):
+            return f"within {margin}"
+        return f"{more}, beyond {margin}" if self.surely else f"probably {more}"
+
+    def meaning(self) -> str:
+        """The same with its p value, and with doubts."""
+        p = _p(self.p_beyond if self.surely else self.p_different, self.compared)
+        if self.outcome in (SAME, SMALL):
+            p = f"TOST, {_p(self.p_apart, self.compared)}"
+        elif self.outcome == UNCLEAR and not (
+            self.interval.low <= 1 <= self.interval.high
+        ):
+            p += "; the interval is not corrected"
+        doubt = ", but the campaigns do not agree" * (self.p_alike < ALPHA)
+        return f"{self.kind} ({p}){doubt}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -345,6 +353,19 @@ class Resource(Statement):
     ratios: tuple[ResourceRatio, ...]
 
     def plain(self) -> str:
+        what = RESOURCES[self.ratios[0].column]
+        question = f"A secondary question is {what} {self.where}."
+        if len(self.ratios) > _MOST_WORKS:
+            least, most = (
+                _number(end(f.interval.estimate for f in self.ratios))
+                for end in (min, max)
+            )
+            kinds = Counter(f.kind for f in self.ratios).most_common()
+            counts = "; ".join(f"in {count} {kind}" for kind, count in kinds)
+            return (
+                f"{question} For {len(self.ratios)} kinds of work, R needs {least} to "
+                f"{most} times as much as Python: {counts} (by corrected p values)."
+            )
         each = []
         for f in self.ratios:
             ratio, low, high = _shown(f.interval)
@@ -352,10 +373,7 @@ class Resource(Statement):
             times = f"{ratio} times as much as Python" if not each else ratio
             of = f" in {f.of}" if f.of else ""
             each.append(f"{times}{of} ({found}): {f.meaning()}")
-        what = RESOURCES[self.ratios[0].column]
-        return (
-            f"A secondary question is {what} {self.where}. R needs {'; '.join(each)}."
-        )
+        return f"{question} R needs {'; '.join(each)}."
 
 
 @dataclass(frozen=True, kw_only=True)
