@@ -426,13 +426,51 @@ list(tf.data.Dataset.range(1).map(called))""")
     assert kernel.run("total(3)").text == "6"
 
 
-def test_a_flush_within_a_write_does_not_wait_for_it(kernel):
-    reply = kernel.run("""
+@pytest.mark.parametrize("written", ["stdout", "stderr"])
+def test_a_flush_within_a_write_does_not_wait_for_it(kernel, written):
+    reply = kernel.run(f"""
 import sys, time
 began = time.monotonic()
-with sys.stdout._buffer_lock:  # as write() holds it
+with sys.{written}._buffer_lock:  # as write() holds it
     sys.stdout.flush()
+    sys.stderr.flush()
 time.monotonic() - began < 5""")
+    assert reply.text == "True"
+
+
+def test_flushes_at_any_moment_do_not_wait_for_each_other(kernel):
+    # As reticulate does twice a second, but two thousand times.
+    reply = kernel.run("""
+import ctypes, sys, threading, time
+add = ctypes.PyDLL(None).Py_AddPendingCall
+longest, asked, over = 0, threading.Event(), threading.Event()
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+def flush(_):
+    global longest
+    asked.clear()
+    began = time.monotonic()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    longest = max(longest, time.monotonic() - began)
+    return 0
+
+def ask():
+    while not over.wait(0.0005):
+        if not asked.is_set():
+            asked.set()
+            add(flush, None)
+
+thread = threading.Thread(target=ask)
+thread.start()
+for i in range(3000):
+    print(i, end=" ", file=(sys.stdout, sys.stderr)[i % 2])
+    if i % 10 == 0:
+        sys.stdout.flush()
+over.set()
+thread.join()
+time.sleep(0.1)
+longest < 5""")
     assert reply.text == "True"
 
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sidebyside.timing import campaign, load_campaigns, run_campaign
+from sidebyside.timing import campaign, load_campaigns, run_study, study
 from sidebyside.timing.cells import read_programs
 from sidebyside.timing.networks import NETWORKS
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.parametrize("name", NETWORKS)
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("name", NETWORKS)
 def test_both_programs_use_what_a_study_sets(name):
     network = NETWORKS[name]
     numbers = {"epochs", "seed"} | ({"batch_size"} if network.batch_sizes else set())
-    for program in read_programs(NOTEBOOKS / network.notebook).values():
+    for program in read_programs(ROOT / "notebooks" / network.notebook).values():
         assert set(program.parameters()) == numbers
         stages = {**program.stages, "parameters": ""}
         for number in numbers:
@@ -23,23 +23,19 @@ def test_both_programs_use_what_a_study_sets(name):
 
 
 def test_both_languages_train_it_alike(name, tmp_path, monkeypatch):
-    """The warm-up of a campaign with the shorter length: one run of each."""
+    """The warm-up of a study, which has the shortest training: one run of each."""
+    monkeypatch.setattr(study, "project_directory", lambda: ROOT)
     monkeypatch.setenv("SIDEBYSIDE_TIMING_LOCK", str(tmp_path / "lock"))
     monkeypatch.setenv("FRUITS360_DIR", "painted")
     monkeypatch.setattr(
         campaign, "why_enough", lambda *given: "warm-up" if given[1] else ""
     )
-    network = NETWORKS[name]
-    folder = run_campaign(
-        name,
-        notebook=NOTEBOOKS / network.notebook,
-        epochs=network.epochs[0],
-        arms=("python", "r"),
-        directory=tmp_path,
-        progress="none",
+    folder = run_study(
+        *("one", [name]), arms=("python", "r"), directory=tmp_path, progress="none"
     )
     table = load_campaigns(folder)
     assert table["message"].tolist() == ["", ""]
     python, r = table["loss"]
     assert python == r
-    assert len(python) == network.epochs[0]
+    assert len(python) == NETWORKS[name].epochs[0]
+    assert table["batches"].nunique() == table["epochs"].nunique() == 1

@@ -8,7 +8,8 @@ import platform
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -260,16 +261,35 @@ def write(text: str) -> None:
     sys.stdout.write(text)
 
 
-def flush_without_waiting_for_itself(stream: Any) -> None:
-    """Let flush() return at once in a thread that is just writing to the stream.
+def flush_without_waiting_for_itself(streams: Sequence[Any]) -> None:
+    """Let flush() return at once in a thread that is just writing or flushing.
 
-    Twice a second reticulate flushes stdout in the main thread, sometimes within a
-    write(). ipykernel's flush() then waits ten seconds for a thread that needs the
-    lock which write() holds.
+    Twice a second reticulate flushes stdout and stderr in the main thread, wherever
+    that is: also within a write() to one of them, or within a flush(). ipykernel's
+    flush() then waits ten seconds for a thread that needs the lock which the main
+    thread holds. What is not flushed now is sent soon by that thread.
     """
-    lock, flush = getattr(stream, "_buffer_lock", None), stream.flush
-    if hasattr(lock, "_is_owned") and "flush" not in vars(stream):
-        stream.flush = lambda: None if lock._is_owned() else flush()
+    locks = [getattr(stream, "_buffer_lock", None) for stream in streams]
+    if not all(hasattr(lock, "_is_owned") for lock in locks):
+        return  # not ipykernel's streams
+    flushing: set[int] = set()
+
+    def prepared(flush: Callable[[], None]) -> Callable[[], None]:
+        def flush_now() -> None:
+            me = threading.get_ident()
+            if me in flushing or any(lock._is_owned() for lock in locks):
+                return
+            flushing.add(me)
+            try:
+                flush()
+            finally:
+                flushing.discard(me)
+
+        return flush_now
+
+    for stream in streams:
+        if "flush" not in vars(stream):
+            stream.flush = prepared(stream.flush)
 
 
 def read(prompt: str) -> str:

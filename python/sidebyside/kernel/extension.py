@@ -34,6 +34,7 @@ def load(shell) -> None:
     shell.events.register("pre_run_cell", running.begin)
     shell.events.register("post_run_cell", running.end)
     running.begin()  # this cell is already running
+    console.flush_without_waiting_for_itself((sys.stdout, sys.stderr))
     rsession.prepare_environment()
     try:
         preflight.require_python_packages()
@@ -42,8 +43,6 @@ def load(shell) -> None:
     except rsession.RUnavailable as problem:
         raise UsageError(f"sidebyside: {problem}") from None
     magic.register(shell)
-    for stream in (sys.stdout, sys.stderr):
-        console.flush_without_waiting_for_itself(stream)
     shell.events.register("post_run_cell", magic.give_back)
     completion.register(shell)
     shell.events.register("post_run_cell", record.note)
