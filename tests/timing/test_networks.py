@@ -3,15 +3,23 @@
 from pathlib import Path
 
 import pytest
-from sidebyside.timing import campaign, load_campaigns, run_study, study
+from sidebyside.timing import (
+    WrongPlan,
+    campaign,
+    load_campaigns,
+    plan,
+    run_study,
+    study,
+)
 from sidebyside.timing.cells import read_programs
 from sidebyside.timing.networks import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.parametrize("name", NETWORKS)
+each = pytest.mark.parametrize("name", NETWORKS)
 
 
+@each
 def test_both_programs_use_what_a_study_sets(name):
     network = NETWORKS[name]
     numbers = {"epochs", "seed"} | ({"batch_size"} if network.batch_sizes else set())
@@ -22,6 +30,7 @@ def test_both_programs_use_what_a_study_sets(name):
             assert number in "".join(stages.values()), (program.language, number)
 
 
+@each
 def test_both_languages_train_it_alike(name, tmp_path, monkeypatch):
     """The warm-up of a study, which has the shortest training: one run of each."""
     monkeypatch.setattr(study, "project_directory", lambda: ROOT)
@@ -39,3 +48,11 @@ def test_both_languages_train_it_alike(name, tmp_path, monkeypatch):
     assert python == r
     assert len(python) == NETWORKS[name].epochs[0]
     assert table["batches"].nunique() == table["epochs"].nunique() == 1
+
+
+def test_a_network_that_calls_tensorflow_needs_this_backend(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: name)
+    words = "^mnist_acgan cannot run on jax, .* --networks mnist,callback,fruits,"
+    with pytest.raises(WrongPlan, match=words):
+        run_study("one", backend="jax", directory=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -19,11 +19,15 @@ class Network:
     batch_sizes
         The numbers of examples in a batch. There are none if the program does not
         have this parameter.
+    only_tensorflow
+        Whether the program calls TensorFlow itself, so that Keras can have no other
+        backend.
     """
 
     notebook: str
     epochs: tuple[int, int]
     batch_sizes: tuple[int, ...] = ()
+    only_tensorflow: bool = False
 
 
 # In the order of the course and the gallery. The names of the gallery are those of
@@ -38,5 +42,7 @@ NETWORKS = {
     "mnist_cnn": Network("10_digits.ipynb", (1, 2), (64, 256)),
     "babi_rnn": Network("14_stories_and_answers.ipynb", (2, 8), (32, 128)),
     "lstm_text_generation": Network("15_letter_by_letter.ipynb", (1, 3), (32, 128)),
-    "mnist_acgan": Network("17_inventing_digits.ipynb", (1, 2), (100, 250)),
+    "mnist_acgan": Network(
+        "17_inventing_digits.ipynb", (1, 2), (100, 250), only_tensorflow=True
+    ),
 }

@@ -84,14 +84,16 @@ def run_study(
         settings["blocks"] = BLOCKS
     settings["arms"] = tuple(settings.get("arms", layout.ARMS))
     check_name(name)
-    Settings(**settings).check()
+    chosen = Settings(**settings)
+    chosen.check()
+    networks = _known(networks, chosen.chosen_backend())
     folder = new_folder(name, directory)
     chance = random.Random(f"{settings['seed']}")
     campaigns = {
         network: _new_campaign(
             folder, network, clock, shown, settings | {"seed": chance.randrange(10**6)}
         )
-        for network in _known(networks)
+        for network in networks
     }
     study = StudyPlan(
         study=name,
@@ -123,13 +125,24 @@ def run_study(
     return folder
 
 
-def _known(networks: Sequence[str]) -> list[str]:
-    """Return the networks in their usual order; `WrongPlan` if one is not known."""
+def _known(networks: Sequence[str], backend: str) -> list[str]:
+    """Return the networks in their usual order.
+
+    `WrongPlan` if one is not known or cannot have this backend.
+    """
     unknown = [x for x in networks if x not in NETWORKS]
     if unknown or not networks:
         raise WrongPlan(
             f"Found the networks {', '.join(map(str, networks)) or '(none)'}; expected "
             f"all, or some of {', '.join(NETWORKS)}."
+        )
+    able = [x for x in NETWORKS if not NETWORKS[x].only_tensorflow]
+    if backend != "tensorflow" and not set(networks) <= set(able):
+        rest = [x for x in networks if x in able] or able
+        raise WrongPlan(
+            f"{', '.join(x for x in networks if x not in able)} cannot run on "
+            f"{backend}, because the program calls TensorFlow itself. Leave it out: "
+            f"--networks {','.join(rest)}"
         )
     return [x for x in NETWORKS if x in networks]
 
