@@ -7,11 +7,11 @@
 #' complete pairs of runs of R and Python. If there are campaigns on
 #' photographs, it takes one of them. It warns if that campaign is not finished.
 #'
-#' @param ... Folders of campaigns, or folders that contain such folders or zip
-#'   files of them. By default, these are the folders that the environment
-#'   variable `SIDEBYSIDE_TIMINGS` names. If it is not set, they are your own
-#'   finished campaigns, or the project's reference measurements if you have
-#'   none; contributed measurements are added to both.
+#' @param ... Folders of campaigns or of studies, or folders that contain
+#'   campaigns or zip files. By default, these are the folders that the
+#'   environment variable `SIDEBYSIDE_TIMINGS` names. If it is not set, they are
+#'   your own finished campaigns, or the project's reference measurements if you
+#'   have none; contributed measurements are added to both.
 #' @param runs The result of `load_campaigns()`, or some of its rows.
 #' @return `load_campaigns()`: a data frame with one row per run, in the order
 #'   of the runs. Times are in seconds. `epoch_seconds`, `loss`, `accuracy`,

@@ -23,10 +23,11 @@ from sidebyside.timing import (
     run_study,
     study,
 )
+from sidebyside.timing import __main__ as command
 from sidebyside.timing import format as layout
 from sidebyside.timing import plan as plan_module
 from sidebyside.timing.__main__ import main
-from sidebyside.timing.networks import Network
+from sidebyside.timing.networks import NETWORKS, Network
 from timing_fakes import PYTHON, R, write_notebook
 
 SIZES = {
@@ -249,6 +250,22 @@ def test_the_command_explains_what_does_not_fit(capfd, options, words):
     assert main(["run", *options]) == 1
     said = capfd.readouterr().err
     assert words in said and said.count("\n") == 1
+
+
+def test_a_short_study_has_each_combination_once(monkeypatch, capfd):
+    asked = []
+    monkeypatch.setattr(
+        command, "run_study", lambda *names, **options: asked.append((names, options))
+    )
+    assert main(["run", "--networks", "all", "--short", "--backend", "jax"]) == 0
+    [((name, networks), options)] = asked
+    assert name.startswith("short-networks-")
+    assert networks == tuple(NETWORKS)
+    assert options["blocks"] == max(
+        len(x.epochs) * len(x.batch_sizes) for x in NETWORKS.values()
+    )
+    assert (options["arms"], options["backend"]) == (("python", "r"), "jax")
+    assert "hand-in" in capfd.readouterr().out
 
 
 def test_a_backend_that_is_not_installed_or_not_used(fakes, run, monkeypatch):

@@ -198,8 +198,8 @@ def _run(options: argparse.Namespace) -> None:
     if several:
         networks = NETWORKS if options.networks == ("all",) else options.networks
         run_study(name, tuple(networks), began=_began(), **chosen)
-        return
-    run_campaign(name, notebook=options.notebook, began=_began(), **chosen)
+    else:
+        run_campaign(name, notebook=options.notebook, began=_began(), **chosen)
     if options.short:
         print(
             "To hand it in: `python -m sidebyside.timing hand-in` (or `make handin`)."
