@@ -37,7 +37,7 @@ its coefficients, and at most the number of machines minus one if there are seve
 prediction interval for a new network is that of Higgins, Thompson and Spiegelhalter
 (Journal of the Royal Statistical Society A 172, 2009, 137-159): it adds the variance
 between networks. If networks hardly differ, the intervals are wider than necessary. In
-simulations (`tests/statistics/simulation.py`) they contain the truth in 94 to 100 of
+simulations (`tests/statistics/simulation.py`) they contain the truth in 93 to 100 of
 100 studies, and prediction intervals in 92 to 100.
 """
 
