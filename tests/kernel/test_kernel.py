@@ -431,7 +431,9 @@ def test_a_flush_within_a_write_does_not_wait_for_it(kernel, written):
     reply = kernel.run(f"""
 import sys, time
 began = time.monotonic()
+print(end=" ", file=sys.{written})
 with sys.{written}._buffer_lock:  # as write() holds it
+    time.sleep(0.5)  # meanwhile the other thread begins to send the space
     sys.stdout.flush()
     sys.stderr.flush()
 time.monotonic() - began < 5""")
