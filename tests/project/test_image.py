@@ -186,8 +186,8 @@ def test_only_the_containers_own_processes_are_measured_and_ended():
     """Those of root belong to the tools that run the container."""
     if os.geteuid() != 0:
         pytest.skip("only root starts processes of other users")
-    inside = f"{sys.executable} -c 'import time; print(1, flush=True); time.sleep(60)'"
-    command = ["setpriv", "--reuid=1000", "--clear-groups", "sh", "-c", inside]
+    inside = ["sh", "-c", "echo started; sleep 60"]
+    command = ["setpriv", "--reuid=1000", "--clear-groups", *inside]
     outside = ["sh", "-c", shlex.join(command) + "; true"]
     with subprocess.Popen(outside, stdout=subprocess.PIPE, text=True) as child:
         child.stdout.readline()
