@@ -72,7 +72,7 @@ def r(kernel):
 def test_r_completes(r, code, word, first):
     began = time.monotonic()
     found_word, matches = completions(r, code)
-    assert time.monotonic() - began < 0.5  # 0.2 on an idle machine
+    assert time.monotonic() - began < 5  # 0.2 on an idle machine
     assert found_word == word
     assert matches[0].endswith(first), matches[:5]
 
