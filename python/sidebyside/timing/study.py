@@ -2,8 +2,8 @@
 
 A study is a folder with `study.json` and an ordinary campaign for each network. Every
 block runs each network once, in random order. Within a network its arms run one after
-the other, in random order, too: R and Python of one network are a pair, and the
-machine should be in the same mood for both.
+the other, in random order, too: R and Python of one network are a pair, and the same
+other programs should run beside both.
 """
 
 from __future__ import annotations
