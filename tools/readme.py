@@ -34,7 +34,7 @@ from sidebyside.common.errors import Sentence
 from sidebyside.statistics import verdict
 from sidebyside.statistics.estimates import Interval
 from sidebyside.statistics.pairs import complete_pairs
-from sidebyside.statistics.statements import AccuracyGap, Resource, TimeRatio
+from sidebyside.statistics.statements import AccuracyGap, ResourceRatio, TimeRatio
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import load_campaigns
 from sidebyside.timing.format import read_end, read_machine
@@ -183,13 +183,14 @@ def said_of(f: TimeRatio) -> str:
 def conclusions(found: Verdict) -> Iterator[str]:
     """Warnings, the meaning of R's times, its resources, then the accuracies."""
     yield from (s.words() for s in found.warnings_first if s.warning)
-    for f in found.times:
+    for f in found.findings:
         if f.arm == "r":
-            what = said_of(f)
+            what, said = said_of(f), f.meaning()
             question = " (the primary question)" if f.primary else ""
-            yield f"**{what[0].upper()}{what[1:]}**{question}. {f.meaning()}"
-    kinds = Resource | AccuracyGap
-    yield from (s.words() for s in found.statements if isinstance(s, kinds))
+            if isinstance(f, ResourceRatio):
+                said = f"R needs {ratio(f.interval)} times as much as Python: {said}."
+            yield f"**{what[0].upper()}{what[1:]}**{question}. {said}"
+    yield from (s.words() for s in found.statements if isinstance(s, AccuracyGap))
 
 
 def how_long(folder: Path, found: Verdict) -> Iterator[str]:
