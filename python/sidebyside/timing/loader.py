@@ -164,7 +164,7 @@ def campaign_folders(*folders: str | Path, studies: bool = False) -> list[Path]:
         places = folders or filter(None, named.split(os.pathsep))
         found = [x for y in map(as_path, places) for x in _campaigns_in(y, studies)]
         # An argument may be a study. Of the environment, both functions take their own.
-        mine = [x for x in found if folders or is_study(x.parent) == studies]
+        mine = [x for x in found if folders or _of_study(x) == studies]
         if found and not mine:
             raise NoTimings(
                 f"{ENVIRONMENT} names {printable(named, 200)}, expected folders with "
@@ -311,6 +311,10 @@ def parts_of(path: Path) -> list[Path]:
     return list(read_study(path)[1].values()) if is_study(path) else [path]
 
 
+def _of_study(campaign: Path) -> bool:
+    return bool(read_plan(campaign).network)
+
+
 def is_done(path: Path) -> bool:
     """Return whether a campaign, or all of a study, is finished."""
     with contextlib.suppress(WrongRuns):
@@ -324,15 +328,14 @@ def _campaigns_in(folder: Path, studies: bool) -> list[Path]:
     if not what or is_study(folder):
         return parts_of(folder)
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    tops = [
-        x for x in inside if is_study(x) == studies and (studies or not _instead(x))
-    ]
-    if tops:
-        return [y for x in tops for y in parts_of(x)]
+    tops = [x for x in inside if is_study(x) or not _instead(x)]
+    found = [y for x in tops for y in parts_of(x)]
+    if mine := [x for x in found if _of_study(x) == studies]:
+        return mine
     expected = f"a campaign ({_CAMPAIGN}) or a folder of campaigns"
     if studies:
         expected = f"a study (with {STUDY}) or a folder of studies"
-    elif any(map(is_study, inside)):
+    elif found:
         expected += "; load_studies() loads studies"
     raise NoTimings(f"{_shown(folder)} is {what}, expected {expected}.")
 
