@@ -356,12 +356,12 @@ each = (gap[1] - gap[0]) / 20
 once = gap[0] - 5 * each""",
     ],
     ("07_what_it_costs_you", 3): [
-        "enough <- c(32, 24, 1)",
-        "enough <- (c(1.3, 1.2, 0.02) - 0.04) /\n"
+        "needed <- c(32, 24, 1)",
+        "needed <- (c(1.3, 1.2, 0.02) - 0.04) /\n"
         "  (0.01 * c(5, 5, 1) - c(0.01, 0.2, 0.001))",
-        "enough <- c(31, Inf, 1)",
-        "enough <- c(32, Inf, 0)",
-        "enough <- Inf",
+        "needed <- c(31, Inf, 1)",
+        "needed <- c(32, Inf, 0)",
+        "needed <- Inf",
     ],
     ("10_digits", 1): [
         "parameters = 16 * 5 * 5 * 3",

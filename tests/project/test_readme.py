@@ -313,8 +313,8 @@ NONE = dict.fromkeys(COSTS, 0.0)
     ("costs", "said"),
     [
         (NONE | {"start": 1.5}, "R takes 1.5"),
-        (NONE | {"start": 1.5}, "is less than 1 % of the time if the process takes"),
-        (COSTS | {"per_epoch": 2.0}, "is not less than 1 % of the time, however long"),
+        (NONE | {"start": 1.5}, "and then 1.000 times as long for each epoch"),
+        (COSTS | {"per_epoch": 2.0}, "and then 2."),
     ],
 )
 def test_the_answer_is_one_line_that_follows_the_data(costs, said):
@@ -344,6 +344,7 @@ def test_the_costs_are_those_of_the_studies_rows():
             "per_mb": pairs["array_mb"],
             "per_epoch": pairs["epochs"],
             "per_batch": pairs["epochs"] * pairs["batches"],
+            "per_call": pairs["calls"],
         }
         predicted = sum(costs[name] * amounts[name] for name in costs.index)
         assert predicted.mean() == pytest.approx(pairs["difference"].mean(), rel=0.3)
