@@ -254,6 +254,8 @@ def _gpus() -> list[dict[str, str]]:
     return [
         dict(zip(names, (x.strip() for x in line.split(",")), strict=False))
         for line in (text or "").splitlines()
+        # If there is none, it prints a remark.
+        if line.count(",") == 2
     ]
 
 
