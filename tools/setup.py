@@ -824,14 +824,15 @@ def set_up(quiet: bool, tests: bool = False, backend: str = "") -> Environment:
 
 
 def main(arguments: Sequence[str]) -> int:
+    words = list(arguments)
+    end = words.index("--exec") if "--exec" in words else len(words)
+    command = words[end + 1 :]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tests", action="store_true")
     parser.add_argument("--backend", default="")
-    parser.add_argument("--exec", nargs=argparse.REMAINDER, default=[])
-    options = parser.parse_args(arguments)
-    command = options.exec
+    options = parser.parse_args(words[:end])
     try:
         environment = set_up(bool(command), options.tests, options.backend)
         if command:
