@@ -321,7 +321,7 @@ def test_a_place_that_was_run_twice_is_refused(tmp_path):
             lambda x: x.replace("seed,", "", 1),
             "line 1: found .*, expected campaign,run",
         ),
-        (lambda x: x.replace(",7.0,", ",'7,0',"), "line 2: found .*expected 32 fields"),
+        (lambda x: x.replace(",7.0,", ",'7,0',"), "line 2: found .*expected 38 fields"),
         (lambda x: x.replace(",7.0,", ',"7,0",'), "found '7,0', expected a number"),
     ],
 )
