@@ -196,8 +196,8 @@ def _run(options: argparse.Namespace) -> None:
     kind += "networks" if several else options.device
     name = options.name or f"{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
     if several:
-        networks = NETWORKS if options.networks == ("all",) else options.networks
-        run_study(name, tuple(networks), began=_began(), **chosen)
+        networks = None if options.networks == ("all",) else options.networks
+        run_study(name, networks, began=_began(), **chosen)
     else:
         run_campaign(name, notebook=options.notebook, began=_began(), **chosen)
     if options.short:

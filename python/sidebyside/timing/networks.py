@@ -25,6 +25,9 @@ class Network:
     callback
         Whether it has a callback that is written in the program's language, and is
         called after each batch and after each epoch.
+    tensorflow_data
+        Whether its data set is one of TensorFlow. Other backends can use it, too, if
+        TensorFlow is installed.
     """
 
     notebook: str
@@ -32,6 +35,7 @@ class Network:
     batch_sizes: tuple[int, ...] = ()
     only_tensorflow: bool = False
     callback: bool = False
+    tensorflow_data: bool = False
 
 
 # In the order of the course and the gallery. The names of the gallery are those of
@@ -44,7 +48,7 @@ NETWORKS = {
     "callback": Network(
         "02_how_r_drives_tensorflow.ipynb", (20, 60), (25, 100), callback=True
     ),
-    "fruits": Network("03_fruits_cnn.ipynb", (2, 10)),
+    "fruits": Network("03_fruits_cnn.ipynb", (2, 10), tensorflow_data=True),
     "mnist_cnn": Network("10_digits.ipynb", (1, 2), (64, 256)),
     "babi_rnn": Network("14_stories_and_answers.ipynb", (2, 8), (32, 128)),
     "lstm_text_generation": Network("15_letter_by_letter.ipynb", (1, 3), (32, 128)),
