@@ -71,7 +71,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     folders
-        Campaigns, studies, or folders that contain campaigns. A campaign is a folder
+        Campaigns, studies, or folders that contain them. A campaign is a folder
         with `runs.csv`, `plan.json` and `machine.json`, or a zip file of such a
         folder, which is not unpacked. The default is the folders in the environment
         variable SIDEBYSIDE_TIMINGS (separated as in PATH); else the reader's own
@@ -287,7 +287,8 @@ def _campaigns_in(folder: Path) -> list[Path]:
     if not what or is_study(folder):
         return parts_of(folder)
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    if found := [y for x in inside if not _instead(x) for y in parts_of(x)]:
+    whole = [x for x in inside if not _instead(x) or is_study(x)]
+    if found := [y for x in whole for y in parts_of(x)]:
         return found
     raise NoTimings(
         f"{_shown(folder)} is {what}, expected a campaign ({_CAMPAIGN}) or a folder "
