@@ -22,7 +22,7 @@ from ..common.python import interpreter
 from . import format as layout
 from .campaign import Stopped, new_folder
 from .collecting import keep_apart
-from .loader import timings_directory
+from .loader import parts_of, timings_directory
 from .locks import holder
 from .machine import machine_id
 from .plan import WrongPlan, check_name
@@ -32,13 +32,10 @@ from .run.processes import TICK, run_leashed
 
 # Seconds in which a scheduler must answer, and in which campaigns must stop.
 TO_ANSWER, TO_STOP = 5, 20
-# States of a worker that is not ending.
-ALIVE = ("running", "paused")
+WORKING = ("running", "paused")
 _machine = functools.cache(machine_id)
 AGAIN = "The same command with --name {} resumes what is not finished."
 START = "dask worker {} --no-nanny --nthreads 1 --resources campaign=1"
-
-# --- on a worker
 
 
 def measure(campaign: str, arguments: Sequence[str]) -> str:
@@ -57,7 +54,7 @@ def measure(campaign: str, arguments: Sequence[str]) -> str:
     code, said = run_leashed(
         [*command, "--progress=none"],
         files.project_directory(),
-        lambda: worker.status.name in ALIVE and task.state == "executing",
+        lambda: worker.status.name in WORKING and task.state == "executing",
     )
     said = " ".join(said.split()) or f"It ended with the exit status {code}."
     return said if code else ""
@@ -116,7 +113,7 @@ class Campaigns:
         """Bring everything home until all campaigns have ended, or stop them all."""
         try:
             self.look()
-            while running := self.running():
+            while running := self._running():
                 time.sleep(TICK)
                 done = [x for x in running if x.task.done()]
                 # Look after that: a task has written its last files when it ends.
@@ -125,17 +122,16 @@ class Campaigns:
                     x.said = x.said or _result(x.task)
         except BaseException:
             self.say(f"Stopping. {AGAIN.format(self.home.name)}")
-            for x in self.running():
+            for x in self._running():
                 x.task.cancel()
             with contextlib.suppress(Stopped, OSError):
                 for _ in range(TO_STOP):
-                    if any(x.busy for x in self.running()):
+                    if any(x.busy for x in self._running()):
                         time.sleep(1)
                         self.look(start=False)
             raise
 
-    def running(self) -> list[Machine]:
-        """Return the machines whose task has not ended."""
+    def _running(self) -> list[Machine]:
         return [x for x in self.machines.values() if x.said is None]
 
     def look(self, start: bool = True) -> None:
@@ -145,21 +141,21 @@ class Campaigns:
             answers = self.client.run(look, self.home.name, known, on_error="return")
         except OSError as problem:
             raise Stopped(f"The scheduler does not answer ({problem}).") from problem
-        for x in self.running():
+        for x in self._running():
             if x.address not in answers:
                 x.said = f"The worker {x.address} has gone. Start it again."
                 x.task.cancel()
                 self.say(x.said)
         for address, answer in sorted(answers.items()):
-            if not isinstance(answer, OSError):  # which says that it does not answer
+            # An OSError without a file is the network's: the worker may answer later.
+            if not (isinstance(answer, OSError) and answer.filename is None):
                 self._hear(address, answer, start)
 
     def _hear(self, address: str, answer: Any, start: bool) -> None:
-        why, x = "", None
-        if isinstance(answer, dict):
-            x = self.machines.get(answer["campaign"])
+        x = self.machines.get(answer["campaign"]) if isinstance(answer, dict) else None
+        why = ""
         if isinstance(answer, Exception):
-            why = f"it has no sidebyside, or another version ({answer})"
+            why = f"{answer!r}; expected a copy of this project"
         elif (theirs := answer["distributed"]) != (ours := version("distributed")):
             why = f"it has distributed {theirs}, but here is {ours}"
         elif not answer["usable"]:
@@ -194,6 +190,11 @@ class Campaigns:
         apart = self.apart / name
         return apart if apart.exists() else self.home / name
 
+    def missing(self, name: str) -> str:
+        """Say why a campaign is not finished at home; "" if it is."""
+        whole = all(map(layout.is_finished, parts_of(self._place(name))))
+        return self.machines[name].said or ("" if whole else "its end is not here")
+
 
 def _result(task: Any) -> str:
     try:
@@ -205,12 +206,11 @@ def _result(task: Any) -> str:
 def run_on(
     address: str, name: str, arguments: Sequence[str], directory: Any, progress: Any
 ) -> Path:
-    """Run a campaign on every machine with a worker of the Dask scheduler at `address`.
+    """Run a campaign on each machine with a worker of a Dask scheduler.
 
     `arguments` are options of `python -m sidebyside.timing run`; `directory` and
-    `progress` are those of `run_campaign()`. Returns the folder, for
-    `load_campaigns()`; campaigns that differ are beside it. Raises `WrongPlan` if
-    none can start, and `Stopped` if some are not finished, with what to do.
+    `progress` are those of `run_campaign()`. Returns the folder for `load_campaigns()`.
+    Raises `WrongPlan` if no machine can start, `Stopped` if one does not finish.
     """
     check_name(name)
     home, apart = (new_folder(x, directory) for x in (name, f"{name}-apart"))
@@ -228,14 +228,13 @@ def run_on(
             f"The scheduler {address} has no worker that can measure. On each machine, "
             f"in a copy of the project, type `{START.format(address)}`."
         )
-    if bad := [f"{name}: {x.said}" for name, x in found.machines.items() if x.said]:
+    if bad := [f"{x}: {y}" for x in found.machines if (y := found.missing(x))]:
         raise Stopped("\n".join([*bad, AGAIN.format(name)]))
     say(f"{name}: all campaigns are finished. They are in {home}.")
     return home
 
 
 def _connected(address: str) -> Any:
-    """Return a client of the scheduler; `WrongPlan` if there is none."""
     try:
         from distributed import Client
 
