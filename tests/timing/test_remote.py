@@ -201,7 +201,7 @@ def test_a_worker_that_dies_loses_its_run_and_nothing_else(fakes, worker, argume
         first.campaign().name: "planned",
         name: "unfinished",
     }
-    assert load_campaigns(apart)["campaign"].unique() == [other.campaign().name]
+    assert set(load_campaigns(apart)["campaign"]) == {other.campaign().name}
 
     (dying.folder / "4").unlink()
     before = (first.campaign() / "runs.csv").read_bytes()

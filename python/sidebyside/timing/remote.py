@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ def measure(campaign: str, arguments: Sequence[str]) -> str:
     """
     from distributed import get_worker
 
+    logging.getLogger("distributed.worker").setLevel("WARNING")  # not each look()
     worker, folder = get_worker(), timings_directory() / campaign
     task = worker.state.tasks[worker.get_current_task()]
     command = ["run", f"--name={campaign}", *arguments]
@@ -155,7 +157,7 @@ class Campaigns:
         x = self.machines.get(answer["campaign"]) if isinstance(answer, dict) else None
         why = ""
         if isinstance(answer, Exception):
-            why = f"{answer!r}; expected a copy of this project"
+            why = f"{answer}; it needs a copy of this project"
         elif (theirs := answer["distributed"]) != (ours := version("distributed")):
             why = f"it has distributed {theirs}, but here is {ours}"
         elif not answer["usable"]:
@@ -191,7 +193,6 @@ class Campaigns:
         return apart if apart.exists() else self.home / name
 
     def missing(self, name: str) -> str:
-        """Say why a campaign is not finished at home; "" if it is."""
         whole = all(map(layout.is_finished, parts_of(self._place(name))))
         return self.machines[name].said or ("" if whole else "its end is not here")
 
@@ -215,8 +216,8 @@ def run_on(
     check_name(name)
     home, apart = (new_folder(x, directory) for x in (name, f"{name}-apart"))
     shown = choose(progress)
-    say = functools.cache(shown.say)  # each sentence once
-    quiet = type(shown) is Progress
+    # Each sentence is printed once.
+    say, quiet = functools.cache(shown.say), type(shown) is Progress
     with _connected(address) as client:
         found = Campaigns(client, tuple(arguments), home, apart, say, quiet)
         try:
