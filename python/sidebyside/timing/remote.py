@@ -107,7 +107,7 @@ class Campaigns:
     arguments: Sequence[str]
     home: Path
     apart: Path
-    say: Callable[[str], None]
+    say: Callable[[str], None]  # each sentence once
     quiet: bool
     machines: dict[str, Machine] = field(default_factory=dict)
 
@@ -124,9 +124,9 @@ class Campaigns:
                     x.said = x.said or _result(x.task)
         except BaseException:
             self.say(f"Stopping. {AGAIN.format(self.home.name)}")
-            for x in self._running():
-                x.task.cancel()
             with contextlib.suppress(Stopped, OSError):
+                for x in self._running():
+                    x.task.cancel()
                 for _ in range(TO_STOP):
                     if any(x.busy for x in self._running()):
                         time.sleep(1)
@@ -141,8 +141,8 @@ class Campaigns:
         known = {name: x.stamps for name, x in self.machines.items()}
         try:
             answers = self.client.run(look, self.home.name, known, on_error="return")
-        except OSError as problem:
-            raise Stopped(f"The scheduler does not answer ({problem}).") from problem
+        except Exception as problem:  # of any kind, if there is no scheduler
+            raise Stopped("The scheduler no longer answers.") from problem
         for x in self._running():
             if x.address not in answers:
                 x.said = f"The worker {x.address} has gone. Start it again."
@@ -216,7 +216,6 @@ def run_on(
     check_name(name)
     home, apart = (new_folder(x, directory) for x in (name, f"{name}-apart"))
     shown = choose(progress)
-    # Each sentence is printed once.
     say, quiet = functools.cache(shown.say), type(shown) is Progress
     with _connected(address) as client:
         found = Campaigns(client, tuple(arguments), home, apart, say, quiet)
