@@ -64,8 +64,8 @@ handin:  ## pack your last campaign into one file for a class, without personal 
 collect:  ## check the files of a class, and copy the good ones (ARGS=FOLDER)
 	$(IN_ENV) python -m sidebyside.timing collect $(ARGS)
 
-setup:  ## install what these commands need; each of them does this first
-	@python3 tools/setup.py $(ARGS)
+setup:  ## install what these commands need; each does this first (BACKEND=jax: JAX, too)
+	@python3 tools/setup.py $(if $(BACKEND),--backend '$(BACKEND)') $(ARGS)
 
 ## What a maintainer does
 

@@ -4,8 +4,8 @@
 # requirements.txt has the packages that are the same on every machine. Small files beside
 # it have those that depend on R: NumPy, because reticulate before 1.38 refuses NumPy 2 and
 # NumPy 1.26 has no wheels for Python 3.13; and rpy2-rinterface, which is compiled against
-# R. pip installs requirements-uv.txt first. requirements-tests.txt and
-# requirements-image.txt have only packages that requirements.txt does not have.
+# R. pip installs requirements-uv.txt first. requirements-tests.txt, requirements-image.txt
+# and requirements-jax.txt have only packages that requirements.txt does not have.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,7 +25,7 @@ printf "%s ; python_version %s '3.13'\n" "$NUMPY1" "<" "$NUMPY2" ">=" >"$numpy"
 compile requirements.in --constraint "$numpy" --fork-strategy fewest ${UPGRADE:+--upgrade} \
   --no-emit-package numpy --no-emit-package rpy2-rinterface -o requirements.txt
 in_all=$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.txt)
-for list in requirements-tests requirements-image; do
+for list in requirements-tests requirements-image requirements-jax; do
   # shellcheck disable=SC2086  # one option and one name for each package
   compile "$list.in" --constraint requirements.txt --constraint "$numpy" \
     ${UPGRADE:+--upgrade} $in_all --no-emit-package numpy -o "$list.txt"
@@ -42,6 +42,6 @@ for choice in 3.11-numpy1 3.12-numpy1 3.11-numpy2 3.12-numpy2 3.13-numpy2; do
       --python-version "${choice%-*}" --python-platform "$machine-manylinux_2_28" \
       --only-binary :all: --no-binary rpy2-rinterface \
       -r requirements.txt -r "requirements-${choice#*-}.txt" \
-      -r requirements-tests.txt -r requirements-image.txt
+      -r requirements-tests.txt -r requirements-image.txt -r requirements-jax.txt
   done
 done

@@ -3,6 +3,9 @@
     python3 tools/setup.py                      set up what is missing
     python3 tools/setup.py --exec COMMAND ...   the same, then run COMMAND there
     python3 tools/setup.py --tests ...          also install the tools for tests
+    python3 tools/setup.py --backend jax ...    also install JAX, for the CPU
+
+JAX is optional. Whoever has asked for it once keeps it: later set-ups update it.
 
 There are two routes. On Debian and Ubuntu, R comes from apt (apt-packages.txt), and
 Python's packages go into .venv from the locked lists. Inside an active conda
@@ -21,6 +24,7 @@ too old should print a clear message.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import json
@@ -50,6 +54,7 @@ from setup_decisions import (
     Version,
     choose_route,
     dotted,
+    judge_backend,
     judge_python,
     judge_r,
     package_list,
@@ -65,6 +70,7 @@ LOG = ROOT / "build" / "setup.log"
 
 MODULES = "lib/python3*/site-packages"
 FOR_TESTS = "requirements-tests.txt"
+FOR_JAX = "requirements-jax.txt"
 
 LINES_OF_A_FAILURE = 25
 RESUME = "make setup   (resumes where it stopped)"
@@ -361,6 +367,11 @@ print("answer: Python starts", rpy2.robjects.r("R.version.string")[0],
       "and has Keras", keras.__version__)
 """
 
+CHECK_JAX = """
+import jax, keras
+print("answer: Keras", keras.__version__, "also runs on JAX", jax.__version__)
+"""
+
 CHECK_R = (
     "library(sidebyside); "
     'stopifnot(reticulate::py_module_available("sidebyside")); '
@@ -384,8 +395,9 @@ class Environment:
     before_python: Sequence[str] = ()
     before_r: Sequence[str] = ()
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, backend: str = "") -> None:
         self.prefix = prefix
+        self.backend = backend
         self.python = prefix / "bin" / "python"
         self.r = str(prefix / "bin" / "R")
         self.stamp = Stamp(prefix / "share" / "sidebyside" / "setup.json")
@@ -423,7 +435,41 @@ class Environment:
             Step("data", both[:1], lambda: fingerprint(ROOT), self.fetch_data, fetched),
             Step("check Python", both[:1], self.base, self.check_python),
             Step("check R", both, self.base, self.check_r),
+            *(self.steps_for_jax() if self.wants_jax() else []),
         ]
+
+    def wants_jax(self) -> bool:
+        """Return whether JAX is asked for now, or was installed by us earlier."""
+        return self.backend == "jax" or "JAX" in self.stamp.values
+
+    def steps_for_jax(self) -> list[Step]:
+        return [
+            Step(
+                "JAX",
+                ["python companion"],  # which pip installs, too
+                lambda: fingerprint(self.base(), hash_files([ROOT / FOR_JAX])),
+                self.install_jax,
+                lambda: fingerprint(*self.prefix.glob(f"{MODULES}/jax/version.py")),
+            )
+        ]
+
+    def pip_install(self, file: str, *options: str) -> int:
+        """Install a list with pip; `--no-deps`, because the lists are complete."""
+        pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
+        return run(
+            [*pip, "--no-deps", "--require-hashes", *options, "-r", file], self.env
+        )
+
+    def install_jax(self) -> None:
+        again = "make setup BACKEND=jax"
+        if self.pip_install(FOR_JAX, "--only-binary=:all:") != 0:
+            raise Stop(
+                f"pip could not install {FOR_JAX}; the lines above say why",
+                "access to PyPI, or to the index that pip is configured for",
+                [again],
+            )
+        env = dict(self.env, KERAS_BACKEND="jax")
+        must_run([self.python, "-c", CHECK_JAX], env, "a JAX that starts here", again)
 
     def install_python_companion(self) -> None:
         # Not editable, because reticulate before 1.31 does not read the .pth files of
@@ -481,10 +527,10 @@ class AptEnvironment(Environment):
     before_python = ("rpy2",)
     before_r = ("apt R", "venv")
 
-    def __init__(self, tests: bool = False) -> None:
+    def __init__(self, tests: bool = False, backend: str = "") -> None:
         self.tests = tests
         self.r_library = VENV / "r-library"
-        super().__init__(VENV)
+        super().__init__(VENV, backend)
         self.stamp = Stamp(VENV / "sidebyside-setup.json")
         self.lock_path = ROOT / "build" / "setup.lock"
         # If the user has another R first on PATH, use that one and do not change it.
@@ -680,13 +726,6 @@ class AptEnvironment(Environment):
         )
         self.stamp.set("base python", self.command)
 
-    def pip_install(self, file: str, *options: str) -> int:
-        """Install a list with pip; `--no-deps`, because the lists are complete."""
-        pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
-        return run(
-            [*pip, "--no-deps", "--require-hashes", *options, "-r", file], self.env
-        )
-
     def install(self, file: str, built: str = "") -> None:
         """Install a locked list. `built` is the package in it that is compiled here.
 
@@ -738,11 +777,11 @@ class AptEnvironment(Environment):
         self.install(chosen, built="rpy2-rinterface")
 
 
-def find_environment(tests: bool) -> Environment:
+def find_environment(tests: bool, backend: str) -> Environment:
     has_apt = shutil.which("apt-get") is not None
     if choose_route(os.environ, platform.system(), has_apt) == "conda":
-        return Environment(Path(os.environ["CONDA_PREFIX"]))
-    return AptEnvironment(tests)
+        return Environment(Path(os.environ["CONDA_PREFIX"]), backend)
+    return AptEnvironment(tests, backend)
 
 
 @contextlib.contextmanager
@@ -760,16 +799,17 @@ def only_one(lock_path: Path) -> Iterator[None]:
         yield
 
 
-def set_up(quiet: bool, tests: bool = False) -> Environment:
+def set_up(quiet: bool, tests: bool = False, backend: str = "") -> Environment:
     """Run the steps that are not done. `quiet`: print nothing if all are done."""
-    environment = find_environment(tests)
+    judge_backend(backend)
+    environment = find_environment(tests, backend)
     if all(step.is_done(environment.stamp) for step in environment.steps()):
         if not quiet:
             say(f"Set-up is complete: there is nothing to do. {WHAT_NEXT}")
         return environment
     with only_one(environment.lock_path):
         # Look again, because we may have waited for another set-up.
-        environment = find_environment(tests)
+        environment = find_environment(tests, backend)
         environment.judge_before()
         start = time.monotonic()
         if not environment.stamp.values:
@@ -784,18 +824,21 @@ def set_up(quiet: bool, tests: bool = False) -> Environment:
 
 
 def main(arguments: Sequence[str]) -> int:
-    tests = arguments[:1] == ["--tests"]
-    rest = arguments[tests:]
-    if rest and rest[0] != "--exec":
-        say(__doc__ or "")
-        return 2
-    command = rest[1:]
+    words = list(arguments)
+    end = words.index("--exec") if "--exec" in words else len(words)
+    command = words[end + 1 :]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tests", action="store_true")
+    parser.add_argument("--backend", default="")
+    options = parser.parse_args(words[:end])
     try:
-        environment = set_up(quiet=bool(command), tests=tests)
+        environment = set_up(bool(command), options.tests, options.backend)
         if command:
             sys.stdout.flush()
             os.chdir(str(ROOT))
-            os.execvpe(command[0], list(command), environment.env)
+            os.execvpe(command[0], command, environment.env)
     except Stop as problem:
         print(f"\n{problem}", file=sys.stderr, flush=True)
         return 1

@@ -25,6 +25,9 @@ REQUIRED = runpy.run_path(
     str(Path(__file__).resolve().parent.parent / "python/sidebyside/common/versions.py")
 )
 
+# Backends of Keras. TensorFlow is always installed, and JAX if it was asked for.
+BACKENDS = ("tensorflow", "jax")
+
 R_PACKAGES = (
     "reticulate",
     "generics",
@@ -123,6 +126,17 @@ def requirements_for(reticulate: Version, python: Version) -> str:
         if reticulate >= RETICULATE_FOR_NUMPY_2
         else "requirements-numpy1.txt"
     )
+
+
+def judge_backend(name: str) -> None:
+    """Stop if set-up does not install this backend of Keras ("" is none)."""
+    if name not in ("", *BACKENDS):
+        raise Stop(
+            f"BACKEND={name}",
+            "BACKEND=jax (tensorflow is always installed). torch is your own "
+            "installation, because it may bring gigabytes of libraries for GPUs",
+            ["make setup BACKEND=jax", ".venv/bin/pip install torch"],
+        )
 
 
 # --- Which route

@@ -465,7 +465,7 @@ class Installer:
     def __init__(self, monkeypatch, folder, uv=True, fails=()):
         self.calls, self.env = [], []
         monkeypatch.setattr(setup, "VENV", folder)
-        (folder / "bin").mkdir()
+        (folder / "bin").mkdir(parents=True)
         if uv:
             (folder / "bin" / "uv").touch()
 
@@ -545,6 +545,60 @@ def test_numpy_and_rpy2_are_those_for_this_reticulate(monkeypatch, tmp_path, cap
     assert installer.calls[-1][-1] == "requirements-numpy1.txt"
     assert any({"install", "gcc"} <= set(call) for call in installer.calls)
     assert "--reinstall-package=rpy2-rinterface" in installer.calls[-1]
+
+
+# --- JAX
+
+
+def test_jax_is_for_those_who_asked_for_it_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "VENV", tmp_path)
+
+    def has_jax(*options):
+        steps = setup.AptEnvironment(*options).steps()
+        return "JAX" in [step.name for step in steps]
+
+    assert [has_jax(), has_jax(False, "tensorflow")] == [False, False]
+    assert has_jax(False, "jax")
+    setup.AptEnvironment().stamp.set("JAX", "of an older list")
+    assert has_jax()
+    conda = setup.Environment(tmp_path, "jax").steps()
+    assert conda[-1].name == "JAX"
+    before = conda[-1].result()
+    (tmp_path / "lib/python3.11/site-packages/jax").mkdir(parents=True)
+    (tmp_path / "lib/python3.11/site-packages/jax/version.py").touch()
+    assert conda[-1].result() != before
+
+
+def test_jax_is_installed_with_hashes_and_started(monkeypatch, tmp_path):
+    installer = Installer(monkeypatch, tmp_path)
+    installer.environment.install_jax()
+    pip, check = installer.calls
+    assert {"--require-hashes", "--no-deps"} <= set(pip)
+    assert pip[-2:] == ["-r", "requirements-jax.txt"]
+    assert check[:2] == ["python", "-c"]
+    assert installer.env[1]["KERAS_BACKEND"] == "jax"
+    again = Installer(monkeypatch, tmp_path / "again", fails=["python"])
+    with pytest.raises(Stop, match="to do:   make setup BACKEND=jax"):
+        again.environment.install_jax()
+
+
+@pytest.mark.parametrize(
+    ("name", "todo"), [("torch", "pip install torch"), ("theano", "BACKEND=jax")]
+)
+def test_another_backend_stops(capsys, name, todo):
+    assert setup.main(["--backend", name]) == 1
+    found, _, to_do = capsys.readouterr().err.partition("to do:")
+    assert f"found:   BACKEND={name}" in found
+    assert todo in to_do
+
+
+@pytest.mark.parametrize(("given", "options"), [([], ""), (["BACKEND=jax"], "'jax'")])
+def test_make_names_the_backend(given, options):
+    environ = {k: v for k, v in os.environ.items() if k not in ("BACKEND", "MAKEFLAGS")}
+    command = ["make", "--dry-run", "-C", str(ROOT), "setup", *given]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert ("--backend" in done.stdout) == bool(options)
+    assert "tools/setup.py" in done.stdout and options in done.stdout
 
 
 # --- the virtual environment, and whether each language finds the other
@@ -768,7 +822,7 @@ def test_every_step_waits_for_what_it_needs(monkeypatch):
 
 
 FOR_TESTS = "requirements for tests"
-COMPANIONS = {"python companion", "R companion", "check Python", "check R"}
+COMPANIONS = {"python companion", "R companion", "check Python", "check R", "JAX"}
 
 
 @pytest.mark.parametrize(
@@ -776,6 +830,7 @@ COMPANIONS = {"python companion", "R companion", "check Python", "check R"}
     [
         ("requirements.txt", {"requirements", "rpy2", *COMPANIONS, FOR_TESTS}),
         ("requirements-tests.txt", {FOR_TESTS}),
+        ("requirements-jax.txt", {"JAX"}),
         ("requirements-numpy1.txt", {"rpy2", *COMPANIONS}),
         ("python/a.py", {"python companion"}),
         ("r/R/a.R", {"R companion"}),
@@ -790,6 +845,7 @@ def test_a_change_makes_the_right_steps_run_again(monkeypatch, tmp_path, file, a
     environment = Apt(monkeypatch, tests=True).environment
     if file.startswith("conda"):
         environment = setup.Environment(tmp_path / "conda")
+    environment.backend = "jax"
     before = {step.name: step.inputs() for step in environment.steps()}
     path = tmp_path / file
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -918,7 +974,7 @@ class OneStep:
 def test_a_set_up_that_is_complete_does_nothing(log, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     done = OneStep(tmp_path / "done", lambda: None)
-    monkeypatch.setattr(setup, "find_environment", lambda tests: done)
+    monkeypatch.setattr(setup, "find_environment", lambda *options: done)
     log.parent.mkdir()
     log.write_text("old")
     setup.set_up(quiet=True)
@@ -935,7 +991,7 @@ def test_steps_of_another_set_up_are_not_done_again(log, monkeypatch, tmp_path):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     stale = OneStep(tmp_path / "stale", pytest.fail)
     found = iter([stale, OneStep(tmp_path / "done", lambda: None)])
-    monkeypatch.setattr(setup, "find_environment", lambda tests: next(found))
+    monkeypatch.setattr(setup, "find_environment", lambda *options: next(found))
     assert setup.set_up(quiet=True) is not stale
 
 
@@ -952,7 +1008,7 @@ def test_steps_of_another_set_up_are_not_done_again(log, monkeypatch, tmp_path):
     ],
 )
 def test_every_failure_has_a_message(monkeypatch, capsys, problem, code, words):
-    def refuse(quiet, tests):
+    def refuse(*options):
         raise problem
 
     monkeypatch.setattr(setup, "set_up", refuse)
@@ -963,22 +1019,23 @@ def test_every_failure_has_a_message(monkeypatch, capsys, problem, code, words):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "tests", "command"),
+    ("arguments", "tests", "backend", "command"),
     [
-        ([], False, None),
-        (["--tests"], True, None),
-        (["--exec", "a", "--tests"], False, ["a", "--tests"]),
-        (["--tests", "--exec", "a"], True, ["a"]),
+        ([], False, "", None),
+        (["--tests"], True, "", None),
+        (["--backend", "jax", "--tests"], True, "jax", None),
+        (["--exec", "a", "--backend", "jax"], False, "", ["a", "--backend", "jax"]),
+        (["--tests", "--exec", "a", "-h", "--"], True, "", ["a", "-h", "--"]),
     ],
 )
-def test_a_command_says_whether_it_needs_the_tools_for_tests(
-    monkeypatch, tmp_path, arguments, tests, command
+def test_a_command_says_what_more_it_needs(
+    monkeypatch, tmp_path, arguments, tests, backend, command
 ):
     seen = {}
     environment = setup.Environment(tmp_path)
 
-    def set_up(quiet, tests):
-        seen.update(quiet=quiet, tests=tests)
+    def set_up(quiet, tests, backend):
+        seen.update(quiet=quiet, tests=tests, backend=backend)
         return environment
 
     monkeypatch.setattr(setup, "set_up", set_up)
@@ -987,8 +1044,9 @@ def test_a_command_says_whether_it_needs_the_tools_for_tests(
     )
     assert setup.main(arguments) == 0
     assert seen.pop("command", None) == command
-    assert seen == {"quiet": command is not None, "tests": tests}
-    assert setup.main(["--other"]) == 2
+    assert seen == {"quiet": command is not None, "tests": tests, "backend": backend}
+    with pytest.raises(SystemExit):
+        setup.main(["--other"])
 
 
 # --- the program as a whole
@@ -1025,7 +1083,9 @@ def requirements(file):
 
 WANTED = requirements("requirements.in")
 BIG = requirements("requirements.txt")
-TESTS, IMAGE = (requirements(f"requirements-{name}.txt") for name in ("tests", "image"))
+TESTS, IMAGE, JAX = (
+    requirements(f"requirements-{name}.txt") for name in ("tests", "image", "jax")
+)
 SMALL = {n: requirements(f"requirements-numpy{n}.txt") for n in (1, 2)}
 LISTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 
@@ -1046,6 +1106,7 @@ def test_every_package_is_pinned_with_hashes_and_no_address(file):
         ("requirements.in", BIG | SMALL[2]),
         ("requirements-tests.in", TESTS),
         ("requirements-image.in", IMAGE),
+        ("requirements-jax.in", JAX),
     ],
 )
 def test_everything_in_a_list_is_locked_in_an_allowed_version(list_, locked):
@@ -1055,7 +1116,7 @@ def test_everything_in_a_list_is_locked_in_an_allowed_version(list_, locked):
 
 
 def test_no_package_is_in_two_lists():
-    for more in (TESTS, IMAGE):
+    for more in (TESTS, IMAGE, JAX):
         assert not set(more) & set(BIG | SMALL[2])
     both = set(TESTS) & set(IMAGE)
     assert all(TESTS[name].specifier == IMAGE[name].specifier for name in both)

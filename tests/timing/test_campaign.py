@@ -965,44 +965,40 @@ def test_a_folder_is_a_campaign_only_when_it_can_be_resumed(run, monkeypatch):
     assert dict(there[::-1])["runs.csv"] == names
 
 
-# --- GPUs
+# --- the device (test_gpu.py has more about GPUs)
 
 
-def test_without_a_gpu_the_cpu_is_measured_and_a_line_says_so(fakes, run, capfd):
-    folder = run(device="gpu")
-    assert (
-        "TensorFlow sees no GPU here, so the CPU is measured" in capfd.readouterr().out
-    )
-    assert set(load_campaigns(folder)["device"]) == {"cpu"}
-    assert read(folder, "plan.json")["device"] == "cpu"
-
-
-def test_a_gpu_run_with_its_model_on_the_cpu_is_refused(tmp_path):
-    size = {"batches": 7, "array_bytes": 12_000}
-    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], **size}
-    for devices in ([], ["/device:CPU:0"], ["/device:GPU:0", "/device:CPU:0"]):
-        fits = [{**fit, "devices": devices}]
-        (tmp_path / "fits.json").write_text(json.dumps(fits))
-        row = written(tmp_path, [], epochs=1, device="gpu")
-        assert row["state"] == "crashed"
-        where = ", ".join(sorted(devices)) or "no known device"
-        assert f"its variables were on {where}" in row["message"]
-    fits[0]["devices"] = ["/device:GPU:0"]
+@pytest.mark.parametrize(
+    ("device", "devices", "good"),
+    [
+        ("gpu", ["/device:GPU:0"], True),
+        ("gpu", ["cuda:0"], True),
+        ("gpu", ["/device:CPU:0", "/device:GPU:0"], False),
+        ("gpu", ["TFRT_CPU_0"], False),
+        ("gpu", [], False),
+        ("cpu", ["TFRT_CPU_0"], True),
+        ("cpu", [], True),
+        ("cpu", ["cuda:0"], False),
+    ],
+)
+def test_a_run_on_another_device_is_refused(tmp_path, device, devices, good):
+    fit = {"logs": [{"loss": 1.0}], "seconds": [0.5], "devices": devices}
+    fits = [{**fit, "batches": 7, "array_bytes": 12_000}]
     (tmp_path / "fits.json").write_text(json.dumps(fits))
-    row = written(tmp_path, [], epochs=1, device="gpu")
-    assert (row["state"], row["epoch_seconds"]) == ("ok", (0.5,))
-    assert (row["batches"], row["array_mb"]) == (7, 0.012)
+    row = written(tmp_path, [], epochs=1, device=device)
+    if good:
+        assert (row["state"], row["epoch_seconds"]) == ("ok", (0.5,))
+        assert (row["batches"], row["array_mb"]) == (7, 0.012)
+    else:
+        assert row["state"] == "crashed"
+        where = ", ".join(devices) or "no known device"
+        assert f"its variables were on {where}" in row["message"]
 
 
-def test_gpus_are_hidden_from_the_cpu_arms_and_only_from_them(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+def test_a_setting_that_is_not_a_folder_stays_unchanged(tmp_path, monkeypatch):
     monkeypatch.setenv("FRUITS360_DIR", "painted")
-    cpu = arms.environment(tmp_path, "cpu", probe=False)
-    gpu = arms.environment(tmp_path, "gpu", probe=False)
-    assert (cpu["CUDA_VISIBLE_DEVICES"], gpu["CUDA_VISIBLE_DEVICES"]) == ("-1", "3")
-    assert gpu["TF_DETERMINISTIC_OPS"] == "1"
-    # It is not a folder, so it stays unchanged.
-    assert cpu["FRUITS360_DIR"] == "painted"
+    found = arms.environment(tmp_path, "cpu", probe=False)
+    assert found["FRUITS360_DIR"] == "painted"
 
 
 # --- the ratio, and campaigns that end by it

@@ -31,7 +31,7 @@ LOSSES = {11: "0.5;nan", 22: "0.1;0.30000000000000004"}
 ROW = (
     "{name},{run},{block},{position},{arm},cpu,{seed},2,ok,0,"
     "2026-11-22T09:30:0{run}.250Z,10.{measured},0.25,2.0,0.5,0.125,7.0,"
-    "4.0;3.0,{loss},,,,12.0,800.0,0.1,,,,,5,1.5,tensorflow"
+    "4.0;3.0,{loss},,,,12.0,800.0,0.1,,,,,5,1.5,,,,,,,tensorflow"
 )
 
 
@@ -139,9 +139,9 @@ def test_the_table_of_another_system_or_version_is_read(tmp_path):
     table = load_campaigns(folder)
     assert table["message"].tolist() == [""] * 4
     assert table["clock_drift_seconds"].isna().all()
-    for column in ("batch_size", "batches", "array_mb"):
+    for column in ("batch_size", "batches", "array_mb", "gpu_others", "gpu_mhz_after"):
         assert table[column].isna().all()
-    for column in ("network", "backend"):
+    for column in ("network", "backend", "gpu", "gpu_state_before"):
         assert table[column].tolist() == [""] * 4
     assert "new" not in table
 
@@ -226,6 +226,9 @@ def test_a_run_with_a_stopped_clock_can_be_read(tmp_path, column):
         *(("batch_size", x, "batch_size") for x in ("32", "0", "1.5", "x")),
         *(("batches", x, "batches") for x in ("0", "2.5", "-1")),
         *(("array_mb", x, "array_mb") for x in ("-1", "x", "inf")),
+        *(("gpu_others", x, "gpu_others") for x in ("-1", "0.5", "x")),
+        *(("gpu_mhz_after", x, "gpu_mhz_after") for x in ("-1", "P0")),
+        *(("gpu_state_before", x, "gpu_state_before") for x in ("P16", "0")),
         *(("state", x, "state") for x in ("fine", "wrong-loss", "")),
         *(("exit_code", x, "exit_code") for x in ("x", "1", "0.5", "256", "")),
         *(("started", x, "started") for x in ("22.11.2026", "", "now")),
@@ -318,7 +321,7 @@ def test_a_place_that_was_run_twice_is_refused(tmp_path):
             lambda x: x.replace("seed,", "", 1),
             "line 1: found .*, expected campaign,run",
         ),
-        (lambda x: x.replace(",7.0,", ",'7,0',"), "line 2: found .*expected 32 fields"),
+        (lambda x: x.replace(",7.0,", ",'7,0',"), "line 2: found .*expected 38 fields"),
         (lambda x: x.replace(",7.0,", ',"7,0",'), "found '7,0', expected a number"),
     ],
 )

@@ -54,5 +54,5 @@ def test_a_network_that_calls_tensorflow_needs_this_backend(tmp_path, monkeypatc
     monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: name)
     words = "^mnist_acgan cannot run on jax, .* --networks mnist,callback,fruits,"
     with pytest.raises(WrongPlan, match=words):
-        run_study("one", backend="jax", directory=tmp_path)
+        run_study("one", list(NETWORKS), backend="jax", directory=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import types
+from dataclasses import replace
 
 import pytest
 from sidebyside.timing import (
@@ -260,7 +261,7 @@ def test_a_short_study_has_each_combination_once(monkeypatch, capfd):
     assert main(["run", "--networks", "all", "--short", "--backend", "jax"]) == 0
     [((name, networks), options)] = asked
     assert name.startswith("short-networks-")
-    assert networks == tuple(NETWORKS)
+    assert networks is None
     assert options["blocks"] == max(
         len(x.epochs) * len(x.batch_sizes) for x in NETWORKS.values()
     )
@@ -271,11 +272,13 @@ def test_a_short_study_has_each_combination_once(monkeypatch, capfd):
 def test_a_backend_that_is_not_installed_or_not_used(fakes, run, monkeypatch):
     monkeypatch.setattr(plan_module.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    with pytest.raises(WrongPlan, match=r"jax is not installed .*pip install jax"):
+    with pytest.raises(WrongPlan, match=r"jax is not .*`make setup BACKEND=jax`"):
         run()
+    with pytest.raises(WrongPlan, match=r"torch is not installed .*pip install torch"):
+        run(backend="torch")
     monkeypatch.setattr(plan_module.importlib.util, "find_spec", lambda name: name)
-    with pytest.raises(WrongPlan, match="On a GPU only tensorflow"):
-        run(device="gpu")
+    with pytest.raises(WrongPlan, match="On a GPU only tensorflow and jax"):
+        run(device="gpu", backend="torch")
     folder = fakes.folder / "site" / "keras"
     folder.mkdir(parents=True)
     code = "class config:\n    backend = floatx = lambda: 'tensorflow'\n"
@@ -298,6 +301,25 @@ def test_the_backend_is_in_the_environment_the_rows_and_the_work(
     assert set(table["state"]) == {"ok"}
     assert set(table["backend"]) == {"jax"}
     assert all(x.startswith("2 or 3 epochs; jax; programs") for x in table["work"])
+
+
+def test_all_networks_are_those_that_the_backend_can_train(
+    networks, run, monkeypatch, capfd
+):
+    networks["calls"] = replace(networks["plain"], only_tensorflow=True)
+    networks["data"] = replace(networks["plain"], tensorflow_data=True)
+    found = {"jax", "tensorflow"}
+    monkeypatch.setattr(
+        plan_module.importlib.util, "find_spec", lambda name: name in found or None
+    )
+    with pytest.raises(WrongPlan, match=r"calls cannot run on jax, .*sized,plain,data"):
+        run(backend="jax")
+    found.remove("tensorflow")
+    folder = run(networks=None, backend="jax")
+    assert set(load_campaigns(folder)["network"]) == {"sized", "plain"}
+    said = capfd.readouterr().out
+    assert "Left out: calls cannot run on jax" in said
+    assert "Left out: data cannot run on jax, because its data set needs" in said
 
 
 @pytest.fixture

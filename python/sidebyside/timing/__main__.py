@@ -203,8 +203,8 @@ def _run(options: argparse.Namespace) -> None:
         run_on(options.on, name, own, options.directory, options.progress)
         return
     if several:
-        networks = NETWORKS if options.networks == ("all",) else options.networks
-        run_study(name, tuple(networks), began=_began(), **chosen)
+        networks = None if options.networks == ("all",) else options.networks
+        run_study(name, networks, began=_began(), **chosen)
     else:
         run_campaign(name, notebook=options.notebook, began=_began(), **chosen)
     if options.short:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..common import files
 from ..common.errors import Sentence
 from . import format as layout
+from . import gpu
 from . import machine as machine_module
 from .cells import TimedProgram, read_programs
 from .format import Block, Plan
@@ -266,6 +268,11 @@ class Campaign:
         self.current = self.folder / CURRENT
         self.counters = machine_module.counters()
 
+    @functools.cached_property
+    def card(self) -> gpu.Card | None:
+        """The card of a campaign on a GPU; None if there is none, or on the CPU."""
+        return gpu.first_card() if self.plan.device == "gpu" else None
+
     @classmethod
     def reopened(
         cls, folder: Path, progress: Progress, clock: Clock, whole: Path
@@ -300,15 +307,9 @@ class Campaign:
             busy = machine["busy"] if machine else self.look_around()
             asked = self._ask_arms()
             machine = described.result()
-        first = asked[self.plan.arms[0]]
-        if self.plan.device == "gpu" and not first.keras.get("gpus"):
-            self.progress.say(
-                "TensorFlow sees no GPU here, so the CPU is measured instead."
-            )
-            self.plan = replace(self.plan, device="cpu")
         machine |= {
             "arms": {arm: _facts(x) for arm, x in asked.items()},
-            "data": first.said,
+            "data": asked[self.plan.arms[0]].said,
             "busy": busy,
         }
         programs = {name: x.stages for name, x in self.programs.items()}
@@ -351,6 +352,10 @@ class Campaign:
     def look_around(self) -> list[str]:
         """Return what could disturb the measurements, and print it."""
         busy = machine_module.busy_findings()
+        if self.card:
+            self.progress.say(f"The runs use the GPU {self.card.name}.")
+            if others := gpu.measured(self.card, "before")["gpu_others"]:
+                busy.append(f"other processes use the GPU: {others}")
         for finding in busy:
             self.progress.say(f"Not a quiet machine: {finding}.")
         return busy
@@ -479,6 +484,8 @@ class Campaign:
             "message": "",
         }
         row |= dict.fromkeys(layout.EPOCH_COLUMNS, ())
+        if self.card:
+            row |= gpu.measured(self.card, "before")
         # If this process is killed, `record_lost_run()` reads this.
         files.write_whole(self.current / "run.json", json.dumps(row) + "\n")
         program = self._program(arm, block)
@@ -505,6 +512,8 @@ class Campaign:
             row["message"] = "the campaign was interrupted by its user"
             self._keep(row)
             raise
+        if self.card:
+            row |= gpu.measured(self.card, "after", row["gpu_others"])
         # If its keeper was killed, a run has no measurements.
         self.children_seconds += outcome.seconds or time.monotonic() - start
         return finished(row, outcome, self.current)

@@ -60,6 +60,8 @@ ARMS = ("python", "r", "python-again", "rpy2")
 FIRST_ARM = "python"
 DEVICES = ("cpu", "gpu")
 BACKENDS = ("tensorflow", "jax", "torch")
+# NVIDIA's names, from the fastest state to the one that saves most power.
+POWER_STATES = tuple(f"P{number}" for number in range(16))
 
 # ok           ended properly, with the same losses as its block
 # crashed      ended by itself, but not properly
@@ -108,11 +110,19 @@ COLUMNS = (
     "batch_size",
     "batches",
     "array_mb",
+    "gpu",
+    "gpu_others",
+    "gpu_mhz_before",
+    "gpu_mhz_after",
+    "gpu_state_before",
+    "gpu_state_after",
     # The last column is a word from a list, so that a line that was cut off is noticed.
     "backend",
 )
 # Every file has these columns. Older files lack the ones after them.
 REQUIRED = COLUMNS[: COLUMNS.index("message") + 1]
+# Texts that older files lack, and that are then empty.
+NEW_TEXTS = ("network", "gpu", "gpu_state_before", "gpu_state_after", "backend")
 
 # The smallest and the largest allowed value of a number, alone or in a list. A loss
 # may be any number, and NaN.
@@ -127,6 +137,9 @@ LIMITS = {
     "batch_size": (1, 10**6),
     "batches": (1, 10**9),
     "array_mb": (0.0, 1e8),
+    "gpu_others": (0, 10**6),
+    "gpu_mhz_before": (0.0, 1e5),
+    "gpu_mhz_after": (0.0, 1e5),
     "exit_code": (-64, 255),
     "process_seconds": (0.0, MOST_SECONDS),
     **dict.fromkeys(STAGE_COLUMNS, (0.0, MOST_SECONDS)),
@@ -148,7 +161,7 @@ WHOLE_SETTINGS = {
 SETTINGS = {"precision": (1e-9, 1e3), "budget": (1e-9, 1e9), "timeout": (1e-9, 1e9)}
 # These numbers are always there. Any other number may be missing.
 NEVER_MISSING = ("run", "block", "position", "seed", "epochs")
-WHOLE = (*NEVER_MISSING, "exit_code", "batch_size", "batches")
+WHOLE = (*NEVER_MISSING, "exit_code", "batch_size", "batches", "gpu_others")
 STARTED = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)"
 )
@@ -778,8 +791,8 @@ def read_table(folder: str | Path) -> pd.DataFrame:
     There is a row per run, with `COLUMNS`. Lists are tuples of float, with one
     number per epoch, or `()` if nothing was measured. Numbers that were not measured
     are NaN. `exit_code` is Int64, `started` is a time in UTC, and campaign, arm,
-    device, state, network and backend are categories; the last two are "" in older
-    files. `WrongRuns` has file, line and column of all
+    device, state, network, backend and the two states of a GPU are categories. Texts
+    that an older file lacks are "". `WrongRuns` has file, line and column of all
     problems that the first failing check found. An incomplete last line is left
     out, and `attrs["cut_off"]` is then true.
     """
@@ -856,8 +869,7 @@ class _Runs:
         good = [x is not None and len(x) == count for x in rows]
         self._check(good, "", f"{count} fields")
         columns = zip(*rows, strict=True) if rows else [()] * count
-        # Older files do not name the network and the backend.
-        self.text |= dict.fromkeys(("network", "backend"), [""] * len(rows))
+        self.text |= dict.fromkeys(NEW_TEXTS, [""] * len(rows))
         self.text |= dict(zip(self.names, columns, strict=True))
 
     def _can_be_read(self, lines: Sequence[str]) -> bool:
@@ -871,7 +883,8 @@ class _Runs:
         return True
 
     def _column(self, name: str) -> Any:
-        if name not in self.text:
+        if name in LIMITS and name not in REQUIRED and not any(self.text.get(name, ())):
+            # An older file, or nothing was measured.
             return np.full(len(self.text["run"]), np.nan)
         if name in EPOCH_COLUMNS:
             return self._lists(name)
@@ -879,7 +892,7 @@ class _Runs:
             return self._numbers(name)
         if name == "started":
             return self._times()
-        if name == "message":
+        if name in ("message", "gpu"):
             return np.array(self.text[name], dtype=object)
         known = {
             "arm": ARMS,
@@ -887,6 +900,9 @@ class _Runs:
             "state": STATES,
             "network": (self.plan.network,),
             "backend": ("", *BACKENDS),
+            **dict.fromkeys(
+                ("gpu_state_before", "gpu_state_after"), ("", *POWER_STATES)
+            ),
         }
         allowed = known.get(name, (self.plan.campaign,))
         words = pd.Categorical(self.text[name], categories=allowed)

@@ -198,8 +198,8 @@ def _read(path: str | Path) -> str:
         return ""
 
 
-def _output(*command: str, folder: Path | None = None) -> str:
-    """Return a program's output; "" if it does not exist or fails."""
+def answer_of(*command: str, folder: Path | None = None) -> str | None:
+    """Return a program's output; None if it does not exist or fails."""
     try:
         done = subprocess.run(
             command,
@@ -212,7 +212,7 @@ def _output(*command: str, folder: Path | None = None) -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout.strip()
 
 
@@ -245,7 +245,7 @@ def _usable_cores() -> int:
 
 
 def _gpus() -> list[dict[str, str]]:
-    text = _output(
+    text = answer_of(
         "nvidia-smi",
         "--query-gpu=name,driver_version,memory.total",
         "--format=csv,noheader",
@@ -253,7 +253,9 @@ def _gpus() -> list[dict[str, str]]:
     names = ("name", "driver", "memory")
     return [
         dict(zip(names, (x.strip() for x in line.split(",")), strict=False))
-        for line in text.splitlines()
+        for line in (text or "").splitlines()
+        # If there is none, it prints a remark.
+        if line.count(",") == 2
     ]
 
 
@@ -276,6 +278,6 @@ def _git() -> dict[str, Any]:
     project = project_directory()
     if project is None:
         return {}
-    commit = _output("git", "rev-parse", "HEAD", folder=project)
-    changed = _output("git", "status", "--porcelain", folder=project)
+    commit = answer_of("git", "rev-parse", "HEAD", folder=project)
+    changed = answer_of("git", "status", "--porcelain", folder=project)
     return {"commit": commit, "dirty": bool(changed)} if commit else {}

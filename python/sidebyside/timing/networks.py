@@ -22,12 +22,16 @@ class Network:
     only_tensorflow
         Whether the program calls TensorFlow itself, so that Keras can have no other
         backend.
+    tensorflow_data
+        Whether its data set is one of TensorFlow. Other backends can use it, too, if
+        TensorFlow is installed.
     """
 
     notebook: str
     epochs: tuple[int, int]
     batch_sizes: tuple[int, ...] = ()
     only_tensorflow: bool = False
+    tensorflow_data: bool = False
 
 
 # In the order of the course and the gallery. The names of the gallery are those of
@@ -38,7 +42,7 @@ class Network:
 NETWORKS = {
     "mnist": Network("01_mnist.ipynb", (1, 4), (128, 512)),
     "callback": Network("02_how_r_drives_tensorflow.ipynb", (20, 60), (25, 100)),
-    "fruits": Network("03_fruits_cnn.ipynb", (2, 10)),
+    "fruits": Network("03_fruits_cnn.ipynb", (2, 10), tensorflow_data=True),
     "mnist_cnn": Network("10_digits.ipynb", (1, 2), (64, 256)),
     "babi_rnn": Network("14_stories_and_answers.ipynb", (2, 8), (32, 128)),
     "lstm_text_generation": Network("15_letter_by_letter.ipynb", (1, 3), (32, 128)),

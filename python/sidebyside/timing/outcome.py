@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from .run.processes import Outcome
 class NoResult(Exception):
     """A program ended properly but did not do its work."""
 
+
+# A name of a GPU, such as /device:GPU:0 (TensorFlow) or cuda:0 (JAX).
+_GPU = re.compile("gpu|cuda|rocm", re.I)
 
 # Errors that reading the files of a run may raise: a program may write anything into
 # its folder.
@@ -68,8 +72,7 @@ def finished(row: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, A
         row |= _stages(folder, outcome.started)
         row |= _epochs(folder, row["epochs"])
         row |= _size(folder)
-        if row["device"] == "gpu":
-            _check_gpu(folder)
+        _check_device(folder, row["device"])
     except _NO_RESULT as problem:
         return {**row, "state": "crashed", "message": f"{problem}"}
     return {**row, "state": "ok"}
@@ -151,12 +154,17 @@ def _named(logs: dict[str, list[float]], name: str) -> list[float]:
     return []
 
 
-def _check_gpu(folder: Path) -> None:
+def _check_device(folder: Path, device: str) -> None:
+    """Check that the model was on the device that was asked for.
+
+    On the CPU a program may train without Keras, so that no device is known.
+    """
     fits = _json(folder, "fits.json") or []
     devices = sorted({x for fit in fits for x in fit["devices"]})
-    if not devices or not all("GPU" in x for x in devices):
+    found = {"gpu" if _GPU.search(x) else "cpu" for x in devices}
+    if found != {device} and (found or device == "gpu"):
         raise NoResult(
-            "the model was not on the GPU: its variables were on "
+            f"the model was not on the {device.upper()}: its variables were on "
             f"{', '.join(devices) or 'no known device'}"
         )
 

@@ -18,6 +18,7 @@ from ..common.errors import Sentence
 from ..common.files import project_directory
 from ..common.python import interpreter
 from . import format as layout
+from . import gpu
 from .cells import TimedProgram
 from .format import LEAST_BLOCKS, MORE_BLOCKS, SEQUENTIAL, Block, Plan, Precision
 from .ratio import Ratio, paired_ratio
@@ -59,7 +60,7 @@ class Settings:
     arms
         Some of "python", "r", "python-again", "rpy2".
     device
-        "cpu" or "gpu". Without a GPU the campaign says so and uses the CPU.
+        "cpu" or "gpu": then the first GPU that CUDA_VISIBLE_DEVICES leaves visible.
     backend
         Keras's backend: "tensorflow", "jax" or "torch". None: the one that
         KERAS_BACKEND names, or else TensorFlow.
@@ -138,14 +139,20 @@ def _check_backend(backend: object, device: str) -> None:
             f"{known[-1]} (from --backend, or from the variable KERAS_BACKEND)."
         )
     if importlib.util.find_spec(backend) is None:
+        how = (
+            f"`{interpreter()} -m pip install {backend} numpy=={version('numpy')}` (R "
+            "needs this version of NumPy)"
+        )
+        if backend == "jax":
+            how = "`make setup BACKEND=jax` in the project's folder"
         raise WrongPlan(
             f"The backend {backend} is not installed for {interpreter()}. To install "
-            f"it: `{interpreter()} -m pip install {backend} numpy=={version('numpy')}` "
-            "(R needs this version of NumPy)."
+            f"it: {how}."
         )
-    if device == "gpu" and backend != known[0]:
+    if device == "gpu" and backend not in gpu.BUILDS:
         raise WrongPlan(
-            f"On a GPU only {known[0]} can be measured so far, not {backend}."
+            f"On a GPU only {' and '.join(gpu.BUILDS)} can be measured so far, not "
+            f"{backend}."
         )
 
 

@@ -8,6 +8,7 @@ other programs should run beside both.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import shutil
@@ -39,7 +40,7 @@ DESIGN = (
 
 def run_study(
     name: str,
-    networks: Sequence[str] = tuple(NETWORKS),
+    networks: Sequence[str] | None = None,
     *,
     directory: str | Path | None = None,
     progress: str | Progress | None = None,
@@ -54,7 +55,7 @@ def run_study(
         Name of the study and of its folder. Each campaign in it has this name, a
         hyphen and the network's name.
     networks
-        Some of `networks.NETWORKS`; by default all.
+        Some of `networks.NETWORKS`. None: all that the backend can train here.
     directory, progress, began
         As for `run_campaign()`.
     settings
@@ -86,7 +87,12 @@ def run_study(
     check_name(name)
     chosen = Settings(**settings)
     chosen.check()
-    networks = _known(networks, chosen.chosen_backend())
+    unable = _unable(chosen.chosen_backend())
+    if networks is None:
+        networks = [x for x in NETWORKS if x not in unable]
+        for why in unable.values():
+            shown.say(f"Left out: {why}.")
+    networks = _known(networks, unable)
     folder = new_folder(name, directory)
     chance = random.Random(f"{settings['seed']}")
     campaigns = {
@@ -125,10 +131,10 @@ def run_study(
     return folder
 
 
-def _known(networks: Sequence[str], backend: str) -> list[str]:
+def _known(networks: Sequence[str], unable: dict[str, str]) -> list[str]:
     """Return the networks in their usual order.
 
-    `WrongPlan` if one is not known or cannot have this backend.
+    `WrongPlan` if one is not known, or is one of `unable`.
     """
     unknown = [x for x in networks if x not in NETWORKS]
     if unknown or not networks:
@@ -136,15 +142,27 @@ def _known(networks: Sequence[str], backend: str) -> list[str]:
             f"Found the networks {', '.join(map(str, networks)) or '(none)'}; expected "
             f"all, or some of {', '.join(NETWORKS)}."
         )
-    able = [x for x in NETWORKS if not NETWORKS[x].only_tensorflow]
-    if backend != "tensorflow" and not set(networks) <= set(able):
+    if reasons := [unable[x] for x in networks if x in unable]:
+        able = [x for x in NETWORKS if x not in unable]
         rest = [x for x in networks if x in able] or able
         raise WrongPlan(
-            f"{', '.join(x for x in networks if x not in able)} cannot run on "
-            f"{backend}, because the program calls TensorFlow itself. Leave it out: "
-            f"--networks {','.join(rest)}"
+            f"{'; '.join(reasons)}. Leave it out: --networks {','.join(rest)}"
         )
     return [x for x in NETWORKS if x in networks]
+
+
+def _unable(backend: str) -> dict[str, str]:
+    """Return the networks that cannot have this backend here, and why."""
+    if backend == "tensorflow":
+        return {}
+    found = {}
+    for name, network in NETWORKS.items():
+        cannot = f"{name} cannot run on {backend}, because"
+        if network.only_tensorflow:
+            found[name] = f"{cannot} the program calls TensorFlow itself"
+        elif network.tensorflow_data and not importlib.util.find_spec("tensorflow"):
+            found[name] = f"{cannot} its data set needs TensorFlow, which is missing"
+    return found
 
 
 def _new_campaign(

@@ -12,6 +12,7 @@ from typing import Any
 from ...common.errors import Sentence, printable
 from ...data.fruits import PAINTED_ON_REQUEST
 from ...kernel import rsession
+from .. import gpu
 from ..cells import TimedProgram
 from ..machine import SPEED_SETTINGS
 from .processes import Outcome, interpreter, run_process
@@ -184,7 +185,7 @@ def environment(
     folder
         The folder into which the run writes.
     device
-        "cpu" hides every GPU.
+        "cpu" hides every GPU; "gpu" leaves the first one.
     probe
         Whether to report the surroundings instead of times.
     backend
@@ -202,6 +203,7 @@ def environment(
             kept[name] = str(Path(kept[name]).expanduser().absolute())
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
+    backend = backend or os.environ.get("KERAS_BACKEND", "tensorflow")
     python_path = [str(HOOK), os.environ.get("PYTHONPATH", "")]
     r_libraries = [str(rsession.r_library() or ""), kept.get("R_LIBS", "")]
     libraries = os.pathsep.join(filter(None, r_libraries)).split(os.pathsep)
@@ -210,7 +212,7 @@ def environment(
         "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         "PYTHONNOUSERSITE": "1",
         "TMPDIR": str(temporary),
-        "KERAS_BACKEND": backend or os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": kept.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         # Read no profiles: Rscript --vanilla reads none, but R inside Python would.
         **dict.fromkeys(
@@ -224,14 +226,25 @@ def environment(
     }
     if probe:
         kept[f"{OURS}PROBE"] = "1"
+    return kept | _for_device(device, backend, kept)
+
+
+def _for_device(device: str, backend: str, kept: dict[str, str]) -> dict[str, str]:
+    """Return the variables that choose the device, before the program starts."""
     if device == "cpu":
-        kept["CUDA_VISIBLE_DEVICES"] = "-1"
-        kept["HIP_VISIBLE_DEVICES"] = "-1"
-    else:
-        # A GPU may add numbers in a different order each time, and the losses of the
-        # arms would then differ.
-        kept["TF_DETERMINISTIC_OPS"] = "1"
-    return kept
+        found = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
+        return found | ({"JAX_PLATFORMS": "cpu"} if backend == "jax" else {})
+    # The numbers of the cards are those of nvidia-smi, which names the card of a run.
+    found = {"CUDA_VISIBLE_DEVICES": gpu.visible(), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    # A GPU may add numbers in a different order each time, and the losses of the arms
+    # would then differ.
+    found["TF_DETERMINISTIC_OPS"] = "1"
+    if backend == "jax":
+        # The CPU stays there for what Keras does on it, as without this variable.
+        found["JAX_PLATFORMS"] = "cuda,cpu"
+        flags = kept.get("XLA_FLAGS", ""), "--xla_gpu_deterministic_ops=true"
+        found["XLA_FLAGS"] = " ".join(filter(None, flags))
+    return found
 
 
 @dataclass(frozen=True)
@@ -265,7 +278,8 @@ def ask(
     Raises
     ------
     CannotRun
-        If the program fails. The message has the end of its own error message.
+        If the program fails; the message has the end of its own error message. Or if
+        the device is a GPU, and the backend finds none.
     """
     folder.mkdir(parents=True)
     parts = [program.stages[stage] for stage in ("parameters", "import", "data")]
@@ -278,7 +292,13 @@ def ask(
         directory=directory,
         timeout=timeout,
     )
-    if outcome.reason or outcome.exit_code != 0:
+    keras = folder / "facts.json"
+    found = json.loads(keras.read_text()) if keras.exists() else {}
+    failed = outcome.reason or outcome.exit_code != 0
+    # Without a GPU, JAX may fail as soon as the program uses it.
+    if device == "gpu" and not found.get("gpus") and (found or not failed):
+        raise CannotRun(gpu.why_unused(backend, found))
+    if failed:
         raise CannotRun(
             f"{program.notebook.name}: the {arm} arm failed before its data was loaded "
             f"({how_it_ended(outcome)}): "
@@ -286,8 +306,6 @@ def ask(
         )
     r = folder / "r-facts.tsv"
     lines = r.read_text(encoding="utf-8").splitlines() if r.exists() else []
-    keras = folder / "facts.json"
-    found = json.loads(keras.read_text()) if keras.exists() else {}
     said = (folder / "stdout").read_text("utf-8", "replace").strip()
     facts = dict(line.split("\t", 1) for line in lines)
     return Surroundings(found, facts, said)

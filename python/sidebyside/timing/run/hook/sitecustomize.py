@@ -185,12 +185,22 @@ def _batches(stamps):
 
 
 def _devices(model):
-    """Return the devices that have the model's variables, as TensorFlow names them."""
+    """Return the devices that have the model's variables, as the backend names them."""
     found = set()
     for variable in getattr(model, "variables", []):
         value = getattr(variable, "value", None)
         found.add(str(getattr(value, "device", "")))
     return sorted(found)
+
+
+def _gpus_of_jax():
+    import jax
+
+    try:
+        return [x.device_kind for x in jax.devices() if x.platform != "cpu"]
+    except (RuntimeError, AssertionError):
+        # JAX has no build for GPUs, or no GPU.
+        return []
 
 
 def _describe(keras):
@@ -225,6 +235,8 @@ def _describe(keras):
         facts["threads_between_operations"] = threads.get_inter_op_parallelism_threads()
     for name in {"jax", "torch"} & sys.modules.keys():
         facts[name] = sys.modules[name].__version__
+    if facts.get("backend") == "jax" and (gpus := _gpus_of_jax()):
+        facts["gpus"] = gpus
     _write("facts.json", facts)
 
 
