@@ -60,6 +60,7 @@ SECONDS = {
     "02_how_r_drives_tensorflow.ipynb": 30,
     "03_fruits_cnn.ipynb": 30,
     "06_statistics.ipynb": 20,
+    "07_what_it_costs_you.ipynb": 40,
     "test_own_campaigns.py": 50,
     "test_kernel_memory.py": 20,
     "test_reports.py": 25,

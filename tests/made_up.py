@@ -183,6 +183,12 @@ def problem_of(folder):
 
 COSTS = {"start": 0.8, "per_mb": 0.002, "per_epoch": 0.02, "per_batch": 2e-4}
 SPREAD = {"start": 0.1, "per_mb": 0.0, "per_epoch": 0.01, "per_batch": 1e-4}
+MEMORY = {"start": 250.0, "per_mb": 1.5}
+"""In MB; the start scatters between networks by 20."""
+
+
+def names_of(networks):
+    return [f"network-{i + 1}" for i in range(networks)]
 
 
 def made_up_study(
@@ -197,6 +203,7 @@ def made_up_study(
     outside=0.1,
     unlike=0.0,
     arms=("python", "r"),
+    per_call=0.0,
 ):
     """A study as one table: campaigns of several networks, with known costs.
 
@@ -206,9 +213,14 @@ def made_up_study(
     a pair, the seconds of the epochs scatter by `noise` (a share), and those outside
     them by `outside` (seconds). The noise of a network is larger or smaller than that
     by a factor, whose logarithm scatters by `unlike`.
+
+    Processor time has the same costs, and noise of the same share. Peak memory has
+    those of `MEMORY`. With `per_call`, the first network has a callback, each call of
+    which costs so much.
     """
-    rng = np.random.default_rng(seed)
-    names = [f"network-{i + 1}" for i in range(networks)]
+    rng, more = (np.random.default_rng(x) for x in (seed, [seed, 1]))
+    megabytes = {name: more.normal(0, 20) for name in names_of(networks)}
+    names = names_of(networks)
     of_network, of_machine = (
         {x: {name: rng.normal(0, size * sd) for name, sd in spread.items()} for x in of}
         for of, size in ((names, 1), (range(machines), between_machines))
@@ -237,6 +249,14 @@ def made_up_study(
                     training = epochs * epoch_seconds
                     training *= 1 + rng.normal(0, noise * factor)
                     training += costs_here["per_epoch"] + costs_here["per_batch"]
+                    if arm in ("r", "rpy2") and name == names[0]:
+                        training += per_call * epochs * (batches + 1)
+                    cpu = (3 + epochs * epoch_seconds) * 1.8
+                    cpu *= 1 + more.normal(0, noise * factor)
+                    memory = 700 + array_mb + more.normal(0, 5)
+                    if arm in ("r", "rpy2"):
+                        memory += MEMORY["start"] + MEMORY["per_mb"] * array_mb
+                        memory += megabytes[name]
                     rows.append(
                         {
                             "campaign": f"study-{machine}-{name}",
@@ -250,9 +270,13 @@ def made_up_study(
                             "started": f"run {len(rows)}",
                             "process_seconds": rest + training,
                             "fit_seconds": training + 0.01,
+                            "cpu_seconds": cpu + sum(costs_here.values()),
+                            "peak_memory_mb": memory,
                             "epoch_seconds": (training / epochs,) * epochs,
                             "val_accuracy": (),
-                            "network": name,
+                            "network": "callback"
+                            if per_call and name == names[0]
+                            else name,
                             "backend": "tensorflow",
                             "batch_size": 60_000 // batches,
                             "batches": batches,

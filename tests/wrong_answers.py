@@ -333,6 +333,36 @@ d <- log(in_r / in_python)
 p_value <- mean(signs %*% d >= sum(d) - 1e-12)""",
         "p_value <- 1 / 64",
     ],
+    ("07_what_it_costs_you", 1): [
+        # The mean of the two differences, and ratios instead of differences.
+        "fixed, per_epoch = 1.95, 0.01",
+        "fixed, per_epoch = 15 / 13.5, 102.4 / 100",
+        "fixed, per_epoch = 1.5, 0.9 / 100",
+        "fixed, per_epoch = 1.5, 0.01",
+    ],
+    ("07_what_it_costs_you", 2): [
+        # Ratios, and groups in the order of the rows instead of pairs.
+        """gap = [1.1355, 1.0666]
+each = (gap[1] - gap[0]) / 15
+once = gap[0] - 5 * each""",
+        """gap = trials.groupby("epochs").seconds.mean().to_numpy()
+each = (gap[1] - gap[0]) / 15
+once = gap[0] - 5 * each""",
+        """both = trials[trials.arm == "r"].merge(
+    trials[trials.arm == "python"], on="epochs", suffixes=["_r", "_python"])
+more = both.seconds_r - both.seconds_python
+gap = more.groupby(both.epochs).median().to_numpy()
+each = (gap[1] - gap[0]) / 20
+once = gap[0] - 5 * each""",
+    ],
+    ("07_what_it_costs_you", 3): [
+        "needed <- c(32, 24, 1)",
+        "needed <- (c(1.3, 1.2, 0.02) - 0.04) /\n"
+        "  (0.01 * c(5, 5, 1) - c(0.01, 0.2, 0.001))",
+        "needed <- c(31, Inf, 1)",
+        "needed <- c(32, Inf, 0)",
+        "needed <- Inf",
+    ],
     ("10_digits", 1): [
         "parameters = 16 * 5 * 5 * 3",
         "parameters = 16 * (5 * 5 + 1)",

@@ -24,7 +24,9 @@ import cpuinfo
 
 PROJECT = Path(__file__).resolve().parents[1]
 RESULT = PROJECT / "build" / "bench.json"
-REFERENCES = sorted((PROJECT / "data" / "timings").glob("reference-*"))
+REFERENCES = sorted(
+    x.parent for x in (PROJECT / "data" / "timings").glob("reference-*/runs.csv")
+)
 
 
 @dataclass(frozen=True)

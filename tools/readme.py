@@ -1,13 +1,14 @@
 """Update the computed parts of the README and of four other pages (`make readme`).
 
-A computed part is a region between two HTML comments. The README has four:
+A computed part is a region between two HTML comments. The README has five:
 
-    answer          what the examples and the primary question say, in one line
+    answer          what the examples and the reference study say, in one line
     reading order   the table of the course; only its last column, the minutes, is
                     computed, from the notebooks' opening tables
     gallery         the table of the gallery, and what its index shows
     timings         what the reference campaigns (data/timings/reference-*) say: a
                     table, the outcome in words, the machine
+    costs           what the reference study says: R's costs in several networks
 
 In notebooks/ there are the gallery's index (tools/gallery.py), the glossary
 (tools/glossary.py) and the pages of the modules (tools/modules.py).
@@ -31,13 +32,14 @@ import pandas as pd
 from regions import put
 from run import PARTS, notebooks_of
 from sidebyside.common.errors import Sentence
-from sidebyside.statistics import verdict
+from sidebyside.statistics import cost_model, verdict
+from sidebyside.statistics.cost_model import OUTCOMES, CostModel
 from sidebyside.statistics.estimates import Interval
 from sidebyside.statistics.pairs import complete_pairs
 from sidebyside.statistics.statements import AccuracyGap, ResourceRatio, TimeRatio
 from sidebyside.statistics.verdict import Verdict
-from sidebyside.timing import load_campaigns
-from sidebyside.timing.format import read_end, read_machine
+from sidebyside.timing import load_campaigns, load_studies
+from sidebyside.timing.format import STUDY, read_end, read_machine
 from sidebyside.timing.loader import REFERENCE
 from sidebyside.timing.report import machine_lines
 
@@ -160,19 +162,38 @@ def ratio(interval: Interval) -> str:
     return f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def answer(found: Verdict, examples: Sequence[index.Example]) -> str:
-    """Are the numbers the same, and is the time the same? One line."""
-    time, about = found.primary, "what was measured"
-    words = time.words()
-    if isinstance(time, TimeRatio):
-        about, words = said_of(time), time.meaning()
-    warning = "; read its warning" * any(s.warning for s in found.statements)
+def reference_studies(place: Path) -> pd.DataFrame:
+    """The runs of the project's own studies."""
+    found = sorted(x.parent for x in place.glob(f"{REFERENCE}*/{STUDY}"))
+    if not found:
+        raise Sentence(
+            f"there is no reference study: expected {place}/{REFERENCE}*/{STUDY}"
+        )
+    return load_studies(*found)
+
+
+def answer(costs: CostModel, examples: Sequence[index.Example]) -> str:
+    """Are the numbers the same, and what does R cost? One line."""
     return (
         "**The answer in one line.** The same numbers? In "
         f"{sum(map(index.is_same, examples))} of {len(examples)} examples, to the last "
-        f"digit. The same time? {index.SENTENCE_ENDS.split(words)[0]} "
-        f"Details: [{about}](#r-or-python-what-was-measured){warning}."
+        f"digit. The same time? {costs.answer} Details: "
+        "[what it costs you](notebooks/07_what_it_costs_you.ipynb)."
     )
+
+
+def costs(models: Sequence[CostModel]) -> str:
+    """R's costs in seconds, in processor time and in memory, in Markdown."""
+    runs = models[0].pairs
+    counted = f"{len(runs)} pairs of runs of {runs['network'].nunique()} networks"
+    said = [f"- {model.text.partition(' These are')[0]}" for model in models]
+    note = (
+        f"Means of the networks with 95 % intervals, from {counted} "
+        f"([the plan and the runs](data/timings/{REFERENCE}networks/study.json)). "
+        "[07](notebooks/07_what_it_costs_you.ipynb) shows every network, and predicts "
+        "what R costs in a training of your own."
+    )
+    return "\n".join([*said, "", note])
 
 
 def said_of(f: TimeRatio) -> str:
@@ -210,9 +231,11 @@ def readme(text: str, examples: Sequence[index.Example]) -> str:
     said = index.in_one_line(examples)
     text = put(text, "gallery", lambda _: f"{table}\n\n{said}")
     folders = reference_campaigns(TIMINGS)
-    found = verdict(load_campaigns(*folders))
-    text = put(text, "answer", lambda _: answer(found, examples))
-    return put(text, "timings", lambda _: timings(folders))
+    text = put(text, "timings", lambda _: timings(folders))
+    runs = reference_studies(TIMINGS)
+    models = [cost_model(runs, outcome=outcome) for outcome in OUTCOMES]
+    text = put(text, "costs", lambda _: costs(models))
+    return put(text, "answer", lambda _: answer(models[0], examples))
 
 
 def gallery_index(text: str, examples: Sequence[index.Example]) -> str:

@@ -3,6 +3,7 @@
 #' @description
 #' `load_campaigns()` returns the same table as
 #' `sidebyside.timing.load_campaigns()` in Python, and checks every row.
+#' `load_studies()` loads the campaigns of studies, one for each network.
 #' `main_campaigns()` names, for each device, the campaign with the most
 #' complete pairs of runs of R and Python. If there are campaigns on
 #' photographs, it takes one of them. It warns if that campaign is not finished.
@@ -11,15 +12,17 @@
 #'   campaigns or zip files. By default, these are the folders that the
 #'   environment variable `SIDEBYSIDE_TIMINGS` names. If it is not set, they are
 #'   your own finished campaigns, or the project's reference measurements if you
-#'   have none; contributed measurements are added to both.
+#'   have none; contributed measurements are added to both. Without folders,
+#'   `load_campaigns()` leaves out studies; `load_studies()` loads only them.
 #' @param runs The result of `load_campaigns()`, or some of its rows.
-#' @return `load_campaigns()`: a data frame with one row per run, in the order
-#'   of the runs. Times are in seconds. `epoch_seconds`, `loss`, `accuracy`,
-#'   `val_loss` and `val_accuracy` are lists with one vector per run and one
-#'   number per epoch. `data/timings/README.md` explains the columns. Four more
-#'   are `work`, what was trained; `machine`, the machine's anonymous name;
-#'   `planned`, the number of blocks in the plan; and `ended`, how the campaign
-#'   ended. `main_campaigns()`: a character vector with the devices as names.
+#' @return `load_campaigns()` and `load_studies()`: a data frame with one row
+#'   per run, in the order of the runs. Times are in seconds. `epoch_seconds`,
+#'   `loss`, `accuracy`, `val_loss` and `val_accuracy` are lists with one
+#'   vector per run and one number per epoch. `data/timings/README.md`
+#'   explains the columns. Four more are `work`, what was trained; `machine`,
+#'   the machine's anonymous name; `planned`, the number of blocks in the
+#'   plan; and `ended`, how the campaign ended. `main_campaigns()`: a
+#'   character vector with the devices as names.
 #' @section Errors:
 #' If a row is wrong, the message names file, line and column. If there is
 #' nothing to load or to compare, it says what is missing.
@@ -29,7 +32,13 @@
 #' boxplot(fit_seconds ~ arm, runs, subset = block > 0)
 #' }
 #' @export
-load_campaigns <- function(...) {
+load_campaigns <- function(...) load_runs("load_campaigns", ...)
+
+#' @rdname load_campaigns
+#' @export
+load_studies <- function(...) load_runs("load_studies", ...)
+
+load_runs <- function(loader, ...) {
   # Python would get an NA as TRUE, and several folders as a list.
   for (folder in list(...)) {
     if (!is.character(folder) || length(folder) != 1 || is.na(folder)) {
@@ -42,9 +51,7 @@ load_campaigns <- function(...) {
   }
   pairs <- companion("sidebyside.statistics.pairs")
   columns <- in_one_sentence(with_warnings(
-    pairs$columns_of(companion("sidebyside.timing", FALSE)$load_campaigns(
-      ...
-    ))
+    pairs$columns_of(companion("sidebyside.timing", FALSE)[[loader]](...))
   ))
   as_runs(columns)
 }

@@ -9,10 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import made_up_campaign, with_state, write_campaign
+from made_up import (
+    COSTS,
+    made_up_campaign,
+    made_up_study,
+    with_state,
+    write_campaign,
+)
 from scipy import stats
 from sidebyside.common.errors import Sentence
-from sidebyside.statistics import verdict
+from sidebyside.statistics import cost_model, verdict
+from sidebyside.statistics.cost_model import OUTCOMES
 from sidebyside.statistics.pairs import PHASES, RESOURCES
 from sidebyside.timing import load_campaigns
 
@@ -279,6 +286,8 @@ def write_readme(monkeypatch, capsys, tmp_path):
 def test_running_it_twice_changes_nothing_more(tmp_path, write_readme):
     place = tmp_path / "campaigns"
     reference(place, ratio=1.5)
+    study = "reference-networks"
+    shutil.copytree(readme.TIMINGS / study, place / study)
     status, text, said = write_readme(README, place)
     assert (status, said.err) == (0, "")
     assert said.out.startswith("README.md: updated\ngallery.md: unchanged\n")
@@ -297,25 +306,48 @@ def around(text):
     return re.split(regions, text)[::2]
 
 
+NONE = dict.fromkeys(COSTS, 0.0)
+
+
 @pytest.mark.parametrize(
-    ("truth", "said"),
+    ("costs", "said"),
     [
-        ({"ratio": 1.2}, "The same time? R is slower: by "),
-        ({"sd": 0.001}, "The same time? R and Python are equally fast: "),
-        ({"sd": 0.3}, "The same time? Inconclusive: "),
-        (
-            {"again": 1.1},
-            "training, CPU](#r-or-python-what-was-measured); read its warn",
-        ),
+        (NONE | {"start": 1.5}, "R takes 1.5"),
+        (NONE | {"start": 1.5}, "and then 1.000 times as long for each epoch"),
+        (COSTS | {"per_epoch": 2.0}, "and then 2."),
     ],
 )
-def test_the_answer_is_one_line_that_follows_the_data(tmp_path, truth, said):
-    found = verdict(load_campaigns(reference(tmp_path, **truth)))
-    text = readme.answer(found, [])
+def test_the_answer_is_one_line_that_follows_the_data(costs, said):
+    study = made_up_study(costs=costs, spread=NONE, noise=0.001, outside=0.01)
+    text = readme.answer(cost_model(study), [])
     assert "In 0 of 0 examples, to the last digit." in text
     assert said in text
     assert len(text.splitlines()) == 1
-    assert found.primary.meaning().partition(". ")[0] in text
+
+
+def test_the_costs_are_those_of_the_studies_rows():
+    """The mean of an average pair is computed here once more, from the files alone."""
+    told = README.partition("<!-- costs")[2].partition("<!-- end")[0]
+    lines = [x for x in told.splitlines() if x.startswith("- ")]
+    assert [x.split(",")[0] for x in lines] == [
+        "- Beyond Python",
+        "- Beyond Python's processor time",
+        "- Beyond Python's peak memory",
+    ]
+    for outcome, line in zip(OUTCOMES, lines, strict=True):
+        model = cost_model(readme.reference_studies(readme.TIMINGS), outcome=outcome)
+        assert model.text.startswith(line[2:].rstrip(".") + ".")
+        pairs = model.pairs
+        costs = model.coefficients.set_index("cost")["estimate"]
+        amounts = {
+            "start": 1.0,
+            "per_mb": pairs["array_mb"],
+            "per_epoch": pairs["epochs"],
+            "per_batch": pairs["epochs"] * pairs["batches"],
+            "per_call": pairs["calls"],
+        }
+        predicted = sum(costs[name] * amounts[name] for name in costs.index)
+        assert predicted.mean() == pytest.approx(pairs["difference"].mean(), rel=0.3)
 
 
 @pytest.mark.parametrize(
@@ -336,10 +368,12 @@ def test_without_good_campaigns_it_stays_as_it_was(tmp_path, write_readme):
     text = damaged.read_text(encoding="utf-8")
     damaged.write_text(text.replace(",ok,", ",fine,", 1), encoding="utf-8")
     reference(tmp_path / "alone", arms=("python", "python-again"))
+    reference(tmp_path / "campaign")
     for place, words in (
         ("none", "there are no reference campaigns: expected "),
         ("alone", "'r' has no completed run"),
         ("damaged", "'fine'"),
+        ("campaign", "there is no reference study: expected "),
     ):
         status, after, said = write_readme(README, tmp_path / place)
         assert (status, after) == (1, README)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from made_up import COSTS, SPREAD, made_up_study
+from made_up import COSTS, MEMORY, SPREAD, made_up_study
 from scipy import special
 from sidebyside.statistics.cost_model import cost_model
 from sidebyside.statistics.estimates import (
@@ -388,6 +388,8 @@ def costs(rng: np.random.Generator, campaigns: int) -> Shares:
     far = {name: 4 * sd for name, sd in SPREAD.items()}
     for setting, options in (
         ("7 networks", {}),
+        ("7 networks, processor time", {"outcome": "cpu_seconds"}),
+        ("7 networks, peak memory", {"outcome": "peak_memory_mb"}),
         ("7 networks, noise of 10 %", {"noise": 0.1, "outside": 0.2}),
         ("7 networks, noise unlike", {"noise": 0.1, "unlike": 0.7}),
         ("7 networks that do not differ", {"spread": dict.fromkeys(SPREAD, 0.0)}),
@@ -396,29 +398,36 @@ def costs(rng: np.random.Generator, campaigns: int) -> Shares:
         ("7 networks, 5 machines", {"machines": 5, "between_machines": 1.0}),
     ):
         seeds = rng.integers(2**31, size=campaigns)
-        found = [cost_model(made_up_study(seed, **options)) for seed in seeds]
+        outcome = options.pop("outcome", "process_seconds")
+        costs, spread = COSTS, options.get("spread", SPREAD)
+        if outcome == "peak_memory_mb":
+            costs, spread = MEMORY, {"start": 20.0, "per_mb": 0.0}
+        found = [
+            cost_model(made_up_study(seed, **options), outcome=outcome)
+            for seed in seeds
+        ]
         intervals = [model.coefficients.set_index("cost") for model in found]
         shares = {
             name: Share.of(
                 (x.loc[name, "low"] <= true <= x.loc[name, "high"] for x in intervals),
                 0.94,
             )
-            for name, true in COSTS.items()
+            for name, true in costs.items()
         }
         above = (
             x.loc[name, "estimate"] > true
             for x in intervals
-            for name, true in COSTS.items()
+            for name, true in costs.items()
         )
         shares["estimate is above"] = Share.of(above, 0.45, 0.55)
-        job = {"epochs": 10, "batches": 200, "python_seconds": 30, "array_mb": 100}
-        amounts = np.array([1, job["array_mb"], 10, 10 * 200])
-        deviations = np.array(list(options.get("spread", SPREAD).values()))
+        job = {"epochs": 10, "batches": 200, "python": 30, "array_mb": 100}
+        amounts = np.array([1, job["array_mb"], 10, 10 * 200])[: len(costs)]
+        deviations = np.array(list(spread.values()))
         for what, new in (("new network", 1), ("new machine", 2)):
             if new == 2 and "machines" not in options:
                 continue
-            own = rng.normal(0, deviations * new**0.5, (campaigns, 4))
-            true = 1 + (list(COSTS.values()) + own) @ amounts / job["python_seconds"]
+            own = rng.normal(0, deviations * new**0.5, (campaigns, len(costs)))
+            true = 1 + (list(costs.values()) + own) @ amounts / job["python"]
             held = [
                 low <= ratio <= high
                 for (_, low, high), ratio in zip(

@@ -11,7 +11,14 @@ import time
 import types
 
 import pytest
-from sidebyside.timing import NoTimings, WrongPlan, load_campaigns, run_study, study
+from sidebyside.timing import (
+    NoTimings,
+    WrongPlan,
+    load_campaigns,
+    load_studies,
+    run_study,
+    study,
+)
 from sidebyside.timing import __main__ as command
 from sidebyside.timing import format as layout
 from sidebyside.timing.__main__ import main
@@ -352,7 +359,7 @@ def test_a_study_comes_home_whole(fakes, monkeypatch):
     )
     campaigns._bring_home(name, machine, found["changed"])
     assert said == [f"{name}: 8 of 8 runs"]
-    assert load_campaigns(home)["state"].tolist() == ["ok"] * 8
+    assert load_studies(home)["state"].tolist() == ["ok"] * 8
     assert remote.look("lab", {name: machine.stamps}, worker)["changed"] == {}
     with pytest.raises(WrongPlan, match="is a study"):
         remote.run_on("tcp://x:1", name, [], home, "none")

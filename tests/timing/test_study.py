@@ -11,12 +11,15 @@ from dataclasses import replace
 import pytest
 from sidebyside.timing import (
     CannotRun,
+    NoTimings,
     Stopped,
     WrongPlan,
     WrongRuns,
     contribute,
     hand_in,
     load_campaigns,
+    load_studies,
+    loader,
     progress,
     report,
     resume_campaign,
@@ -360,6 +363,46 @@ def _change(path, **values):
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
+def test_studies_have_a_loader_of_their_own(fakes, run, finished, monkeypatch):
+    both = ["both-sized", "both-plain"]
+
+    def found(load=load_studies, *folders):
+        return list(load(*folders).attrs["folders"])
+
+    for folder in (finished, finished.parent):
+        assert found(load_studies, folder) == both
+    assert found(load_campaigns, finished) == both
+    with pytest.raises(NoTimings, match=r"a folder of campaigns; load_studies\(\)"):
+        load_campaigns(finished.parent)
+    with pytest.raises(NoTimings, match=r"expected a study .* or a folder of studies"):
+        load_studies(fakes.folder)
+    # The environment names both kinds, and each function takes its own.
+    alone = shutil.copytree(finished / "both-plain", fakes.folder / "alone")
+    _change(alone / "plan.json", network="")
+    rows = (alone / "runs.csv").read_text().replace(",plain,", ",,")
+    (alone / "runs.csv").write_text(rows)
+    monkeypatch.setenv(loader.ENVIRONMENT, f"{finished}:{alone}")
+    assert found() == both
+    assert found(load_campaigns) == ["both-plain"]
+    monkeypatch.setenv(loader.ENVIRONMENT, str(finished))
+    with pytest.raises(NoTimings, match="campaigns that are no studies"):
+        load_campaigns()
+    # Else the reader's own finished studies, or else the project's.
+    monkeypatch.delenv(loader.ENVIRONMENT)
+    project = fakes.folder / "project"
+    monkeypatch.setattr(loader, "project_directory", lambda: project)
+    monkeypatch.setenv("SIDEBYSIDE_DATA", str(fakes.folder / "own"))
+    with pytest.raises(NoTimings, match="networks all"):
+        load_studies()
+    shutil.copytree(finished, project / "data" / "timings" / "reference-both")
+    own = shutil.copytree(finished, fakes.folder / "own" / "timings" / "both")
+    for is_finished, place in ((True, own.parent), (False, project)):
+        folders = load_studies().attrs["folders"].values()
+        assert all(x.startswith(str(place)) for x in folders)
+        if is_finished:
+            (own / "both-plain" / "end.json").unlink()
+
+
 # --- sharing
 
 
@@ -373,7 +416,7 @@ def test_a_study_is_shared_as_a_whole(fakes, run, capfd):
     own, sent = load_campaigns(studies[0]), load_campaigns(hand_in(studies[0], room))
     assert own["loss"].tolist() == sent["loss"].tolist()
     assert set(sent["network"]) == {"sized", "plain"}
-    assert len(load_campaigns(room)) == 2 * len(own)
+    assert len(load_studies(room)) == 2 * len(own)
     copy = contribute(studies[0], fakes.folder / "shared")
     assert copy.name.startswith("contributed-a-")
     assert load_campaigns(copy)["loss"].tolist() == own["loss"].tolist()
@@ -385,7 +428,7 @@ def test_a_study_is_shared_as_a_whole(fakes, run, capfd):
     told = capfd.readouterr().out
     assert re.search("c .*LEFT OUT: .*-plain of the network 'plain' is missing", told)
     assert "measured at the same time" not in told
-    good = load_campaigns(fakes.folder / "room-good")
+    good = load_studies(fakes.folder / "room-good")
     counts = good.groupby("network", observed=True)["campaign"].nunique()
     assert counts.to_dict() == {"sized": 2, "plain": 2}
 

@@ -5,6 +5,7 @@ training as about the language. This model takes the difference apart:
 
     seconds(R) - seconds(Python) = start + per_mb x array_mb
                                    + per_epoch x epochs + per_batch x epochs x batches
+                                   + per_call x calls
 
 The left side is the difference of whole processes (`process_seconds`) in the same
 block of the same network. It is the sum of two differences, which are fitted apart
@@ -13,7 +14,9 @@ because their noise is not alike. Together they are the equation above.
 * *Outside the epochs* (the process without its `epoch_seconds`): start + per_mb x
   array_mb, the size of the arm's own arrays. The noise has the same size however long a
   training is.
-* *The epochs* (the sum of `epoch_seconds`): per_epoch and per_batch. The noise grows
+* *The epochs* (the sum of `epoch_seconds`): per_epoch, per_batch, and per_call, if a
+  network has a callback that is written in the language of the arm, so that each call
+  of it crosses. The noise grows
   with the length: it is a share of the seconds. So both sides of the equation are
   divided by the seconds that such epochs take on average, of both arms and all blocks
   with the same network, settings and machine.
@@ -24,12 +27,17 @@ which are independent and normal. If there are several machines, each machine ha
 as well. The variances are estimated by REML (`MixedLM` of statsmodels; R's
 `cost_model()` uses lme4).
 
+Processor time (`cpu_seconds`) has the same four costs. It is known only for whole
+processes, so they come from one fit, whose noise is a share of the average processor
+time of such a pair. Peak memory (`peak_memory_mb`) does not grow with the length of a
+training, so it has only the first two costs, in MB.
+
 What the intervals assume: the networks are a random sample of those that readers
 train; pairs are independent, also those of one block; the noise is about normal, and
-about alike in all networks. The cost of a megabyte is the same for all networks. A
-first epoch costs no more than the others, and what a callback does at the *beginning*
-of an epoch counts as start. A network's own start and its own cost of an epoch and of a
-batch are independent of each other.
+about alike in all networks. The costs of a megabyte and of a call are the same for all
+networks. A first epoch costs no more than the others, and what a callback does at the
+*beginning* of an epoch counts as start. A network's own start and its own cost of an
+epoch and of a batch are independent of each other.
 
 The intervals are Student's t intervals. Many runs of few networks say little of other
 networks, so the degrees of freedom of each fit are the number of networks minus that of
@@ -54,8 +62,16 @@ import pandas as pd
 from scipy import optimize, special
 
 from ..common.errors import printable
+from ..timing.networks import NETWORKS
 from .estimates import MARGIN, CannotSay, Interval, Mean
-from .pairs import NAMES, REFERENCE, checked, complete_pairs, from_columns
+from .pairs import (
+    NAMES,
+    REFERENCE,
+    RESOURCES,
+    checked,
+    complete_pairs,
+    from_columns,
+)
 from .statements import listed
 
 COSTS = {
@@ -63,8 +79,12 @@ COSTS = {
     "per_mb": "for each megabyte of arrays",
     "per_epoch": "for each epoch",
     "per_batch": "for each batch",
+    "per_call": "for each call of a callback",
 }
-LEAST_NETWORKS = 3
+SHARED = ("per_mb", "per_call")
+"""These costs are the same for all networks."""
+SECONDS = "process_seconds"
+OUTCOMES = (SECONDS, *RESOURCES)
 LEAST_MACHINES = 3
 """With fewer machines, nothing can be said of another one (as in the verdict)."""
 
@@ -78,27 +98,44 @@ _LEAST_SD = 1e-5
 # --- the pairs
 
 
-class CostPairs(NamedTuple):
-    """Pairs of runs of an arm and Python, and what was left out.
+class Part(NamedTuple):
+    """What one fit explains: y = x b + noise. Networks have their own `varying` b.
 
-    The columns of `table` are `network`, `machine`, `epochs`, `batches` (of an epoch)
-    and `array_mb` (the arm's, if its cost can be told); `outside` and `training`, the
-    arm's seconds minus Python's outside the epochs and in them; `python_outside` and
-    `python_epoch`, Python's seconds outside the epochs and of an epoch; and `usual`,
-    the seconds that such epochs take in both arms.
+    The columns of `x` are some of `COSTS`.
+    """
+
+    y: pd.Series
+    x: pd.DataFrame
+    varying: list[str]
+
+
+class CostPairs(NamedTuple):
+    """Pairs of runs of an arm and Python, what the fits explain, and what was left out.
+
+    The columns of `table` are `network`, `machine`, `epochs`, `batches` (of an epoch),
+    `calls` (of a callback, in all epochs) and `array_mb` (the arm's, if its cost can be
+    told); `difference`, the arm's outcome
+    minus Python's; and `usual`, the mean outcome of both arms in pairs with the same
+    machine, network and settings. Of `process_seconds`, there are also `outside` and
+    `training`, the two parts of the difference, and `python_outside` and
+    `python_epoch`, Python's seconds outside the epochs and of an epoch. Then `usual`
+    has the seconds of the epochs only.
     """
 
     table: pd.DataFrame
+    parts: list[Part]
     notes: list[str]
 
 
-def cost_pairs(runs: pd.DataFrame, arm: str = "r") -> CostPairs:
+def cost_pairs(runs: pd.DataFrame, arm: str = "r", outcome: str = SECONDS) -> CostPairs:
     """The pairs for `cost_model()`, which has the same arguments and errors."""
     others = [x for x in NAMES if x != REFERENCE]
-    if arm not in others:
-        raise CannotSay(
-            f"The arm is {printable(repr(arm))}, expected one of {', '.join(others)}."
-        )
+    for name, value, known in (("arm", arm, others), ("outcome", outcome, OUTCOMES)):
+        if value not in known:
+            raise CannotSay(
+                f"The {name} is {printable(repr(value))}, expected one of "
+                f"{', '.join(known)}."
+            )
     rows = checked(runs)
     for name in ("network", *_NUMBERS, "epoch_seconds"):
         if name not in rows:
@@ -111,12 +148,11 @@ def cost_pairs(runs: pd.DataFrame, arm: str = "r") -> CostPairs:
                 f"The runs have several values of {name} ({', '.join(found)}), and "
                 "costs may differ between them. Take the runs of one of them."
             )
-    pairs, notes = complete_pairs(rows, "process_seconds", arm)
+    pairs, notes = complete_pairs(rows, outcome, arm)
     rows = rows[rows["state"] == "ok"]
     seconds = [np.sum(x) if len(x) else np.nan for x in rows["epoch_seconds"]]
-    rows = rows.assign(
-        training=seconds, outside=rows["process_seconds"] - seconds
-    ).set_index(["campaign", "block", "arm"])
+    rows = rows.assign(training=seconds, outside=rows[SECONDS] - seconds)
+    rows = rows.set_index(["campaign", "block", "arm"])
     of, against = (
         rows.loc[[(*place, x) for place in pairs[["campaign", "block"]].to_numpy()]]
         for x in (arm, REFERENCE)
@@ -125,21 +161,29 @@ def cost_pairs(runs: pd.DataFrame, arm: str = "r") -> CostPairs:
     table = of[["network", "machine"]].copy()
     for name in _NUMBERS:
         table[name] = pd.to_numeric(of[name], errors="coerce").astype(float)
-    for name in ("outside", "training"):
-        table[name] = of[name] - against[name]
-    table["python_outside"] = against["outside"]
-    table["python_epoch"] = against["training"] / table["epochs"]
-    table["usual"] = (of["training"] + against["training"]) / 2
-    return _complete(table, notes)
+    own = [x in NETWORKS and NETWORKS[x].callback for x in table["network"]]
+    # After each batch, and after each epoch.
+    table["calls"] = own * table["epochs"] * (table["batches"] + 1)
+    table["difference"] = of[outcome] - against[outcome]
+    size = outcome
+    if outcome == SECONDS:
+        size = "training"
+        for name in ("outside", "training"):
+            table[name] = of[name] - against[name]
+        table["python_outside"] = against["outside"]
+        table["python_epoch"] = against["training"] / table["epochs"]
+    table["usual"] = (of[size] + against[size]) / 2
+    return _complete(table, outcome, notes)
 
 
-def _complete(table: pd.DataFrame, notes: list[str]) -> CostPairs:
+def _complete(table: pd.DataFrame, outcome: str, notes: list[str]) -> CostPairs:
     """The pairs with all values that the model needs."""
     notes = [f"Not used: {what}." for what in notes]
     good = table["network"].fillna("") != ""
     needed = table.drop(columns=["network", "machine", "array_mb"])
     good &= np.isfinite(needed).all(axis=1)
-    good &= (table[["epochs", "batches", "python_epoch", "usual"]] > 0).all(axis=1)
+    positive = needed.columns.intersection(["epochs", "batches", "python_epoch"])
+    good &= (table[[*positive, "usual"]] > 0).all(axis=1)
     if lost := int((~good).sum()):
         notes.append(
             f"Not used: {lost} of {len(table)} pairs without a network, a number of "
@@ -147,11 +191,14 @@ def _complete(table: pd.DataFrame, notes: list[str]) -> CostPairs:
         )
     table = table[good].reset_index(drop=True)
     networks = sorted(set(table["network"]))
-    if len(networks) < LEAST_NETWORKS:
+    # A fit needs more networks than it has costs.
+    costs = {SECONDS: 2, "cpu_seconds": 3}.get(outcome, 2) + bool(table["calls"].any())
+    least = costs + 1
+    if len(networks) < least:
         raise CannotSay(
             f"There are pairs of {len(networks)} networks"
             f"{f' ({listed(networks)})' if networks else ''}, expected at least "
-            f"{LEAST_NETWORKS}. {MEASURE} {' '.join(notes)}".strip()
+            f"{least}. {MEASURE} {' '.join(notes)}".strip()
         )
     if len(table) < 2 * len(networks):
         raise CannotSay(
@@ -159,45 +206,68 @@ def _complete(table: pd.DataFrame, notes: list[str]) -> CostPairs:
             "expected at least two for each network, to tell chance from a difference "
             "between networks."
         )
-    if np.ptp(table["batches"]) == 0:
+    if outcome != "peak_memory_mb" and np.ptp(table["batches"]) == 0:
         raise CannotSay(
             f"Every epoch has {table['batches'][0]:g} batches, so the cost of an epoch "
             "and that of its batches cannot be told apart. Measure two batch sizes."
         )
     settings = ["machine", "network", "epochs", "batches"]
     table["usual"] = table.groupby(settings)["usual"].transform("mean")
-    for name in ("outside", "training"):
-        if np.ptp(table[name]) <= 1e-12 * table[name].abs().max():
+    if problem := _no_megabytes(table, least):
+        notes.append(f"The cost of a megabyte is not known: {problem}.")
+        table = table.drop(columns="array_mb")
+    parts = _parts(table, outcome)
+    for part in parts:
+        if np.ptp(part.y) <= 1e-12 * part.y.abs().max():
             raise CannotSay(
                 "The difference is exactly the same in all pairs of runs. Real "
                 "measurements scatter, so these were not measured."
             )
-    if problem := _no_megabytes(table):
-        notes.append(f"The cost of a megabyte is not known: {problem}.")
-        table = table.drop(columns="array_mb")
-    return CostPairs(table, notes)
+    return CostPairs(table, parts, notes)
 
 
-def _no_megabytes(table: pd.DataFrame) -> str:
+def _no_megabytes(table: pd.DataFrame, least: int) -> str:
     """Why the sizes of the arrays tell nothing, or ""."""
     if table["array_mb"].isna().any():
         return "the size of the arrays was not recorded in all runs"
-    # Sizes belong to networks, and the start needs some of them as well.
+    # Sizes belong to networks, and the other costs need some of them as well.
     sizes = table.groupby("network")["array_mb"].mean()
-    if len(sizes) <= LEAST_NETWORKS or sizes.round(3).nunique() < 2:
-        return (
-            f"that takes more than {LEAST_NETWORKS} networks, with arrays of different "
-            "sizes"
-        )
+    if len(sizes) <= least or sizes.round(3).nunique() < 2:
+        return f"that takes more than {least} networks, with arrays of different sizes"
     return ""
 
 
-# --- the two fits
+def _parts(table: pd.DataFrame, outcome: str) -> list[Part]:
+    start = pd.DataFrame({"start": 1.0}, table.index)
+    if "array_mb" in table:
+        start["per_mb"] = table["array_mb"]
+    epochs = pd.DataFrame(
+        {"per_epoch": table["epochs"], "per_batch": table["epochs"] * table["batches"]}
+    )
+    if table["calls"].any():
+        epochs["per_call"] = table["calls"]
+
+    def share(y: str, x: pd.DataFrame) -> Part:
+        """The noise is a share of the usual value."""
+        own = [name for name in x if name not in SHARED]
+        return Part(table[y] / table["usual"], x.div(table["usual"], axis=0), own)
+
+    match outcome:
+        case "process_seconds":
+            outside = Part(table["outside"], start, ["start"])
+            return [outside, share("training", epochs)]
+        case "cpu_seconds":
+            return [share("difference", start.join(epochs))]
+        case _:
+            return [Part(table["difference"], start, ["start"])]
+
+
+# --- the fits
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One of the two fits. Arrays have one value for each coefficient, in order.
+    """One of the fits. Arrays have one value for each coefficient, in order.
 
     `spread` has the variances of the random effects of each coefficient, for "network"
     and, if there are several machines, "machine". The cost of a megabyte has none.
@@ -210,22 +280,21 @@ class Fit:
     noise: float
     df: int
 
-    def at(self, amounts: Any, new: Sequence[str] = ()) -> Mean:
-        """The costs of so many starts, epochs ... in seconds.
+    def at(self, amounts: Mapping[str, float], new: Sequence[str] = ()) -> Mean:
+        """The costs of so many starts, epochs ..., by name.
 
         They are those of the average network and machine, or of a `new` one: its own
         deviations are added to the error.
         """
-        amounts = np.asarray(amounts, float)
+        amounts = np.array([amounts.get(name, 0.0) for name in self.names])
         variance = amounts @ self.covariance @ amounts
         variance += sum(amounts**2 @ self.spread[by] for by in new)
         return Mean(float(amounts @ self.estimates), float(variance**0.5), self.df)
 
 
-def _fit(
-    y: pd.Series, x: pd.DataFrame, groups: pd.DataFrame, varying: Sequence[str]
-) -> Fit:
-    """REML estimates of y = x b + noise, where each group has its own `varying` b."""
+def _fit(part: Part, groups: pd.DataFrame) -> Fit:
+    """The REML estimates of a part; machines have their own `varying` b as well."""
+    y, x, varying = part
     # The optimization needs numbers near 1.
     size = float(np.sqrt(np.mean(y**2))) or 1.0
     sizes = np.sqrt((x**2).mean()).to_numpy()
@@ -296,13 +365,13 @@ def _reml(y: np.ndarray, x: np.ndarray, effects: Sequence[np.ndarray]) -> np.nda
 class Prediction(NamedTuple):
     """What an arm costs for one job.
 
-    `ratio` is the arm's time of a process divided by Python's, and `seconds` the
-    difference, both with 95 % intervals. `beyond` is the probability that the ratio is
-    above 1 + margin.
+    `ratio` is the arm's time of a process (or processor time, or memory) divided by
+    Python's, and `difference` the one minus the other, both with 95 % intervals.
+    `beyond` is the probability that the ratio is above 1 + margin.
     """
 
     ratio: Interval
-    seconds: Interval
+    difference: Interval
     beyond: float
 
 
@@ -310,19 +379,18 @@ class Prediction(NamedTuple):
 class CostModel:
     """The costs of an arm against Python, see `cost_model()`.
 
-    `outside` and `epochs` are the two fits, and `pairs` has what they come from. `text`
-    has the result in sentences.
+    `pairs` has what the `fits` come from. `text` has the result in sentences.
     """
 
     arm: str
-    outside: Fit
-    epochs: Fit
+    outcome: str
+    fits: tuple[Fit, ...]
     pairs: pd.DataFrame = field(repr=False)
     notes: tuple[str, ...]
 
     @property
     def coefficients(self) -> pd.DataFrame:
-        """One row for each cost, in seconds.
+        """One row for each cost, in seconds (of peak memory: in MB).
 
         `low` and `high` are the 95 % interval of the networks' mean, `new_low` and
         `new_high` the 95 % prediction interval for a new network. `networks` and
@@ -330,14 +398,15 @@ class CostModel:
         has none.
         """
         rows = []
-        for fit in (self.outside, self.epochs):
-            for name, one in zip(fit.names, np.eye(len(fit.names)), strict=True):
+        for fit in self.fits:
+            for k, name in enumerate(fit.names):
+                one = {name: 1.0}
                 _, new_low, new_high = fit.at(one, ("network",)).interval()
                 row = {"cost": name, **fit.at(one).interval()._asdict()}
                 row |= {"new_low": new_low, "new_high": new_high}
                 for by in ("network", "machine"):
-                    variance = one @ fit.spread.get(by, one * np.nan)
-                    row[f"{by}s"] = math.nan if name == "per_mb" else variance**0.5
+                    known = by in fit.spread and name not in SHARED
+                    row[f"{by}s"] = fit.spread[by][k] ** 0.5 if known else math.nan
                 rows.append(row)
         return pd.DataFrame(rows)
 
@@ -345,12 +414,13 @@ class CostModel:
         self,
         epochs: float,
         batches: float,
-        python_seconds: float,
+        python: float,
         array_mb: float = 0.0,
+        calls: float = 0.0,
         margin: float = MARGIN,
         new_machine: bool = False,
     ) -> Prediction:
-        """The arm's time divided by Python's, for a network that was not measured.
+        """What the arm costs for a network that was not measured.
 
         Its true ratio is predicted, without the noise of single runs.
 
@@ -358,12 +428,15 @@ class CostModel:
         ----------
         epochs, batches
             The number of epochs, and of batches in each.
-        python_seconds
-            How long the whole process takes in Python.
+        python
+            What the whole process takes in Python: seconds, or MB of peak memory.
         array_mb
             The size of the arrays that `fit()` gets in the arm, in MB (10^6 bytes); 0
             for a data set. R's numbers have 8 bytes, so its arrays are often larger
             than Python's.
+        calls
+            How often, in each epoch, a callback is called that is written in the arm's
+            language.
         margin
             See `Prediction`.
         new_machine
@@ -373,14 +446,15 @@ class CostModel:
         ------
         CannotSay
             If a number is not possible, or the model has no answer for it: it knows
-            nothing of megabytes or of machines.
+            nothing of megabytes, of callbacks or of machines.
         """
-        _positive(epochs=epochs, batches=batches, python_seconds=python_seconds)
-        cost = self._cost(epochs, batches, array_mb, self._new(new_machine))
-        seconds = cost.interval()
-        ratio = Interval(*(max(0.0, 1 + x / python_seconds) for x in seconds))
-        far = (cost.value - margin * python_seconds) / cost.error
-        return Prediction(ratio, seconds, float(special.stdtr(cost.df, far)))
+        _positive(epochs=epochs, batches=batches, python=python)
+        new = self._new(new_machine)
+        cost = self._cost(epochs, batches, array_mb, calls, new)
+        difference = cost.interval()
+        ratio = Interval(*(max(0.0, 1 + x / python) for x in difference))
+        far = (cost.value - margin * python) / cost.error
+        return Prediction(ratio, difference, float(special.stdtr(cost.df, far)))
 
     def length_for_share(
         self,
@@ -388,6 +462,7 @@ class CostModel:
         epoch_seconds: float | None = None,
         batches: float | None = None,
         array_mb: float = 0.0,
+        calls: float = 0.0,
         new_machine: bool = False,
     ) -> Interval:
         """How long a process has to be in Python until the arm costs less than `share`.
@@ -399,13 +474,21 @@ class CostModel:
         -------
         Seconds of the whole process in Python, with the ends of a 95 % prediction
         interval. Infinity means: however long it trains.
+
+        Raises
+        ------
+        CannotSay
+            As `predict()`, and if the model is not one of `process_seconds`.
         """
+        if self.outcome != SECONDS:
+            raise CannotSay(
+                f"This is a model of {RESOURCES[self.outcome]}, and only a model of "
+                f"{SECONDS} knows how long a process has to be."
+            )
         _positive(share=share)
-        usual = self.pairs.groupby("network")[["python_epoch", "batches"]].mean()
-        if epoch_seconds is None:
-            epoch_seconds = usual["python_epoch"].median()
-        if batches is None:
-            batches = usual["batches"].median()
+        usual = self._usual_epoch()
+        epoch_seconds = usual[0] if epoch_seconds is None else epoch_seconds
+        batches = usual[1] if batches is None else batches
         _positive(epoch_seconds=epoch_seconds, batches=batches)
         start = self.pairs.groupby("network")["python_outside"].mean().mean()
         new = self._new(new_machine)
@@ -416,8 +499,8 @@ class CostModel:
         def length_at(end: int) -> float:
             def too_much(log: float) -> float:
                 epochs = math.exp(log)
-                cost = self._cost(epochs, batches, array_mb, new).interval()[end]
-                return cost / length(epochs) - share
+                cost = self._cost(epochs, batches, array_mb, calls, new)
+                return cost.interval()[end] / length(epochs) - share
 
             most = math.log(_MOST_EPOCHS)
             if too_much(most) > 0:
@@ -427,6 +510,17 @@ class CostModel:
             return length(math.exp(optimize.brentq(too_much, 0, most, xtol=1e-12)))
 
         return Interval(*map(length_at, range(3)))
+
+    def _usual_epoch(self) -> tuple[float, float]:
+        """Python's seconds, and the batches, of the median network."""
+        columns = ["python_epoch", "batches"]
+        return tuple(self.pairs.groupby("network")[columns].mean().median())
+
+    def _later(self) -> Interval:
+        """The ratio of an epoch of a network like the median one."""
+        seconds, batches = self._usual_epoch()
+        # So many that the start does not count.
+        return self.predict(_MOST_EPOCHS, batches, _MOST_EPOCHS * seconds).ratio
 
     def _new(self, new_machine: bool) -> tuple[str, ...]:
         machines = self.pairs["machine"].nunique()
@@ -439,41 +533,60 @@ class CostModel:
         return ("network", "machine") if new_machine else ("network",)
 
     def _cost(
-        self, epochs: float, batches: float, array_mb: float, new: Sequence[str]
+        self,
+        epochs: float,
+        batches: float,
+        array_mb: float,
+        calls: float,
+        new: Sequence[str],
     ) -> Mean:
-        amounts = [1.0]
         if array_mb != 0:
             _positive(array_mb=array_mb)
-        if "per_mb" in self.outside.names:
-            amounts.append(array_mb)
-        elif array_mb:
-            raise CannotSay(
-                "The model has no cost per megabyte, so it cannot say what arrays of "
-                f"{array_mb:g} MB cost. {' '.join(self.notes)}"
-            )
-        start = self.outside.at(amounts, new)
-        training = self.epochs.at([epochs, epochs * batches], new)
-        error = math.hypot(start.error, training.error)
-        return Mean(start.value + training.value, error, min(start.df, training.df))
+        if calls != 0:
+            _positive(calls=calls)
+        amounts = {"start": 1.0, "per_mb": array_mb, "per_epoch": epochs}
+        amounts |= {"per_batch": epochs * batches, "per_call": epochs * calls}
+        known = {name for fit in self.fits for name in fit.names}
+        # Memory has no cost of a call.
+        for name in SHARED[: 1 if self.outcome == "peak_memory_mb" else 2]:
+            if amounts[name] and name not in known:
+                raise CannotSay(
+                    f"The model has no cost {COSTS[name]}, so it cannot say what "
+                    f"{amounts[name]:g} of them cost. {' '.join(self.notes)}".strip()
+                )
+        parts = [fit.at(amounts, new) for fit in self.fits]
+        error = math.hypot(*(x.error for x in parts))
+        return Mean(sum(x.value for x in parts), error, min(x.df for x in parts))
 
     @property
     def text(self) -> str:
         """The costs in sentences, and what was left out."""
         known = self.coefficients[["cost", "estimate", "low", "high"]].to_numpy()
         counts = [len(self.pairs), *self.pairs[["network", "machine"]].nunique()]
-        return words(
-            self.arm,
-            {name: interval for name, *interval in known},
-            counts,
-            self.length_for_share(),
-            self.notes,
+        costs = {name: interval for name, *interval in known}
+        later = length = ()
+        if self.outcome == SECONDS:
+            later, length = self._later(), self.length_for_share()
+        return words(self.arm, self.outcome, costs, counts, later, length, self.notes)
+
+    @property
+    def answer(self) -> str:
+        """What all of it means, in one sentence (of a model of `process_seconds`)."""
+        _, *start = self.coefficients[["cost", "estimate", "low", "high"]].to_numpy()[0]
+        estimate, low, high = map(_duration, start)
+        ratio, *ends = self._later()
+        return (
+            f"{NAMES[self.arm]} takes {estimate} more than {NAMES[REFERENCE]} to start "
+            f"(95 % interval {low} to {high}), and then {ratio:.3f} times as long for "
+            "each epoch of a network like the median one (95 % prediction interval "
+            f"{ends[0]:.3f} to {ends[1]:.3f})."
         )
 
     def __str__(self) -> str:
         return self.text
 
 
-def cost_model(runs: pd.DataFrame, arm: str = "r") -> CostModel:
+def cost_model(runs: pd.DataFrame, arm: str = "r", outcome: str = SECONDS) -> CostModel:
     """What an arm costs beyond Python: for the start, an epoch, a batch, a megabyte.
 
     The module's docstring has the model and its assumptions.
@@ -481,35 +594,23 @@ def cost_model(runs: pd.DataFrame, arm: str = "r") -> CostModel:
     Parameters
     ----------
     runs
-        The runs of several networks, of one backend and one device, as
-        `load_campaigns()` returns those of a study.
+        The runs of several networks, of one backend and one device: the result of
+        `load_studies()`.
     arm
         "r", "rpy2", or "python-again" as a control.
+    outcome
+        "process_seconds", "cpu_seconds" (processor time) or "peak_memory_mb".
 
     Raises
     ------
     CannotSay
         If the runs are not enough: the message says what is missing.
     """
-    pairs, notes = cost_pairs(runs, arm)
+    pairs, parts, notes = cost_pairs(runs, arm, outcome)
     several = ["machine"] * (pairs["machine"].nunique() > 1)
     groups = pairs[["network", *several]]
-    outside = pd.DataFrame({"start": 1.0}, pairs.index)
-    if "array_mb" in pairs:
-        outside["per_mb"] = pairs["array_mb"]
-    epochs = pd.DataFrame(
-        {"per_epoch": pairs["epochs"], "per_batch": pairs["epochs"] * pairs["batches"]}
-    )
-    # The noise is a share of the seconds.
-    epochs = epochs.div(pairs["usual"], axis=0)
-    training = pairs["training"] / pairs["usual"]
-    return CostModel(
-        arm=arm,
-        outside=_fit(pairs["outside"], outside, groups, ["start"]),
-        epochs=_fit(training, epochs, groups, list(epochs)),
-        pairs=pairs,
-        notes=tuple(notes),
-    )
+    fits = tuple(_fit(part, groups) for part in parts)
+    return CostModel(arm, outcome, fits, pairs, tuple(notes))
 
 
 def _positive(**numbers: Any) -> None:
@@ -525,26 +626,40 @@ def _positive(**numbers: Any) -> None:
 
 def words(
     arm: str,
+    outcome: str,
     costs: Mapping[str, Sequence[float]],
     counts: Sequence[float],
+    later: Sequence[float],
     length: Sequence[float],
     notes: Sequence[str],
 ) -> str:
     """What the model says. R's numbers come here as well.
 
     `costs` has the interval of each cost, `counts` the numbers of pairs, networks and
-    machines, and `length` is `length_for_share()`.
+    machines. `later` is the ratio of an epoch, and `length` is `length_for_share()`;
+    both are empty if the outcome is not a time.
     """
     pairs, networks, machines = map(int, counts)
+    amount = _megabytes if outcome == "peak_memory_mb" else _duration
     told = []
     for name, (estimate, low, high) in costs.items():
-        ends = f"{_duration(low)} to {_duration(high)}"
-        told.append(f"{_duration(estimate)} {COSTS[name]} ({ends})")
+        ends = f"{amount(low)} to {amount(high)}"
+        told.append(f"{amount(estimate)} {COSTS[name]} ({ends})")
+    beyond = f"Beyond {NAMES[REFERENCE]}, {NAMES[arm]} takes"
+    if outcome in RESOURCES:
+        beyond = f"Beyond {NAMES[REFERENCE]}'s {RESOURCES[outcome]}, {NAMES[arm]} needs"
     said = [
-        f"Beyond {NAMES[REFERENCE]}, {NAMES[arm]} takes {', '.join(told)}. These are "
-        f"means and 95 % intervals ({pairs} pairs of runs, {networks} networks).",
-        _share(length),
+        f"{beyond} {', '.join(told)}. These are means and 95 % intervals ({pairs} "
+        f"pairs of runs, {networks} networks).",
     ]
+    if length:
+        ratio, low, high = later
+        said.append(
+            "After the start, an epoch of a new network like the median one takes "
+            f"{ratio:.3f} times as long (95 % prediction interval {low:.3f} to "
+            f"{high:.3f})."
+        )
+        said.append(_share(length))
     if machines < LEAST_MACHINES:
         where = "One machine" if machines == 1 else f"{machines} machines"
         said.append(
@@ -556,7 +671,7 @@ def words(
 
 def _share(length: Sequence[float]) -> str:
     estimate, low, high = length
-    where = "In a new network like the median one, this is less than 1 % of the time"
+    where = "All that it costs there is less than 1 % of the time"
     ends = f"95 % prediction interval: {_duration(low)}"
     if math.isinf(low):
         return f"{where.replace('is less', 'is not less')}, however long it trains."
@@ -565,7 +680,7 @@ def _share(length: Sequence[float]) -> str:
     else:
         ends += f" to {_duration(high)}"
     if math.isinf(estimate):
-        return f"{where.replace('this is', 'this may never be')} ({ends})."
+        return f"{where.replace(' is ', ' may never be ')} ({ends})."
     return f"{where} if the process takes {_duration(estimate)} or more ({ends})."
 
 
@@ -578,7 +693,20 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
-def from_r(columns: Mapping[str, Any], arm: str) -> dict[str, Any]:
-    """Python's part of R's `cost_model()`: the pairs, as columns."""
-    pairs, notes = cost_pairs(from_columns(columns), arm)
-    return {"pairs": pairs.to_dict("list"), "notes": notes}
+def _megabytes(mb: float) -> str:
+    """Such as "312 MB", "1.94 GB" or "52 kB"."""
+    size = abs(mb)
+    for name, unit in {"GB": 1e3, "MB": 1.0}.items():
+        if size >= (1 if unit > 1 else 0.1) * unit:
+            return f"{mb / unit:.3g} {name}"
+    return f"{mb * 1e3:.3g} kB"
+
+
+def from_r(columns: Mapping[str, Any], arm: str, outcome: str) -> dict[str, Any]:
+    """Python's part of R's `cost_model()`: what the fits explain, as columns."""
+    pairs, parts, notes = cost_pairs(from_columns(columns), arm, outcome)
+    parts = [
+        {"y": y.tolist(), "x": x.to_dict("list"), "varying": varying}
+        for y, x, varying in parts
+    ]
+    return {"pairs": pairs.to_dict("list"), "parts": parts, "notes": notes}

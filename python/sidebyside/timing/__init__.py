@@ -10,7 +10,7 @@ from .campaign import Stopped, resume_campaign, run_campaign
 from .cells import NoProgram
 from .collecting import collect
 from .format import ARMS, BACKENDS, COLUMNS, DEVICES, STATES, WrongRuns
-from .loader import NoTimings, load_campaigns
+from .loader import NoTimings, load_campaigns, load_studies
 from .locks import AnotherCampaign
 from .plan import Settings, WrongPlan, default_notebook
 from .ratio import Ratio, paired_ratio
@@ -45,6 +45,7 @@ __all__ = [
     "hand_in",
     "interleave",
     "load_campaigns",
+    "load_studies",
     "paired_ratio",
     "resume_campaign",
     "resume_study",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -71,13 +72,13 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     folders
-        Campaigns, studies, or folders that contain them. A campaign is a folder
+        Campaigns, studies, or folders that contain campaigns. A campaign is a folder
         with `runs.csv`, `plan.json` and `machine.json`, or a zip file of such a
         folder, which is not unpacked. The default is the folders in the environment
         variable SIDEBYSIDE_TIMINGS (separated as in PATH); else the reader's own
         finished campaigns in `data_directory()/timings`; else the project's
-        reference measurements. The last two include contributed campaigns. They
-        leave out studies, whose networks cannot be pooled.
+        reference measurements. The last two include contributed campaigns. Without
+        an argument, studies are left out: `load_studies()` loads them.
 
     Returns
     -------
@@ -98,7 +99,19 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
     NoTimings
         If there are no campaigns. The message says what was found and what to do.
     """
-    found = campaign_folders(*folders)
+    return _loaded(campaign_folders(*folders))
+
+
+def load_studies(*folders: str | Path) -> pd.DataFrame:
+    """Load the measurements of one or more studies as one table.
+
+    The arguments, the result and the errors are those of `load_campaigns()`, but the
+    campaigns are those of studies, one for each network.
+    """
+    return _loaded(campaign_folders(*folders, studies=True))
+
+
+def _loaded(found: Sequence[Path]) -> pd.DataFrame:
     with paused():  # a table may have a million numbers
         tables = [read_campaign(folder) for folder in found]
     names = {}
@@ -109,7 +122,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
             what = f"campaign {name!r} is also in {other}; load only one of the two"
             raise WrongRuns([Problem(folder / PLAN, None, "campaign", what)])
         if table.attrs["cut_off"]:
-            warnings.warn(_cut_off(folder), CutOff, stacklevel=2)
+            warnings.warn(_cut_off(folder), CutOff, stacklevel=3)
     machines = machine_names([x.attrs["place"] for x in tables])
     for table, machine in zip(tables, machines, strict=True):
         table["machine"] = machine
@@ -141,27 +154,39 @@ def _cut_off(folder: Path) -> str:
     return printable(what, 1000)
 
 
-def campaign_folders(*folders: str | Path) -> list[Path]:
-    """Return the campaigns that `load_campaigns()` would load, in its order."""
-    if not folders and (named := os.environ.get(ENVIRONMENT)):
-        folders = tuple(filter(None, named.split(os.pathsep)))
-    if folders:
-        return [x for folder in folders for x in _campaigns_in(as_path(folder))]
+def campaign_folders(*folders: str | Path, studies: bool = False) -> list[Path]:
+    """Return the campaigns that `load_campaigns()` would load, in its order.
+
+    With `studies`, those that `load_studies()` would load.
+    """
+    named = os.environ.get(ENVIRONMENT)
+    if folders or named:
+        places = folders or filter(None, named.split(os.pathsep))
+        found = [x for y in map(as_path, places) for x in _campaigns_in(y, studies)]
+        # An argument may be a study. Of the environment, both functions take their own.
+        mine = [x for x in found if folders or _of_study(x) == studies]
+        if found and not mine:
+            raise NoTimings(
+                f"{ENVIRONMENT} names {printable(named, 200)}, expected folders with "
+                f"{'studies' if studies else 'campaigns that are no studies'}."
+            )
+        return mine
+    wanted, what = ("studies", STUDY) if studies else ("measurements", RUNS)
     places = [timings_directory()]
     if (project := project_directory()) is not None:
         places.append(project / "data" / "timings")
-    found = [x for place in dict.fromkeys(places) for x in _below(place)]
+    found = [x for place in dict.fromkeys(places) for x in _below(place, what)]
     reference = [x for x in found if x.name.startswith(REFERENCE)]
     contributed = [x for x in found if x.name.startswith(CONTRIBUTED)]
-    own = [x for x in found if x not in (*reference, *contributed) and is_finished(x)]
+    own = [x for x in found if x not in (*reference, *contributed) and is_done(x)]
     # A campaign that the reader contributed is a copy of the reader's own.
-    mine = {run for x in own for run in runs_of(read_table(x))}
-    if mine:
-        contributed = [x for x in contributed if not mine & runs_of(read_table(x))]
+    mine = set().union(*map(_runs_at, own))
+    contributed = [x for x in contributed if not mine & _runs_at(x)]
     if not (chosen := own or reference):
         where = " or ".join(map(str, places))
-        raise NoTimings(f"There are no measurements in {where}. Run `make timings`.")
-    return chosen + contributed
+        how = 'make timings ARGS="--networks all"' if studies else "make timings"
+        raise NoTimings(f"There are no {wanted} in {where}. Run `{how}`.")
+    return [x for top in chosen + contributed for x in parts_of(top)]
 
 
 def runs_of(table: pd.DataFrame) -> set[tuple[Any, float]]:
@@ -177,6 +202,10 @@ def runs_of(table: pd.DataFrame) -> set[tuple[Any, float]]:
     known = table.assign(started=started).dropna(subset=["started", "process_seconds"])
     seconds = known["process_seconds"].astype(float).round(6)
     return set(zip(known["started"], seconds, strict=True))
+
+
+def _runs_at(path: Path) -> set[tuple[Any, float]]:
+    return set().union(*(runs_of(read_table(x)) for x in parts_of(path)))
 
 
 def shared_runs(runs: pd.DataFrame) -> dict[tuple[str, str], int]:
@@ -214,9 +243,9 @@ def timings_directory() -> Path:
     return data_directory() / "timings"
 
 
-def _below(place: Path) -> list[Path]:
-    """List the folders, without zip files, which are packed copies of them."""
-    return sorted(x.parent for x in place.glob(f"*/{RUNS}"))
+def _below(place: Path, name: str) -> list[Path]:
+    """List the folders with this file. Zip files are packed copies of folders."""
+    return sorted(x.parent for x in place.glob(f"*/{name}"))
 
 
 def as_path(given: object) -> Path:
@@ -282,18 +311,33 @@ def parts_of(path: Path) -> list[Path]:
     return list(read_study(path)[1].values()) if is_study(path) else [path]
 
 
-def _campaigns_in(folder: Path) -> list[Path]:
+def _of_study(campaign: Path) -> bool:
+    return bool(read_plan(campaign).network)
+
+
+def is_done(path: Path) -> bool:
+    """Return whether a campaign, or all of a study, is finished."""
+    with contextlib.suppress(WrongRuns):
+        return all(map(is_finished, parts_of(path)))
+    # A damaged study is not finished.
+    return False
+
+
+def _campaigns_in(folder: Path, studies: bool) -> list[Path]:
     what = _instead(folder)
     if not what or is_study(folder):
         return parts_of(folder)
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    whole = [x for x in inside if not _instead(x) or is_study(x)]
-    if found := [y for x in whole for y in parts_of(x)]:
-        return found
-    raise NoTimings(
-        f"{_shown(folder)} is {what}, expected a campaign ({_CAMPAIGN}) or a folder "
-        "of campaigns."
-    )
+    tops = [x for x in inside if is_study(x) or not _instead(x)]
+    found = [y for x in tops for y in parts_of(x)]
+    if mine := [x for x in found if _of_study(x) == studies]:
+        return mine
+    expected = f"a campaign ({_CAMPAIGN}) or a folder of campaigns"
+    if studies:
+        expected = f"a study (with {STUDY}) or a folder of studies"
+    elif found:
+        expected += "; load_studies() loads studies"
+    raise NoTimings(f"{_shown(folder)} is {what}, expected {expected}.")
 
 
 # --- one campaign

@@ -22,6 +22,9 @@ class Network:
     only_tensorflow
         Whether the program calls TensorFlow itself, so that Keras can have no other
         backend.
+    callback
+        Whether it has a callback that is written in the program's language, and is
+        called after each batch and after each epoch.
     tensorflow_data
         Whether its data set is one of TensorFlow. Other backends can use it, too, if
         TensorFlow is installed.
@@ -31,6 +34,7 @@ class Network:
     epochs: tuple[int, int]
     batch_sizes: tuple[int, ...] = ()
     only_tensorflow: bool = False
+    callback: bool = False
     tensorflow_data: bool = False
 
 
@@ -41,7 +45,9 @@ class Network:
 # is, because the reference campaigns measured it.
 NETWORKS = {
     "mnist": Network("01_mnist.ipynb", (1, 4), (128, 512)),
-    "callback": Network("02_how_r_drives_tensorflow.ipynb", (20, 60), (25, 100)),
+    "callback": Network(
+        "02_how_r_drives_tensorflow.ipynb", (20, 60), (25, 100), callback=True
+    ),
     "fruits": Network("03_fruits_cnn.ipynb", (2, 10), tensorflow_data=True),
     "mnist_cnn": Network("10_digits.ipynb", (1, 2), (64, 256)),
     "babi_rnn": Network("14_stories_and_answers.ipynb", (2, 8), (32, 128)),

@@ -23,7 +23,7 @@ from ..common.python import interpreter
 from . import format as layout
 from .campaign import Stopped, new_folder
 from .collecting import keep_apart
-from .loader import parts_of, timings_directory
+from .loader import is_done, timings_directory
 from .locks import holder
 from .machine import machine_id
 from .plan import WrongPlan, check_name
@@ -193,7 +193,7 @@ class Campaigns:
         return apart if apart.exists() else self.home / name
 
     def missing(self, name: str) -> str:
-        whole = all(map(layout.is_finished, parts_of(self._place(name))))
+        whole = is_done(self._place(name))
         return self.machines[name].said or ("" if whole else "its end is not here")
 
 
@@ -210,7 +210,7 @@ def run_on(
     """Run a campaign on each machine with a worker of a Dask scheduler.
 
     `arguments` are options of `python -m sidebyside.timing run`; `directory` and
-    `progress` are those of `run_campaign()`. Returns the folder for `load_campaigns()`.
+    `progress` are those of `run_campaign()`. Returns the folder, which can be loaded.
     Raises `WrongPlan` if no machine can start, `Stopped` if one does not finish.
     """
     check_name(name)

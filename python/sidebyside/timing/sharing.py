@@ -27,6 +27,7 @@ from .loader import (
     as_path,
     campaign_at,
     fingerprint,
+    is_done,
     parts_of,
     read_campaign,
     timings_directory,
@@ -232,11 +233,8 @@ def last_finished() -> Path:
     ]
     ends = {}
     for x in own:
-        # A damaged study is not finished.
-        with contextlib.suppress(layout.WrongRuns):
-            parts = parts_of(x)
-            if all(map(layout.is_finished, parts)):
-                ends[x] = max((y / layout.END).stat().st_mtime for y in parts)
+        if is_done(x):
+            ends[x] = max((y / layout.END).stat().st_mtime for y in parts_of(x))
     if ends:
         return max(ends, key=ends.get)
     raise WrongPlan(

@@ -1,6 +1,6 @@
 # Runs of a study, made by the project's own test data generator: for R, and the
 # result of Python's model.
-made_up_study <- function(...) {
+made_up_study <- function(..., outcome = "process_seconds") {
   tests <- normalizePath("../../../tests", mustWork = FALSE)
   skip_if_not(file.exists(file.path(tests, "made_up.py")), "not in the project")
   skip_if_not_installed("lme4")
@@ -10,7 +10,7 @@ made_up_study <- function(...) {
   pairs <- reticulate::import("sidebyside.statistics.pairs")
   list(
     runs = sidebyside:::as_runs(pairs$columns_of(runs)),
-    python = statistics$cost_model(runs)
+    python = statistics$cost_model(runs, outcome = outcome)
   )
 }
 
@@ -31,11 +31,15 @@ test_that("lme4 and statsmodels say the same", {
     list(seed = 3L, spread = list(
       start = 0, per_mb = 0, per_epoch = 0, per_batch = 0
     )),
-    list(networks = 5L, machines = 3L, between_machines = 1, noise = 0.1)
+    list(networks = 5L, machines = 3L, between_machines = 1, noise = 0.1),
+    list(per_call = 0.01),
+    list(outcome = "cpu_seconds"),
+    list(outcome = "peak_memory_mb")
   )
   for (case in cases) {
     study <- do.call(made_up_study, case)
-    model <- cost_model(study$runs)
+    outcome <- c(case$outcome, "process_seconds")[1]
+    model <- cost_model(study$runs, outcome = outcome)
     theirs <- study$python$coefficients
     expect_identical(model$coefficients$cost, unlist(theirs$cost))
     width <- model$coefficients$high - model$coefficients$low
@@ -49,19 +53,21 @@ test_that("lme4 and statsmodels say the same", {
     }
     for (new in unique(c(FALSE, several))) {
       job <- list(
-        epochs = 20, batches = 300, python_seconds = 60, array_mb = 50,
-        new_machine = new
+        epochs = 20, batches = 300, python = 60, array_mb = 50,
+        calls = if (is.null(case$per_call)) 0 else 301, new_machine = new
       )
       own <- do.call(predict, c(list(model), job))
       python <- do.call(study$python$predict, job)
       close(own$ratio, python$ratio)
-      close(own$seconds, python$seconds)
+      close(own$difference, python$difference)
       close(own$beyond, python$beyond)
     }
-    close(length_for_share(model, 0.05), study$python$length_for_share(0.05))
+    if (outcome == "process_seconds") {
+      close(length_for_share(model, 0.05), study$python$length_for_share(0.05))
+    }
     expect_identical(model$text, study$python$text)
   }
-  expect_output(print(model), "Beyond Python, R takes")
+  expect_output(print(model), "^Beyond Python")
 })
 
 test_that("what has no answer is an error in a sentence", {
@@ -77,9 +83,14 @@ test_that("what has no answer is an error in a sentence", {
   }
   without <- cost_model(transform(study$runs, array_mb = 0))
   expect_error(
-    predict(without, 10, 100, 60, array_mb = 5), "no cost per megabyte"
+    predict(without, 10, 100, 60, array_mb = 5), "no cost for each megabyte"
   )
   two <- subset(study$runs, network %in% c("network-1", "network-2"))
   expect_error(cost_model(two), "^There are pairs of 2 networks")
   expect_error(cost_model(list()), "^The runs are of class list")
+  memory <- cost_model(study$runs, outcome = "peak_memory_mb")
+  expect_error(length_for_share(memory), "a model of peak_memory_mb, and only")
+  expect_error(
+    cost_model(study$runs, outcome = "memory"), "^The outcome is 'memory'"
+  )
 })
