@@ -64,6 +64,7 @@ SECONDS = {
     "test_own_campaigns.py": 50,
     "test_kernel_memory.py": 20,
     "test_reports.py": 25,
+    "test_remote.py": 45,
     "test_compare_with_r.py": 15,
     "test_fetch_fruits.py": 15,
     "test_painted.py": 15,

@@ -22,6 +22,7 @@ from .format import ARMS, BACKENDS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS, is_study
 from .loader import NoTimings, as_path
 from .networks import NETWORKS
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
+from .remote import run_on
 from .report import show_study_text, show_text, status_text
 from .sharing import contribute, hand_in, hand_in_instructions, instructions
 from .study import BLOCKS as BLOCKS_OF_STUDY
@@ -84,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     most = f"seconds after which a run is stopped (default: {TIMEOUT:g})"
     add("--timeout", type=number, default=TIMEOUT, metavar="SECONDS", help=most)
     add("--directory", help="folder for campaigns (default: data/timings)")
+    workers = "measure on all workers of a Dask scheduler, such as tcp://scheduler:8786"
+    add("--on", metavar="ADDRESS", help=workers)
     resume = commands.add_parser(
         "resume", help="continue a campaign that was interrupted"
     )
@@ -195,6 +198,10 @@ def _run(options: argparse.Namespace) -> None:
     kind = "short-" if options.short else ""
     kind += "networks" if several else options.device
     name = options.name or f"{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    if options.on is not None:
+        own = _for_workers(options)
+        run_on(options.on, name, own, options.directory, options.progress)
+        return
     if several:
         networks = None if options.networks == ("all",) else options.networks
         run_study(name, networks, began=_began(), **chosen)
@@ -204,6 +211,17 @@ def _run(options: argparse.Namespace) -> None:
         print(
             "To hand it in: `python -m sidebyside.timing hand-in` (or `make handin`)."
         )
+
+
+def _for_workers(options: argparse.Namespace) -> list[str]:
+    """Return the options that each machine gets."""
+    options.backend = Settings(backend=options.backend).chosen_backend()
+    ours = ("command", "on", "name", "directory", "progress", "short")
+    own = {x: y for x, y in vars(options).items() if x not in ours and y is not None}
+    return [
+        f"--{x}={','.join(y) if x in ('arms', 'networks') else y}"
+        for x, y in own.items()
+    ]
 
 
 def _make_short(options: argparse.Namespace, short: Settings) -> None:

@@ -23,6 +23,7 @@ from .format import WrongRuns
 from .loader import NoTimings
 from .plan import WrongPlan
 from .report import machine_lines, missing_text
+from .run.arms import differing
 from .sharing import copy_campaign, pack
 
 LIST = "collected.csv"
@@ -315,6 +316,45 @@ def _compare(found: list[HandIn], also: Collection[str]) -> None:
                 told = f"as {y.path.name}, on the same machine"
                 x.notes.append(f"measured at the same time {told}")
                 break
+
+
+def keep_apart(home: Path, apart: Path) -> list[str]:
+    """Move the campaigns that differ from most into `apart`; return what differs.
+
+    Those in both folders are compared: their versions, the project's commit and their
+    work. One that no longer differs from most moves back.
+    """
+    found = {}
+    for place in (home, apart):
+        for folder in sorted(place.iterdir()) if place.is_dir() else ():
+            with contextlib.suppress(WrongRuns):
+                if layout.is_begun(folder):
+                    found[folder] = _versions_and_work(folder)
+    kinds = list(found.values())
+    # If two kinds are equally frequent, the first one counts.
+    most = max(kinds, key=kinds.count, default={})
+    told = []
+    for folder, mine in found.items():
+        place = home
+        if what := differing(most, mine, "in most campaigns", "in this one"):
+            place = apart
+            told.append(f"{folder.name} differs and is in {apart}: {'; '.join(what)}.")
+        if folder.parent != place:
+            place.mkdir(parents=True, exist_ok=True)
+            folder.rename(place / folder.name)
+    return told
+
+
+def _versions_and_work(folder: Path) -> dict[str, str]:
+    found = {}
+    for part in loader.parts_of(folder):
+        plan, machine = layout.read_plan(part), layout.read_machine(part)
+        work = loader.work_of(plan, machine)
+        found |= {f"{plan.network} {name}".strip(): value for name, value in work}
+        found |= {"versions": "; ".join(machine_lines(machine)[1:])}
+        found |= {"commit": machine.get("git", {}).get("commit", "none")}
+        found |= machine.get("packages", {})
+    return found
 
 
 def _write(target: Path, found: list[HandIn]) -> None:

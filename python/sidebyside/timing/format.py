@@ -601,6 +601,11 @@ def _write_in_order(path: Path, content: dict[str, Any]) -> None:
     files.write_whole(path, head + f',\n "order": [\n  {blocks}\n ]\n}}\n')
 
 
+def is_begun(folder: Path) -> bool:
+    """Return whether a folder is a campaign or a study."""
+    return any(os.path.isfile(folder / x) for x in MAIN)
+
+
 def is_study(path: Path) -> bool:
     """Return whether this is a study, as a folder or a zip file."""
     if not is_archive(path):

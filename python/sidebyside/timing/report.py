@@ -18,11 +18,12 @@ from .loader import (
     as_path,
     campaign_at,
     campaign_folders,
+    parts_of,
     read_campaign,
     timings_directory,
 )
 from .locks import holder
-from .progress import duration
+from .progress import Progress, duration
 from .ratio import paired_ratio
 
 CLOCKS = ("process_seconds", *layout.STAGE_COLUMNS)
@@ -82,6 +83,21 @@ def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
     most = "at most " if plan.precision else ""
     what = "the last line is " if ended == "cut off" else ""
     return f"{what}{ended}: {done} of {most}{plan.blocks} blocks"
+
+
+def runs_text(folder: Path) -> str:
+    """Say how many runs of a campaign or study are done, and the time to go."""
+    try:
+        parts = [(layout.read_plan(x), layout.read_rows(x)) for x in parts_of(folder)]
+    except layout.WrongRuns as problem:
+        return str(problem.problems[0])
+    shown = Progress()
+    spent = sum(x["process_seconds"] or 0.0 for _, rows in parts for x in rows)
+    shown.begin(parts, spent)
+    planned = sum(len(plan.places()) for plan, _ in parts)
+    most = "at most " if shown.plan.precision else ""
+    told = [f"{len(shown.counted())} of {most}{planned} runs", shown.to_go_text()]
+    return ", ".join(filter(None, told))
 
 
 def show_text(given: str | Path) -> str:

@@ -114,6 +114,8 @@ session.evaluate("source")(sys.argv[1])
 # R code that writes facts about R, one per line.
 _R_FACTS = """\
 local({
+  # keras3 loads Keras when it is first used, which may be after the data is loaded.
+  if (isNamespaceLoaded("keras3")) reticulate::import("keras")
   known <- function(x) tryCatch(as.character(x), error = function(e) "")
   packages <- c("reticulate", "keras3", "sidebyside")
   versions <- vapply(packages, \\(x) known(utils::packageVersion(x)), "")

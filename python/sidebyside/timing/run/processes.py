@@ -19,6 +19,17 @@ KEEPER = Path(__file__).with_name("keeper.py")
 # the program needs the processors.
 TICK = 2.0
 
+# A command in a process that is told to stop, as by Ctrl-C, when the other end of its
+# standard input is closed. The system closes it when the parent dies.
+_LEASHED = """\
+import os, runpy, signal, threading
+def wait():
+    os.read(0, 1)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+threading.Thread(target=wait, daemon=True).start()
+runpy.run_module("sidebyside.timing", run_name="__main__", alter_sys=True)
+"""
+
 # Seconds that a keeper has to kill its program after it was told to stop.
 TO_STOP = 10.0
 
@@ -122,3 +133,44 @@ def run_process(
     if len(lines) < 2:
         return Outcome("lost")
     return Outcome(**json.loads(lines[-1]))
+
+
+def run_leashed(
+    arguments: list[str], directory: Path | None, wanted: Callable[[], bool]
+) -> tuple[int, str]:
+    """Run `python -m sidebyside.timing`, and stop it when it is no longer wanted.
+
+    Parameters
+    ----------
+    arguments
+        Those of the command.
+    directory
+        The working directory. None: this one.
+    wanted
+        A function that is called every second. If it returns false, or if this process
+        dies, the command ends as after Ctrl-C.
+
+    Returns
+    -------
+    tuple
+        The exit status, and what the command wrote to standard error.
+    """
+    reading, writing = os.pipe()
+    with open(writing, "wb") as leash:
+        process = subprocess.Popen(
+            [interpreter(), "-c", _LEASHED, *arguments],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=directory,
+            start_new_session=True,
+        )
+        os.close(reading)
+        while True:
+            try:
+                _, said = process.communicate(timeout=1)
+                return process.returncode, said
+            except subprocess.TimeoutExpired:
+                if not wanted():
+                    leash.close()
