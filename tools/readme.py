@@ -188,7 +188,9 @@ def costs(models: Sequence[CostModel]) -> str:
     counted = f"{len(runs)} pairs of runs of {runs['network'].nunique()} networks"
     said = [f"- {model.text.partition(' These are')[0]}" for model in models]
     note = (
-        f"Means of the networks with 95 % intervals, from {counted} "
+        "If an interval contains 0, the measurements do not show that there is such a "
+        "cost. A negative cost means that R was faster. These are "
+        f"means of the networks with 95 % intervals, from {counted} "
         f"([the plan and the runs](data/timings/{REFERENCE}networks/study.json)). "
         "[07](notebooks/07_what_it_costs_you.ipynb) shows every network, and predicts "
         "what R costs in a training of your own."

@@ -313,8 +313,8 @@ NONE = dict.fromkeys(COSTS, 0.0)
     ("costs", "said"),
     [
         (NONE | {"start": 1.5}, "R takes 1.5"),
-        (NONE | {"start": 1.5}, "and then 1.000 times as long for each epoch"),
-        (COSTS | {"per_epoch": 2.0}, "and then 2."),
+        (NONE | {"start": 1.5}, "is predicted to take 1.000 times as long"),
+        (COSTS | {"per_epoch": 2.0}, "is predicted to take 2."),
     ],
 )
 def test_the_answer_is_one_line_that_follows_the_data(costs, said):

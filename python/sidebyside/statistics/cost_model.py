@@ -576,11 +576,15 @@ class CostModel:
         _, *start = self.coefficients[["cost", "estimate", "low", "high"]].to_numpy()[0]
         estimate, low, high = map(_duration, start)
         ratio, *ends = self._later()
+        networks, machines = self.pairs[["network", "machine"]].nunique()
+        where = "one machine" if machines == 1 else f"{machines} machines"
+        unclear = ends[0] <= 1 <= ends[1]
         return (
             f"{NAMES[self.arm]} takes {estimate} more than {NAMES[REFERENCE]} to start "
-            f"(95 % interval {low} to {high}), and then {ratio:.3f} times as long for "
-            "each epoch of a network like the median one (95 % prediction interval "
-            f"{ends[0]:.3f} to {ends[1]:.3f})."
+            f"(mean of {networks} networks on {where}, 95 % interval {low} to {high}), "
+            "and an epoch of a new network like the median one is predicted to take "
+            f"{ratio:.3f} times as long (95 % prediction interval {ends[0]:.3f} to "
+            f"{ends[1]:.3f}{', so there may be no difference' if unclear else ''})."
         )
 
     def __str__(self) -> str:
@@ -681,7 +685,10 @@ def _share(length: Sequence[float]) -> str:
     else:
         ends += f" to {_duration(high)}"
     if math.isinf(estimate):
-        return f"{where.replace(' is ', ' may never be ')} ({ends})."
+        return (
+            "It is not settled whether all that it costs there ever falls below 1 % of "
+            f"the time ({ends})."
+        )
     return f"{where} if the process takes {_duration(estimate)} or more ({ends})."
 
 
