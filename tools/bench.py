@@ -259,7 +259,7 @@ def bench_turns(rounds: int) -> list[Row]:
 def bench_campaign(rounds: int) -> list[Row]:
     """Compare whole processes of R and Python, and measure a campaign's own time."""
     from sidebyside.timing import load_campaigns, paired_ratio
-    from sidebyside.timing.format import read_end
+    from sidebyside.timing.reading import read_end
 
     rows = []
     for folder in REFERENCES:
