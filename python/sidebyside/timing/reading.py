@@ -134,6 +134,8 @@ def _wrong(
     return WrongRuns([Problem(path, line, column, what)])
 
 
+# --- plan.json, machine.json, end.json
+
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _OBJECT = {"type": "object"}
