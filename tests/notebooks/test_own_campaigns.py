@@ -96,9 +96,9 @@ def copied_study(folder, number, networks):
 
 
 def test_07_runs_with_several_machines(tmp_path, monkeypatch):
-    networks = ["mnist", "callback", "mnist_cnn", "babi_rnn"]
+    networks = ["mnist", "callback", "fruits", "mnist_cnn", "babi_rnn"]
     for number in (1, 2, 3):
         copied_study(tmp_path / "timings", number, networks)
     said = run_silently("07_what_it_costs_you.ipynb", tmp_path, monkeypatch)
-    assert "of 4 networks on 3 machine(s)" in said
+    assert "of 5 networks on 3 machine(s)" in said
     assert "cannot show how much machines differ" not in said

@@ -192,8 +192,8 @@ def _complete(table: pd.DataFrame, outcome: str, notes: list[str]) -> CostPairs:
     table = table[good].reset_index(drop=True)
     networks = sorted(set(table["network"]))
     # A fit needs more networks than it has costs.
-    costs = {SECONDS: 2, "cpu_seconds": 3}.get(outcome, 2) + bool(table["calls"].any())
-    least = costs + 1
+    called = bool(table["calls"].any())
+    least = {SECONDS: 3 + called, "cpu_seconds": 4 + called}.get(outcome, 3)
     if len(networks) < least:
         raise CannotSay(
             f"There are pairs of {len(networks)} networks"
@@ -213,7 +213,8 @@ def _complete(table: pd.DataFrame, outcome: str, notes: list[str]) -> CostPairs:
         )
     settings = ["machine", "network", "epochs", "batches"]
     table["usual"] = table.groupby(settings)["usual"].transform("mean")
-    if problem := _no_megabytes(table, least):
+    # Of processor time, there is one fit of all costs.
+    if problem := _no_megabytes(table, least if outcome == "cpu_seconds" else 3):
         notes.append(f"The cost of a megabyte is not known: {problem}.")
         table = table.drop(columns="array_mb")
     parts = _parts(table, outcome)
