@@ -202,7 +202,7 @@ run = {
     "campaign": "large", "device": "cpu", "epochs": 10, "state": "ok", "exit_code": 0,
     "started": "2026-11-22T09:30:00.250Z", "peak_memory_mb": 800.5, "load_before": 0.5,
     "process_seconds": 20.5, "cpu_seconds": 30.5,
-    **dict.fromkeys(format.STAGE_COLUMNS, 0.5),
+    **dict.fromkeys(format.STAGE_COLUMNS, 0.5), "fit_seconds": 10.5,
 }
 for seed in range(1, 25_001):
     arms = chance.sample(ARMS, 4)
@@ -217,7 +217,7 @@ with tempfile.TemporaryDirectory() as place:
     folder = Path(place) / "large"
     folder.mkdir()
     format.write_rows(folder, rows)
-    format.write_machine(folder, {"id": "m1"})
+    format.write_json(folder, format.MACHINE, {"id": "m1"})
     (folder / format.PLAN).write_text(json.dumps({
         "campaign": "large", "device": "cpu", "arms": ARMS, "epochs": 10,
         "order": order,
@@ -259,7 +259,7 @@ def bench_turns(rounds: int) -> list[Row]:
 def bench_campaign(rounds: int) -> list[Row]:
     """Compare whole processes of R and Python, and measure a campaign's own time."""
     from sidebyside.timing import load_campaigns, paired_ratio
-    from sidebyside.timing.format import read_end
+    from sidebyside.timing.reading import read_end
 
     rows = []
     for folder in REFERENCES:

@@ -39,8 +39,9 @@ from sidebyside.statistics.pairs import complete_pairs
 from sidebyside.statistics.statements import AccuracyGap, ResourceRatio, TimeRatio
 from sidebyside.statistics.verdict import Verdict
 from sidebyside.timing import load_campaigns, load_studies
-from sidebyside.timing.format import STUDY, read_end, read_machine
+from sidebyside.timing.format import STUDY
 from sidebyside.timing.loader import REFERENCE
+from sidebyside.timing.reading import read_end, read_machine
 from sidebyside.timing.report import machine_lines
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -38,6 +38,7 @@ from sidebyside.timing import (
     outcome,
     progress,
     ratio,
+    reading,
     report,
     resume_campaign,
     run_campaign,
@@ -887,7 +888,7 @@ def test_a_campaign_killed_after_its_row_has_lost_no_run(run):
     """Its row is written, and the note of the current run still exists."""
     folder = run()
     (folder / "end.json").unlink()
-    row = layout.read_rows(folder)[-1]
+    row = reading.read_rows(folder)[-1]
     (folder / "current").mkdir()
     (folder / "current" / "run.json").write_text(json.dumps(row))
     before = (folder / "runs.csv").read_bytes()
@@ -1074,10 +1075,10 @@ def test_a_precision_is_reached(run, made_up, noise):
     pair = ("python-again", "python")
     made_up(lambda block, arm: 10 + noise * (block % 2 and arm == pair[0]))
     folder = run(precision=0.02, blocks=None)
-    plan = layout.read_plan(folder)
+    plan = reading.read_plan(folder)
     assert "fixed-width sequential design" in plan.design
     assert plan.blocks == 200
-    rows = layout.read_rows(folder)
+    rows = reading.read_rows(folder)
 
     def half_width(blocks):
         counted = [x for x in rows if x["block"] <= blocks]
@@ -1130,7 +1131,7 @@ def test_a_budget_ends_a_campaign_between_blocks(run, made_up, monkeypatch):
     end = read(folder, "end.json")
     assert end["complete"]
     assert end["reason"] == "the budget of 5 minutes is used up"
-    assert [x["block"] for x in layout.read_rows(folder)] == [0, 0, 1, 1]
+    assert [x["block"] for x in reading.read_rows(folder)] == [0, 0, 1, 1]
 
 
 # --- progress
@@ -1316,7 +1317,7 @@ def test_the_folder_may_be_a_relative_path(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     folder = run(directory="../there")
     assert folder == tmp_path.resolve() / "there" / "one"
-    assert [row["state"] for row in layout.read_rows(folder)] == ["ok"] * 4
+    assert [row["state"] for row in reading.read_rows(folder)] == ["ok"] * 4
     monkeypatch.chdir(tmp_path)
     assert resume_campaign("there/one", progress="none") == folder
 

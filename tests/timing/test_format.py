@@ -5,7 +5,7 @@ import os
 
 import pytest
 from made_up import made_up_campaign, problem_of, with_state, write_campaign
-from sidebyside.timing import WrongRuns, load_campaigns
+from sidebyside.timing import WrongRuns, load_campaigns, reading
 from sidebyside.timing import format as layout
 from sidebyside.timing.report import show_text
 
@@ -15,7 +15,7 @@ def folder(tmp_path):
     """A campaign that our own functions have written."""
     runs = made_up_campaign(blocks=2, arms=("python", "r"))
     made = write_campaign(runs, tmp_path / "made")
-    plan, rows = layout.read_plan(made), layout.read_rows(made)
+    plan, rows = reading.read_plan(made), reading.read_rows(made)
     own = tmp_path / "own"
     own.mkdir()
     layout.write_plan(own, plan)
@@ -35,39 +35,39 @@ def test_reading_and_writing_again_changes_nothing(folder, tmp_path):
     before = {x.name: x.read_bytes() for x in folder.iterdir()}
     again = tmp_path / "again"
     again.mkdir()
-    layout.write_plan(again, layout.read_plan(folder))
-    layout.write_json(again, layout.MACHINE, layout.read_machine(folder))
+    layout.write_plan(again, reading.read_plan(folder))
+    layout.write_json(again, layout.MACHINE, reading.read_machine(folder))
     layout.write_rows(again, ())
-    for row in layout.read_rows(folder):
+    for row in reading.read_rows(folder):
         layout.append_row(again, row)
     assert {x.name: x.read_bytes() for x in again.iterdir()} == before
 
 
 def test_an_older_file_gets_the_new_columns_when_it_is_resumed(folder):
-    before = layout.read_rows(folder)
+    before = reading.read_rows(folder)
     path = folder / layout.RUNS
     lines = [x.split(",")[: len(layout.REQUIRED)] for x in path.read_text().split()]
     path.write_text("".join(",".join(x) + "\n" for x in lines))
-    assert not layout.repair(folder)
+    assert not reading.repair(folder)
     layout.append_row(folder, before[0] | {"run": 99, "state": "interrupted"})
-    *rows, last = layout.read_rows(folder)
+    *rows, last = reading.read_rows(folder)
     assert (rows, last["run"]) == (before, 99)
 
 
 def test_a_plan_keeps_its_precision(folder):
     rule = {"half_width": 0.02, "quantity": "q", "least_blocks": 7, "later": 1}
     change(folder, "plan.json", precision=rule, later=1)
-    plan = layout.read_plan(folder)
+    plan = reading.read_plan(folder)
     assert plan.precision == layout.Precision(0.02, "q", least_blocks=7)
     layout.write_plan(folder, plan)
-    assert layout.read_plan(folder) == plan
+    assert reading.read_plan(folder) == plan
 
 
 def test_a_message_is_on_one_line_and_commands_no_terminal(folder):
-    row = layout.read_rows(folder)[0]
+    row = reading.read_rows(folder)[0]
     row |= {"run": 99, "state": "interrupted", "message": 'a\nb\r "c",\x1b[31m\u2028d'}
     layout.append_row(folder, row)
-    assert layout.read_rows(folder)[-1]["message"] == 'a b "c",\\x1b[31m d'
+    assert reading.read_rows(folder)[-1]["message"] == 'a b "c",\\x1b[31m d'
     assert len((folder / "runs.csv").read_bytes().splitlines()) == 8
 
 
@@ -76,7 +76,7 @@ def test_a_row_is_on_the_disk_before_the_function_returns(folder, monkeypatch):
     write, fsync = os.write, os.fsync
     monkeypatch.setattr(os, "write", lambda *x: (calls.append("write"), write(*x))[1])
     monkeypatch.setattr(os, "fsync", lambda x: (calls.append("fsync"), fsync(x))[1])
-    row = layout.read_rows(folder)[0] | {"run": 99, "state": "interrupted"}
+    row = reading.read_rows(folder)[0] | {"run": 99, "state": "interrupted"}
     layout.append_row(folder, row)
     assert calls == ["write", "fsync"]
     calls.clear()
@@ -87,32 +87,32 @@ def test_a_row_is_on_the_disk_before_the_function_returns(folder, monkeypatch):
 
 def test_a_last_line_that_was_cut_off_is_repaired(folder, recwarn):
     whole = (folder / "runs.csv").read_bytes()
-    assert not layout.repair(folder)
+    assert not reading.repair(folder)
     for rest in (b"own,7,1", b"\0\0\0", b"own\0", whole.splitlines()[1][:-9]):
         (folder / "runs.csv").write_bytes(whole + rest)
-        assert len(layout.read_rows(folder)) == 6
-        assert layout.repair(folder)
+        assert len(reading.read_rows(folder)) == 6
+        assert reading.repair(folder)
         assert (folder / "runs.csv").read_bytes() == whole
     assert not recwarn  # resume prints a line instead
     # All measurements are kept.
     for same in (whole[:-1], whole + b"\n\r\n", whole.replace(b"\n", b"\r\n")[:-1]):
         (folder / "runs.csv").write_bytes(same)
-        assert not layout.repair(folder)
+        assert not reading.repair(folder)
         assert (folder / "runs.csv").read_bytes() == whole
     # A file without any of our lines is not emptied.
     (folder / "runs.csv").write_bytes(b"a thesis")
     with pytest.raises(WrongRuns):
-        layout.repair(folder)
+        reading.repair(folder)
     assert (folder / "runs.csv").read_bytes() == b"a thesis"
 
 
 def test_the_log_survives_a_line_that_was_cut_off(folder):
-    assert layout.events(folder) == []
+    assert reading.events(folder) == []
     layout.note(folder, "began", seconds=1.5)
     with (folder / "events.jsonl").open("a") as file:
         file.write('{"what": "en')
     layout.note(folder, "resumed", seconds=2.5)
-    found = layout.events(folder)
+    found = reading.events(folder)
     assert [x["what"] for x in found] == ["began", "resumed"]
     assert sum(x["seconds"] for x in found) == 4.0
 
@@ -120,7 +120,7 @@ def test_the_log_survives_a_line_that_was_cut_off(folder):
 def test_a_written_machine_can_be_read(folder):
     odd = {"id": "m1", "data": "Fruits:\x1b[1m \ud800x", "arms": {"r": {"r": "\x07"}}}
     layout.write_json(folder, layout.MACHINE, odd)
-    found = layout.read_machine(folder)
+    found = reading.read_machine(folder)
     assert found["data"] == "Fruits:[1m x"
     assert found["arms"] == {"r": {"r": ""}}
 
@@ -137,7 +137,7 @@ def test_a_written_machine_can_be_read(folder):
     ],
 )
 def test_a_run_has_at_most_the_epochs_that_were_asked_for(folder, state, numbers, good):
-    rows = layout.read_rows(folder)
+    rows = reading.read_rows(folder)
     row = rows[-1]
     row |= {"state": state, "exit_code": 0 if state == "ok" else 1}
     for name in layout.EPOCH_COLUMNS:
@@ -163,7 +163,7 @@ def test_a_run_has_at_most_the_epochs_that_were_asked_for(folder, state, numbers
 )
 @pytest.mark.parametrize("name", ["loss", "val_loss"])
 def test_other_losses_than_python_s_are_named_so(folder, states, good, name):
-    rows = layout.read_rows(folder)
+    rows = reading.read_rows(folder)
     for row in rows:
         if row["block"] == 1:
             row["state"] = states[row["arm"]]
@@ -179,7 +179,7 @@ def test_other_losses_than_python_s_are_named_so(folder, states, good, name):
 
 
 def test_losses_that_are_not_numbers_are_the_same_in_both_arms(folder):
-    rows = layout.read_rows(folder)
+    rows = reading.read_rows(folder)
     for row in rows:
         row["loss"] = (0.5, float("inf"), *[float("nan")] * (len(row["loss"]) - 2))
     layout.write_rows(folder, rows)
@@ -205,7 +205,7 @@ def test_one_arm_has_no_ratio(tmp_path, arms):
     runs = made_up_campaign(arms=arms, blocks=3)
     folder = write_campaign(runs, tmp_path / "made-up")
     assert (" over " in show_text(folder)) == (len(arms) > 1)
-    assert layout.read_plan(folder).pair() == (("r", "python") if arms[1:] else None)
+    assert reading.read_plan(folder).pair() == (("r", "python") if arms[1:] else None)
 
 
 @pytest.mark.parametrize(
@@ -248,13 +248,13 @@ def test_every_key_is_checked(folder, file, name, value):
     change(folder, file, **{name: value})
     with pytest.raises(WrongRuns) as caught:
         load_campaigns(folder)
-        layout.read_end(folder)
+        reading.read_end(folder)
     problem = caught.value.problems[0]
     assert problem.file.name == file
     assert problem.column.startswith((name, "order")) or not problem.column
     assert len(str(caught.value)) < 500
     if file == "end.json":
-        assert not layout.is_finished(folder)
+        assert not reading.is_finished(folder)
 
 
 @pytest.mark.parametrize(
@@ -294,23 +294,23 @@ def test_a_missing_file_or_one_without_an_object_is_refused(folder, text):
 def test_objects_may_be_nested_but_not_endlessly(folder, depth):
     text = '{"id": "m1", "x": ' + "[" * depth + "]" * depth + "}"
     (folder / "machine.json").write_text(text)
-    if depth < layout.MOST_DEPTH:
-        assert layout.read_machine(folder)["id"] == "m1"
+    if depth < reading.MOST_DEPTH:
+        assert reading.read_machine(folder)["id"] == "m1"
     else:
         assert problem_of(folder).file.name == "machine.json"
 
 
 def test_a_campaign_is_finished_when_its_end_says_so(folder):
-    assert layout.read_end(folder) is None
-    assert not layout.is_finished(folder)
+    assert reading.read_end(folder) is None
+    assert not reading.is_finished(folder)
     for complete in (False, True):
         layout.write_json(folder, layout.END, {"complete": complete, "reason": "x"})
-        assert layout.is_finished(folder) is complete
+        assert reading.is_finished(folder) is complete
 
 
 def test_a_row_that_does_not_fit_leaves_the_file_as_it_was(folder, monkeypatch):
     before = (folder / "runs.csv").read_bytes()
-    row = layout.read_rows(folder)[0]
+    row = reading.read_rows(folder)[0]
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:9]))
     with pytest.raises(layout.files.DiskFull):

@@ -14,7 +14,7 @@ import zipfile
 
 import pytest
 from made_up import campaign_files, made_up_campaign
-from sidebyside.timing import NoTimings, WrongRuns, collect, load_campaigns
+from sidebyside.timing import NoTimings, WrongRuns, collect, load_campaigns, reading
 from sidebyside.timing import format as layout
 from sidebyside.timing.__main__ import main
 from sidebyside.timing.collecting import MOST_FILES, collected_text
@@ -186,7 +186,7 @@ def bombs(place):
     """Each of these once needed gigabytes or never ended."""
     good = {k: v.encode() for k, v in hand_in(1).items()}
     header = good["runs.csv"].split(b"\n")[0]
-    most = layout.MOST_SHARED["runs.csv"] - len(header) - 10
+    most = reading.MOST_SHARED["runs.csv"] - len(header) - 10
     blank, commas = header + b"\n" * most, header + b"\n" + b"," * most + b"\n"
     line = b",".join([b"12"] * (header.count(b",") + 1)) + b"\n"
     fields = header + b"\n" + line * (most // len(line))

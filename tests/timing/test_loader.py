@@ -16,6 +16,7 @@ from sidebyside.timing import (
     hand_in,
     load_campaigns,
     loader,
+    reading,
     report,
     resume_campaign,
 )
@@ -187,7 +188,7 @@ def test_the_last_line_counts_if_it_is_whole(tmp_path, end, left, columns, recwa
     # No run is missing if all runs of the plan are there.
     assert set(table["ended"]) == {"cut off" if left == 3 else "unfinished"}
     assert [x.category for x in recwarn] == [loader.CutOff] * cut_off
-    layout.repair(folder)
+    reading.repair(folder)
     assert len(load_campaigns(folder)) == left
     assert path.read_bytes().count(b"\n") == left + 1
 

@@ -30,6 +30,7 @@ from sidebyside.timing import (
     load_campaigns,
     machine,
     plan,
+    reading,
     report,
     sharing,
 )
@@ -196,19 +197,19 @@ def test_every_text_is_cleaned_and_ordinary_words_stay(own, monkeypatch):
     end = {"complete": True, "reason": "ada stopped it", "disturbed": ["by ada"]}
     (folder / layout.END).write_text(json.dumps(end))
     file = hand_in()
-    rows = layout.read_rows(file)
+    rows = reading.read_rows(file)
     assert rows[0]["message"] == ("told ... and ... of Canada: Linux, ..., ..., ..., x")
-    assert layout.read_plan(file).design == "by ..."
-    assert layout.read_end(file)["reason"] == "... stopped it"
-    assert layout.read_end(file)["disturbed"] == ["by ..."]
-    assert layout.read_machine(file)["data"] == "on xeon"
+    assert reading.read_plan(file).design == "by ..."
+    assert reading.read_end(file)["reason"] == "... stopped it"
+    assert reading.read_end(file)["disturbed"] == ["by ..."]
+    assert reading.read_machine(file)["data"] == "on xeon"
 
 
 def test_paths_are_removed_even_without_secrets(own, monkeypatch):
     """In a container everybody is root on localhost."""
     monkeypatch.setattr(sharing, "_secrets", lambda machine: [])
     put(own, 1, "one", told={"data": "from /srv/photos/of-ada/fruits"})
-    assert layout.read_machine(hand_in())["data"] == "from fruits"
+    assert reading.read_machine(hand_in())["data"] == "from fruits"
 
 
 def test_a_long_name_is_left_out(own, tmp_path):
@@ -292,7 +293,7 @@ def test_the_same_runs_under_two_names_are_not_counted_twice(room):
 
 def _bad_archives():
     files = list(campaign_files(short()).items())
-    limits = layout.MOST_SHARED
+    limits = reading.MOST_SHARED
     yield (
         [(f"{x}/{n}", t) for x in "ab" for n, t in files],
         "2 files runs.csv.*; unpack it",
@@ -300,7 +301,7 @@ def _bad_archives():
     yield files[:2], "0 files runs.csv"
     yield [*files[:2], ("runs.csv", b"0" * (limits["runs.csv"] + 1))], "5,000,000 at"
     yield [("plan.json", b" " * (limits["plan.json"] + 1)), *files[1:]], "1,000,000 at"
-    many = [(f"x{i}", "") for i in range(layout.MOST_ENTRIES)]
+    many = [(f"x{i}", "") for i in range(reading.MOST_ENTRIES)]
     yield [*files, *many], "expected 1,000"
 
 
@@ -633,7 +634,7 @@ def test_a_damaged_end_is_wrong_and_not_unfinished(room):
 
 
 def test_a_folder_s_files_are_no_larger_than_a_zip_file_s(room):
-    name, most = layout.RUNS, layout.MOST_SHARED[layout.RUNS]
+    name, most = layout.RUNS, reading.MOST_SHARED[layout.RUNS]
     os.truncate(put(room, 1, "a") / name, most + 1)
     assert f"{name}: it is too large, expected 5 MB" in collect(room).found[0].what
 

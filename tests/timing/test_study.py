@@ -21,6 +21,7 @@ from sidebyside.timing import (
     load_studies,
     loader,
     progress,
+    reading,
     report,
     resume_campaign,
     resume_study,
@@ -169,11 +170,11 @@ def test_an_interrupted_study_is_resumed(fakes, run, number, capfd):
     table = load_campaigns(folder).sort_values("started")
     assert table["state"].tolist() == ["ok"] * 8
     assert set(table["ended"]) == {"planned"}
-    order = [x for both in layout.read_study(folder)[0].order for x in both]
+    order = [x for both in reading.read_study(folder)[0].order for x in both]
     assert table["network"].tolist()[::2] == order
     # The time of the runs is counted once.
-    for place in layout.read_study(folder)[1].values():
-        overhead = layout.read_end(place)["overhead"]
+    for place in reading.read_study(folder)[1].values():
+        overhead = reading.read_end(place)["overhead"]
         assert 0 < overhead["children_seconds"] < overhead["seconds"]
     assert resume_study(folder) == folder
     assert "nothing to do" in capfd.readouterr().out

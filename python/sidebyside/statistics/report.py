@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..common.errors import printable
 from ..common.files import write_whole
-from ..timing.format import read_machine
+from ..timing.reading import read_machine
 from .estimates import LEVEL
 from .figure import TITLE
 from .pairs import CONTROL, NAMES, PHASES, REFERENCE

@@ -18,10 +18,11 @@ from ..common.errors import Sentence, printable
 from . import progress
 from .campaign import resume_campaign, run_campaign
 from .collecting import ON_REQUEST, collect, collected_text
-from .format import ARMS, BACKENDS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS, is_study
+from .format import ARMS, BACKENDS, DEVICES, LEAST_BLOCKS, MORE_BLOCKS
 from .loader import NoTimings, as_path
 from .networks import NETWORKS
 from .plan import BLOCKS, SEED, SHORT, TIMEOUT, Settings, WrongPlan
+from .reading import is_study
 from .remote import run_on
 from .report import show_study_text, show_text, status_text
 from .sharing import contribute, hand_in, hand_in_instructions, instructions

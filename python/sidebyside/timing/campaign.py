@@ -18,7 +18,7 @@ from typing import Any
 from ..common import files
 from ..common.errors import Sentence
 from . import format as layout
-from . import gpu
+from . import gpu, reading
 from . import machine as machine_module
 from .cells import TimedProgram, read_programs
 from .format import Block, Plan
@@ -121,7 +121,7 @@ def new_folder(name: str, directory: str | Path | None) -> Path:
     # The programs run in their notebook's folder, and write into this one.
     folder = place.resolve() / name
     if (folder / layout.RUNS).exists():
-        what = "is finished" if layout.is_finished(folder) else "is not finished"
+        what = "is finished" if reading.is_finished(folder) else "is not finished"
     elif (folder / layout.STUDY).exists():
         what = "is a study of several networks"
     else:
@@ -278,14 +278,14 @@ class Campaign:
         cls, folder: Path, progress: Progress, clock: Clock, whole: Path
     ) -> Campaign:
         """Return a campaign from its files, after their repair."""
-        plan = layout.read_plan(folder)
+        plan = reading.read_plan(folder)
         programs, directory = _read_programs(folder, plan)
-        if layout.repair(folder):
+        if reading.repair(folder):
             progress.say(
                 f"The last line of {layout.RUNS} was not written completely and is "
                 "removed."
             )
-        rows = layout.read_rows(folder)
+        rows = reading.read_rows(folder)
         campaign = cls(folder, plan, programs, directory, rows, progress, clock, whole)
         campaign.record_lost_run()
         return campaign
@@ -328,7 +328,7 @@ class Campaign:
 
         `busy` is what an earlier call returned: what could disturb.
         """
-        machine = layout.read_machine(self.folder)
+        machine = reading.read_machine(self.folder)
         found = machine_module.machine_id()
         if found != machine["id"]:
             raise Stopped(
@@ -447,7 +447,7 @@ class Campaign:
 
     def noted(self, name: str = "seconds") -> float:
         """Return the seconds in events.jsonl: the campaign's, in all its sessions."""
-        return sum(x.get(name, 0.0) for x in layout.events(self.folder))
+        return sum(x.get(name, 0.0) for x in reading.events(self.folder))
 
     def _measure_place(self, block: Block, position: int) -> None:
         for _ in range(MOST_ATTEMPTS):
@@ -614,7 +614,7 @@ def go_on(campaigns: list[Campaign], order: list[list[Campaign]] | None = None) 
     seconds = time.monotonic() - current.clock.began
     disturbed = machine_module.disturbances(current.counters, seconds)
     for x in campaigns:
-        if not layout.is_finished(x.folder):
+        if not reading.is_finished(x.folder):
             x.end(reason, disturbed)
     for finding in disturbed:
         shown.say(f"During the campaign {finding}.")

@@ -18,7 +18,7 @@ from ..common import files
 from ..common.archives import is_archive
 from ..common.errors import printable
 from . import format as layout
-from . import loader
+from . import loader, reading
 from .format import WrongRuns
 from .loader import NoTimings
 from .plan import WrongPlan
@@ -219,8 +219,8 @@ def _refused(path: Path, problem: Exception) -> HandIn:
 def _read(path: Path) -> HandIn:
     _check_sizes(path)
     table = loader.read_campaign(path)
-    plan, machine = layout.read_plan(path), layout.read_machine(path)
-    end, ended = layout.read_end(path), table.attrs["ended"]
+    plan, machine = reading.read_plan(path), reading.read_machine(path)
+    end, ended = reading.read_end(path), table.attrs["ended"]
     found = HandIn(
         path,
         "ok" if end and end["complete"] and ended != "unfinished" else "unfinished",
@@ -256,7 +256,7 @@ def _read(path: Path) -> HandIn:
 
 def _check_sizes(path: Path) -> None:
     """Check the sizes of a folder's files. In a zip file they are limited anyway."""
-    for name, most in layout.MOST_SHARED.items():
+    for name, most in reading.MOST_SHARED.items():
         file = path / name
         if path.is_dir() and file.is_file() and file.stat().st_size > most:
             what = f"it is too large, expected {most / 1e6:g} MB at most"
@@ -328,7 +328,7 @@ def keep_apart(home: Path, apart: Path) -> list[str]:
     for place in (home, apart):
         for folder in sorted(place.iterdir()) if place.is_dir() else ():
             with contextlib.suppress(WrongRuns):
-                if layout.is_begun(folder):
+                if reading.is_begun(folder):
                     found[folder] = _versions_and_work(folder)
     kinds = list(found.values())
     # If two kinds are equally frequent, the first one counts.
@@ -348,7 +348,7 @@ def keep_apart(home: Path, apart: Path) -> list[str]:
 def _versions_and_work(folder: Path) -> dict[str, str]:
     found = {}
     for part in loader.parts_of(folder):
-        plan, machine = layout.read_plan(part), layout.read_machine(part)
+        plan, machine = reading.read_plan(part), reading.read_machine(part)
         work = loader.work_of(plan, machine)
         found |= {f"{plan.network} {name}".strip(): value for name, value in work}
         found |= {"versions": "; ".join(machine_lines(machine)[1:])}

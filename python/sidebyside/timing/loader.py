@@ -33,6 +33,9 @@ from .format import (
     Plan,
     Problem,
     WrongRuns,
+)
+from .plan import precise_enough
+from .reading import (
     is_finished,
     is_study,
     read_end,
@@ -41,7 +44,6 @@ from .format import (
     read_study,
     read_table,
 )
-from .plan import precise_enough
 
 ENVIRONMENT = "SIDEBYSIDE_TIMINGS"
 # Beginnings of the names of the project's own campaigns, and of those that readers
@@ -88,7 +90,7 @@ def load_campaigns(*folders: str | Path) -> pd.DataFrame:
         what was trained; campaigns with different `work` cannot be pooled.
         `machine` is the anonymous name of the machine (`machine_names()` explains
         it). `planned` is the number of blocks in the plan, after the warm-up.
-        `ended` is one of `ENDS`. `format.read_table()` describes the types.
+        `ended` is one of `ENDS`. `reading.read_table()` describes the types.
         `attrs["folders"]` says where each campaign is.
 
     Raises

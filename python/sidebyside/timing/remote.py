@@ -21,6 +21,7 @@ from typing import Any
 from ..common import files
 from ..common.python import interpreter
 from . import format as layout
+from . import reading
 from .campaign import Stopped, new_folder
 from .collecting import keep_apart
 from .loader import is_done, timings_directory
@@ -51,7 +52,7 @@ def measure(campaign: str, arguments: Sequence[str]) -> str:
     worker, folder = get_worker(), timings_directory() / campaign
     task = worker.state.tasks[worker.get_current_task()]
     command = ["run", f"--name={campaign}", *arguments]
-    if layout.is_begun(folder):
+    if reading.is_begun(folder):
         command = ["resume", str(folder)]
     code, said = run_leashed(
         [*command, "--progress=none"],
@@ -70,7 +71,7 @@ def look(name: str, known: dict[str, Any], dask_worker: Any) -> dict[str, Any]:
     campaign, busy = f"{name}-{_machine()}", holder() is not None
     folder, old, changed = timings_directory() / campaign, known.get(campaign, {}), {}
     # In this order: runs.csv makes a folder a campaign, and study.json a study.
-    for file in (*layout.SHARED, layout.STUDY) if layout.is_begun(folder) else ():
+    for file in (*layout.SHARED, layout.STUDY) if reading.is_begun(folder) else ():
         for path in (folder / file, *sorted(folder.glob(f"*/{file}"))):
             with contextlib.suppress(FileNotFoundError):
                 found, inner = path.stat(), str(path.relative_to(folder))

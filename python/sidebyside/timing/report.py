@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..common.errors import printable
 from . import format as layout
+from . import reading
 from .loader import (
     UNFINISHED,
     NoTimings,
@@ -53,17 +54,17 @@ def status_text(given: str | Path | None = None) -> str:
 def _state_text(folder: Path) -> str:
     """Say what a campaign or a study measures, and what is missing."""
     what, parts = "", [folder]
-    if layout.is_study(folder):
-        study, places = layout.read_study(folder)
+    if reading.is_study(folder):
+        study, places = reading.read_study(folder)
         what, parts = f"study of {', '.join(study.networks)}; ", places.values()
     states = []
     for x in parts:
-        plan, runs = layout.read_plan(x), read_campaign(x)
+        plan, runs = reading.read_plan(x), read_campaign(x)
         state = missing_text(plan, runs)
         states.append((not state, len(runs), plan, state, x))
     # Of a study, the network with the fewest runs shows which blocks are complete.
     *_, plan, state, last = min(states, key=lambda x: x[:2])
-    state = state or f"finished: {_reason(layout.read_end(last))}"
+    state = state or f"finished: {_reason(reading.read_end(last))}"
     backend = "" if plan.backend == layout.BACKENDS[0] else f", {plan.backend}"
     epochs = " or ".join(map(str, plan.used("epochs")))
     what += f"{plan.device}{backend}, {', '.join(plan.arms)}"
@@ -88,7 +89,7 @@ def missing_text(plan: layout.Plan, runs: pd.DataFrame) -> str:
 def runs_text(folder: Path) -> str:
     """Say how many runs of a campaign or study are done, and the time to go."""
     try:
-        parts = [(layout.read_plan(x), layout.read_rows(x)) for x in parts_of(folder)]
+        parts = [(reading.read_plan(x), reading.read_rows(x)) for x in parts_of(folder)]
     except layout.WrongRuns as problem:
         return str(problem.problems[0])
     shown = Progress()
@@ -103,8 +104,8 @@ def runs_text(folder: Path) -> str:
 def show_text(given: str | Path) -> str:
     """Describe one campaign: its times by arm, ratios, and failures."""
     folder = campaign_at(given)
-    plan = layout.read_plan(folder)
-    rows = layout.read_rows(folder)
+    plan = reading.read_plan(folder)
+    rows = reading.read_rows(folder)
     measured = [x for x in rows if x["state"] == "ok" and x["block"] > 0]
     arms = pd.DataFrame(measured, columns=["arm", *CLOCKS]).set_index("arm")
     # Show geometric means, because the ratios below are quotients of these.
@@ -136,16 +137,16 @@ def show_text(given: str | Path) -> str:
                 lines.append(f"{pair[0]} over {pair[1]}, {what}: {told}")
     missing = missing_text(plan, read_campaign(folder))
     lines += ["", *_went_wrong(rows), *([f"{missing}."] if missing else [])]
-    lines += _end_lines(layout.read_end(folder))
+    lines += _end_lines(reading.read_end(folder))
     return "\n".join(lines).rstrip()
 
 
 def show_study_text(folder: Path) -> str:
     """Describe a study: the ratios of each network, and failures."""
-    study, places = layout.read_study(folder)
+    study, places = reading.read_study(folder)
     found, wrong = [], []
     for network, place in places.items():
-        plan, rows = layout.read_plan(place), layout.read_rows(place)
+        plan, rows = reading.read_plan(place), reading.read_rows(place)
         line = {"": network}
         for column in ("fit_seconds", "process_seconds"):
             ratio = plan.pair() and paired_ratio(rows, plan.pair(), column)
@@ -211,7 +212,7 @@ def describe_machines(*folders: str | Path) -> str:
     """
     lines = []
     for folder in campaign_folders(*folders):
-        machine = layout.read_machine(folder)
+        machine = reading.read_machine(folder)
         said = [*machine_lines(machine), machine.get("data", "")]
         said += [f"busy: {x}" for x in machine.get("busy", [])]
         lines.append(printable(f"{folder.name}:"))

@@ -20,6 +20,7 @@ import pandas as pd
 from ..common.errors import Sentence, printable
 from ..common.files import project_directory, written_whole
 from . import format as layout
+from . import reading
 from .loader import (
     CONTRIBUTED,
     REFERENCE,
@@ -87,8 +88,8 @@ def contribute(
         to = project / "data" / "timings"
     if name is None:
         own = tables[0].attrs["campaign"]
-        if layout.is_study(source):
-            own = layout.read_study(source)[0].study
+        if reading.is_study(source):
+            own = reading.read_study(source)[0].study
         name = _name(own, tables[0].attrs["place"].id, secrets)
     target = as_path(to) / name
     with _cleaned_copy(source, name, secrets) as copy:
@@ -102,7 +103,7 @@ def contribute(
 def _shareable(path: str | Path) -> Path:
     """Return the path of a study or a campaign; `NoTimings` if it is neither."""
     given = as_path(path)
-    return given if layout.is_study(given) else campaign_at(given)
+    return given if reading.is_study(given) else campaign_at(given)
 
 
 def _finished(source: Path) -> tuple[list[pd.DataFrame], list[str]]:
@@ -114,7 +115,7 @@ def _finished(source: Path) -> tuple[list[pd.DataFrame], list[str]]:
             f"{source} is not finished. To finish it: `python -m sidebyside.timing "
             f"resume {source}`"
         )
-    return tables, _secrets(layout.read_machine(places[0]))
+    return tables, _secrets(reading.read_machine(places[0]))
 
 
 @contextlib.contextmanager
@@ -127,7 +128,7 @@ def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]
         )
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / name
-        if layout.is_study(source):
+        if reading.is_study(source):
             _copy_study(source, copy, secrets)
         else:
             copy_campaign(source, copy, secrets)
@@ -139,7 +140,7 @@ def _cleaned_copy(source: Path, name: str, secrets: list[str]) -> Iterator[Path]
 
 def _copy_study(source: Path, copy: Path, secrets: list[str]) -> None:
     """Copy a study to a new folder, whose name it gets."""
-    study, places = layout.read_study(source)
+    study, places = reading.read_study(source)
     for network, place in places.items():
         copy_campaign(place, copy / layout.campaign_of(copy.name, network), secrets)
     layout.write_study(copy, replace(study, study=copy.name))
@@ -151,8 +152,8 @@ def copy_campaign(source: Path, copy: Path, secrets: list[str] | None = None) ->
     `source` is a folder or a zip file. Only files of a campaign are copied. If
     there are `secrets`, they are removed from every text, and so are paths.
     """
-    plan, rows = layout.read_plan(source), layout.read_rows(source)
-    machine, end = layout.read_machine(source), layout.read_end(source)
+    plan, rows = reading.read_plan(source), reading.read_rows(source)
+    machine, end = reading.read_machine(source), reading.read_end(source)
     for row in rows:
         row["campaign"] = copy.name
         row["message"] = _cleaned(row["message"], secrets)

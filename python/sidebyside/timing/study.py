@@ -18,6 +18,7 @@ from typing import Any
 
 from ..common.files import project_directory
 from . import format as layout
+from . import reading
 from .campaign import Campaign, Clock, go_on, is_unfinished, new_folder, said_if_full
 from .cells import read_programs
 from .format import StudyPlan
@@ -211,7 +212,7 @@ def resume_study(
     """
     clock, shown = Clock(began), choose(progress)
     folder = as_path(path).resolve()
-    study, places = layout.read_study(folder)
+    study, places = reading.read_study(folder)
     if not any(map(is_unfinished, places.values())):
         shown.say(f"{study.study} is finished; there is nothing to do.")
         return folder
@@ -235,4 +236,4 @@ def study_at(path: str | Path) -> Path | None:
     folder = Path(os.path.abspath(as_path(path)))
     if os.path.isfile(folder / layout.RUNS):
         folder = folder.parent
-    return folder if layout.is_study(folder) else None
+    return folder if reading.is_study(folder) else None
