@@ -114,12 +114,11 @@ class CostPairs(NamedTuple):
 
     The columns of `table` are `network`, `machine`, `epochs`, `batches` (of an epoch),
     `calls` (of a callback, in all epochs) and `array_mb` (the arm's, if its cost can be
-    told); `difference`, the arm's outcome
-    minus Python's; and `usual`, the mean outcome of both arms in pairs with the same
-    machine, network and settings. Of `process_seconds`, there are also `outside` and
-    `training`, the two parts of the difference, and `python_outside` and
-    `python_epoch`, Python's seconds outside the epochs and of an epoch. Then `usual`
-    has the seconds of the epochs only.
+    told); `difference`, the arm's outcome minus Python's; and `usual`, the mean outcome
+    of both arms in pairs with the same machine, network and settings. Of
+    `process_seconds`, there are also `outside` and `training`, the two parts of the
+    difference, and `python_outside` and `python_epoch`, Python's seconds outside the
+    epochs and of an epoch. Then `usual` has the seconds of the epochs only.
     """
 
     table: pd.DataFrame
