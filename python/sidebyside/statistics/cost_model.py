@@ -270,14 +270,13 @@ class Fit:
     """One of the fits. Arrays have one value for each coefficient, in order.
 
     `spread` has the variances of the random effects of each coefficient, for "network"
-    and, if there are several machines, "machine". The cost of a megabyte has none.
+    and, if there are several machines, "machine". The costs in `SHARED` have none.
     """
 
     names: tuple[str, ...]
     estimates: np.ndarray
     covariance: np.ndarray
     spread: dict[str, np.ndarray]
-    noise: float
     df: int
 
     def at(self, amounts: Mapping[str, float], new: Sequence[str] = ()) -> Mean:
@@ -325,7 +324,6 @@ def _fit(part: Part, groups: pd.DataFrame) -> Fit:
             by: noise * scale**2 * [ratios.get((name, by), 0.0) for name in x]
             for by in groups
         },
-        noise=noise * size**2,
         df=min(counts["network"] - x.shape[1], counts.get("machine", np.inf) - 1),
     )
 
