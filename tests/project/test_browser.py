@@ -26,6 +26,7 @@ import pytest
 import sidebyside
 import yaml
 from bs4 import BeautifulSoup
+from servers import jupyterlab
 from sidebyside.kernel import style
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -832,17 +833,10 @@ def lab(tmp_path_factory, lab_root):
         capture_output=True,
     )
     log = folder / "log.txt"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=output
-        )
     address = f"http://127.0.0.1:{port}"
-    try:
+    with jupyterlab(command, log, env=environment) as server:
         wait_for(f"{address}/api/status?token={token}", server, log)
         yield f"{address}/lab?token={token}&reset"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 def wait_for(address, server, log):

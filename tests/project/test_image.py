@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from servers import jupyterlab
 from sidebyside.common.errors import Sentence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,15 +75,8 @@ def address(tmp_path_factory):
     environment = os.environ | {"JUPYTER_CONFIG_DIR": str(folder / "config")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]
     command += ["--allow-root"] if os.geteuid() == 0 else []
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output
-        )
-    try:
+    with jupyterlab(command, log, cwd=folder, env=environment) as server:
         yield tool.address_of(server, log)
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 @pytest.fixture(scope="module")
