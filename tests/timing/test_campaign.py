@@ -271,6 +271,17 @@ def test_an_arm_that_cannot_run_says_why(fakes, run):
 # --- the hook
 
 
+def test_an_arm_without_tensorflow_says_what_else_can_be_measured(
+    fakes, run, monkeypatch
+):
+    found = {"jax": True}
+    monkeypatch.setattr(arms.importlib.util, "find_spec", found.get)
+    lacks = "raise ImportError('This requires the tensorflow module.')"
+    write_notebook(fakes.notebook, python={"data": lacks})
+    with pytest.raises(CannotRun, match=r"needs TensorFlow, .*`--networks all` says"):
+        run(backend="jax")
+
+
 def test_epochs_are_stamped_where_keras_trains(fakes, run, keras):
     write_notebook(
         fakes.notebook,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -304,13 +305,26 @@ def ask(
         raise CannotRun(
             f"{program.notebook.name}: the {arm} arm failed before its data was loaded "
             f"({how_it_ended(outcome)}): "
-            f"{last_words(folder) or 'it printed nothing'}"
+            f"{_why(last_words(folder))}"
         )
     r = folder / "r-facts.tsv"
     lines = r.read_text(encoding="utf-8").splitlines() if r.exists() else []
     said = (folder / "stdout").read_text("utf-8", "replace").strip()
     facts = dict(line.split("\t", 1) for line in lines)
     return Surroundings(found, facts, said)
+
+
+def _why(words: str) -> str:
+    """Return why a program failed, from the end of its error message."""
+    # With another backend, TensorFlow need not be installed until a program reads a
+    # `tf.data` data set.
+    if "tensorflow" in words.lower() and importlib.util.find_spec("tensorflow") is None:
+        return (
+            "it needs TensorFlow, whatever Keras's backend is, and TensorFlow is not "
+            "installed. Instead, measure networks that do not need it: `--networks "
+            "all` says which."
+        )
+    return words or "it printed nothing"
 
 
 def differences(found: dict[str, Surroundings]) -> list[str]:
