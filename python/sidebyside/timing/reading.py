@@ -13,7 +13,6 @@ import functools
 import json
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -687,12 +686,16 @@ def _fields(line: str) -> list[str] | None:
         return None
 
 
-# Python's float() accepts more: "1_000", "infinity", " 1", digits of other scripts.
-_NUMBERS = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf)|nan", re.ASCII | re.I)
+# Python's float() accepts more: "1_000", "infinity", " 1", digits of other scripts. A
+# set of characters is much faster here than a regular expression of a number.
+_IN_NUMBERS = frozenset("0123456789+-.eEinfaINFA")
 
 
 def _number_in(text: str) -> float | None:
-    return float(text) if _NUMBERS.fullmatch(text) else None
+    try:
+        return float(text) if _IN_NUMBERS.issuperset(text) else None
+    except ValueError:
+        return None
 
 
 def _list(text: str, limits: tuple[float, float] | None) -> tuple[float, ...] | None:
