@@ -161,6 +161,8 @@ functions_of_keras3 <- list(
     split = 'whitespace', ngrams = NULL, output_mode = 'int',
     output_sequence_length = NULL",
   layer_time_distributed = "object, layer, ...",
+  learning_rate_schedule_cosine_decay = "
+    initial_learning_rate, decay_steps, alpha = 0",
   learning_rate_schedule_inverse_time_decay = "
     initial_learning_rate, decay_steps, decay_rate, staircase = FALSE",
   load_model = "model, custom_objects = NULL, compile = TRUE, safe_mode = TRUE",
