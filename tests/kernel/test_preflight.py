@@ -299,6 +299,24 @@ def test_importing_the_package_loads_neither_r_nor_keras():
     assert done.stdout == "[]\n", done.stderr
 
 
+def test_nothing_is_loaded_in_another_thread_while_r_starts():
+    """R changes the environment, which C code in another thread may be reading."""
+    done = python(
+        "import sys, threading\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell, threads = InteractiveShell.instance(), {}\n"
+        "def note(event, details):\n"
+        "    if event == 'import':\n"
+        "        package = details[0].partition('.')[0]\n"
+        "        threads.setdefault(package, set()).add(threading.get_ident())\n"
+        "sys.addaudithook(note)\n"
+        "shell.run_line_magic('load_ext', 'sidebyside')\n"
+        "names = ('rpy2', 'keras', 'tensorflow', 'h5py')\n"
+        "print(set.union(*map(threads.get, names)) == {threading.get_ident()})"
+    )
+    assert done.stdout.splitlines()[-1:] == ["True"], done.stderr
+
+
 # --- settings
 
 

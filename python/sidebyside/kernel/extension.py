@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from ..common import collector
 from . import (
@@ -58,33 +55,19 @@ def load(shell) -> None:
 
 
 def _start_both() -> rsession.RSession:
-    """Start R with its companion, and load Keras at the same time.
+    """Start R with its companion, and load Keras.
 
-    Keras takes seconds to import. R takes half a second to start, and another half
-    to load the packages that reticulate needs. rpy2 lets Python run while R works,
-    so they load together. Modules that may print are loaded when R runs.
+    One after the other, and all in this thread, although half a second could be saved:
+    R sets about a hundred environment variables while it starts and loads packages, and
+    the C code of Keras, TensorFlow and h5py reads some. Glibc before 2.41 moves the
+    table of variables when it grows, and a thread that is reading it may crash the
+    kernel.
     """
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        silent = beside.submit(_import_silent_modules)
-        # Importing rpy2 starts R to find its libraries, and waits for it.
-        session = rsession.current()
-        preflight.require_r(session)
-        silent.result()
-        keras = beside.submit(quiet.load_keras, list_devices=True)
-        session.load_ahead()
-        keras.result()
+    session = rsession.current()
+    preflight.require_r(session)
+    quiet.load_keras(list_devices=True)
     session.attach_companion()
     return session
-
-
-def _import_silent_modules() -> None:
-    """Import the largest modules that Keras needs and that print nothing.
-
-    An error here happens again when the module is used, and is reported then.
-    """
-    for name in ("pandas", "matplotlib.pyplot", "h5py"):
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
 
 
 def _set_output_width(shell) -> None:

@@ -217,24 +217,6 @@ class RSession:
         """
         self.evaluate('.Internal(seterrmessage(""))')
 
-    def load_ahead(self) -> None:
-        """Load the slow part of reticulate (R's Matrix, 0.7 s) in advance.
-
-        It sets no environment variables, so another thread may import Keras at
-        the same time.
-        """
-        from rpy2.rinterface_lib import openrlib
-
-        # R asks rpy2 for events all the time, and rpy2 then waits for Python's lock,
-        # which the other thread holds. Without this, they would slow each other down.
-        library = openrlib.rlib
-        look_for_events = library.ptr_R_ProcessEvents
-        library.ptr_R_ProcessEvents = openrlib.ffi.NULL
-        try:
-            self.evaluate('requireNamespace("Matrix", quietly = TRUE)')
-        finally:
-            library.ptr_R_ProcessEvents = look_for_events
-
     def attach_companion(self) -> None:
         """Run library(sidebyside), and connect reticulate to this interpreter."""
         for package, what in {
