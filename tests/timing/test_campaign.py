@@ -268,9 +268,6 @@ def test_an_arm_that_cannot_run_says_why(fakes, run):
         run()
 
 
-# --- the hook
-
-
 def test_an_arm_without_tensorflow_says_what_else_can_be_measured(
     fakes, run, monkeypatch
 ):
@@ -280,6 +277,9 @@ def test_an_arm_without_tensorflow_says_what_else_can_be_measured(
     write_notebook(fakes.notebook, python={"data": lacks})
     with pytest.raises(CannotRun, match=r"needs TensorFlow, .*`--networks all` says"):
         run(backend="jax")
+
+
+# --- the hook
 
 
 def test_epochs_are_stamped_where_keras_trains(fakes, run, keras):

@@ -57,11 +57,11 @@ def load(shell) -> None:
 def _start_both() -> rsession.RSession:
     """Start R with its companion, and load Keras.
 
-    One after the other, and all in this thread, although half a second could be saved:
-    R sets about a hundred environment variables while it starts and loads packages, and
-    the C code of Keras, TensorFlow and h5py reads some. Glibc before 2.41 moves the
-    table of variables when it grows, and a thread that is reading it may crash the
-    kernel.
+    One after the other and in one thread, although two would save half a second.
+    While R starts and loads packages, it changes environment variables about a hundred
+    times, and the C code of TensorFlow and h5py reads some when it is loaded. Before
+    version 2.41, glibc moves the table of variables when it grows; a thread that is
+    reading it then crashes the kernel.
     """
     session = rsession.current()
     preflight.require_r(session)
