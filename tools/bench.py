@@ -167,7 +167,8 @@ print(statistics.median(ratios))
 
 SECOND_SETUP = """
 import os, subprocess, time
-environment = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}
+ours = ("MAKEFLAGS", "ARGS")  # those of `make bench ARGS=...`
+environment = {k: v for k, v in os.environ.items() if k not in ours}
 start = time.perf_counter()
 subprocess.run(["make", "setup"], check=True, capture_output=True, env=environment)
 print(time.perf_counter() - start)

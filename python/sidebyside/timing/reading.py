@@ -688,7 +688,7 @@ def _fields(line: str) -> list[str] | None:
 
 # Python's float() accepts more: "1_000", "infinity", " 1", digits of other scripts. A
 # set of characters is much faster here than a regular expression of a number.
-_IN_NUMBERS = frozenset("0123456789+-.eEinfaINFA")
+_IN_NUMBERS = frozenset("0123456789+-.eEinfaINFA;")
 
 
 def _number_in(text: str) -> float | None:
@@ -700,8 +700,15 @@ def _number_in(text: str) -> float | None:
 
 def _list(text: str, limits: tuple[float, float] | None) -> tuple[float, ...] | None:
     """Read numbers joined by ";"; None if they are wrong or beyond the limits."""
-    found = [_number_in(x) for x in text.split(";")] if text else []
-    low, high = limits or (-math.inf, math.inf)
-    # NaN, which a loss may be, is not between any limits.
-    good = all(x is not None and (low <= x <= high or not limits) for x in found)
-    return tuple(found) if good else None
+    if not text:
+        return ()
+    try:
+        found = tuple(map(float, text.split(";")))
+    except ValueError:
+        return None
+    if limits:
+        low, high = limits
+        # NaN, which a loss may be, is not between any limits.
+        if not all(low <= x <= high for x in found):
+            return None
+    return found if _IN_NUMBERS.issuperset(text) else None
