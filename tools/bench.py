@@ -243,7 +243,7 @@ def bench_turns(rounds: int) -> list[Row]:
     os.environ["FRUITS360_DIR"] = "painted"
     ratios = []
     for arms in (("r", "python"), ("python-again", "python")):
-        measured = interleave(arms, epochs=80)
+        measured = interleave(arms, epochs=200)
         assert measured.losses[0] == measured.losses[1], arms
         ratios.append(measured.ratio())
         print(f"  fit, {arms[0]} over {arms[1]}: {ratios[-1]}", flush=True)
